@@ -1,0 +1,34 @@
+"""Visual place recognition: train a model, prove how good it is, tell where a photo was taken.
+
+The names below are loaded when they are first used, so that ``import beenhere`` stays cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from beenhere.datasets.table import PhotoTable
+    from beenhere.errors import BeenhereError
+    from beenhere.evaluation.evaluate import evaluate
+    from beenhere.models.checkpoint import load_model
+
+_HOMES = {
+    "BeenhereError": "beenhere.errors",
+    "PhotoTable": "beenhere.datasets.table",
+    "evaluate": "beenhere.evaluation.evaluate",
+    "load_model": "beenhere.models.checkpoint",
+}
+
+__all__ = ["BeenhereError", "PhotoTable", "evaluate", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'beenhere' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,5 @@
+"""``python -m beenhere``."""
+
+from beenhere.cli.app import main
+
+main()

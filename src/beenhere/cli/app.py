@@ -1,0 +1,77 @@
+"""The command line: which commands there are, and how an error reaches a person."""
+
+import os
+import sys
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from beenhere import __version__
+from beenhere.errors import BeenhereError
+
+BAD_INPUT, OUR_FAILURE, INTERRUPTED = 2, 1, 130
+
+app = App(
+    name="beenhere",
+    help="Visual place recognition: train a model, prove how good it is, find where a photo was "
+    "taken. Start with `beenhere demo`.",
+    version=__version__,
+    version_flags=["--version"],
+    help_format="markdown",
+)
+# A text is imported when its command runs: torch takes seconds, `--help` must not.
+app.command(
+    "beenhere.cli.demo:demo",
+    name="demo",
+    help="See it work: render a city, train on it, measure, and draw what was found.",
+)
+app.command(
+    "beenhere.cli.train:train",
+    name="train",
+    help="Train a model from a configuration, or go on with a run.",
+)
+app.command(
+    "beenhere.cli.eval:evaluate",
+    name="eval",
+    help="Recall@N of a model on a database and queries, or on one folder of photos.",
+)
+
+data = App(name="data", help="Look at photo sets, and make a synthetic one.")
+data.command(
+    "beenhere.cli.data:show", name="show", help="What a folder or table of photos holds."
+)
+data.command("beenhere.cli.data:city", name="city", help="Render the synthetic demo city.")
+app.command(data)
+
+
+def main() -> NoReturn:
+    """Run one command; exit 0 when it did its work, 2 for bad input, 1 for a failure of ours."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if len(arguments) < len(sys.argv) - 1:
+        app(arguments)
+        sys.exit(0)
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except BeenhereError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except CycloptsError as error:
+        command = " ".join(("beenhere", *(error.command_chain or ())))
+        _say(f"{' '.join(str(error).split())} Try '{command} --help'.")
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        kind, text = type(error).__name__, " ".join(str(error).split())
+        _say(f"{kind}: {text} (a fault of beenhere; add --debug to see where)")
+        sys.exit(OUR_FAILURE)
+    sys.exit(0)
+
+
+def _say(text: str) -> None:
+    print(f"beenhere: {text}", file=sys.stderr)

@@ -1,0 +1,440 @@
+"""Every option of the project, once, with its default, its range and its meaning.
+
+A YAML file, ``--set a.b=c`` on the command line and Python keyword arguments all end in these
+models (see :mod:`beenhere.config_yaml`). No torch is imported here: ``--help`` stays fast.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class Options(BaseModel):
+    """A group of options: unknown names are errors, values never change after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _choice(default: str) -> BeforeValidator:
+    """Let ``miner: none`` stand for ``miner: {name: none}``, and no name for the default's."""
+
+    def named(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        return {"name": default} | value if isinstance(value, dict) else value
+
+    return BeforeValidator(named)
+
+
+# --- model ---------------------------------------------------------------------------------------
+
+
+class BackboneConfig(Options):
+    """Which network turns images into feature maps, and how much of it is kept and trained."""
+
+    name: str = Field("resnet18.tv_in1k", description="any timm model by name")
+    pretrained: bool | Path = Field(
+        True,
+        description="true: timm's weights (for tf_efficientnet_lite0 those of an installed "
+        "package, else from the hub); false: from scratch; or the path of a weights file",
+    )
+    crop: int = Field(
+        0, ge=0, description="how many of the last stages to remove; they are never computed"
+    )
+    freeze: int | None = Field(
+        None,
+        ge=0,
+        description="keep the stem and the first n stages as they are, batch norms too; "
+        "0: the stem alone; null: train everything",
+    )
+
+
+class AvgConfig(Options):
+    """Global average pooling, then a linear layer (the study's baseline)."""
+
+    name: Literal["avg"] = "avg"
+    out_dim: int | None = Field(
+        512, ge=1, description="descriptor size by a linear layer; null: no linear layer"
+    )
+
+
+class GeMConfig(Options):
+    """Generalised mean pooling (Radenovic et al., 2018)."""
+
+    name: Literal["gem"] = "gem"
+    p: float = Field(3.0, gt=0, description="the power at the start")
+    learn_p: bool = Field(True, description="whether the power is trained")
+    eps: float = Field(1e-6, gt=0, description="lower bound of the features before the power")
+
+
+class CosPlaceConfig(Options):
+    """L2 norm over channels, GeM, linear layer (Berton et al., 2022)."""
+
+    name: Literal["cosplace"] = "cosplace"
+    out_dim: int = Field(512, ge=1, description="descriptor size")
+    p: float = Field(3.0, gt=0, description="GeM's power at the start")
+    eps: float = Field(1e-6, gt=0, description="lower bound of the features before the power")
+
+
+class ConvAPConfig(Options):
+    """1x1 convolution, adaptive average pooling (Ali-bey et al., 2022)."""
+
+    name: Literal["convap"] = "convap"
+    out_channels: int = Field(512, ge=1, description="channels after the 1x1 convolution")
+    s1: int = Field(2, ge=1, description="rows of the pooled map")
+    s2: int = Field(2, ge=1, description="columns of the pooled map")
+
+
+class MixVPRConfig(Options):
+    """Feature mixing along the positions of the map (Ali-bey et al., 2023)."""
+
+    name: Literal["mixvpr"] = "mixvpr"
+    out_channels: int = Field(512, ge=1, description="channels after the channel projection")
+    out_rows: int = Field(4, ge=1, description="rows after the row projection")
+    depth: int = Field(4, ge=0, description="number of mixer blocks (L in the paper)")
+    mlp_ratio: float = Field(1.0, gt=0, description="hidden size of a mixer block over its input")
+
+
+AggregatorConfig = Annotated[
+    Annotated[
+        AvgConfig | GeMConfig | CosPlaceConfig | ConvAPConfig | MixVPRConfig,
+        Field(discriminator="name"),
+    ],
+    _choice("mixvpr"),
+]
+
+
+class PreprocessingConfig(Options):
+    """What happens to a photo before the network; it is saved with the weights."""
+
+    image_size: tuple[int, int] | None = Field(
+        None, description="height and width in pixels that the network sees; null: as they are"
+    )
+    keep_aspect: bool = Field(
+        False,
+        description="scale the shorter side to image_size's smaller number and keep the aspect, "
+        "instead of stretching to image_size",
+    )
+    interpolation: Literal["bilinear", "bicubic"] = Field(
+        "bilinear", description="always antialiased, as Pillow resizes"
+    )
+    mean: tuple[float, float, float] | None = Field(
+        None, description="of R, G, B in [0, 1]; null: the backbone's own"
+    )
+    std: tuple[float, float, float] | None = Field(
+        None, description="of R, G, B in [0, 1]; null: the backbone's own"
+    )
+
+
+class ModelConfig(Options):
+    """A VPR model: backbone, aggregator, preprocessing."""
+
+    backbone: BackboneConfig = BackboneConfig()
+    aggregator: AggregatorConfig = MixVPRConfig()
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
+
+
+# --- objective -----------------------------------------------------------------------------------
+
+
+class _Preset(Options):
+    """A loss or miner whose usual values differ between the library and VPR code."""
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]]
+    preset: Literal["library", "vpr"] = Field(
+        "vpr",
+        description="values of parameters that are not given: pytorch-metric-learning's defaults, "
+        "or those common in VPR code",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = cls.PRESETS.get(values.get("preset", "vpr"), {})
+        given = {key: value for key, value in values.items() if value is not None}
+        return preset | given
+
+
+class ContrastiveConfig(Options):
+    """max(0, d - pos_margin) + max(0, neg_margin - d), d = L2 of normalised descriptors."""
+
+    name: Literal["contrastive"] = "contrastive"
+    pos_margin: float = Field(0.0, ge=0, description="distance below which positives cost nothing")
+    neg_margin: float = Field(1.0, ge=0, description="distance above which negatives cost nothing")
+
+
+class TripletConfig(_Preset):
+    """max(0, d(a, p) - d(a, n) + margin)."""
+
+    PRESETS = {"library": {"margin": 0.05}, "vpr": {"margin": 0.1}}
+    name: Literal["triplet"] = "triplet"
+    margin: float = Field(0.1, gt=0, description="library 0.05, vpr 0.1")
+
+
+class MultiSimilarityLossConfig(_Preset):
+    """Multi-similarity loss on cosine similarity (Wang et al., 2019, equation 13)."""
+
+    PRESETS = {
+        "library": {"alpha": 2.0, "beta": 50.0, "base": 0.5},
+        "vpr": {"alpha": 1.0, "beta": 50.0, "base": 0.0},
+    }
+    name: Literal["multi_similarity"] = "multi_similarity"
+    alpha: float = Field(1.0, gt=0, description="weight of positives: library 2, vpr 1")
+    beta: float = Field(50.0, gt=0, description="weight of negatives: both 50")
+    base: float = Field(0.0, description="similarity offset: library 0.5, vpr 0")
+
+
+LossConfig = Annotated[
+    Annotated[
+        ContrastiveConfig | TripletConfig | MultiSimilarityLossConfig, Field(discriminator="name")
+    ],
+    _choice("multi_similarity"),
+]
+
+
+class NoMinerConfig(Options):
+    """Every pair or triplet of the batch goes to the loss."""
+
+    name: Literal["none"] = "none"
+
+
+class MultiSimilarityMinerConfig(Options):
+    """Pairs harder than the easiest of the other kind, less epsilon (Wang et al., 2019)."""
+
+    name: Literal["multi_similarity"] = "multi_similarity"
+    epsilon: float = Field(0.1, ge=0, description="slack in cosine similarity")
+
+
+class PairMarginMinerConfig(_Preset):
+    """Positives farther and negatives nearer than a margin."""
+
+    PRESETS = {
+        "library": {"measure": "distance", "pos_margin": 0.2, "neg_margin": 0.8},
+        "vpr": {"measure": "similarity", "pos_margin": 0.7, "neg_margin": 0.3},
+    }
+    name: Literal["pair_margin"] = "pair_margin"
+    measure: Literal["distance", "similarity"] = Field(
+        "similarity", description="L2 distance (library) or cosine similarity (vpr)"
+    )
+    pos_margin: float = Field(0.7, description="library 0.2 (distance), vpr 0.7 (similarity)")
+    neg_margin: float = Field(0.3, description="library 0.8 (distance), vpr 0.3 (similarity)")
+
+
+class TripletMinerConfig(_Preset):
+    """Triplets of a kind, within a margin."""
+
+    PRESETS = {"library": {"margin": 0.2}, "vpr": {"margin": 0.1}}
+    name: Literal["triplet"] = "triplet"
+    margin: float = Field(0.1, gt=0, description="library 0.2, vpr 0.1")
+    kind: Literal["all", "hard", "semihard", "easy"] = Field(
+        "all", description="which triplets: all within the margin, hard, semi-hard or easy ones"
+    )
+
+
+MinerConfig = Annotated[
+    Annotated[
+        NoMinerConfig | MultiSimilarityMinerConfig | PairMarginMinerConfig | TripletMinerConfig,
+        Field(discriminator="name"),
+    ],
+    _choice("none"),
+]
+
+
+# --- training ------------------------------------------------------------------------------------
+
+
+class OptimizerConfig(Options):
+    """How weights move."""
+
+    name: Literal["sgd", "adam", "adamw", "radam"] = Field(
+        "adamw",
+        description="adam and radam add weight decay to the gradient (L2), adamw decouples it",
+    )
+    lr: float = Field(1e-4, gt=0, description="learning rate")
+    backbone_lr: float | None = Field(
+        None, gt=0, description="learning rate of the backbone; null: the same"
+    )
+    weight_decay: float = Field(1e-3, ge=0, description="weight decay")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD alone")
+
+
+class ConstantConfig(Options):
+    """The learning rate stays as it is."""
+
+    name: Literal["constant"] = "constant"
+
+
+class CosineConfig(Options):
+    """eta_min + (lr - eta_min)(1 + cos(pi epoch / t_max)) / 2: after t_max it rises again."""
+
+    name: Literal["cosine"] = "cosine"
+    t_max: int = Field(10, ge=1, description="epochs from the highest to the lowest rate")
+    eta_min: float = Field(0.0, ge=0, description="the lowest rate")
+
+
+class MultiStepConfig(Options):
+    """The rate is multiplied by gamma at each milestone."""
+
+    name: Literal["multi_step"] = "multi_step"
+    milestones: list[int] = Field([5, 8], description="epochs")
+    gamma: float = Field(0.3, gt=0, description="factor at each milestone")
+
+
+ScheduleConfig = Annotated[
+    Annotated[ConstantConfig | CosineConfig | MultiStepConfig, Field(discriminator="name")],
+    _choice("constant"),
+]
+
+
+def _tree_alone(value: Any) -> Any:
+    """Let ``validation: sf_xs/val`` stand for its ``database`` and ``queries`` folders."""
+    return {"tree": value} if isinstance(value, str | Path) else value
+
+
+class EvaluationData(Options):
+    """A database and queries: a tree that holds both, or one path each."""
+
+    tree: Path | None = Field(None, description="a folder with database/ and queries/")
+    database: Path | None = Field(None, description="photos that can be found")
+    queries: Path | None = Field(None, description="photos to find")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "EvaluationData":
+        pair = self.database is not None and self.queries is not None
+        none = self.database is None and self.queries is None
+        if not (pair and self.tree is None or none and self.tree is not None):
+            raise ValueError("give either tree, or both database and queries")
+        return self
+
+
+EvaluationPath = Annotated[EvaluationData, BeforeValidator(_tree_alone)]
+
+
+class DataConfig(Options):
+    """What to train on, and what to validate and test on."""
+
+    train: Path = Field(Path("data/gsv_xs/train"), description="photos with a place each")
+    validation: EvaluationPath | None = Field(
+        None, description="chooses the best checkpoint: a tree, or database and queries"
+    )
+    tests: dict[str, EvaluationPath] = Field(
+        {}, description="evaluated with the best checkpoint after training, by name"
+    )
+
+
+class BatchConfig(Options):
+    """P places x K images."""
+
+    places: int = Field(64, ge=2, description="P, places in a batch")
+    images: int = Field(4, ge=2, description="K, images of each place, all different")
+    min_images: int = Field(4, ge=2, description="places with fewer images are left out")
+    shuffle: Literal["across_cities", "within_cities"] = Field(
+        "across_cities", description="whether a batch mixes cities"
+    )
+    drop_last: bool = Field(False, description="leave out the last, smaller batch of an epoch")
+
+
+class AugmentConfig(Options):
+    """Random changes to training images, on the device, a batch at a time."""
+
+    randaugment: int = Field(3, ge=0, description="operations an image; 0: none")
+    magnitude: int = Field(9, ge=0, le=30, description="strength of an operation, of 30")
+    flip: float = Field(0.0, ge=0, le=1, description="share of places mirrored, all images alike")
+
+
+class FitConfig(Options):
+    """The training loop."""
+
+    epochs: int = Field(10, ge=1, description="passes over the places")
+    precision: Literal["auto", "32", "16-mixed", "bf16-mixed"] = Field(
+        "auto",
+        description="auto: bf16-mixed where the processor has it, else 32; losses and miners "
+        "always run in float32",
+    )
+    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="what to train on")
+    devices: int = Field(1, ge=1, description="how many of them; more than one trains by DDP")
+    accumulate: int = Field(1, ge=1, description="batches a step; each batch has its own pairs")
+    compile: bool = Field(False, description="use torch.compile")
+    workers: int | None = Field(
+        None, ge=0, description="processes that decode photos; null: one a core, at most 8"
+    )
+    seed: int = Field(0, ge=0, description="of weights, order and augmentation")
+    early_stop: int | None = Field(
+        None, ge=1, description="stop after so many epochs without a better validation R@1"
+    )
+    wandb: str | None = Field(None, description="project to log to at Weights & Biases")
+
+
+class ScheduledOptimizerConfig(OptimizerConfig):
+    """Optimizer, schedule and warm-up."""
+
+    schedule: ScheduleConfig = ConstantConfig()
+    warmup_steps: int = Field(
+        0, ge=0, description="steps over which the rate rises from 0 in a line, before the schedule"
+    )
+
+
+class TrainConfig(Options):
+    """A whole training run."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    batch: BatchConfig = BatchConfig()
+    augment: AugmentConfig = AugmentConfig()
+    loss: LossConfig = MultiSimilarityLossConfig()
+    miner: MinerConfig = NoMinerConfig()
+    optimizer: ScheduledOptimizerConfig = ScheduledOptimizerConfig()
+    fit: FitConfig = FitConfig()
+
+
+# --- evaluation ----------------------------------------------------------------------------------
+
+
+class ExtractConfig(Options):
+    """How descriptors are computed."""
+
+    batch_size: int = Field(64, ge=1, description="images at once on the device")
+    workers: int | None = Field(
+        None, ge=0, description="threads that decode photos; null: one a core"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
+    precision: Literal["auto", "32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the processor has it, else 32"
+    )
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="of the descriptors on disk"
+    )
+
+
+class EvalConfig(Options):
+    """Recall@N over all queries."""
+
+    recall_at: list[Annotated[int, Field(ge=1)]] = Field(
+        [1, 5, 10, 20], min_length=1, description="each N of Recall@N"
+    )
+    thresholds: list[Annotated[float, Field(ge=0)]] = Field(
+        [25.0], min_length=1, description="metres within which a match is right"
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals")
+    resamples: int = Field(2000, ge=100, description="of the bootstrap over queries")
+    seed: int = Field(0, ge=0, description="of the bootstrap")
+    extract: ExtractConfig = ExtractConfig()
+
+
+# --- demo ----------------------------------------------------------------------------------------
+
+
+class CityConfig(Options):
+    """The synthetic demo city: how much of it to render."""
+
+    seed: int = Field(0, ge=0, description="another seed is another city")
+    cities: int = Field(2, ge=1, description="training cities")
+    places: int = Field(200, ge=1, description="training places in all")
+    images_per_place: int = Field(6, ge=1, description="dated images of each training place")
+    database: int = Field(300, ge=1, description="database images of each evaluation set")
+    queries: int = Field(100, ge=1, description="queries of each evaluation set")
+    size: int = Field(224, ge=32, description="pixels of a side")
+    workers: int = Field(0, ge=0, description="processes; 0: one a core")

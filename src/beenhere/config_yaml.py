@@ -1,0 +1,187 @@
+"""Options from YAML files and ``a.b=c`` assignments, and back to YAML with every meaning.
+
+An unknown name is an error that names the nearest one.
+"""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from beenhere.config import Options
+from beenhere.errors import ConfigError
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+def load(kind: type[O], path: Path | None = None, assignments: Iterable[str] = ()) -> O:
+    """Options of one kind: its defaults, then the YAML file, then the assignments in order.
+
+    Args:
+        kind: such as :class:`beenhere.config.TrainConfig`.
+        path: a YAML file with any of its options, or None.
+        assignments: texts ``"a.b=c"``; ``c`` is read as YAML. Assigning a ``name`` (``loss.name``,
+            or ``loss`` itself) forgets the options of the one that was chosen before.
+
+    Raises:
+        ConfigError: an unreadable file, an unknown option, or a value out of range.
+    """
+    values = read_yaml(path) if path is not None else {}
+    for text in assignments:
+        _assign(values, text)
+    return validate(kind, values, source=str(path) if path is not None else "options")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises:
+        ConfigError: no such file, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); expected a YAML file") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not YAML: {problem}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds a {type(values).__name__}; expected options by name")
+    return values
+
+
+def validate(kind: type[O], values: dict[str, Any], source: str = "options") -> O:
+    """Options from a mapping; ``source`` says in errors where they came from.
+
+    Raises:
+        ConfigError: the first thing wrong, in one line.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(kind, error.errors()[0])}") from error
+
+
+def plain(options: Options) -> dict[str, Any]:
+    """The options as a mapping of YAML's own types, every default spelt out."""
+    return options.model_dump(mode="json")
+
+
+def write(options: Options, path: Path) -> None:
+    """Write the resolved options as YAML."""
+    path.write_text(yaml.safe_dump(plain(options), sort_keys=False), encoding="utf-8")
+
+
+def explain(options: Options) -> str:
+    """YAML with each option's meaning as a comment: a file to start from."""
+    return "\n".join(_explained(options, 0)) + "\n"
+
+
+def _assign(values: dict[str, Any], text: str) -> None:
+    name, equals, value = text.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {text!r}: expected NAME=VALUE, such as optimizer.lr=1e-4")
+    group = values
+    for depth, key in enumerate(keys[:-1]):
+        inner = group.get(key)
+        if isinstance(inner, str):
+            inner = {"name": inner}
+        elif inner is None:
+            inner = {}
+        elif not isinstance(inner, dict):
+            raise ConfigError(f"--set {text!r}: {'.'.join(keys[: depth + 1])} is not a group")
+        if key in ("loss", "miner", "aggregator", "schedule") and keys[depth + 1 :] == ["name"]:
+            inner = {}
+        group[key] = inner
+        group = inner
+    try:
+        group[keys[-1]] = _yaml_value(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text!r}: the value is not YAML") from error
+
+
+def _yaml_value(text: str) -> Any:
+    value = yaml.safe_load(text)
+    if isinstance(value, str):
+        try:
+            return float(value)  # YAML 1.1 reads 1e-4 as a text
+        except ValueError:
+            return value
+    return value
+
+
+def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
+    path = [part for part in error["loc"]]
+    name = ".".join(str(part) for part in path if not str(part).startswith("function-"))
+    if error["type"] == "extra_forbidden":
+        siblings = _siblings(kind, path[:-1])
+        near = difflib.get_close_matches(str(path[-1]), siblings, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(siblings)}"
+        return f"{name!r} is not an option; {hint}"
+    if error["type"] == "union_tag_invalid":
+        context = error.get("ctx", {})
+        got, choices = context.get("tag", ""), str(context.get("expected_tags", ""))
+        names = [choice.strip().strip("'") for choice in choices.split(",")]
+        near = difflib.get_close_matches(got, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}"
+        return f"{name} is {got!r}; {hint}"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return f"{name} is {error['input']!r}: {message}" if name else message
+
+
+def _siblings(kind: type[BaseModel], path: list[int | str]) -> list[str]:
+    """Names of the options in the group at ``path``."""
+    models: list[type[BaseModel]] = [kind]
+    for part in path:
+        inner = [m for model in models for m in _models_of(model.model_fields.get(str(part)))]
+        tagged = [m for m in models if _tag(m) == part]
+        models = inner or tagged or models
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _models_of(field: FieldInfo | None) -> list[type[BaseModel]]:
+    if field is None:
+        return []
+    found: list[type[BaseModel]] = []
+    pending = [field.annotation]
+    while pending:
+        annotation = pending.pop(0)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found.append(annotation)
+        else:
+            pending.extend(getattr(annotation, "__args__", ()))
+    return found
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    field = model.model_fields.get("name")
+    return field.default if field is not None else None
+
+
+def _explained(options: BaseModel, depth: int) -> list[str]:
+    indent = "  " * depth
+    lines = []
+    for name, field in type(options).model_fields.items():
+        value = getattr(options, name)
+        choices = [tag for tag in map(_tag, _models_of(field)) if tag]
+        if isinstance(value, BaseModel):
+            note = (type(value).__doc__ or "").strip().split("\n")[0]
+            if len(choices) > 1:
+                note = f"{note} [{' | '.join(choices)}]"
+            lines += [f"{indent}{name}:  # {note}", *_explained(value, depth + 1)]
+            continue
+        dumped = options.model_dump(mode="json")[name]
+        text = yaml.safe_dump(dumped, default_flow_style=True, width=1000).strip()
+        text = text.removesuffix("...").strip()
+        note = f"  # {field.description}" if field.description else ""
+        lines.append(f"{indent}{name}: {text}{note}")
+    return lines

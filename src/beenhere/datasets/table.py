@@ -1,0 +1,185 @@
+"""PhotoTable: where and when each photo was taken, one row an image."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.errors import DataError
+
+SCHEMA: dict[str, type[pl.DataType]] = {
+    "path": pl.String,
+    "lat": pl.Float64,
+    "lon": pl.Float64,
+    "easting": pl.Float64,
+    "northing": pl.Float64,
+    "zone": pl.String,
+    "heading": pl.Float64,
+    "captured": pl.String,
+    "place": pl.String,
+    "city": pl.String,
+    "condition": pl.String,
+}
+"""The columns, in their order. Only ``path`` is never null."""
+
+
+class PhotoTable:
+    """A checked polars table of photos.
+
+    Columns: ``path``; ``lat``, ``lon`` in degrees WGS84; ``easting``, ``northing`` in metres and
+    ``zone`` such as ``"10S"``; ``heading`` in degrees, [0, 360); ``captured``, an ISO 8601 date
+    that may be partial (``"2015"``, ``"2015-06"``, ``"2015-06-01T12:30:00"``); ``place``, the
+    training label; ``city``; ``condition`` (day, night, ...). All but ``path`` may be null.
+
+    Attributes:
+        frame: the polars DataFrame, with exactly the columns of :data:`SCHEMA`.
+        unusable: ``(path, reason)`` of what was found but cannot be a row; shown, never hidden.
+    """
+
+    def __init__(self, frame: pl.DataFrame, unusable: list[tuple[str, str]] | None = None) -> None:
+        self.frame = _checked(frame)
+        self.unusable = unusable or []
+
+    @classmethod
+    def from_columns(
+        cls, columns: Mapping[str, Any], unusable: list[tuple[str, str]] | None = None
+    ) -> "PhotoTable":
+        """A table from any of the columns; missing ones are null, a missing position is derived.
+
+        Positions may be given as ``lat``/``lon``, as ``easting``/``northing``/``zone``, or both;
+        what is missing of one is worked out from the other. Headings are brought into [0, 360).
+
+        Raises:
+            DataError: an unknown column, no ``path``, or a value outside its range.
+        """
+        for name in columns:
+            if name not in SCHEMA:
+                raise DataError(
+                    f"column {name!r} is unknown; a photo table has {', '.join(SCHEMA)}"
+                )
+        if "path" not in columns:
+            raise DataError(f"column 'path' is missing; got {', '.join(columns) or 'no columns'}")
+        given = pl.DataFrame(
+            {name: pl.Series(name, values, SCHEMA[name]) for name, values in columns.items()}
+        )
+        missing = [pl.lit(None, SCHEMA[name]).alias(name) for name in SCHEMA if name not in columns]
+        frame = given.with_columns(missing).select(list(SCHEMA))
+        frame = frame.with_columns(pl.col("heading") % 360.0)
+        return cls(_derive_positions(frame), unusable)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "PhotoTable":
+        """The photos at a path, whatever known format it has (see ``beenhere data show``)."""
+        from beenhere.datasets.formats import read_photos
+
+        return read_photos(Path(path))
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def __repr__(self) -> str:
+        return f"PhotoTable({len(self)} photos, {int(self.positions.known.sum())} with a position)"
+
+    @property
+    def paths(self) -> list[str]:
+        """The path of every row."""
+        return self.frame["path"].to_list()
+
+    @property
+    def positions(self) -> geo.Positions:
+        """Every row's position, for :mod:`beenhere.geo`."""
+        number = {
+            name: self.frame[name].fill_null(np.nan).to_numpy()
+            for name in ("lat", "lon", "easting", "northing")
+        }
+        names = self.frame["zone"].to_list()
+        codes = {name: geo.zone_code(name) if name else 0 for name in set(names)}
+        zone = np.array([codes[name] for name in names], np.int8)
+        return geo.Positions(zone=zone, **number)
+
+    def rows(self, index: NDArray[np.intp] | list[int]) -> "PhotoTable":
+        """The named rows, in the order given; what was unusable stays with the whole table."""
+        return PhotoTable(self.frame[np.asarray(index, np.int64)])
+
+    def write(self, path: str | Path) -> None:
+        """Write as ``.parquet`` or ``.csv``, by the name's end.
+
+        Raises:
+            DataError: the name ends otherwise.
+        """
+        target = Path(path)
+        if target.suffix == ".parquet":
+            self.frame.write_parquet(target)
+        elif target.suffix == ".csv":
+            self.frame.write_csv(target)
+        else:
+            raise DataError(f"{target} ends in {target.suffix!r}; expected .parquet or .csv")
+
+
+def _checked(frame: pl.DataFrame) -> pl.DataFrame:
+    if dict(frame.schema) != {name: kind() for name, kind in SCHEMA.items()}:
+        raise DataError(f"a photo table has the columns {dict(SCHEMA)}; got {dict(frame.schema)}")
+    checks = {
+        "path": pl.col("path").is_null() | (pl.col("path") == ""),
+        "lat": ~pl.col("lat").is_between(-90, 90),
+        "lon": ~pl.col("lon").is_between(-180, 180),
+        "heading": ~pl.col("heading").is_between(0, 360, closed="left"),
+    }
+    expected = {
+        "path": "a file's path",
+        "lat": "degrees from -90 to 90",
+        "lon": "degrees from -180 to 180",
+        "heading": "degrees from 0 to below 360",
+    }
+    for column, bad in checks.items():
+        wrong = frame.filter(bad)
+        if wrong.height:
+            row = wrong.row(0, named=True)
+            raise DataError(
+                f"{row['path']}: {column} is {row[column]!r}; expected {expected[column]} "
+                f"({wrong.height} such rows)"
+            )
+    return frame
+
+
+def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:
+    """Fill UTM from WGS84 where UTM is missing, and the other way round."""
+    lat = frame["lat"].fill_null(np.nan).to_numpy()
+    lon = frame["lon"].fill_null(np.nan).to_numpy()
+    has_utm = (
+        frame["easting"].is_not_null() & frame["northing"].is_not_null() & frame["zone"].is_not_null()
+    ).to_numpy()
+    has_wgs = np.isfinite(lat) & np.isfinite(lon)
+    codes = {name: geo.zone_code(name) if name else 0 for name in set(frame["zone"].to_list())}
+    zone = np.array([codes[name] for name in frame["zone"].to_list()], np.int8)
+
+    easting, northing, names = geo.to_utm(
+        np.where(has_utm, np.nan, lat), np.where(has_utm, np.nan, lon)
+    )
+    plain_lat, plain_lon = geo.to_wgs84(
+        frame["easting"].fill_null(np.nan).to_numpy(),
+        frame["northing"].fill_null(np.nan).to_numpy(),
+        np.where(has_utm & ~has_wgs, zone, 0),
+    )
+    derived = pl.DataFrame(
+        {
+            "lat": np.where(has_wgs, lat, plain_lat),
+            "lon": np.where(has_wgs, lon, plain_lon),
+            "easting": pl.Series(easting).fill_nan(None),
+            "northing": pl.Series(northing).fill_nan(None),
+            "zone": pl.Series(names, dtype=pl.String),
+        }
+    )
+    keep = pl.Series(has_utm)
+    return frame.with_columns(
+        derived["lat"].fill_nan(None),
+        derived["lon"].fill_nan(None),
+        *(
+            pl.select(pl.when(keep).then(frame[name]).otherwise(derived[name])).to_series().alias(name)
+            for name in ("easting", "northing", "zone")
+        ),
+    )

@@ -1,0 +1,199 @@
+"""Positions on Earth: WGS84 <-> UTM, distances, and who lies within a radius.
+
+The benchmarks of the field measure plane distances between UTM coordinates. That is right inside
+one zone and wrong by hundreds of kilometres across two, so :func:`distance` decides for each pair.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pyproj import Geod, Transformer
+from scipy.spatial import cKDTree
+
+from beenhere.errors import DataError
+
+Floats = NDArray[np.float64]
+
+BANDS = "CDEFGHJKLMNPQRSTUVWX"
+"""Latitude bands of 8 degrees from 80 S to 84 N (the last has 12); N is the first of the north."""
+
+_GEOD = Geod(ellps="WGS84")
+# A UTM plane distance differs from the one on the ground by less than 0.1% inside a zone; 1% and a
+# metre is a safe margin for finding candidates by the other measure.
+_MARGIN = 1.01
+
+
+@dataclass(frozen=True)
+class Positions:
+    """``n`` positions, in both systems. Where nothing is known, all five are NaN and 0.
+
+    Attributes:
+        lat, lon: degrees, ``(n,)``.
+        easting, northing: metres, ``(n,)``; NaN beyond 84 N and 80 S, where UTM ends.
+        zone: ``(n,)`` signed zone number, negative in the south, 0 where there is none.
+    """
+
+    lat: Floats
+    lon: Floats
+    easting: Floats
+    northing: Floats
+    zone: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.lat)
+
+    def __getitem__(self, rows: NDArray[np.intp] | slice) -> "Positions":
+        return Positions(
+            self.lat[rows], self.lon[rows], self.easting[rows], self.northing[rows], self.zone[rows]
+        )
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """``(n,)``: whether there is a position at all."""
+        return np.isfinite(self.lat) & np.isfinite(self.lon)
+
+
+def zone_name(lat: float, lon: float) -> str | None:
+    """Zone and latitude band, such as ``"10S"``; None beyond 84 N and 80 S.
+
+    Norway (32V) and Svalbard (31X, 33X, 35X, 37X) have wider zones, as the UTM standard has it.
+    """
+    if not -80 <= lat <= 84:
+        return None
+    band = BANDS[min(int((lat + 80) // 8), len(BANDS) - 1)]
+    lon = (lon + 180) % 360 - 180
+    number = int((lon + 180) // 6) + 1
+    if band == "V" and 3 <= lon < 12:
+        number = 32
+    if band == "X" and 0 <= lon < 42:
+        number = next(z for z, east in ((31, 9), (33, 21), (35, 33), (37, 42)) if lon < east)
+    return f"{number}{band}"
+
+
+def zone_code(name: str) -> int:
+    """Signed zone number of a name such as ``"10S"`` (band letter; -56 for ``"56H"``)."""
+    number, band = name[:-1], name[-1:].upper()
+    if not (number.isdigit() and 1 <= int(number) <= 60 and band in BANDS and band):
+        raise DataError(
+            f"UTM zone is {name!r}; expected the number 1 to 60 and the latitude band's letter "
+            "(C to X without I and O), such as 10S for San Francisco"
+        )
+    return int(number) if band >= "N" else -int(number)
+
+
+@cache
+def _projection(zone: int) -> Transformer:
+    epsg = (32600 if zone > 0 else 32700) + abs(zone)
+    return Transformer.from_crs("EPSG:4326", f"EPSG:{epsg}", always_xy=True)
+
+
+def _by_zone(zone: NDArray[np.int8]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    for code in np.unique(zone):
+        if code:
+            yield int(code), np.flatnonzero(zone == code)
+
+
+def to_utm(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats, list[str | None]]:
+    """WGS84 degrees ``(n,)`` to easting and northing in metres ``(n,)`` and zone names.
+
+    NaN and None where a position is unknown (NaN) or lies beyond 84 N and 80 S.
+    """
+    lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+    known = np.isfinite(lat) & np.isfinite(lon)
+    names = [
+        zone_name(y, x) if ok else None for y, x, ok in zip(lat, lon, known, strict=True)
+    ]
+    code = np.array([zone_code(name) if name else 0 for name in names], np.int8)
+    easting, northing = np.full(len(lat), np.nan), np.full(len(lat), np.nan)
+    for zone, rows in _by_zone(code):
+        easting[rows], northing[rows] = _projection(zone).transform(lon[rows], lat[rows])
+    return easting, northing, names
+
+
+def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[Floats, Floats]:
+    """UTM metres ``(n,)`` and signed zone numbers ``(n,)`` to latitude and longitude in degrees."""
+    easting, northing = np.asarray(easting, np.float64), np.asarray(northing, np.float64)
+    lat, lon = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
+    for code, rows in _by_zone(np.asarray(zone, np.int8)):
+        lon[rows], lat[rows] = _projection(code).transform(
+            easting[rows], northing[rows], direction="INVERSE"
+        )
+    return lat, lon
+
+
+def distance(a: Positions, b: Positions) -> Floats:
+    """Metres between ``a[i]`` and ``b[i]``, ``(n,)``; NaN where a position is unknown.
+
+    In one UTM zone the plane distance, as the field's benchmarks measure; across zones (and near
+    the poles, where there is none) the WGS84 geodesic.
+    """
+    plane = np.hypot(a.easting - b.easting, a.northing - b.northing)
+    across = (a.zone != b.zone) | (a.zone == 0)
+    across &= a.known & b.known
+    if across.any():
+        _, _, metres = _GEOD.inv(a.lon[across], a.lat[across], b.lon[across], b.lat[across])
+        plane[across] = metres
+    return plane
+
+
+def within(database: Positions, queries: Positions, radius: float) -> list[NDArray[np.intp]]:
+    """For each query the rows of the database at most ``radius`` metres away, ascending.
+
+    A query without a position gets an empty array. Equal to comparing every pair by
+    :func:`distance`, in the time of a few KD-trees.
+    """
+    if radius < 0:
+        raise DataError(f"radius is {radius} m; expected 0 or more")
+    found: list[list[int]] = [[] for _ in range(len(queries))]
+    for zone, rows in _by_zone(queries.zone):
+        members = np.flatnonzero(database.zone == zone)
+        if len(members) == 0:
+            continue
+        plane = cKDTree(np.column_stack([database.easting[members], database.northing[members]]))
+        points = np.column_stack([queries.easting[rows], queries.northing[rows]])
+        for row, hits in zip(rows, plane.query_ball_point(points, radius * _MARGIN), strict=True):
+            found[row].extend(members[hits].tolist())
+    _add_across_zones(database, queries, radius, found)
+    return [_closest(database, queries, row, hits, radius) for row, hits in enumerate(found)]
+
+
+def _closest(
+    database: Positions, queries: Positions, row: int, hits: list[int], radius: float
+) -> NDArray[np.intp]:
+    rows = np.array(sorted(hits), np.intp)
+    repeated = np.full(len(rows), row, np.intp)
+    return rows[distance(database[rows], queries[repeated]) <= radius]
+
+
+def _add_across_zones(
+    database: Positions, queries: Positions, radius: float, found: list[list[int]]
+) -> None:
+    """Candidates in another zone than the query's, by chords in space."""
+    zones = np.union1d(database.zone[database.known], queries.zone[queries.known])
+    if len(zones) < 2 and 0 not in zones:
+        return
+    rows, members = np.flatnonzero(queries.known), np.flatnonzero(database.known)
+    if len(rows) == 0 or len(members) == 0:
+        return
+    tree = cKDTree(_earth_centred(database[members]))
+    balls = tree.query_ball_point(_earth_centred(queries[rows]), radius * _MARGIN + 1)
+    for row, hits in zip(rows, balls, strict=True):
+        near = members[hits]
+        other = (database.zone[near] != queries.zone[row]) | (queries.zone[row] == 0)
+        found[row].extend(near[other].tolist())
+
+
+def _earth_centred(p: Positions) -> Floats:
+    """Earth-centred coordinates in metres on the ellipsoid, ``(n, 3)``."""
+    lat, lon = np.radians(p.lat), np.radians(p.lon)
+    normal = _GEOD.a / np.sqrt(1 - _GEOD.es * np.sin(lat) ** 2)
+    return np.column_stack(
+        [
+            normal * np.cos(lat) * np.cos(lon),
+            normal * np.cos(lat) * np.sin(lon),
+            normal * (1 - _GEOD.es) * np.sin(lat),
+        ]
+    )
