@@ -1,0 +1,236 @@
+"""Parked and passing cars: convex solids that rays are cut with, other ones every time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from beenhere.datasets.city.arrays import Bools, Floats, Ints
+from beenhere.datasets.city.camera import Rays
+from beenhere.datasets.city.moment import Light, Moment
+from beenhere.datasets.city.seeds import generator
+from beenhere.datasets.city.streets import Street
+
+Colour = tuple[float, float, float]
+
+_PAINTS: tuple[Colour, ...] = (
+    (0.75, 0.75, 0.74), (0.45, 0.46, 0.48), (0.03, 0.03, 0.035), (0.15, 0.16, 0.17),
+    (0.35, 0.03, 0.03), (0.04, 0.08, 0.22), (0.05, 0.13, 0.09), (0.55, 0.50, 0.40),
+    (0.50, 0.30, 0.03), (0.12, 0.25, 0.35),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Body:
+    """Measures of a kind of car in metres.
+
+    Attributes:
+        belt: height where the windows begin. roof: height.
+        cabin: from and to along the car, at the belt; rake: how far the screens lean in.
+    """
+
+    length: float
+    width: float
+    belt: float
+    roof: float
+    cabin: tuple[float, float]
+    rake: tuple[float, float]
+
+
+_BODIES = (
+    Body(4.5, 1.8, 0.92, 1.45, (-2.0, 1.05), (0.75, 0.75)),
+    Body(3.9, 1.7, 0.95, 1.5, (-1.9, 1.0), (0.3, 0.7)),
+    Body(4.6, 1.9, 1.05, 1.72, (-2.25, 1.1), (0.3, 0.6)),
+    Body(5.0, 2.0, 1.25, 2.3, (-2.48, 1.9), (0.05, 0.5)),
+    Body(4.7, 1.8, 0.93, 1.5, (-2.25, 1.0), (0.45, 0.75)),
+)
+_TRUCK = Body(7.2, 2.3, 1.4, 3.2, (-3.58, 3.3), (0.02, 0.1))
+
+
+@dataclass(frozen=True)
+class Car:
+    """A car at ``(x, y)`` whose front points ``along`` x (1 or -1)."""
+
+    x: float
+    y: float
+    along: int
+    body: Body
+    paint: Colour
+
+
+def cars_on(street: Street, moment: Moment) -> list[Car]:
+    """The cars of one day: another set on another date, none on the crossings."""
+    rng = generator(street.seed, "cars", moment.date, int(moment.hour))
+    cars: list[Car] = []
+    for side in (1, -1):
+        forward = -side if street.style.drives_left else side
+        forward = -forward
+        full = rng.uniform(0.1, 0.65)
+        if street.half_road < 3.2 and side == 1:
+            continue
+        x = rng.uniform(1, 6)
+        while x < street.length - 3:
+            body = _TRUCK if rng.random() < 0.01 else _BODIES[rng.integers(len(_BODIES))]
+            if rng.random() < full and not _on_crossing(street, x):
+                y = side * (street.half_road - body.width / 2 - 0.25 + rng.normal(0, 0.06))
+                cars.append(Car(x, float(y), int(forward), body, _paint(rng)))
+            x += body.length + rng.uniform(0.5, 1.5)
+        if rng.random() < 0.5:
+            body = _BODIES[rng.integers(len(_BODIES))]
+            lane = side * min(1.6, street.half_road * 0.4)
+            at = float(rng.uniform(0, street.length))
+            cars.append(Car(at, float(lane), int(forward), body, _paint(rng)))
+    return cars
+
+
+def _on_crossing(street: Street, x: float) -> bool:
+    return any(start - 7 < x < end + 7 for start, end in street.crossings)
+
+
+def _paint(rng: np.random.Generator) -> Colour:
+    r, g, b = (
+        float(np.clip(c * t, 0.015, 0.85))
+        for c, t in zip(_PAINTS[rng.integers(len(_PAINTS))], rng.uniform(0.8, 1.2, 3), strict=True)
+    )
+    return r, g, b
+
+
+def draw_car(
+    car: Car, rays: Rays, radiance: Floats, depth: Floats, moment: Moment, light: Light,
+    lit: float,
+) -> None:  # fmt: skip
+    """Draw into ``radiance`` ``(size, size, 3)`` and ``depth`` what of the car is not hidden.
+
+    Args:
+        lit: light on an upright surface beside the car, from lamps.
+    """
+    body = car.body
+    window = rays.window(car.x, car.y, np.hypot(body.length, body.width) / 2, 0, body.roof)
+    if window is None:
+        return
+    solids = _Solids(car, rays, window)
+    near, face, cabin = solids.nearest()
+    seen = np.isfinite(near) & (near < depth[window])
+    if not seen.any():
+        return
+    point = solids.point(near, seen)
+    colour = _shade(car, point, face[seen], cabin[seen], moment, light, lit)
+    radiance[window][seen] = colour
+    depth[window][seen] = near[seen]
+
+
+class _Solids:
+    """The rays of a window in the car's frame: x to its front, y to its left, z up."""
+
+    def __init__(self, car: Car, rays: Rays, window: tuple[slice, slice]) -> None:
+        self.car = car
+        camera = rays.camera
+        (fx, fy), (rx, ry) = camera.forward, camera.right
+        q, self.dz = rays.q[window], rays.s[window]
+        self.dx, self.dy = (fx + q * rx) * car.along, (fy + q * ry) * car.along
+        self.ox, self.oy = (camera.x - car.x) * car.along, (camera.y - car.y) * car.along
+        self.oz = camera.height
+
+    def nearest(self) -> tuple[Floats, Ints, Bools]:
+        """Depth (infinite beside the car), face number, and whether it is the cabin."""
+        b = self.car.body
+        half, wide = b.length / 2, b.width / 2
+        hull = (
+            (1, 0, 0.12, half + 0.06), (-1, 0, 0.1, half + 0.05), (0, 1, 0, wide),
+            (0, -1, 0, wide), (0.1, 0, 1, b.belt + 0.1 * b.cabin[1]), (0, 0, -1, -0.2),
+        )  # fmt: skip
+        back, front = b.cabin
+        high = b.roof - b.belt
+        cabin = (
+            (1, 0, b.rake[1] / high, front + b.rake[1] / high * b.belt),
+            (-1, 0, b.rake[0] / high, -back + b.rake[0] / high * b.belt),
+            (0, 1, 0.22, wide - 0.03 + 0.22 * b.belt),
+            (0, -1, 0.22, wide - 0.03 + 0.22 * b.belt),
+            (0, 0, 1, b.roof), (0, 0, -1, -b.belt + 0.15),
+        )  # fmt: skip
+        t_hull, face_hull = self._cut(hull)
+        t_cabin, face_cabin = self._cut(cabin)
+        is_cabin = t_cabin < t_hull
+        return (
+            np.where(is_cabin, t_cabin, t_hull),
+            np.where(is_cabin, face_cabin, face_hull),
+            is_cabin,
+        )
+
+    def _cut(self, planes: tuple[tuple[float, float, float, float], ...]) -> tuple[Floats, Ints]:
+        """Where rays enter the convex solid ``nx x + ny y + nz z <= d`` for all planes."""
+        near = np.full(self.dz.shape, -np.inf, np.float32)
+        far = np.full(self.dz.shape, np.inf, np.float32)
+        face = np.zeros(self.dz.shape, np.int8)
+        for i, (nx, ny, nz, d) in enumerate(planes):
+            gap = np.float32(d - (nx * self.ox + ny * self.oy + nz * self.oz))
+            rate = np.float32(nx) * self.dx + np.float32(ny) * self.dy + np.float32(nz) * self.dz
+            t = gap / np.where(np.abs(rate) < 1e-6, np.float32(1e-6), rate)
+            enters = (rate < 0) & (t > near)
+            face[enters] = i
+            near = np.where(enters, t, near)
+            far = np.where(rate > 0, np.minimum(far, t), far)
+        hit = (near < far) & (near > 0.2)
+        return np.where(hit, near, np.float32(np.inf)), face
+
+    def point(self, near: Floats, seen: Bools) -> tuple[Floats, Floats, Floats]:
+        t = near[seen]
+        return (
+            self.ox + t * self.dx[seen],
+            self.oy + t * self.dy[seen],
+            self.oz + t * self.dz[seen],
+        )
+
+
+_FRONT, _BACK, _TOP = 0, 1, 4
+
+
+def _shade(
+    car: Car, point: tuple[Floats, Floats, Floats], face: Ints,
+    cabin: Bools, moment: Moment, light: Light, lit: float,
+) -> Floats:  # fmt: skip
+    x, y, z = point
+    b = car.body
+    side = (face == 2) | (face == 3)
+    colour = np.empty((*x.shape, 3), np.float32)
+    colour[:] = car.paint
+    colour[z < 0.33] = 0.02
+    # Glass, but for pillars, roof rim and the van's box.
+    rim = (z > b.roof - 0.09) | (z < b.belt + 0.04)
+    pillar = (np.abs(x - 0.1) < 0.06) | (np.abs(x + b.length * 0.24) < 0.06)
+    boxed = (x < 0.25 * b.length) if b.roof > 2 else np.zeros(x.shape, bool)
+    ends = (face == _FRONT) | (face == _BACK)
+    edge = ends & (np.abs(y) > b.width / 2 - 0.28)
+    glass = cabin & (face != _TOP) & ~rim & ~(side & pillar) & ~(boxed & (face != _FRONT)) & ~edge
+    colour[glass] = 0.02
+    wheel = side & ~cabin & (z < 0.72)
+    for axle in (b.length * 0.31, -b.length * 0.3):
+        round_ = (x - axle) ** 2 + (z - 0.32) ** 2
+        colour[wheel & (round_ < 0.36**2)] = 0.012
+        colour[wheel & (round_ < 0.19**2)] = 0.16
+    lamps = ~cabin & ends & (np.abs(z - 0.68) < 0.09) & (np.abs(y) > b.width / 2 - 0.5)
+    front = face == _FRONT
+    colour[lamps & front] = 0.8
+    colour[lamps & ~front] = (0.45, 0.02, 0.02)
+    plate = ~cabin & ends & (np.abs(z - 0.5) < 0.07) & (np.abs(y) < 0.28)
+    colour[plate] = 0.6
+    colour[side & ~cabin & (np.abs(np.abs(x + 0.35) - 0.55) < 0.012)] *= 0.5
+
+    turn = car.along
+    sun = np.array([light.sun[0] * turn, light.sun[1] * turn, light.sun[2]], np.float32)
+    normals = np.array(
+        [(0.95, 0, 0.3), (-0.95, 0, 0.3), (0, 0.97, 0.2), (0, -0.97, 0.2), (0, 0, 1), (0, 0, -1)],
+        np.float32,
+    )
+    facing = np.clip((normals * sun).sum(1), 0, 1)[face]
+    sky = np.array(light.skylight, np.float32)
+    up = normals[:, 2][face]
+    received = (0.35 + 0.5 * up)[..., None] * sky
+    received = received + (0.55 * facing)[..., None] * np.array(light.sunlight, np.float32)
+    received = received + lit * np.array(light.lamps, np.float32)
+    if moment.snow:
+        colour[(face == _TOP) & ~glass] = 0.7
+    shaded = colour * received
+    # Lacquer and glass mirror the sky, most where one looks along them.
+    gloss = np.where(glass, 0.1, 0.05) * np.where(face == _TOP, 2.2, 1 + up)
+    shaded += gloss[..., None] * np.array(light.horizon, np.float32)
+    return shaded

@@ -1,0 +1,164 @@
+"""When a photo is taken: date, hour and weather, and the light they make."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from beenhere.datasets.city.seeds import generator
+
+CONDITIONS = ("day", "dusk", "night", "fog", "rain", "snow")
+
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A date with its hour and weather.
+
+    Attributes:
+        hour: 0 to 24. condition: one of CONDITIONS.
+        cloud: share of the sky, 0 to 1.
+        fog: extinction per metre.
+        wet, snow: how much of the ground, 0 to 1.
+    """
+
+    year: int
+    month: int
+    day: int
+    hour: float
+    condition: str
+    cloud: float
+    fog: float
+    wet: float
+    snow: float
+
+    @property
+    def date(self) -> int:
+        """YYYYMMDD as a number."""
+        return (self.year * 100 + self.month) * 100 + self.day
+
+
+def draw_moment(rng: np.random.Generator, condition: str, year: int, south: bool = False) -> Moment:
+    """A moment of ``year`` under ``condition``; snow falls in winter, in the ``south`` in July."""
+    month = int(rng.integers(1, 13))
+    if condition == "snow":
+        month = int(rng.choice([6, 7, 8] if south else [1, 2, 12]))
+    hour = {
+        "dusk": rng.choice([6.2, 18.6]) + rng.uniform(-0.4, 0.4),
+        "night": (21 + rng.uniform(0, 7)) % 24,
+    }.get(condition, rng.uniform(8, 17))
+    cloud = {
+        "day": rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.7, 1.0)]),
+        "dusk": rng.uniform(0, 0.7), "night": rng.uniform(0, 1),
+    }.get(condition, rng.uniform(0.85, 1))  # fmt: skip
+    fog = {
+        "fog": rng.uniform(0.014, 0.04), "rain": rng.uniform(0.003, 0.01),
+        "snow": rng.uniform(0.003, 0.015),
+    }.get(condition, rng.uniform(0.0005, 0.003))  # fmt: skip
+    wet = 1.0 if condition == "rain" else float(rng.random() < 0.12) * rng.uniform(0.3, 0.8)
+    return Moment(
+        year=year,
+        month=month,
+        day=int(rng.integers(1, 29)),
+        hour=float(hour),
+        condition=condition,
+        cloud=float(cloud),
+        fog=float(fog),
+        wet=float(wet),
+        snow=float(rng.uniform(0.5, 1)) if condition == "snow" else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class Light:
+    """The light of a moment in one street. Colours are linear, 1 is a sunlit white wall.
+
+    Attributes:
+        sun: unit vector towards the sun in the street's frame ``(x, y, up)``.
+        sunlight, skylight: what a wall that faces the sun gets from it, and from the sky.
+        zenith, horizon: colours of the sky; haze is what fog and distance turn into.
+        lamps: colour and strength of a street light at one metre below it; zero by day.
+        lit, shop_lit: shares of windows and of shops that have their lights on.
+        clouds: ``(x, y)`` by which the clouds have drifted.
+    """
+
+    sun: tuple[float, float, float]
+    sunlight: Colour
+    skylight: Colour
+    zenith: Colour
+    horizon: Colour
+    haze: Colour
+    lamps: Colour
+    lit: float
+    shop_lit: float
+    clouds: tuple[float, float]
+
+
+def light_of(moment: Moment, bearing: float, lamp: Colour, south: bool = False) -> Light:
+    """The light on a street whose x axis points ``bearing`` degrees clockwise from north."""
+    rng = generator("light", moment.date, int(moment.hour * 60))
+    turn = (moment.hour - 12) * 15 * (-1 if south else 1)
+    azimuth = (0 if south else 180) + turn + rng.uniform(-8, 8)
+    summer = 0.5 - 0.5 * np.cos((moment.month + (6 if south else 0) - 0.5) / 6 * np.pi)
+    highest = 28 + 38 * summer
+    elevation = np.radians(max(highest * np.cos(np.radians((moment.hour - 12) * 14)), 3))
+    along = np.radians(bearing - azimuth)
+    sun = (
+        float(np.cos(elevation) * np.cos(along)),
+        float(np.cos(elevation) * np.sin(along)),
+        float(np.sin(elevation)),
+    )
+    drift = (float(rng.uniform(0, 256)), float(rng.uniform(0, 256)))
+    if moment.condition == "night":
+        glow = 0.012 + 0.02 * moment.cloud
+        return Light(
+            sun=(0.0, 0.0, 1.0),
+            sunlight=(0.0, 0.0, 0.0),
+            skylight=(0.026, 0.028, 0.038),
+            zenith=(0.004, 0.005, 0.012),
+            horizon=(glow * 1.3, glow, glow * 0.9),
+            haze=(glow, glow * 0.8, glow * 0.7),
+            lamps=_scaled(lamp, float(rng.uniform(9, 16))),
+            lit=float(rng.uniform(0.12, 0.45)),
+            shop_lit=float(rng.uniform(0.25, 0.8)),
+            clouds=drift,
+        )
+    clear = float(1 - moment.cloud)
+    low = float(np.clip(1 - sun[2] / 0.45, 0, 1))
+    dusk = moment.condition == "dusk"
+    strength = clear**1.5 * (0.35 if dusk else 1.0)
+    sunlight = (strength, strength * (1 - 0.35 * low), strength * (0.92 - 0.6 * low))
+    grey = 0.32 + 0.25 * moment.cloud
+    zenith = (
+        0.12 * clear + grey * moment.cloud,
+        0.26 * clear + grey * moment.cloud,
+        0.55 * clear + (grey + 0.03) * moment.cloud,
+    )
+    pale = (0.55 + 0.2 * low, 0.62, 0.70 - 0.2 * low)
+    dim = float(rng.uniform(0.12, 0.3)) if dusk else 1.0
+    if dusk:
+        pale = (0.95, 0.55, 0.32)
+    horizon = _mix(pale, (0.60, 0.61, 0.63), moment.cloud)
+    sky = 0.24 + 0.24 * moment.cloud
+    skylight = (sky * 0.95, sky, sky * (1.08 + 0.1 * clear))
+    return Light(
+        sun=sun,
+        sunlight=_scaled(sunlight, dim),
+        skylight=_scaled(skylight, dim),
+        zenith=_scaled(zenith, dim),
+        horizon=_scaled(horizon, dim * (1 if dusk else 0.9)),
+        haze=_scaled(_mix(horizon, (0.6, 0.6, 0.61), 0.6), dim),
+        lamps=_scaled(lamp, 5.0) if dusk else (0.0, 0.0, 0.0),
+        lit=0.25 if dusk else 0.0,
+        shop_lit=0.7 if dusk else 0.0,
+        clouds=drift,
+    )
+
+
+def _scaled(colour: Colour, factor: float) -> Colour:
+    return colour[0] * factor, colour[1] * factor, colour[2] * factor
+
+
+def _mix(a: Colour, b: Colour, share: float) -> Colour:
+    r, g, bl = (x * (1 - share) + y * share for x, y in zip(a, b, strict=True))
+    return r, g, bl

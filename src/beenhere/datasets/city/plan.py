@@ -1,0 +1,284 @@
+"""Decides every photo of a city before the first is rendered: where, when, and under which name.
+
+Streets lie in the cells of a grid that leaves room around each; every training place has a street
+of its own, closed at both ends, and the evaluation sets have streets that no training city has.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from beenhere.config import CityConfig
+from beenhere.datasets.city.camera import Camera
+from beenhere.datasets.city.lens import Lens, draw_lens
+from beenhere.datasets.city.moment import Moment, draw_moment
+from beenhere.datasets.city.names import Fields, day_of, draw_pano, month_of, photo_names
+from beenhere.datasets.city.seeds import generator, subseed
+from beenhere.datasets.city.streets import street_widths
+from beenhere.datasets.city.styles import City, sf_city, tokyo_city, training_city
+
+TRAINING_CONDITIONS = {
+    "day": 0.55, "dusk": 0.08, "night": 0.15, "fog": 0.07, "rain": 0.10, "snow": 0.05,
+}  # fmt: skip
+QUERY_CONDITIONS = {
+    "day": 0.66, "dusk": 0.08, "night": 0.08, "fog": 0.06, "rain": 0.08, "snow": 0.04,
+}  # fmt: skip
+
+_PLACE_STREET, _PLACE_CELL = 70.0, 190.0
+_EVALUATION_STREET, _EVALUATION_CELL = 190.0, 420.0
+POSITION_STEP = 14.0
+"""Metres between two panoramas of a database."""
+VIEWS = 5
+"""Photos cut from one panorama, evenly around."""
+LOST = 0.03
+"""Share of queries on streets that the database does not have: no answer to them is right."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Where a street lies: its seed, length and place on the map.
+
+    Attributes:
+        easting, northing: metres, of the street's origin. bearing: degrees, of its x axis.
+    """
+
+    city: City
+    seed: int
+    length: float
+    easting: float
+    northing: float
+    bearing: float
+
+    @property
+    def south(self) -> bool:
+        """Whether July is winter here."""
+        return self.city.zone[-1] < "N"
+
+    def locate(self, camera: Camera) -> tuple[float, float]:
+        """Easting and northing of a camera."""
+        turn = np.radians(self.bearing)
+        east = self.easting + camera.x * np.sin(turn) - camera.y * np.cos(turn)
+        north = self.northing + camera.x * np.cos(turn) + camera.y * np.sin(turn)
+        return float(east), float(north)
+
+    def yaw(self, heading: float) -> float:
+        """Radians counter-clockwise from the street's axis of a compass heading in degrees."""
+        return float(np.radians(self.bearing - heading))
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One photo to take; ``path`` is relative to the city's folder."""
+
+    path: PurePosixPath
+    camera: Camera
+    moment: Moment
+    lens: Lens
+
+
+@dataclass(frozen=True)
+class Roll:
+    """The photos of one street, rendered together because its textures are painted once."""
+
+    plot: Plot
+    shots: tuple[Shot, ...]
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """A database and its queries; ``folder`` holds both, relative to the city's folder."""
+
+    folder: PurePosixPath
+    rolls: tuple[Roll, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of a city."""
+
+    training: tuple[Roll, ...]
+    evaluation: tuple[EvaluationSet, ...]
+
+    @property
+    def rolls(self) -> tuple[Roll, ...]:
+        """Every roll, training first."""
+        return self.training + tuple(roll for each in self.evaluation for roll in each.rolls)
+
+
+def plan_city(options: CityConfig) -> Plan:
+    """Plan the training cities and the three evaluation sets."""
+    return Plan(
+        training=tuple(_training_rolls(options)),
+        evaluation=(
+            _evaluation(options, sf_city(options.seed, "val"), "sf_xs/val", "crowd"),
+            _evaluation(options, sf_city(options.seed, "test"), "sf_xs/test", "phone"),
+            _evaluation(options, tokyo_city(options.seed), "tokyo_xs/test", "night"),
+        ),
+    )
+
+
+def _plots(city: City, seed: int, count: int, length: float, cell: float) -> Iterator[Plot]:
+    """Streets in the cells of a square grid, each along or across it."""
+    side = max(1, int(np.ceil(np.sqrt(count))))
+    turn = np.radians(city.bearing)
+    for i in range(count):
+        rng = generator(seed, "plot", city.name, i, int(city.northing))
+        column, row = i % side, i // side
+        quarter = int(rng.integers(4))
+        # The street's middle lies in the middle of its cell, whichever way it runs.
+        bearing = (city.bearing + 90 * quarter) % 360
+        along = np.radians(bearing)
+        east = city.easting + cell * (column * np.cos(turn) + row * np.sin(turn))
+        north = city.northing + cell * (row * np.cos(turn) - column * np.sin(turn))
+        yield Plot(
+            city=city,
+            seed=subseed(seed, "street", city.name, i, int(city.northing)),
+            length=length,
+            easting=float(east - np.sin(along) * length / 2),
+            northing=float(north - np.cos(along) * length / 2),
+            bearing=float(bearing),
+        )
+
+
+def _draw(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+    return str(rng.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
+
+
+def _training_rolls(options: CityConfig) -> Iterator[Roll]:
+    place = 0
+    for index in range(options.cities):
+        city = training_city(options.seed, index)
+        count = options.places // options.cities + (index < options.places % options.cities)
+        for plot in _plots(city, options.seed, count, _PLACE_STREET, _PLACE_CELL):
+            yield _place(options, plot, f"{place:07d}_{city.name}")
+            place += 1
+
+
+def _place(options: CityConfig, plot: Plot, label: str) -> Roll:
+    """Dated photos from one spot towards one view."""
+    rng = generator(plot.seed, "place")
+    x, y = plot.length / 2 + rng.uniform(-6, 6), rng.uniform(-0.8, 0.8)
+    facing = rng.uniform(0, 360)
+    years = rng.choice(np.arange(2008, 2023), options.images_per_place, replace=True)
+    half_road, _ = street_widths(plot.city.style, plot.seed)
+    names, taken = [], []
+    for year in years:
+        moment = draw_moment(rng, _draw(rng, TRAINING_CONDITIONS), int(year), plot.south)
+        heading = round(facing + np.clip(rng.normal(0, 13), -28, 28)) % 360
+        camera = Camera(
+            x=float(x + rng.normal(0, 1.6)),
+            y=float(np.clip(y + rng.normal(0, 0.5), -0.3 * half_road, 0.3 * half_road)),
+            height=float(rng.uniform(1.7, 2.7)),
+            yaw=plot.yaw(heading),
+            pitch=float(rng.normal(0.07, 0.035)),
+            roll=float(rng.normal(0, 0.012)),
+            fov=float(np.radians(rng.uniform(62, 88))),
+        )
+        # Headings of the real set run past a full turn for about a third of its photos.
+        written = heading + 360 * int(rng.random() < 0.3)
+        names.append(Fields(draw_pano(rng), str(written), month_of(moment), label))
+        taken.append((camera, moment, draw_lens(rng, moment.condition)))
+    folder = PurePosixPath("gsv_xs/train") / plot.city.name
+    return _roll(plot, folder, names, taken)
+
+
+def _roll(
+    plot: Plot,
+    folder: PurePosixPath,
+    fields: list[Fields],
+    taken: list[tuple[Camera, Moment, Lens]],
+) -> Roll:
+    where = [plot.locate(camera) for camera, _, _ in taken]
+    names = photo_names([e for e, _ in where], [n for _, n in where], plot.city.zone, fields)
+    shots = (Shot(folder / name, *each) for name, each in zip(names, taken, strict=True))
+    return Roll(plot, tuple(shots))
+
+
+def _evaluation(options: CityConfig, city: City, folder: str, manner: str) -> EvaluationSet:
+    """A database along streets, and queries along the same streets on other dates.
+
+    Args:
+        manner: how queries are taken: "crowd" like the database, by "phone", or by phone at
+            "night".
+    """
+    root = PurePosixPath(folder)
+    panoramas = -(-options.database // VIEWS)
+    per_street = int((_EVALUATION_STREET - 20) // POSITION_STEP)
+    count = -(-panoramas // per_street)
+    lost = round(options.queries * LOST)
+    plots = list(_plots(city, options.seed, count + 1, _EVALUATION_STREET, _EVALUATION_CELL))
+    rolls = []
+    left = options.database
+    number = 0
+    for i, plot in enumerate(plots):
+        rng = generator(plot.seed, "survey")
+        here = panoramas // count + (i < panoramas % count) if i < count else 0
+        database = _survey(rng, plot, root / "database", here, left)
+        left -= len(database.shots) if database else 0
+        known = options.queries - lost
+        wanted = known // count + (i < known % count) if i < count else lost
+        span = (here or per_street) * POSITION_STEP
+        queries = _queries(rng, plot, root / "queries", wanted, span, manner, number)
+        number += wanted
+        shots = (database.shots if database else ()) + (queries.shots if queries else ())
+        if shots:
+            rolls.append(Roll(plot, shots))
+    return EvaluationSet(root, tuple(rolls))
+
+
+def _survey(
+    rng: np.random.Generator, plot: Plot, folder: PurePosixPath, panoramas: int, most: int
+) -> Roll | None:
+    """Panoramas every few metres, each cut into views; at most ``most`` photos."""
+    fields, taken = [], []
+    for i in range(panoramas):
+        moment = draw_moment(rng, "day", int(rng.integers(2013, 2019)), plot.south)
+        pano, turn = draw_pano(rng), int(rng.integers(360))
+        x = 12 + i * POSITION_STEP + rng.uniform(-2, 2)
+        y, height = rng.uniform(-0.7, 0.7), rng.uniform(2.1, 2.6)
+        for view in range(VIEWS):
+            heading = (turn + view * 360 // VIEWS) % 360
+            camera = Camera(
+                x=float(x),
+                y=float(y),
+                height=float(height),
+                yaw=plot.yaw(heading),
+                pitch=float(rng.normal(0.07, 0.02)),
+                fov=float(np.radians(78)),
+            )
+            fields.append(Fields(pano, str(heading), month_of(moment), ""))
+            taken.append((camera, moment, draw_lens(rng, moment.condition)))
+    return _roll(plot, folder, fields[:most], taken[:most]) if taken else None
+
+
+def _queries(
+    rng: np.random.Generator, plot: Plot, folder: PurePosixPath, count: int, span: float,
+    manner: str, number: int,
+) -> Roll | None:  # fmt: skip
+    """Photos at chance positions of the surveyed stretch, years later."""
+    fields, taken = [], []
+    half_road, _ = street_widths(plot.city.style, plot.seed)
+    for i in range(count):
+        condition = "night" if manner == "night" else _draw(rng, QUERY_CONDITIONS)
+        moment = draw_moment(rng, condition, int(rng.integers(2019, 2024)), plot.south)
+        heading = int(rng.integers(360))
+        camera = Camera(
+            x=float(rng.uniform(8, 8 + span)),
+            y=float(np.clip(rng.normal(0, 1), -0.3 * half_road, 0.3 * half_road)),
+            height=float(rng.uniform(1.5, 1.9) if manner != "crowd" else rng.uniform(1.9, 2.7)),
+            yaw=plot.yaw(heading),
+            pitch=float(rng.normal(0.09, 0.05)),
+            roll=float(rng.normal(0, 0.02)),
+            fov=float(np.radians(rng.uniform(62, 84))),
+        )
+        fields.append(
+            {
+                "crowd": Fields(draw_pano(rng), str(heading), month_of(moment), ""),
+                "phone": Fields(draw_pano(rng), "", day_of(moment), ""),
+                "night": Fields(f"{number + i:05d}.jpg", "", month_of(moment), ""),
+            }[manner]
+        )
+        taken.append((camera, moment, draw_lens(rng, moment.condition)))
+    return _roll(plot, folder, fields, taken) if taken else None

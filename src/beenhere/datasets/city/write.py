@@ -1,0 +1,208 @@
+"""Renders a planned city into the trees and file names of GSV-XS, SF-XS and Tokyo-XS."""
+
+import csv
+import io
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import simplejpeg
+import yaml
+
+from beenhere import __version__
+from beenhere.config import CityConfig
+from beenhere.datasets.city.plan import EvaluationSet, Plan, Roll, plan_city
+from beenhere.datasets.city.render import render_view
+from beenhere.datasets.city.scene import Scene
+from beenhere.datasets.city.streets import lay_street
+from beenhere.errors import DataError
+
+RECORD = "city.yaml"
+"""Written last: its presence says that a city is complete."""
+UNFINISHED = "city.unfinished.yaml"
+"""Stands beside the photos while they are being written, with the options they follow."""
+CONDITIONS = "conditions.csv"
+_PART = ".part"
+
+
+@dataclass(frozen=True)
+class CityFolder:
+    """A written city.
+
+    Attributes:
+        gsv_xs, sf_xs, tokyo_xs: roots of the three sets.
+        places: training places. photos: all photos.
+    """
+
+    root: Path
+    gsv_xs: Path
+    sf_xs: Path
+    tokyo_xs: Path
+    places: int
+    photos: int
+
+
+def write_city(
+    out: Path, options: CityConfig, *, progress: Callable[[int, int], None] | None = None
+) -> CityFolder:
+    """Render a city into ``out``; the same options give the same bytes, whatever the workers.
+
+    Photos that are already there are kept, so that an interrupted run goes on where it was. A
+    finished folder is left as it is.
+
+    Args:
+        out: a new or empty folder, or one that this function wrote with the same options.
+        progress: told the photos done and the photos in all, now and then.
+
+    Raises:
+        DataError: ``out`` holds a city of other options, or files that are not ours.
+    """
+    plan = plan_city(options)
+    folder = CityFolder(
+        root=out,
+        gsv_xs=out / "gsv_xs",
+        sf_xs=out / "sf_xs",
+        tokyo_xs=out / "tokyo_xs",
+        places=len(plan.training),
+        photos=sum(len(roll.shots) for roll in plan.rolls),
+    )
+    record = _record(options, plan)
+    paths = [shot.path for roll in plan.rolls for shot in roll.shots]
+    if _check(out, record, plan) and all((out / path).is_file() for path in paths):
+        return folder
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / UNFINISHED, yaml.safe_dump(record, sort_keys=False).encode())
+    _render(out, plan, options, progress or (lambda done, total: None))
+    for each in plan.evaluation:
+        _write(out / each.folder / CONDITIONS, _conditions(each))
+    (out / UNFINISHED).replace(out / RECORD)
+    return folder
+
+
+def _record(options: CityConfig, plan: Plan) -> dict[str, Any]:
+    """What decides the bytes of a city, and what it holds. How many worked on it does not."""
+    counts = {"training": sum(len(roll.shots) for roll in plan.training)}
+    for each in plan.evaluation:
+        counts[str(each.folder)] = sum(len(roll.shots) for roll in each.rolls)
+    return {
+        "made_by": f"beenhere {__version__}",
+        "what": "synthetic streets; no real place is shown",
+        "options": options.model_dump(exclude={"workers"}),
+        "places": len(plan.training),
+        "photos": counts,
+    }
+
+
+def _check(out: Path, record: dict[str, Any], plan: Plan) -> bool:
+    """Whether ``out`` is finished; raises where nothing may be written."""
+    if not out.exists():
+        return False
+    if not out.is_dir():
+        raise DataError(f"{out} is a file; expected a folder to write the city to")
+    found = next((name for name in (RECORD, UNFINISHED) if (out / name).is_file()), None)
+    if found:
+        try:
+            theirs = yaml.safe_load((out / found).read_text())
+        except yaml.YAMLError as error:
+            raise DataError(
+                f"{out / found} is damaged; expected the record of a city; delete the folder "
+                "and write it again"
+            ) from error
+        if theirs != record:
+            raise DataError(
+                f"{out} holds a city with other options ({_difference(theirs, record)}); "
+                "choose another folder or delete this one"
+            )
+        if found == RECORD:
+            return True
+    ours = {PurePosixPath(RECORD), PurePosixPath(UNFINISHED)}
+    ours |= {shot.path for roll in plan.rolls for shot in roll.shots}
+    ours |= {each.folder / CONDITIONS for each in plan.evaluation}
+    for path in _files(out):
+        if PurePosixPath(path.as_posix().removesuffix(_PART)) not in ours or not found:
+            raise DataError(
+                f"{out} holds {path}, which is not part of this city; choose a new or empty folder"
+            )
+    return False
+
+
+def _files(root: Path) -> Iterator[Path]:
+    return (path.relative_to(root) for path in root.rglob("*") if not path.is_dir())
+
+
+def _difference(theirs: Any, ours: dict[str, Any]) -> str:
+    before = theirs.get("options", {}) if isinstance(theirs, dict) else {}
+    for name, value in ours["options"].items():
+        if before.get(name) != value:
+            return f"{name} is {before.get(name)}, asked for {value}"
+    return "made by another version"
+
+
+def _render(
+    out: Path, plan: Plan, options: CityConfig, progress: Callable[[int, int], None]
+) -> None:
+    total = sum(len(roll.shots) for roll in plan.rolls)
+    rolls = [roll for roll in (_missing(out, r) for r in plan.rolls) if roll.shots]
+    done = total - sum(len(roll.shots) for roll in rolls)
+    progress(done, total)
+    for folder in {(out / shot.path).parent for roll in rolls for shot in roll.shots}:
+        folder.mkdir(parents=True, exist_ok=True)
+    workers = min(options.workers or len(os.sched_getaffinity(0)), len(rolls))
+    if workers <= 1:
+        for roll in rolls:
+            done += _take(out, roll, options.size)
+            progress(done, total)
+        return
+    # Long rolls first, so that no worker is left alone with one at the end.
+    rolls.sort(key=lambda roll: -len(roll.shots))
+    # Spawned, not forked: the caller may have torch's threads running.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        jobs = [pool.submit(_take, out, roll, options.size) for roll in rolls]
+        try:
+            for job in as_completed(jobs):
+                done += job.result()
+                progress(done, total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _missing(out: Path, roll: Roll) -> Roll:
+    return Roll(roll.plot, tuple(s for s in roll.shots if not (out / s.path).is_file()))
+
+
+def _take(out: Path, roll: Roll, size: int) -> int:
+    """Render and store the photos of one street; returns how many."""
+    plot = roll.plot
+    scene = Scene(lay_street(plot.city.style, plot.seed, plot.length, plot.bearing))
+    for shot in roll.shots:
+        image = render_view(scene, shot.camera, shot.moment, shot.lens, size, plot.south)
+        jpeg = simplejpeg.encode_jpeg(image, quality=shot.lens.quality, colorsubsampling="420")
+        _write(out / shot.path, jpeg)
+    return len(roll.shots)
+
+
+def _conditions(each: EvaluationSet) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "condition"))
+    writer.writerows(
+        sorted(
+            (shot.path.relative_to(each.folder).as_posix(), shot.moment.condition)
+            for roll in each.rolls
+            for shot in roll.shots
+        )
+    )
+    return text.getvalue().encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Through a temporary name: a file is whole or not there."""
+    part = path.with_name(path.name + _PART)
+    part.write_bytes(content)
+    part.replace(path)
