@@ -1,0 +1,14 @@
+"""VPR models: a timm backbone, an aggregator, their preprocessing; saving and loading them."""
+
+from beenhere.models.backbones import Backbone
+from beenhere.models.checkpoint import load_model, read_provenance, save_checkpoint
+from beenhere.models.model import VPRModel, build_model
+
+__all__ = [
+    "Backbone",
+    "VPRModel",
+    "build_model",
+    "load_model",
+    "read_provenance",
+    "save_checkpoint",
+]

@@ -1,0 +1,19 @@
+"""Aggregators: feature maps ``(B, C, h, w)`` to descriptors ``(B, D)``, one file each."""
+
+from beenhere.models.aggregators.avg import Avg
+from beenhere.models.aggregators.base import Aggregator, MapShape
+from beenhere.models.aggregators.convap import ConvAP
+from beenhere.models.aggregators.cosplace import CosPlace
+from beenhere.models.aggregators.gem import GeM
+from beenhere.models.aggregators.mixvpr import MixVPR
+
+AGGREGATORS: dict[str, type[Aggregator]] = {
+    "avg": Avg,
+    "gem": GeM,
+    "cosplace": CosPlace,
+    "convap": ConvAP,
+    "mixvpr": MixVPR,
+}
+"""By the ``name`` in the options; each is built as ``AGGREGATORS[name](config, shape)``."""
+
+__all__ = ["AGGREGATORS", "Aggregator", "Avg", "ConvAP", "CosPlace", "GeM", "MapShape", "MixVPR"]

@@ -1,0 +1,29 @@
+"""Avg: global average pooling, the study's baseline."""
+
+import torch
+from torch import nn
+
+from beenhere.config import AvgConfig
+from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
+
+
+class Avg(Aggregator):
+    """Mean over positions, a linear layer, then L2.
+
+    ``d = W mean_{h,w}(x) + b``, ``(B, C, h, w) -> (B, out_dim)``. Without ``out_dim`` there is no
+    linear layer and D is C.
+
+    Babenko, Lempitsky: Aggregating Deep Convolutional Features for Image Retrieval, 2015 (the sum,
+    the same after L2).
+    """
+
+    def __init__(self, config: AvgConfig, shape: MapShape) -> None:
+        super().__init__()
+        self.linear = (
+            nn.Identity() if config.out_dim is None else nn.Linear(shape.channels, config.out_dim)
+        )
+        self.descriptor_dim = config.out_dim or shape.channels
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """``(B, C, h, w) -> (B, D)``, float32."""
+        return l2_normalise(self.linear(maps.float().mean(dim=(2, 3))))

