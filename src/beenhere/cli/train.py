@@ -1,0 +1,109 @@
+"""``beenhere train``: a model from a configuration, or a run that goes on."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from beenhere import config_yaml
+from beenhere.config import TrainConfig
+from beenhere.configs import packaged
+from beenhere.errors import ConfigError
+
+if TYPE_CHECKING:
+    from beenhere.training.fit import FitResult
+
+INTERRUPTED = 130
+NAMED = 3
+"""Unreadable photos that are named on the screen; all are in results.json."""
+
+
+def train(
+    config: str | None = None,
+    /,
+    *,
+    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+    out: Path | None = None,
+    print_config: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Train a model from a configuration, or go on with a run.
+
+    Each epoch is validated; the best and the last model are kept in the run's folder. Interrupted
+    by Ctrl-C or a kill, `beenhere train RUN` goes on after the last finished epoch as if nothing
+    had happened; with `--set fit.epochs=20` it trains longer.
+
+    Args:
+        config: a YAML file, the name of a configuration that ships (avg, gem, cosplace, convap,
+            mixvpr, mixvpr-crop1, mixvpr-crop2, mixvpr-best, demo), or the folder of a run.
+        set_: an option, such as `optimizer.lr=1e-4`; may be repeated.
+        out: folder of the run [default: runs/CONFIG].
+        print_config: print every option with its value and meaning, and train nothing.
+    """
+    if config is None and not print_config:
+        raise ConfigError(
+            "nothing to train: give a YAML file, a configuration that ships (such as mixvpr), or "
+            "the folder of a run; `beenhere train --print-config` shows every option"
+        )
+    options, run_dir = _resolve(config, set_, out)
+    if print_config:
+        print(config_yaml.explain(options), end="")
+        return
+
+    from beenhere.training.fit import fit
+
+    try:
+        result = fit(options, run_dir)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; go on with: beenhere train {run_dir}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    _report(result, options)
+
+
+def _resolve(
+    config: str | None, assignments: list[str], out: Path | None
+) -> tuple[TrainConfig, Path]:
+    """The options, and the folder of the run."""
+    path = Path(config or "")
+    if config is not None and path.is_dir():
+        if not (path / "config.yaml").is_file():
+            raise ConfigError(
+                f"{path} is not the folder of a run: it has no config.yaml; give a run, a YAML "
+                "file, or the name of a configuration that ships"
+            )
+        if out is not None:
+            raise ConfigError(
+                f"{path} is a run and goes on in its own folder; to start another one with its "
+                f"options: beenhere train {path / 'config.yaml'} --out {out}"
+            )
+        return config_yaml.load(TrainConfig, path / "config.yaml", assignments), path
+    if config is None:
+        return config_yaml.load(TrainConfig, None, assignments), Path("runs")
+    file = path if path.suffix in (".yaml", ".yml") or path.is_file() else packaged(config)
+    return config_yaml.load(TrainConfig, file, assignments), out or Path("runs") / file.stem
+
+
+def _report(result: "FitResult", options: TrainConfig) -> None:
+    if result.validation:
+        print(f"best       epoch {result.best_epoch}  {_recalls(result.validation)}")
+    else:
+        print(f"best       epoch {result.best_epoch}, the last: there are no validation photos")
+    for name, recalls in result.tests.items():
+        print(f"test       {name}  {_recalls(recalls)}")
+    if result.unreadable:
+        count = len(result.unreadable)
+        print(f"unreadable {count} training photo{'s' if count > 1 else ''}:")
+        for path, reason in list(result.unreadable.items())[:NAMED]:
+            print(f"           {path}: {reason}")
+        if count > NAMED:
+            print(f"           all of them are in {result.run_dir / 'results.json'}")
+    print(f"model      {result.run_dir / 'checkpoints' / 'best'}")
+    if result.trained == 0:
+        print(
+            f"The run had its {result.epochs} epochs already; train longer with: beenhere train "
+            f"{result.run_dir} --set fit.epochs={2 * options.fit.epochs}"
+        )
+
+
+def _recalls(recalls: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.1f}" for name, value in recalls.items())

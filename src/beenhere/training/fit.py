@@ -1,0 +1,131 @@
+"""Train a model from its options into a run folder, or go on with the run that is there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from beenhere import config_yaml
+from beenhere.config import ModelConfig, TrainConfig
+from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.datasets.table import PhotoTable
+from beenhere.errors import PhotoError
+from beenhere.evaluation.evaluate import evaluate
+from beenhere.models import load_model, read_provenance
+from beenhere.photos import photo_size
+from beenhere.training.epoch_end import named_recalls, with_first
+from beenhere.training.loop import choose_fit_device, choose_precision, seed_everything, train
+from beenhere.training.processes import run_on_devices
+from beenhere.training.run_folder import RunFolder
+
+__all__ = ["FitResult", "fit", "seed_everything"]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a run went.
+
+    Attributes:
+        run_dir: its folder; ``beenhere.load_model(run_dir)`` gives the best model.
+        epochs: finished, in all.
+        trained: of these, now.
+        best_epoch: the one in ``checkpoints/best``, from 1.
+        validation: its recalls, ``{"R@1": 61.2, ...}`` in percent; empty without validation.
+        tests: the best model's recalls on each test set.
+        unreadable: training photos that could not be read, with reasons.
+    """
+
+    run_dir: Path
+    epochs: int
+    trained: int
+    best_epoch: int
+    validation: dict[str, float]
+    tests: dict[str, dict[str, float]]
+    unreadable: dict[str, str]
+
+
+def fit(config: TrainConfig, run_dir: Path) -> FitResult:
+    """Train, validate after each epoch, and test the best model at the end.
+
+    A folder that holds a run with the same options goes on after its last finished epoch, with
+    the same weights as if it had never been interrupted (bit for bit on a CPU in float32).
+
+    Args:
+        config: every option.
+        run_dir: made if it is not there; see :mod:`beenhere.training.run_folder`.
+
+    Raises:
+        TrainingError: the folder holds another run, or is in use by another process.
+        ConfigError: a device or precision that this machine does not have.
+        DataError: photos that cannot be trained, validated or tested on.
+        ModelError: an architecture that cannot be built.
+        KeyboardInterrupt: by the person; the run can go on after its last finished epoch.
+    """
+    device = choose_fit_device(config.fit)
+    choose_precision(config.fit)
+    table = read_photos(config.data.train)
+    validation = read_evaluation(config.data.validation) if config.data.validation else None
+    # Tests are read now too: a wrong path must not show after hours.
+    tests = {name: read_evaluation(data) for name, data in config.data.tests.items()}
+    architecture = _with_image_size(config.model, table)
+    run = RunFolder(run_dir)
+    with run.taken():
+        run.agree(config)
+        before = run.read_results().get("epochs", [])
+        arguments = (config, architecture, run.path, table, validation)
+        if config.fit.devices > 1:
+            run_on_devices(config.fit.devices, train, *arguments)
+        else:
+            train(*arguments)
+        return _finish(config, run, tests, device, len(before))
+
+
+def _with_image_size(config: ModelConfig, table: PhotoTable) -> ModelConfig:
+    """MixVPR's layers are tied to one image size: unless given, that of the training photos."""
+    if config.aggregator.name != "mixvpr" or config.preprocessing.image_size is not None:
+        return config
+    for path in table.paths:
+        try:
+            size = photo_size(path)
+        except PhotoError:
+            continue
+        print(
+            f"mixvpr takes images of one size: {size[0]} x {size[1]}, that of the training photos"
+        )
+        preprocessing = config.preprocessing.model_copy(update={"image_size": size})
+        return config.model_copy(update={"preprocessing": preprocessing})
+    return config
+
+
+def _finish(
+    config: TrainConfig,
+    run: RunFolder,
+    tests: dict[str, EvaluationTables],
+    device: torch.device,
+    before: int,
+) -> FitResult:
+    """Test the best model, where that is not done yet."""
+    results = run.read_results()
+    best = load_model(run.best, device)
+    for name, tables in tests.items():
+        asked = {
+            "model": best.fingerprint(),
+            "data": config_yaml.plain(config.data.tests[name]),
+            "evaluation": config_yaml.plain(config.evaluation),
+        }
+        done = results["tests"].get(name, {})
+        if any(done.get(key) != value for key, value in asked.items()):
+            options, provenance = with_first(config.evaluation), read_provenance(run.best)
+            evaluation = evaluate(best, tables, options, run.tests / name, provenance)
+            results["tests"][name] = {"recalls": named_recalls(evaluation), **asked}
+            run.write_results(results)
+    epoch = results["best_epoch"]
+    return FitResult(
+        run_dir=run.path,
+        epochs=len(results["epochs"]),
+        trained=len(results["epochs"]) - before,
+        best_epoch=epoch,
+        validation=results["epochs"][epoch - 1]["validation"],
+        tests={name: results["tests"][name]["recalls"] for name in tests},
+        unreadable={photo["path"]: photo["reason"] for photo in results["unreadable"]},
+    )
