@@ -1,0 +1,205 @@
+"""``beenhere eval``: how good a model is, on a benchmark or on one's own photos."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from beenhere.config import EvalConfig
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from beenhere.evaluation.results import Evaluation, Recall
+
+NAMED = 3
+"""Queries that are named on the screen; all are in results.json."""
+
+
+def evaluate(
+    model: str,
+    /,
+    *,
+    data: Path | None = None,
+    database: Path | None = None,
+    queries: Path | None = None,
+    photos: Path | None = None,
+    leave_one_out: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
+    panels: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    config: Annotated[
+        EvalConfig, Parameter(name="*", consume_multiple=True, negative_iterable=())
+    ] = EvalConfig(),
+    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+) -> None:
+    """Recall@N of a model on a database and queries, or on one folder of photos.
+
+    Photos are folders (with positions in file names or EXIF), or CSV or Parquet tables; see
+    `beenhere data show`. Descriptors are computed once: another N or another distance takes
+    seconds, and an interrupted evaluation goes on where it was.
+
+    Args:
+        model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
+        data: a folder with `database/` and `queries/`.
+        database: photos that can be found; goes with `--queries`.
+        queries: photos to find.
+        photos: one folder of photos; goes with `--leave-one-out`.
+        leave_one_out: search each photo in the rest.
+        out: folder for what is found [default: evaluations/MODEL-DATA].
+        panels: also draw so many queries with what was found.
+        json: print results.json instead of a table.
+        config: the options of an evaluation.
+        set_: an option by name, such as `extract.batch_size=16`; may be repeated.
+    """
+    from beenhere import config_yaml
+    from beenhere.errors import ConfigError
+    from beenhere.evaluation.paths import evaluate as evaluate_paths
+
+    if leave_one_out != (photos is not None):
+        raise ConfigError(
+            "--photos and --leave-one-out go together (each photo is searched in the rest); "
+            "for photos to be found in others give --database and --queries, or --data"
+        )
+    options = config_yaml.plain(config_yaml.assign(config, set_))
+    name = f"{_name(Path(model))}-{_data_name(data, database, queries, photos)}"
+    folder = out or Path("evaluations") / name
+    result = evaluate_paths(
+        model, data=data, database=database, queries=queries, photos=photos, out=folder, **options
+    )
+    if panels:
+        _draw(result, model, folder, panels)
+    if json:
+        print((folder / "results.json").read_text(encoding="utf-8"), end="")
+    else:
+        _print(result, model, folder, panels)
+
+
+def _name(path: Path) -> str:
+    """A short name of a folder, with its parent's where it is called as many are."""
+    parts = [part for part in path.resolve().parts if part not in ("checkpoints", "/")]
+    many = {"best", "last", "train", "val", "test", "photos", "images", "database", "queries"}
+    return "-".join(parts[-2:] if parts[-1] in many else parts[-1:])
+
+
+def _data_name(
+    data: Path | None, database: Path | None, queries: Path | None, photos: Path | None
+) -> str:
+    if database is not None and queries is not None:
+        together = database.resolve().parent == queries.resolve().parent
+        return _name(database.resolve().parent if together else queries)
+    return _name(data or photos or Path())
+
+
+def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
+    from beenhere.report import panels
+
+    threshold = result.recalls[0].threshold
+    title = f"{result.name}: found by {model}, right within {threshold:g} m"
+    panels.draw(panels.choose(result, count), folder / "matches.jpg", title)
+
+
+def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    sought = f"{result.queries} queries in {result.database} photos"
+    if result.data["queries"] == result.data["database"]:
+        sought = f"each of {result.queries} photos in the rest"
+    console.print(f"{result.name}: {sought}, by {model}\n", markup=False)
+    for table in _recall_tables(result):
+        console.print(table)
+        console.print()
+    for line in _notes(result):
+        console.print(line, markup=False)
+    console.print(f"\nIn {folder}: results.json, predictions.parquet, descriptors", markup=False)
+    if panels:
+        console.print(f"Look at {folder / 'matches.jpg'}", markup=False)
+    else:
+        console.print("To look at the matches, add --panels 10")
+
+
+def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
+    """One table with a column a condition; one a condition where there are several thresholds."""
+    thresholds = list(dict.fromkeys(one.threshold for one in result.recalls))
+    conditions = list(dict.fromkeys(one.condition for one in result.recalls))
+    if len(thresholds) == 1:
+        columns = {
+            f"{condition or 'all'} ({_queries(result, condition)})": (thresholds[0], condition)
+            for condition in conditions
+        }
+        yield _table(result, f"within {thresholds[0]:g} m", columns)
+        return
+    for condition in conditions:
+        title = f"{condition or 'all'} ({_queries(result, condition)})"
+        yield _table(result, title, {f"within {t:g} m": (t, condition) for t in thresholds})
+
+
+def _table(
+    result: "Evaluation", title: str, columns: dict[str, tuple[float, str | None]]
+) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column(title)
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    for n in dict.fromkeys(one.at for one in result.recalls):
+        row = [_one(result, n, *column) for column in columns.values()]
+        table.add_row(f"R@{n}", *(f"{r.percent:.1f} [{r.low:.1f}, {r.high:.1f}]" for r in row))
+    return table
+
+
+def _one(result: "Evaluation", n: int, threshold: float, condition: str | None) -> "Recall":
+    key = (n, threshold, condition)
+    return next(r for r in result.recalls if (r.at, r.threshold, r.condition) == key)
+
+
+def _queries(result: "Evaluation", condition: str | None) -> int:
+    return next(one.queries for one in result.recalls if one.condition == condition)
+
+
+def _notes(result: "Evaluation") -> Iterator[str]:
+    confidence = result.config["confidence"]
+    yield (
+        "R@N: percent of all queries with a right photo among the first N found, "
+        f"[{100 * confidence:g}% bootstrap interval]"
+    )
+    sure = next((one for one in result.recalls if one.low == one.high), None)
+    if sure is not None:
+        yield (
+            f"{sure.percent:.1f} [{sure.low:.1f}, {sure.high:.1f}]: where all queries are right, or "
+            f"none, the bootstrap sees no doubt; Wilson's interval, in results.json, is "
+            f"[{sure.wilson_low:.1f}, {sure.wilson_high:.1f}]"
+        )
+    for threshold, paths in result.without_positive.items():
+        if paths:
+            yield f"without a photo within {threshold:g} m, so never right: {_named(paths)}"
+    if result.without_position:
+        yield f"queries without a position, so never right: {_named(result.without_position)}"
+    fates = {
+        ("unreadable", "queries"): "queries that cannot be read, counted as not found",
+        ("unreadable", "database"): "database photos that cannot be read, left out",
+        ("unusable", "queries"): "files among the queries that are no usable photo, left out",
+        ("unusable", "database"): "files in the database that are no usable photo, left out",
+    }
+    for (kind, side), fate in fates.items():
+        photos = getattr(result, kind)[side]
+        if photos:
+            yield f"{fate}: {_named([f'{path} ({reason})' for path, reason in photos])}"
+    timing = result.timing
+    described = "all descriptors were there already"
+    if timing.images_per_second is not None:
+        described = (
+            f"{timing.images_computed} photos described, {timing.images_per_second:.0f} a second"
+        )
+    yield f"{described}; search {timing.search_milliseconds_per_query:.2g} ms a query"
+
+
+def _named(paths: list[str]) -> str:
+    shown = ", ".join(paths[:NAMED])
+    more = ", ... (all in results.json)" if len(paths) > NAMED else ""
+    return f"{len(paths)}: {shown}{more}"

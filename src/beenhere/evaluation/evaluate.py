@@ -1,0 +1,218 @@
+"""Evaluate a model on a database and queries: descriptors, exact search, Recall@N."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere import config_yaml, geo
+from beenhere.config import EvalConfig
+from beenhere.datasets.fingerprint import table_fingerprint
+from beenhere.errors import DataError
+from beenhere.evaluation import protocol
+from beenhere.evaluation.results import Evaluation, Recall, Timing
+from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
+from beenhere.retrieval.extract import Descriptors, extract
+from beenhere.retrieval.knn import search
+
+if TYPE_CHECKING:
+    from beenhere.datasets.formats import EvaluationTables
+    from beenhere.datasets.table import PhotoTable
+    from beenhere.models.model import VPRModel
+
+RANKS = 20
+"""Predictions that are written at least, where the database has them."""
+
+
+def evaluate(
+    model: "VPRModel",
+    tables: "EvaluationTables",
+    config: EvalConfig,
+    out: Path | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> Evaluation:
+    """Recall@N over all queries, with intervals, and by condition where the queries have one.
+
+    A photo is never its own answer: where the queries are the database (the same table, or the
+    same files), each photo is searched in the rest.
+
+    Args:
+        model: on the device to use.
+        tables: the database and the queries.
+        config: thresholds, each N, intervals, extraction.
+        out: a folder for ``results.json``, ``predictions.parquet`` and ``descriptors/``, which the
+            next evaluation in this folder takes up. None: keep all in memory, silently.
+        provenance: where the model comes from; it goes into the results.
+
+    Raises:
+        DataError: no queries, no readable database photo.
+        ModelError: a photo has a size that the model cannot take.
+    """
+    for which, table in (("database", tables.database), ("queries", tables.queries)):
+        if len(table) == 0:
+            raise DataError(f"{tables.name}: the {which} hold no photo; expected at least one")
+    store = out / "descriptors" if out is not None else None
+    quiet = out is None
+    database = extract(
+        model, tables.database, config.extract, store, None if quiet else "database photos"
+    )
+    queries = database
+    if tables.queries is not tables.database:
+        queries = extract(
+            model, tables.queries, config.extract, store, None if quiet else "query photos"
+        )
+    own = _own_rows(tables)
+    start = time.perf_counter()
+    predictions, similarity = _predict(database, queries, own, max(RANKS, *config.recall_at))
+    search_seconds = time.perf_counter() - start
+    positives = {
+        threshold: _positives(tables, database, own, threshold) for threshold in config.thresholds
+    }
+    computed = [database] if queries is database else [database, queries]
+    result = Evaluation(
+        name=tables.name,
+        recalls=_recalls(tables.queries, predictions, positives, config),
+        predictions=_predictions_frame(tables, predictions, similarity),
+        queries=len(tables.queries),
+        database=len(tables.database),
+        without_positive={
+            threshold: [
+                path
+                for path, rows in zip(tables.queries.paths, found, strict=True)
+                if not len(rows)
+            ]
+            for threshold, found in positives.items()
+        },
+        without_position=tables.queries.frame.filter(~tables.queries.positions.known)[
+            "path"
+        ].to_list(),
+        unreadable={"database": database.unreadable, "queries": queries.unreadable},
+        unusable={"database": tables.database.unusable, "queries": tables.queries.unusable},
+        timing=Timing(
+            images_computed=sum(one.images_computed for one in computed),
+            extraction_seconds=sum(one.seconds for one in computed),
+            search_milliseconds_per_query=1000 * search_seconds / len(tables.queries),
+        ),
+        model={
+            "fingerprint": model.fingerprint(),
+            "descriptor_dim": model.descriptor_dim,
+            "config": config_yaml.plain(model.config),
+            "provenance": provenance,
+        },
+        data=_fingerprints(tables),
+        config=config_yaml.plain(config),
+    )
+    if out is not None:
+        result.write(out)
+    return result
+
+
+def _fingerprints(tables: "EvaluationTables") -> dict[str, Any]:
+    sides = {"database": tables.database, "queries": tables.queries}
+    folders = [os.path.dirname(path) for table in sides.values() for path in table.paths]  # noqa: PTH120
+    mixed = len({os.path.isabs(folder) for folder in folders}) > 1  # noqa: PTH117
+    root = Path() if mixed else Path(os.path.commonpath(folders))
+    return {side: table_fingerprint(table, root) for side, table in sides.items()}
+
+
+def _predict(
+    database: Descriptors, queries: Descriptors, own: list[list[int]], k: int
+) -> tuple[protocol.Rows, NDArray[np.float32]]:
+    """For every query, readable or not, rows of the database table and similarities, ``(m, k)``."""
+    k = min(k, len(database.rows))
+    similarity, found = search(database.vectors, queries.vectors, k + max(map(len, own)))
+    excluded = [own[query] for query in queries.rows]
+    rows, similarity = protocol.leave_out(database.rows[found], similarity, excluded, k)
+    everyone = np.full((len(own), rows.shape[1]), protocol.NOTHING, np.int64)
+    alike = np.full(everyone.shape, np.nan, np.float32)
+    everyone[queries.rows], alike[queries.rows] = rows, similarity
+    return everyone, alike
+
+
+def _own_rows(tables: "EvaluationTables") -> list[list[int]]:
+    """For each query the database rows of the very same file."""
+    rows: dict[Path, list[int]] = {}
+    for row, path in enumerate(tables.database.paths):
+        rows.setdefault(Path(path).absolute(), []).append(row)
+    return [rows.get(Path(path).absolute(), []) for path in tables.queries.paths]
+
+
+def _positives(
+    tables: "EvaluationTables", database: Descriptors, own: list[list[int]], threshold: float
+) -> list[NDArray[np.intp]]:
+    """For each query the rows of readable database photos within the threshold, without itself."""
+    readable = np.zeros(len(tables.database), np.bool_)
+    readable[database.rows] = True
+    near = geo.within(tables.database.positions, tables.queries.positions, threshold)
+    return [
+        rows[readable[rows] & ~np.isin(rows, itself)]
+        for rows, itself in zip(near, own, strict=True)
+    ]
+
+
+def _recalls(
+    queries: "PhotoTable",
+    predictions: protocol.Rows,
+    positives: dict[float, list[NDArray[np.intp]]],
+    config: EvalConfig,
+) -> list[Recall]:
+    conditions = queries.frame["condition"].to_numpy()
+    names = sorted({name for name in conditions if name is not None})
+    groups = {None: np.ones(len(queries), np.bool_)} | {name: conditions == name for name in names}
+    recalls = []
+    for condition, members in groups.items():
+        for threshold, found in positives.items():
+            first = protocol.first_hits(predictions, found)
+            possible = np.array([len(rows) > 0 for rows in found])
+            for n in config.recall_at:
+                hits = protocol.hits_within(first, n)
+                recalls.append(
+                    _recall(threshold, n, condition, hits[members], possible[members], config)
+                )
+    return recalls
+
+
+def _recall(
+    threshold: float,
+    n: int,
+    condition: str | None,
+    hits: NDArray[np.bool_],
+    possible: NDArray[np.bool_],
+    config: EvalConfig,
+) -> Recall:
+    low, high = bootstrap_interval(hits, config.confidence, config.resamples, config.seed)
+    wilson_low, wilson_high = wilson_interval(hits, config.confidence)
+    return Recall(
+        threshold=threshold,
+        at=n,
+        condition=condition,
+        queries=len(hits),
+        percent=protocol.share(hits),
+        low=100 * low,
+        high=100 * high,
+        wilson_low=100 * wilson_low,
+        wilson_high=100 * wilson_high,
+        percent_of_possible=protocol.share(hits[possible]) if possible.any() else None,
+    )
+
+
+def _predictions_frame(
+    tables: "EvaluationTables", predictions: protocol.Rows, similarity: NDArray[np.float32]
+) -> pl.DataFrame:
+    query, place = np.nonzero(predictions != protocol.NOTHING)
+    row = predictions[query, place]
+    metres = geo.distance(tables.database.positions[row], tables.queries.positions[query])
+    return pl.DataFrame(
+        {
+            "query": tables.queries.frame["path"][query],
+            "rank": (place + 1).astype(np.int32),
+            "database": tables.database.frame["path"][row],
+            "similarity": similarity[query, place],
+            "distance_m": pl.Series(metres).fill_nan(None),
+            "query_condition": tables.queries.frame["condition"][query],
+        }
+    )

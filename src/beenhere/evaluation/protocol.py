@@ -1,0 +1,87 @@
+"""Recall@N as the benchmarks of the field define it: the share of ALL queries with a hit."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Rows = NDArray[np.int64]
+
+NOTHING = -1
+"""Stands in a list of predictions where there is none."""
+
+
+def first_hits(predictions: Rows, positives: Sequence[ArrayLike]) -> Rows:
+    """The rank of each query's first right prediction.
+
+    Args:
+        predictions: ``(m, k)`` database rows, best first; :data:`NOTHING` where there is none.
+        positives: for each of the ``m`` queries the database rows within the threshold.
+
+    Returns:
+        ``(m,)`` ranks from 1; 0 where no prediction is right.
+    """
+    if predictions.shape[1] == 0:
+        return np.zeros(len(predictions), np.int64)
+    right = contains(positives, predictions)
+    return np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0)
+
+
+def recall_at(predictions: Rows, positives: Sequence[ArrayLike], at: Sequence[int]) -> list[float]:
+    """Recall@N in percent, for each N: the share of all queries with a positive in the first N.
+
+    A hit rate, not the share of positives that were found. Queries without a positive stay in
+    the denominator, as in the protocol that VPR papers share (Arandjelovic et al., 2016, section
+    5.1; Berton et al., 2022).
+
+    Args:
+        predictions: ``(m, k)`` database rows, best first; :data:`NOTHING` where there is none.
+        positives: for each of the ``m`` queries the database rows within the threshold.
+        at: each N.
+    """
+    first = first_hits(predictions, positives)
+    return [share(hits_within(first, n)) for n in at]
+
+
+def hits_within(first: Rows, n: int) -> NDArray[np.bool_]:
+    """Which of the queries ``(m,)`` have their first hit among the first ``n``."""
+    return (first > 0) & (first <= n)
+
+
+def share(hits: NDArray[np.bool_]) -> float:
+    """Percent of the queries ``(m,)`` that are hits."""
+    return int(hits.sum()) / len(hits) * 100
+
+
+def contains(sets: Sequence[ArrayLike], rows: Rows) -> NDArray[np.bool_]:
+    """Whether ``rows[i, j]`` is in ``sets[i]``, ``(m, k)``."""
+    each = [np.asarray(one, np.int64) for one in sets]
+    sizes = [len(one) for one in each]
+    if sum(sizes) == 0:
+        return np.zeros(rows.shape, np.bool_)
+    members = np.concatenate(each)
+    span = int(max(members.max(), rows.max(initial=0))) + 2  # NOTHING takes the place of one row
+    lines = np.arange(len(rows), dtype=np.int64) * span
+    return np.isin(rows + 1 + lines[:, None], members + 1 + np.repeat(lines, sizes))
+
+
+def leave_out(
+    rows: Rows, similarity: NDArray[np.float32], excluded: Sequence[ArrayLike], k: int
+) -> tuple[Rows, NDArray[np.float32]]:
+    """The first ``k`` predictions that are not excluded, in their order.
+
+    Args:
+        rows: ``(m, more)`` database rows, best first.
+        similarity: ``(m, more)``.
+        excluded: for each query the database rows that are no answer, such as the photo itself.
+        k: how many to keep.
+
+    Returns:
+        Rows and similarities, ``(m, min(k, more))``; :data:`NOTHING` and NaN where too few remain.
+    """
+    out = contains(excluded, rows)
+    order = np.argsort(out, axis=1, kind="stable")[:, :k]
+    gone = np.take_along_axis(out, order, axis=1)
+    kept = np.take_along_axis(rows, order, axis=1)
+    alike = np.take_along_axis(similarity, order, axis=1)
+    return np.where(gone, NOTHING, kept), np.where(gone, np.float32(np.nan), alike)

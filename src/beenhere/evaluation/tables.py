@@ -1,0 +1,95 @@
+"""Photo tables that are read once: a repeated evaluation opens no photo, not even its header."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from beenhere import __version__
+from beenhere.config import EvaluationData
+from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.datasets.formats.listing import CONDITIONS
+from beenhere.datasets.table import PhotoTable
+
+
+def leave_one_out(photos: PhotoTable, name: str) -> EvaluationTables:
+    """Each photo as a query against the rest: the queries are the database."""
+    return EvaluationTables(photos, photos, name)
+
+
+def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTables:
+    """The tables of a database and queries, or of one folder of photos for leave-one-out.
+
+    Args:
+        data: where the photos are; a path alone is evaluated by leave-one-out.
+        keep: a folder to keep the tables in; the next call takes them from there as long as no
+            file below ``data`` was added, removed, resized or touched. None: read them anew.
+
+    Raises:
+        DataError: as :func:`beenhere.datasets.formats.read_photos`.
+    """
+    if keep is None:
+        return _read(data)
+    stamp = _stamp(data)
+    description = keep / "tables.json"
+    if description.exists():
+        found = json.loads(description.read_text(encoding="utf-8"))
+        if found["stamp"] == stamp:
+            database = _load(keep, "database", found)
+            if isinstance(data, Path):
+                return leave_one_out(database, found["name"])
+            return EvaluationTables(database, _load(keep, "queries", found), found["name"])
+    tables = _read(data)
+    keep.mkdir(parents=True, exist_ok=True)
+    description.unlink(missing_ok=True)
+    tables.database.write(keep / "database.parquet")
+    tables.queries.write(keep / "queries.parquet")
+    written: dict[str, Any] = {"stamp": stamp, "name": tables.name}
+    for side, table in (("database", tables.database), ("queries", tables.queries)):
+        about = {"unusable": table.unusable, "notes": table.notes, "source": table.source}
+        written |= {side: about}
+    (keep / "tables.json.new").write_text(json.dumps(written), encoding="utf-8")
+    (keep / "tables.json.new").replace(description)
+    return tables
+
+
+def _read(data: EvaluationData | Path) -> EvaluationTables:
+    if isinstance(data, Path):
+        return leave_one_out(read_photos(data), data.resolve().name)
+    return read_evaluation(data)
+
+
+def _load(keep: Path, side: str, description: dict[str, Any]) -> PhotoTable:
+    about = description[side]
+    unusable, notes = ([(path, why) for path, why in about[key]] for key in ("unusable", "notes"))
+    return PhotoTable(pl.read_parquet(keep / f"{side}.parquet"), unusable, notes, about["source"])
+
+
+def _stamp(data: EvaluationData | Path) -> str:
+    """Changes when a file below the data does; looks at names, sizes and times alone."""
+    roots = [data] if isinstance(data, Path) else [data.tree, data.database, data.queries]
+    digest = hashlib.sha256(f"{__version__} {data}".encode(errors="surrogateescape"))
+    for root in [root.expanduser() for root in roots if root is not None]:
+        beside = root.parent / CONDITIONS  # may belong to a database and queries given one by one
+        for file in [beside, root] if root.is_file() else [beside, *_files(root)]:
+            digest.update(f"{file} ".encode(errors="surrogateescape"))
+            if file.exists():  # a link may lead nowhere
+                digest.update(f"{file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(root: Path) -> list[Path]:
+    """Every file below a folder; links to folders are followed, each folder once."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, inner, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            inner.clear()
+            continue
+        seen.add(real)
+        found += [Path(folder) / name for name in names]
+    return sorted(found)

@@ -1,0 +1,164 @@
+"""A set of photos in words: the lines of ``beenhere data show``."""
+
+from collections.abc import Iterable
+from statistics import median
+
+from beenhere.datasets.summary import (
+    Sizes,
+    Summary,
+    photo_sizes,
+    summarise,
+    with_neighbour,
+    with_positive,
+)
+from beenhere.datasets.table import PhotoTable
+from beenhere.geo import Extent
+
+_NAMED = 3
+"""Things that are named of a longer list."""
+
+
+def describe(table: PhotoTable, root: str, every: bool = False) -> list[str]:
+    """What a table holds, and what was found beside it and could not be used.
+
+    Args:
+        root: the part of the paths that goes without saying.
+        every: name every file that cannot be used, not only a few.
+    """
+    summary, sizes = summarise(table), photo_sizes(table)
+    rows = [("format", table.source), ("photos", _photos(summary)), *_labels(summary)]
+    if summary.extent is not None:
+        rows.append(("extent", _extent(summary.extent)))
+    rows += [("taken", _dates(summary)), ("headings", _share(summary.headed, summary.photos))]
+    if sizes.counts:
+        rows.append(("pixels", _sizes(sizes, summary.photos)))
+    lines = [_row(*row) for row in rows]
+    lines += _problems("not used", table.unusable + sizes.unusable, root, every)
+    return lines + _problems("notes", table.notes, root, every)
+
+
+def positives(database: PhotoTable, queries: PhotoTable, radius: float) -> str:
+    """How many queries have a database photo within ``radius`` metres."""
+    for table, what in ((database, "database photo"), (queries, "query")):
+        if not table.positions.known.any():
+            return _row("positives", f"unknown: no {what} has a position")
+    found = int(with_positive(database, queries, radius).sum())
+    share = _share(found, len(queries))
+    return _row("positives", f"{share} have a database photo within {radius:g} m")
+
+
+def neighbours(table: PhotoTable, radius: float) -> str:
+    """How many photos have another within ``radius`` metres."""
+    if not table.positions.known.any():
+        return _row("neighbours", "unknown: no photo has a position")
+    found = int(with_neighbour(table, radius).sum())
+    return _row("neighbours", f"{_share(found, len(table))} have another within {radius:g} m")
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<11}{text}"
+
+
+def _photos(summary: Summary) -> str:
+    missing = summary.photos - summary.positioned
+    if missing == 0:
+        return f"{summary.photos:,}, all with a position" if summary.photos else "none"
+    if summary.positioned == 0:
+        return f"{summary.photos:,}, none with a position"
+    return f"{summary.photos:,}, of which {missing:,} without a position"
+
+
+def _labels(summary: Summary) -> list[tuple[str, str]]:
+    rows = []
+    if summary.places:
+        counts = summary.places
+        each = f"{counts[0]} to {counts[-1]} photos each, median {median(counts):g}"
+        rows.append(("places", f"{len(counts):,}; {each}"))
+    if summary.cities:
+        rows.append(("cities", f"{len(summary.cities)}: {_most(summary.cities.items())}"))
+    if summary.conditions:
+        rows.append(("conditions", _most(summary.conditions.items())))
+    return rows
+
+
+def _most(counts: Iterable[tuple[str, int]]) -> str:
+    named = [f"{name} {count:,}" for name, count in counts]
+    more = len(named) - 2 * _NAMED
+    return ", ".join(named[: 2 * _NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _extent(extent: Extent) -> str:
+    if extent.width == 0 and extent.height == 0:
+        return f"one point, {_degrees(extent.south, 'NS')}, {_degrees(extent.west, 'EW')}"
+    size = f"{_metres(extent.width)} west to east, {_metres(extent.height)} south to north"
+    south, north = _degrees(extent.south, "NS"), _degrees(extent.north, "NS")
+    west, east = _degrees(extent.west, "EW"), _degrees(extent.east, "EW")
+    return f"{size} ({south} to {north}, {west} to {east})"
+
+
+def _metres(metres: float) -> str:
+    if metres < 1000:
+        return f"{metres:.0f} m"
+    return f"{metres / 1000:,.1f} km" if metres < 100_000 else f"{metres / 1000:,.0f} km"
+
+
+def _degrees(value: float, letters: str) -> str:
+    return f"{abs(value):.5f} {letters[value < 0]}"
+
+
+def _dates(summary: Summary) -> str:
+    if summary.first is None or summary.last is None:
+        return "no photo has a date"
+    first, last = summary.first[:10], summary.last[:10]
+    when = first if first == last else f"{first} to {last}"
+    missing = summary.photos - summary.dated
+    return f"{when}, {missing:,} without a date" if missing else when
+
+
+def _sizes(sizes: Sizes, photos: int) -> str:
+    total = sum(sizes.counts.values())
+    named = [f"{width} x {height}" for width, height in sizes.counts]
+    sample = f", by a sample of {sizes.looked_at:,}" if sizes.looked_at < photos else ""
+    if len(named) == 1:
+        return f"{named[0]} (width x height){sample}"
+    shares = [f"{100 * count / total:.0f}%" for count in sizes.counts.values()]
+    some = [f"{name} ({share})" for name, share in zip(named, shares, strict=True)][:_NAMED]
+    more = len(named) - len(some)
+    others = f", {more:,} other size{'s' if more > 1 else ''}" if more else ""
+    return ", ".join(some) + others + sample
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,} ({_percent(part, whole)})" if whole else "none"
+
+
+def _percent(part: int, whole: int) -> str:
+    """Never 0% or 100% where it is not so."""
+    percent = 100 * part / whole
+    rounded = f"{percent:.1f}%"
+    if (rounded == "100.0%" and part < whole) or (rounded == "0.0%" and part > 0):
+        return "above 99.9%" if rounded == "100.0%" else "below 0.1%"
+    return f"{percent:.0f}%" if part in (0, whole) else rounded
+
+
+def _problems(label: str, found: list[tuple[str, str]], root: str, every: bool) -> list[str]:
+    """Grouped by reason, the most frequent first."""
+    if not found:
+        return []
+    groups: dict[str, list[str]] = {}
+    for path, reason in found:
+        groups.setdefault(reason, []).append(path.removeprefix(root).lstrip("/"))
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    shown = ordered if every else ordered[: 2 * _NAMED]
+    lines = [_row(label, f"{len(found):,} files" if len(found) > 1 else "1 file")]
+    for reason, paths in shown:
+        named = paths if every else paths[:_NAMED]
+        more = len(paths) - len(named)
+        lines.append(f"    {reason} ({len(paths):,})")
+        lines += [f"      {path}" for path in named]
+        if more:
+            lines.append(f"      ... and {more:,} more (--list names them)")
+    hidden = len(ordered) - len(shown)
+    if hidden:
+        lines.append(f"    ... and {hidden:,} other reasons (--list names them)")
+    return lines

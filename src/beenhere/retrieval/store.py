@@ -1,0 +1,275 @@
+"""Descriptors on disk: computed once for a photo and a model, found again by what the photo is.
+
+A store belongs to one model fingerprint, precision and dtype. It holds
+
+- ``descriptors.npy``, ``(n, D)``, which only grows; ``np.load(..., mmap_mode="r")`` reads it,
+- ``photos.jsonl``, one line a row: absolute path, size in bytes, modification time in ns,
+- ``store.json``, whose descriptors these are.
+
+A row counts once its line is whole. Vectors reach the disk before their lines do, so a process
+killed at any moment leaves whole rows, and the next one goes on from there.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.errors import DataError, PhotoError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two writers at once are then not noticed
+    fcntl = None  # type: ignore[assignment]
+
+COMMIT_SECONDS = 2.0
+"""At most so many seconds of work are lost when a process is killed."""
+
+_HEADER_BYTES = 128
+
+
+class PhotoKey(NamedTuple):
+    """What makes a photo file the same file: absolute path, size in bytes, mtime in ns."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> "PhotoKey":
+        """The key of a file, without opening it.
+
+        Raises:
+            PhotoError: there is no such file.
+        """
+        try:
+            found = Path(path).stat()
+        except OSError as error:
+            raise PhotoError(path, (error.strerror or str(error)).lower()) from error
+        return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns)  # noqa: PTH100
+
+
+class Keeper(Protocol):
+    """Where descriptors go as they are computed, and come back from."""
+
+    def __enter__(self) -> "Keeper": ...
+
+    def __exit__(self, *error: Any) -> None: ...
+
+    def __contains__(self, key: PhotoKey) -> bool: ...
+
+    def append(self, keys: Sequence[PhotoKey], vectors: NDArray[np.floating]) -> None:
+        """Keep the vectors ``(len(keys), D)``."""
+
+    def take(self, keys: Sequence[PhotoKey]) -> NDArray[np.floating]:
+        """The vectors of the keys, ``(len(keys), D)``, in their order."""
+
+
+class MemoryStore:
+    """Descriptors that are kept in memory alone; at most ``rows`` of them."""
+
+    def __init__(self, rows: int, dim: int, dtype: str) -> None:
+        self._vectors = np.empty((rows, dim), dtype)
+        self._row: dict[PhotoKey, int] = {}
+
+    def __enter__(self) -> "MemoryStore":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        pass
+
+    def __contains__(self, key: PhotoKey) -> bool:
+        return key in self._row
+
+    def append(self, keys: Sequence[PhotoKey], vectors: NDArray[np.floating]) -> None:
+        """Keep the vectors ``(len(keys), D)``."""
+        start = len(self._row)
+        self._vectors[start : start + len(keys)] = vectors
+        self._row.update(zip(keys, range(start, start + len(keys)), strict=True))
+
+    def take(self, keys: Sequence[PhotoKey]) -> NDArray[np.floating]:
+        """The vectors of the keys, ``(len(keys), D)``, in their order; a view where it can be."""
+        return _take(self._vectors, [self._row[key] for key in keys])
+
+
+class DescriptorStore:
+    """A folder of descriptors; a context manager, on whose end everything is on disk.
+
+    Several processes may read it at once, one may write.
+
+    Args:
+        folder: made when the first descriptor is written.
+        dim: D.
+        dtype: ``float32`` or ``float16``.
+        identity: what else the descriptors depend on, such as the model's fingerprint.
+
+    Raises:
+        DataError: the folder holds descriptors of something else, or another process writes it.
+    """
+
+    def __init__(self, folder: Path, dim: int, dtype: str, identity: dict[str, Any]) -> None:
+        self.folder = folder
+        self._dim, self._dtype = dim, np.dtype(dtype).newbyteorder("<")
+        self._identity = {**identity, "dim": dim, "dtype": dtype}
+        self._photos: IO[bytes] | None = None
+        self._vectors: IO[bytes] | None = None
+        self._uncommitted: list[PhotoKey] = []
+        self._committed_at = time.monotonic()
+        self._check_identity()
+        self._row, self._whole_bytes = self._read()
+
+    def __enter__(self) -> "DescriptorStore":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.commit()
+        for file in (self._photos, self._vectors):
+            if file is not None:
+                file.close()
+        self._photos = self._vectors = None
+
+    def __contains__(self, key: PhotoKey) -> bool:
+        return key in self._row
+
+    def append(self, keys: Sequence[PhotoKey], vectors: NDArray[np.floating]) -> None:
+        """Keep the vectors ``(len(keys), D)``; they are safe within :data:`COMMIT_SECONDS`."""
+        if self._photos is None or self._vectors is None:
+            self._open_to_write()
+        assert self._vectors is not None
+        self._vectors.write(np.ascontiguousarray(vectors, self._dtype).tobytes())
+        for key in keys:
+            self._row[key] = self._count
+            self._count += 1
+        self._uncommitted += keys
+        if time.monotonic() - self._committed_at > COMMIT_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make every appended row count, whatever happens to this process after."""
+        if not self._uncommitted or self._photos is None or self._vectors is None:
+            return
+        _to_disk(self._vectors)
+        lines = [json.dumps(key) + "\n" for key in self._uncommitted]
+        self._photos.write("".join(lines).encode())
+        _to_disk(self._photos)
+        self._uncommitted.clear()
+        self._write_header()
+        self._committed_at = time.monotonic()
+
+    def take(self, keys: Sequence[PhotoKey]) -> NDArray[np.floating]:
+        """The vectors of the keys, ``(len(keys), D)``, in their order.
+
+        Memory-mapped where the rows follow one another on disk, as they do for a set of photos
+        that was computed in one go; else gathered in memory.
+        """
+        self.commit()
+        if not keys:
+            return np.empty((0, self._dim), self._dtype)
+        shape = (self._count, self._dim)
+        mapped: NDArray[np.floating] = np.memmap(
+            self.folder / "descriptors.npy", self._dtype, "r", _HEADER_BYTES, shape
+        )
+        return _take(mapped, [self._row[key] for key in keys])
+
+    @property
+    def _row_bytes(self) -> int:
+        return self._dim * self._dtype.itemsize
+
+    def _check_identity(self) -> None:
+        file = self.folder / "store.json"
+        if not file.exists():
+            return
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if found != self._identity:
+            raise DataError(
+                f"{self.folder} holds descriptors of {found}; expected {self._identity}: "
+                "give another output folder, or remove this one"
+            )
+
+    def _read(self) -> tuple[dict[PhotoKey, int], int]:
+        """Whole rows, and how many bytes of ``photos.jsonl`` they take; sets the count."""
+        self._count = 0
+        photos, vectors = self.folder / "photos.jsonl", self.folder / "descriptors.npy"
+        if not (photos.exists() and vectors.exists()):
+            return {}, 0
+        most = max(0, vectors.stat().st_size - _HEADER_BYTES) // self._row_bytes
+        rows: dict[PhotoKey, int] = {}
+        length = 0
+        with photos.open("rb") as lines:
+            for line in lines:
+                if self._count == most or not line.endswith(b"\n"):
+                    break
+                try:
+                    key = PhotoKey(*json.loads(line))
+                except (ValueError, TypeError):
+                    break
+                rows[key] = self._count
+                self._count += 1
+                length += len(line)
+        return rows, length
+
+    def _open_to_write(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._photos = (self.folder / "photos.jsonl").open("ab")
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._photos, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self._photos.close()
+                self._photos = None
+                raise DataError(
+                    f"{self.folder} is being written by another process; wait for it, "
+                    "or give another output folder"
+                ) from error
+        temporary = self.folder / "store.json.new"
+        temporary.write_text(json.dumps(self._identity, indent=1), encoding="utf-8")
+        temporary.replace(self.folder / "store.json")
+        # Another process may have written since this one read.
+        self._row, self._whole_bytes = self._read()
+        self._photos.truncate(self._whole_bytes)
+        (self.folder / "descriptors.npy").touch()
+        self._vectors = (self.folder / "descriptors.npy").open("r+b")
+        self._vectors.truncate(_HEADER_BYTES + self._count * self._row_bytes)
+        self._write_header()
+
+    def _write_header(self) -> None:
+        """Bring the shape in the ``.npy`` header up to date; leaves the file at its end."""
+        assert self._vectors is not None
+        shape = (self._count - len(self._uncommitted), self._dim)
+        text = f"{{'descr': '{self._dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
+        magic = np.lib.format.magic(1, 0)
+        length = _HEADER_BYTES - len(magic) - 2
+        self._vectors.seek(0)
+        self._vectors.write(
+            magic + length.to_bytes(2, "little") + text.ljust(length - 1).encode() + b"\n"
+        )
+        self._vectors.flush()
+        self._vectors.seek(0, os.SEEK_END)
+
+
+def missing(keeper: Keeper, keys: Iterable[PhotoKey]) -> list[PhotoKey]:
+    """The keys that are not kept yet, once each, in their order."""
+    return [key for key in dict.fromkeys(keys) if key not in keeper]
+
+
+def _take(vectors: NDArray[np.floating], rows: list[int]) -> NDArray[np.floating]:
+    index = np.asarray(rows, np.int64)
+    if len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
+        return vectors[index[0] : index[0] + len(index)]
+    return vectors[index]
+
+
+def _to_disk(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,216 @@
+"""Descriptors of real photo files: which, in which order, and how often they are computed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tiny import TinyModel, write_photo
+
+from beenhere.config import ExtractConfig
+from beenhere.datasets.table import PhotoTable
+from beenhere.errors import ConfigError, ModelError
+from beenhere.photos import load_photo
+from beenhere.retrieval import extract as extract_module
+from beenhere.retrieval.extract import Descriptors, extract
+
+PLAIN = ExtractConfig(batch_size=4, workers=2, device="cpu", precision="32")
+
+
+def photos(folder: Path, n: int, height: int = 32, width: int = 32) -> PhotoTable:
+    paths = [write_photo(folder / f"{i:03}.jpg", i, height, width) for i in range(n)]
+    return PhotoTable.from_columns({"path": paths})
+
+
+def one_by_one(model: TinyModel, table: PhotoTable) -> NDArray[np.float32]:
+    described = []
+    for path in table.paths:
+        image = load_photo(path, model.preprocessing.target_size, "bilinear")
+        with torch.no_grad():
+            described.append(model.eval()(image[None])[0].numpy())
+    return np.array(described)
+
+
+def run(
+    model: TinyModel, table: PhotoTable, store: Path | None, config: ExtractConfig = PLAIN
+) -> Descriptors:
+    return extract(model, table, config, store, None)
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize(
+    "preprocessing",
+    [{"image_size": (24, 40)}, {"image_size": (24, 24), "keep_aspect": True}, {}],
+    ids=["one size", "aspect kept", "own size"],
+)
+def test_equals_the_model_on_each_photo_alone(
+    tmp_path: Path, preprocessing: dict[str, object], on_disk: bool
+) -> None:
+    sizes = [(32, 48), (48, 32), (20, 20)]
+    paths = [write_photo(tmp_path / f"{i}.jpg", i, *sizes[i % 3]) for i in range(17)]
+    table, model = PhotoTable.from_columns({"path": paths}), TinyModel(**preprocessing)
+    expected = one_by_one(model, table)
+    model.shapes.clear()
+    found = run(model, table, tmp_path / "store" if on_disk else None)
+    assert found.rows.tolist() == list(range(17))
+    assert np.allclose(found.vectors, expected, atol=1e-6)
+    assert found.images_computed == 17 and found.seconds > 0
+    assert len(model.shapes) == {True: 6, False: 5}[len({s[2:] for s in model.shapes}) > 1]
+    assert max(shape[0] for shape in model.shapes) == 4
+
+
+def test_big_photos_make_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract_module, "BATCH_PIXELS", 64 * 64 * 2)
+    model = TinyModel()
+    run(model, photos(tmp_path, 3, 64, 64), None)
+    run(model, photos(tmp_path / "huge", 2, 128, 256), None)
+    assert [shape[0] for shape in model.shapes] == [2, 1, 1, 1]
+
+
+def test_what_was_computed_is_not_touched_again(tmp_path: Path) -> None:
+    table, model = photos(tmp_path, 9), TinyModel()
+    first = run(model, table, tmp_path / "store")
+    for path in map(Path, table.paths):
+        stat = path.stat()
+        path.write_bytes(b"x" * stat.st_size)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    again = run(model, table, tmp_path / "store")
+    assert again.images_computed == 0
+    assert isinstance(again.vectors, np.memmap)
+    assert np.array_equal(again.vectors, first.vectors)
+
+
+def test_new_and_changed_photos_are_computed_and_order_is_the_tables(tmp_path: Path) -> None:
+    model = TinyModel()
+    table = photos(tmp_path, 6)
+    run(model, table.rows([4, 2]), tmp_path / "store")
+    write_photo(Path(table.paths[2]), 99)
+    os.utime(table.paths[2], ns=(0, 5))
+    found = run(model, table, tmp_path / "store")
+    assert found.images_computed == 5
+    assert np.allclose(found.vectors, one_by_one(model, table), atol=1e-6)
+
+
+def test_a_photo_named_twice_is_computed_once(tmp_path: Path) -> None:
+    model, table = TinyModel(), photos(tmp_path, 2).rows([0, 1, 0])
+    found = run(model, table, None)
+    assert found.images_computed == 2
+    assert np.array_equal(found.vectors[0], found.vectors[2])
+
+
+def test_models_do_not_share_descriptors(tmp_path: Path) -> None:
+    table = photos(tmp_path, 3)
+    for model in (TinyModel(), TinyModel(image_size=(8, 8)), TinyModel()):
+        found = run(model, table, tmp_path / "store")
+        assert np.allclose(found.vectors, one_by_one(model, table), atol=1e-6)
+    assert found.images_computed == 0
+    assert len(list((tmp_path / "store").iterdir())) == 2
+
+
+def test_dtype_and_precision_get_a_folder_each(tmp_path: Path) -> None:
+    table, model = photos(tmp_path, 3), TinyModel(image_size=(32, 32))
+    full = run(model, table, tmp_path / "store")
+    half = run(model, table, tmp_path / "store", PLAIN.model_copy(update={"dtype": "float16"}))
+    bf16 = run(model, table, tmp_path / "store", PLAIN.model_copy(update={"precision": "bf16"}))
+    assert (full.vectors.dtype, half.vectors.dtype) == (np.float32, np.float16)
+    assert np.allclose(full.vectors, half.vectors, atol=1e-3)
+    assert bf16.images_computed == 3
+    assert len(list((tmp_path / "store").iterdir())) == 3
+
+
+@pytest.mark.parametrize("preprocessing", [{"image_size": (16, 16)}, {}], ids=["one size", "own"])
+def test_unreadable_photos_are_named_and_the_others_described(
+    tmp_path: Path, preprocessing: dict[str, object]
+) -> None:
+    table, model = photos(tmp_path, 6), TinyModel(**preprocessing)
+    expected = one_by_one(model, table)
+    Path(table.paths[1]).write_bytes(b"no photo")
+    whole = Path(table.paths[4]).read_bytes()
+    Path(table.paths[4]).write_bytes(whole[: len(whole) // 2])
+    Path(table.paths[5]).unlink()
+    found = run(model, table, tmp_path / "store")
+    assert found.rows.tolist() == [0, 2, 3]
+    assert np.allclose(found.vectors, expected[[0, 2, 3]], atol=1e-6)
+    assert [path for path, _ in found.unreadable] == [table.paths[i] for i in (1, 4, 5)]
+    assert all(reason for _, reason in found.unreadable)
+    assert found.images_computed == 3
+
+
+def test_no_photo_is_no_descriptor(tmp_path: Path) -> None:
+    found = run(TinyModel(), PhotoTable.from_columns({"path": []}), tmp_path / "store")
+    assert found.vectors.shape == (0, 48) and len(found.rows) == 0
+
+
+def test_the_model_keeps_its_modes(tmp_path: Path) -> None:
+    model = TinyModel()
+    model.frozen = torch.nn.BatchNorm2d(3).eval()
+    run(model, photos(tmp_path, 1), None)
+    assert model.training and not model.frozen.training
+
+
+def test_a_size_the_model_cannot_take_names_the_photo(tmp_path: Path) -> None:
+    class Picky(TinyModel):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            raise ModelError("images are 32 x 32; expected 64 x 64")
+
+    with pytest.raises(ModelError, match=r"000\.jpg: images are 32 x 32"):
+        run(Picky(), photos(tmp_path, 1), None)
+
+
+def test_an_unknown_device_is_bad_input(tmp_path: Path) -> None:
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(ConfigError, match=f"device is '{name}'"):
+            run(
+                TinyModel(),
+                photos(tmp_path, 1),
+                None,
+                PLAIN.model_copy(update={"device": name}),
+            )
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from tiny import TinyModel
+from beenhere.config import ExtractConfig
+from beenhere.datasets.table import PhotoTable
+from beenhere.retrieval import store
+from beenhere.retrieval.extract import extract
+
+class Slow(TinyModel):
+    def forward(self, images):
+        time.sleep(0.02)
+        print("batch", flush=True)
+        return super().forward(images)
+
+store.COMMIT_SECONDS = 0.03
+photos = sorted(str(path) for path in Path(sys.argv[1]).glob("*.jpg"))
+config = ExtractConfig(batch_size=2, workers=1, device="cpu", precision="32")
+extract(Slow(), PhotoTable.from_columns({"path": photos}), config, Path(sys.argv[2]), None)
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    table = photos(tmp_path / "photos", 60)
+    command = [sys.executable, "-c", SLOW, str(tmp_path / "photos"), str(tmp_path / "store")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for batches in (5, 6):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for _ in range(batches):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    model = TinyModel()
+    found = run(model, table, tmp_path / "store")
+    assert 0 < found.images_computed < 60
+    assert np.allclose(found.vectors, one_by_one(model, table), atol=1e-6)
+    assert (
+        len((next((tmp_path / "store").iterdir()) / "photos.jsonl").read_text().splitlines()) == 60
+    )
