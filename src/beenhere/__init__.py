@@ -11,13 +11,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from beenhere.datasets.table import PhotoTable
     from beenhere.errors import BeenhereError
-    from beenhere.evaluation.evaluate import evaluate
+    from beenhere.evaluation.paths import evaluate
     from beenhere.models.checkpoint import load_model
 
 _HOMES = {
     "BeenhereError": "beenhere.errors",
     "PhotoTable": "beenhere.datasets.table",
-    "evaluate": "beenhere.evaluation.evaluate",
+    "evaluate": "beenhere.evaluation.paths",
     "load_model": "beenhere.models.checkpoint",
 }
 

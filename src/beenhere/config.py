@@ -243,6 +243,40 @@ MinerConfig = Annotated[
 ]
 
 
+# --- evaluation ----------------------------------------------------------------------------------
+
+
+class ExtractConfig(Options):
+    """How descriptors are computed."""
+
+    batch_size: int = Field(64, ge=1, description="images at once on the device")
+    workers: int | None = Field(
+        None, ge=0, description="threads that decode photos; null: one a core"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
+    precision: Literal["auto", "32", "bf16"] = Field(
+        "auto", description="auto: bf16 where the processor has it, else 32"
+    )
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="of the descriptors on disk"
+    )
+
+
+class EvalConfig(Options):
+    """Recall@N over all queries."""
+
+    recall_at: list[Annotated[int, Field(ge=1)]] = Field(
+        [1, 5, 10, 20], min_length=1, description="each N of Recall@N"
+    )
+    thresholds: list[Annotated[float, Field(ge=0)]] = Field(
+        [25.0], min_length=1, description="metres within which a match is right"
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals")
+    resamples: int = Field(2000, ge=100, description="of the bootstrap over queries")
+    seed: int = Field(0, ge=0, description="of the bootstrap")
+    extract: ExtractConfig = ExtractConfig()
+
+
 # --- training ------------------------------------------------------------------------------------
 
 
@@ -359,7 +393,7 @@ class FitConfig(Options):
     accumulate: int = Field(1, ge=1, description="batches a step; each batch has its own pairs")
     compile: bool = Field(False, description="use torch.compile")
     workers: int | None = Field(
-        None, ge=0, description="processes that decode photos; null: one a core, at most 8"
+        None, ge=1, description="threads that decode photos on each device; null: one a core"
     )
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     early_stop: int | None = Field(
@@ -388,40 +422,7 @@ class TrainConfig(Options):
     miner: MinerConfig = NoMinerConfig()
     optimizer: ScheduledOptimizerConfig = ScheduledOptimizerConfig()
     fit: FitConfig = FitConfig()
-
-
-# --- evaluation ----------------------------------------------------------------------------------
-
-
-class ExtractConfig(Options):
-    """How descriptors are computed."""
-
-    batch_size: int = Field(64, ge=1, description="images at once on the device")
-    workers: int | None = Field(
-        None, ge=0, description="threads that decode photos; null: one a core"
-    )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
-    precision: Literal["auto", "32", "bf16"] = Field(
-        "auto", description="auto: bf16 where the processor has it, else 32"
-    )
-    dtype: Literal["float32", "float16"] = Field(
-        "float32", description="of the descriptors on disk"
-    )
-
-
-class EvalConfig(Options):
-    """Recall@N over all queries."""
-
-    recall_at: list[Annotated[int, Field(ge=1)]] = Field(
-        [1, 5, 10, 20], min_length=1, description="each N of Recall@N"
-    )
-    thresholds: list[Annotated[float, Field(ge=0)]] = Field(
-        [25.0], min_length=1, description="metres within which a match is right"
-    )
-    confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals")
-    resamples: int = Field(2000, ge=100, description="of the bootstrap over queries")
-    seed: int = Field(0, ge=0, description="of the bootstrap")
-    extract: ExtractConfig = ExtractConfig()
+    evaluation: EvalConfig = EvalConfig()
 
 
 # --- demo ----------------------------------------------------------------------------------------

@@ -37,6 +37,18 @@ def load(kind: type[O], path: Path | None = None, assignments: Iterable[str] = (
     return validate(kind, values, source=str(path) if path is not None else "options")
 
 
+def assign(options: O, assignments: Iterable[str]) -> O:
+    """The options with some of them assigned, as :func:`load` does it.
+
+    Raises:
+        ConfigError: an unknown option, or a value out of range.
+    """
+    values = plain(options)
+    for text in assignments:
+        _assign(values, text)
+    return validate(type(options), values)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds.
 
@@ -80,7 +92,10 @@ def write(options: Options, path: Path) -> None:
 
 
 def explain(options: Options) -> str:
-    """YAML with each option's meaning as a comment: a file to start from."""
+    """YAML with each option's meaning as a comment: a file to start from.
+
+    Where there is a choice, such as of the loss, those not chosen follow as comments.
+    """
     return "\n".join(_explained(options, 0)) + "\n"
 
 
@@ -172,12 +187,17 @@ def _explained(options: BaseModel, depth: int) -> list[str]:
     lines = []
     for name, field in type(options).model_fields.items():
         value = getattr(options, name)
-        choices = [tag for tag in map(_tag, _models_of(field)) if tag]
         if isinstance(value, BaseModel):
+            choices = [model for model in _models_of(field) if _tag(model)]
             note = (type(value).__doc__ or "").strip().split("\n")[0]
             if len(choices) > 1:
-                note = f"{note} [{' | '.join(choices)}]"
+                note = f"{note} [{' | '.join(map(str, map(_tag, choices)))}]"
             lines += [f"{indent}{name}:  # {note}", *_explained(value, depth + 1)]
+            for other in choices:
+                if len(choices) > 1 and not isinstance(value, other):
+                    note = (other.__doc__ or "").strip().split("\n")[0]
+                    lines += [f"{indent}  # or  # {note}"]
+                    lines += [f"{indent}  # {line}" for line in _explained(other(), 0)]
             continue
         dumped = options.model_dump(mode="json")[name]
         text = yaml.safe_dump(dumped, default_flow_style=True, width=1000).strip()

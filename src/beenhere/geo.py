@@ -186,6 +186,41 @@ def _add_across_zones(
         found[row].extend(near[other].tolist())
 
 
+@dataclass(frozen=True)
+class Extent:
+    """The smallest box of latitude and longitude around some positions.
+
+    Attributes:
+        south, north: degrees. west, east: degrees; ``west > east`` across the 180th meridian.
+        width, height: metres along the box's middle parallel and middle meridian.
+    """
+
+    south: float
+    north: float
+    west: float
+    east: float
+    width: float
+    height: float
+
+
+def extent(positions: Positions) -> Extent | None:
+    """The box around all positions that are known; None if none is."""
+    lat, lon = positions.lat[positions.known], np.sort(positions.lon[positions.known])
+    if len(lat) == 0:
+        return None
+    # East of the widest empty stretch of longitudes the box begins, west of it it ends.
+    gaps = np.diff(np.append(lon, lon[0] + 360))
+    widest = int(np.argmax(gaps))
+    west, east = float(lon[(widest + 1) % len(lon)]), float(lon[widest])
+    south, north = float(lat.min()), float(lat.max())
+    # Half the way at a time: a geodesic over more than half the globe would take the short side.
+    half = ((east - west) % 360) / 2
+    middle = (south + north) / 2
+    width = 2 * _GEOD.inv(0, middle, half, middle)[2]
+    height = _GEOD.inv(west, south, west, north)[2]
+    return Extent(south, north, west, east, float(width), float(height))
+
+
 def _earth_centred(p: Positions) -> Floats:
     """Earth-centred coordinates in metres on the ellipsoid, ``(n, 3)``."""
     lat, lon = np.radians(p.lat), np.radians(p.lon)

@@ -57,7 +57,7 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except CycloptsError as error:
         command = " ".join(("beenhere", *(error.command_chain or ())))
-        _say(f"{' '.join(str(error).split())} Try '{command} --help'.")
+        _say(f"{_one_line(error)} Try '{command} --help'.")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         _say("interrupted")
@@ -71,6 +71,17 @@ def main() -> NoReturn:
         _say(f"{kind}: {text} (a fault of beenhere; add --debug to see where)")
         sys.exit(OUR_FAILURE)
     sys.exit(0)
+
+
+def _one_line(error: CycloptsError) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error.__cause__, ValidationError):
+        return " ".join(str(error).split())
+    first = error.__cause__.errors()[0]  # an option's value that its model refuses
+    flag = ".".join(str(part) for part in first["loc"]).replace("_", "-")
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    return f"--{flag} is {first['input']!r}: {message}."
 
 
 def _say(text: str) -> None:

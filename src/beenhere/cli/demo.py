@@ -1,0 +1,151 @@
+"""``beenhere demo``: the whole pipeline on a city that does not exist."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from beenhere.config import CityConfig, EvalConfig, EvaluationData, TrainConfig
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from beenhere.evaluation.results import Evaluation
+    from beenhere.models import VPRModel
+
+SHOWN = (1, 5, 10)
+"""Each N of the table."""
+
+PICTURED = 5
+"""Queries in the picture, of the day and of the night each."""
+
+LIGHTS = {"day": ("sf_xs/test", "day"), "night": ("tokyo_xs/test", "night")}
+"""Where the queries by day and by night are in the city, and their condition there."""
+
+
+def demo(
+    *,
+    out: Path = Path("beenhere-demo"),
+    city: Annotated[CityConfig, Parameter(name="city")] = CityConfig(),
+    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+) -> None:
+    """See it work: render a city, train on it, measure, and draw what was found.
+
+    Nothing is downloaded. The same command goes on where it was interrupted.
+
+    Args:
+        out: folder for the city, the run, the measurements and the picture.
+        city: what to render.
+        set_: an option of the training by name, such as `fit.epochs=4`; may be repeated.
+    """
+    from beenhere.datasets.city import write_city
+    from beenhere.models import build_model, load_model
+    from beenhere.training.fit import fit, seed_everything
+
+    start = time.monotonic()
+    config = _training(out, set_)
+
+    _say("1. Rendering a city: streets to train on, and other streets to be tested on")
+    written = write_city(out / "city", city, what="photos")
+    print(f"   {written.photos} photos in {written.root}")
+
+    _say("2. Measuring networks that know ImageNet and were not trained for places")
+    found = {"EfficientNet-Lite0 + GeM, untrained": _measure(load_model("offline-lite0"), out, "gem")}
+    seed_everything(config.fit.seed)
+    untrained = build_model(config.model)
+    found["... + MixVPR, untrained"] = _measure(untrained, out, "untrained")
+
+    _say(f"3. Training MixVPR on {written.places} places, {config.fit.epochs} epochs")
+    fit(config, out / "run")
+
+    _say("4. Measuring it on the streets it was not trained on")
+    found["... + MixVPR, trained"] = _measure(load_model(out / "run"), out, "trained")
+
+    _report(found, out)
+    minutes, seconds = divmod(round(time.monotonic() - start), 60)
+    print(f"That took {minutes} min {seconds} s.")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _training(out: Path, assignments: list[str]) -> TrainConfig:
+    from beenhere import config_yaml
+    from beenhere.configs import packaged
+
+    folders = (
+        f"data.train={out / 'city/gsv_xs/train'}",
+        f"data.validation={out / 'city/sf_xs/val'}",
+    )
+    return config_yaml.load(TrainConfig, packaged("demo"), (*folders, *assignments))
+
+
+def _measure(model: "VPRModel", out: Path, name: str) -> dict[str, "Evaluation"]:
+    from beenhere.datasets.formats import read_evaluation
+    from beenhere.evaluation.evaluate import evaluate
+
+    config = EvalConfig(recall_at=[*SHOWN, 20])
+    return {
+        light: evaluate(
+            model,
+            read_evaluation(EvaluationData(tree=out / "city" / tree)),
+            config,
+            out / "evaluations" / f"{name}-{light}",
+        )
+        for light, (tree, _) in LIGHTS.items()
+    }
+
+
+def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
+    from rich.console import Console
+
+    from beenhere.report import panels
+
+    trained = found["... + MixVPR, trained"]
+    chosen = [
+        panel
+        for light, (_, condition) in LIGHTS.items()
+        for panel in panels.choose(trained[light], PICTURED, condition=condition)
+    ]
+    picture = out / "matches.jpg"
+    panels.draw(chosen, picture, "Trained on the demo city: found in streets it had never seen")
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print()
+    console.print(_table(found))
+    console.print(
+        "R@N: percent of all queries with a photo of the right place (within 25 m) among the\n"
+        "first N found, [95% bootstrap interval].\n",
+        markup=False,
+    )
+    console.print(f"Look at    {picture}: ten queries, and the first three photos found for each")
+    console.print(f"The model  {out / 'run'}")
+    console.print(f"The city   {out / 'city'}")
+    console.print(f"All else   {out / 'evaluations'}: results.json, predictions.parquet\n")
+    console.print("Next:", markup=False)
+    for command, meaning in (
+        ("beenhere data show PHOTOS", "what a folder of yours holds"),
+        ("beenhere eval offline-lite0 --photos PHOTOS --leave-one-out", "measure on it"),
+        (f"beenhere eval {out / 'run'} --data {out / 'city/sf_xs/test'}", "this model again"),
+        ("beenhere train mixvpr --print-config", "the options, to train your own"),
+    ):
+        console.print(f"  {command:<60} {meaning}", markup=False)
+
+
+def _table(found: dict[str, dict[str, "Evaluation"]]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("network", "light"):
+        table.add_column(heading)
+    for n in SHOWN:
+        table.add_column(f"R@{n}", justify="right")
+    for network, by_light in found.items():
+        for light, (_, condition) in LIGHTS.items():
+            recalls = [by_light[light].recall(n, condition=condition) for n in SHOWN]
+            cells = (f"{r.percent:.1f} [{r.low:.0f}, {r.high:.0f}]" for r in recalls)
+            table.add_row(network if light == "day" else "", light, *cells)
+    return table

@@ -38,15 +38,29 @@ class PhotoTable:
     Attributes:
         frame: the polars DataFrame, with exactly the columns of :data:`SCHEMA`.
         unusable: ``(path, reason)`` of what was found but cannot be a row; shown, never hidden.
+        notes: ``(path, what)`` of what was found with a row or file and left out of the table.
+        source: in words, what the table was read from.
     """
 
-    def __init__(self, frame: pl.DataFrame, unusable: list[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        unusable: list[tuple[str, str]] | None = None,
+        notes: list[tuple[str, str]] | None = None,
+        source: str = "",
+    ) -> None:
         self.frame = _checked(frame)
         self.unusable = unusable or []
+        self.notes = notes or []
+        self.source = source
 
     @classmethod
     def from_columns(
-        cls, columns: Mapping[str, Any], unusable: list[tuple[str, str]] | None = None
+        cls,
+        columns: Mapping[str, Any],
+        unusable: list[tuple[str, str]] | None = None,
+        notes: list[tuple[str, str]] | None = None,
+        source: str = "",
     ) -> "PhotoTable":
         """A table from any of the columns; missing ones are null, a missing position is derived.
 
@@ -69,7 +83,7 @@ class PhotoTable:
         missing = [pl.lit(None, SCHEMA[name]).alias(name) for name in SCHEMA if name not in columns]
         frame = given.with_columns(missing).select(list(SCHEMA))
         frame = frame.with_columns(pl.col("heading") % 360.0)
-        return cls(_derive_positions(frame), unusable)
+        return cls(_derive_positions(frame), unusable, notes, source)
 
     @classmethod
     def read(cls, path: str | Path) -> "PhotoTable":
@@ -150,9 +164,8 @@ def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:
     """Fill UTM from WGS84 where UTM is missing, and the other way round."""
     lat = frame["lat"].fill_null(np.nan).to_numpy()
     lon = frame["lon"].fill_null(np.nan).to_numpy()
-    has_utm = (
-        frame["easting"].is_not_null() & frame["northing"].is_not_null() & frame["zone"].is_not_null()
-    ).to_numpy()
+    utm = ["easting", "northing", "zone"]
+    has_utm = frame.select(pl.all_horizontal(pl.col(utm).is_not_null())).to_series().to_numpy()
     has_wgs = np.isfinite(lat) & np.isfinite(lon)
     codes = {name: geo.zone_code(name) if name else 0 for name in set(frame["zone"].to_list())}
     zone = np.array([codes[name] for name in frame["zone"].to_list()], np.int8)

@@ -1,0 +1,75 @@
+"""``beenhere data``: look at photo sets, and make a synthetic one."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from beenhere.config import CityConfig, EvalConfig
+
+
+def show(
+    path: Path,
+    /,
+    *,
+    radius: Annotated[float, Parameter(validator=Number(gte=0))] = EvalConfig().thresholds[0],
+    list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
+) -> None:
+    """What a folder or table of photos holds, and what of it cannot be used and why.
+
+    The format is recognised: photos with positions in their names (GSV-XS, SF-XS and kin),
+    GSV-Cities, photos with EXIF, a CSV or Parquet table; a folder with `database/` and `queries/`;
+    or a folder with several of these.
+
+    Args:
+        path: a folder, a table, or one photo.
+        radius: metres within which a database photo is a positive of a query.
+        list_: name every file that cannot be used, not only a few.
+    """
+    from beenhere.config import EvaluationData
+    from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
+    from beenhere.report.photo_set import describe, neighbours, positives
+
+    for found in sets_in(path.expanduser()):
+        root = str(found.path)
+        if found.evaluation:
+            tables = read_evaluation(EvaluationData(tree=found.path))
+            _show(f"{root}, database", describe(tables.database, root, list_))
+            _show(f"{root}, queries", describe(tables.queries, root, list_))
+            print(positives(tables.database, tables.queries, radius))
+        else:
+            table = read_photos(found.path)
+            _show(root, describe(table, root, list_))
+            if len(table) > 1 and table.frame["place"].is_null().all():  # places are for training
+                print(neighbours(table, radius))
+
+
+def _show(title: str, lines: list[str]) -> None:
+    print(title, *lines, sep="\n")
+
+
+def city(
+    out: Path,
+    /,
+    *,
+    config: Annotated[CityConfig, Parameter(name="*")] = CityConfig(),
+    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+) -> None:
+    """Render the synthetic demo city: sets named and laid out as GSV-XS, SF-XS and Tokyo-XS.
+
+    No real place is shown. Interrupted, the same command goes on where it was.
+
+    Args:
+        out: a new or empty folder, or an unfinished city.
+        config: how much to render.
+        set_: an option by name, such as `places=50`; may be repeated.
+    """
+    from beenhere import config_yaml
+    from beenhere.datasets.city import write_city
+
+    given = [f"{name}={value}" for name, value in config.model_dump().items()]
+    options = config_yaml.load(CityConfig, assignments=[*given, *set_])
+    folder = write_city(out, options, what="photos")
+    print(f"{folder.root}: {folder.photos:,} photos, {folder.places:,} training places")
+    print(f"Have a look: beenhere data show {folder.root}")

@@ -1,0 +1,34 @@
+"""Which photos a table holds, as a few numbers that tell two sets apart."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from beenhere.datasets.table import PhotoTable
+
+
+def table_fingerprint(table: PhotoTable, root: Path) -> dict[str, Any]:
+    """What a table holds, in short.
+
+    Args:
+        table: photos.
+        root: the folder they were read from. Moved as a whole, they keep their fingerprint.
+
+    Returns:
+        ``photos`` and ``places``, counts, and ``sha256`` over every photo's path below ``root``,
+        position and place, whatever their order.
+    """
+    columns = ("path", "easting", "northing", "zone", "city", "place")
+    lines = [
+        repr((_below(root, path), *rest)) for path, *rest in table.frame.select(columns).iter_rows()
+    ]
+    digest = hashlib.sha256("\n".join(sorted(lines)).encode())
+    places = table.frame.drop_nulls("place").select("city", "place").n_unique()
+    return {"photos": len(table), "places": places, "sha256": digest.hexdigest()}
+
+
+def _below(root: Path, path: str) -> str:
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return Path(path).as_posix()

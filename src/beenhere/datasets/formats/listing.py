@@ -1,0 +1,131 @@
+"""Which photos and tables lie in a folder: one walk, no file is opened."""
+
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from beenhere.errors import DataError
+
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+)
+"""Ends of file names, in lower case, that are taken for photos."""
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
+"""Ends of file names, in lower case, that are taken for tables of photos."""
+CONDITIONS = "conditions.csv"
+"""The table beside ``database/`` and ``queries/`` that is not one of photos."""
+
+_BY_PLUGIN = frozenset({".heic", ".heif", ".avif"})
+_RAW = frozenset({".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"})
+_NOT_OURS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
+
+
+@dataclass
+class Listing:
+    """What lies below a folder; paths are relative to it, with ``/``, sorted by their characters.
+
+    Attributes:
+        root: the folder.
+        photos: files that look like photos by their names.
+        folders: every folder below.
+        tables: CSV and Parquet files directly in the root, but no ``conditions.csv``.
+        others: names of a few of the files that are neither.
+        unusable: ``(path, reason)`` of what looks like a photo and cannot be one here.
+    """
+
+    root: Path
+    photos: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    unusable: list[tuple[str, str]] = field(default_factory=list)
+
+    def paths(self, photos: list[str]) -> list[str]:
+        """Relative paths with the root in front."""
+        start = os.path.join(self.root, "")  # noqa: PTH118 - pathlib drops the end slash
+        return [start + photo for photo in photos]
+
+
+def list_photos(root: Path) -> Listing:
+    """Walk a folder and all below it.
+
+    Hidden files and folders (macOS's ``._x.jpg`` too) and thumbnail folders are passed over. A
+    link to a folder is followed once, and not at all if it points back into the walk.
+
+    Raises:
+        DataError: the folder itself cannot be read.
+    """
+    found = Listing(root)
+    followed = [Path(os.path.realpath(root))]
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                inner = [entry for entry in entries if not _hidden(entry.name)]
+        except OSError as error:
+            if not folder:
+                raise DataError(f"{root}: cannot be read ({error.strerror})") from error
+            found.unusable.append((str(root / folder), f"folder not read: {error.strerror}"))
+            continue
+        for entry in inner:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if not entry.is_dir():
+                _add_file(found, entry, name)
+            elif not entry.is_symlink() or _new_target(entry, followed):
+                found.folders.append(name)
+                pending.append(name)
+    for names in (found.photos, found.folders, found.tables, found.others, found.unusable):
+        names.sort()
+    return found
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in _NOT_OURS
+
+
+def _new_target(entry: "os.DirEntry[str]", followed: list[Path]) -> bool:
+    """Whether a linked folder lies outside of all that is walked; remembers it then."""
+    target = Path(os.path.realpath(entry.path))
+    if any(target.is_relative_to(other) or other.is_relative_to(target) for other in followed):
+        return False
+    followed.append(target)
+    return True
+
+
+def _add_file(found: Listing, entry: "os.DirEntry[str]", name: str) -> None:
+    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - 500,000 Paths take seconds
+    if suffix in PHOTO_SUFFIXES or suffix in _BY_PLUGIN or suffix in _RAW:
+        reason = _refusal(entry, name, suffix)
+        if reason is None:
+            found.photos.append(name)
+        else:
+            shown = os.fsencode(found.root / name).decode("utf-8", "replace")
+            found.unusable.append((shown, reason))
+    elif suffix in TABLE_SUFFIXES and "/" not in name and entry.name != CONDITIONS:
+        found.tables.append(name)
+    elif len(found.others) < 100:
+        found.others.append(name)
+
+
+def _refusal(entry: "os.DirEntry[str]", name: str, suffix: str) -> str | None:
+    if suffix in _RAW:
+        return "camera raw file: save it as JPEG"
+    if suffix in _BY_PLUGIN and suffix not in _plugin_suffixes():
+        return f"{suffix[1:].upper()} photo: save it as JPEG"
+    if not entry.is_file():
+        return "link to nothing" if entry.is_symlink() else "not a regular file"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8: rename it"
+    return None
+
+
+@cache
+def _plugin_suffixes() -> frozenset[str]:
+    """Those of the suffixes that only some installations of Pillow can read."""
+    return _BY_PLUGIN & Image.registered_extensions().keys()

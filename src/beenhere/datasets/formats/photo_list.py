@@ -1,0 +1,181 @@
+"""A CSV or Parquet file with one photo a row: ``path`` and where, when and which way.
+
+Columns: ``path`` (relative to the file's folder, or absolute); ``lat, lon`` in degrees, or
+``easting, northing, zone`` (such as ``10S``), or both; ``heading`` in degrees; ``captured``, an
+ISO date that may be partial; ``place, city, condition``. All but ``path`` may be missing, and
+cells may be empty. Other names that people use are taken too, see :data:`ALIASES`; columns of any
+other name are not used, and the table's notes name them.
+"""
+
+import os
+from pathlib import Path
+
+import polars as pl
+
+from beenhere.datasets.formats.cells import check_cells
+from beenhere.datasets.formats.listing import Listing
+from beenhere.datasets.table import SCHEMA, PhotoTable
+from beenhere.errors import DataError
+
+SOURCE = "a table of photos"
+
+ALIASES = {
+    "file": "path",
+    "filename": "path",
+    "image": "path",
+    "latitude": "lat",
+    "longitude": "lon",
+    "lng": "lon",
+    "utm_easting": "easting",
+    "utm_northing": "northing",
+    "utm_zone": "zone",
+    "compass_angle": "heading",
+    "date": "captured",
+    "timestamp": "captured",
+    "place_id": "place",
+}
+"""Other names of columns, without regard to case."""
+
+_EMPTY = ("", "nan", "null", "none", "na", "n/a")
+
+
+def read_photo_list(file: Path) -> PhotoTable:
+    """The rows whose files exist; the others are listed as unusable.
+
+    Raises:
+        DataError: not such a table, a column named twice, or a cell that cannot be what its column
+            needs, by its line.
+    """
+    raw = _raw(file)
+    columns = _named(file, raw.columns)
+    texts = _texts(raw).select(pl.col(old).alias(new) for new, old in columns.items())
+    table = texts.select(
+        pl.when(~pl.col(name).str.to_lowercase().is_in(_EMPTY)).then(pl.col(name)).alias(name)
+        for name in columns
+    )
+    checked = check_cells(file, table, columns)
+    paths = [_resolve(file.parent, path) for path in checked["path"]]
+    there = _existing(paths)
+    kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(pl.Series(there))
+    missing = [path for path, is_there in zip(paths, there, strict=True) if not is_there]
+    unused = [name for name in raw.columns if name not in columns.values()]
+    return PhotoTable.from_columns(
+        {name: kept[name] for name in kept.columns},
+        unusable=[(path, "no such file") for path in missing],
+        notes=[(str(file), f"columns not used: {', '.join(unused)}")] if unused else [],
+        source=f"{SOURCE} ({file.name})",
+    )
+
+
+def photo_list_in(listing: Listing) -> Path | None:
+    """The table directly in a folder that lists photos; None if there is none.
+
+    Raises:
+        DataError: several do.
+    """
+    found = []
+    for name in listing.tables:
+        file = listing.root / name
+        try:
+            columns = {ALIASES.get(c.lower(), c.lower()) for c in _header(file)}
+        except DataError:
+            continue  # some other program's file
+        if "path" in columns and columns & {"lat", "easting", "place"}:
+            found.append(file)
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(f"{listing.root}: holds several tables of photos ({names}); name one")
+    return found[0] if found else None
+
+
+def _header(file: Path) -> list[str]:
+    if file.suffix.lower() == ".parquet":
+        return _raw(file).columns
+    return [name.strip() for name in _first_line(file).split(_separator(file))]
+
+
+def _first_line(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            return lines.readline(1 << 16).rstrip("\r\n").replace('"', "")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: is not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _separator(file: Path) -> str:
+    """The one that the first line has most of; spreadsheets in some countries write ``;``."""
+    line = _first_line(file)
+    return max(",", ";", "\t", key=line.count)
+
+
+def _raw(file: Path) -> pl.DataFrame:
+    try:
+        if file.suffix.lower() == ".parquet":
+            return pl.read_parquet(file, glob=False)
+        rows = pl.read_csv(file, separator=_separator(file), infer_schema=False, glob=False)
+        return rows.rename({name: name.strip() for name in rows.columns})
+    except (pl.exceptions.PolarsError, OSError) as error:
+        kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
+        problem = " ".join(str(error).split())[:200]
+        raise DataError(f"{file}: not a {kind} table ({problem})") from error
+
+
+def _named(file: Path, columns: list[str]) -> dict[str, str]:
+    """Our name of each column that is used, and the file's name of it."""
+    found: dict[str, str] = {}
+    for column in columns:
+        name = ALIASES.get(column.lower(), column.lower())
+        if name not in SCHEMA:
+            continue
+        if name in found:
+            raise DataError(f"{file}: {found[name]!r} and {column!r} both mean {name}; keep one")
+        found[name] = column
+    if "path" not in found:
+        raise DataError(
+            f"{file}: the column 'path' is missing; got {', '.join(columns) or 'no columns'}, "
+            "expected path,lat,lon or path,easting,northing,zone"
+        )
+    for group in (("lat", "lon"), ("easting", "northing", "zone")):
+        missing = [name for name in group if name not in found]
+        if 0 < len(missing) < len(group):
+            there = next(name for name in group if name in found)
+            raise DataError(f"{file}: has the column {there!r} but no {missing[0]!r}")
+    return found
+
+
+def _texts(raw: pl.DataFrame) -> pl.DataFrame:
+    """Every cell as text; dates as ISO writes them."""
+
+    def text(name: str) -> pl.Expr:
+        if isinstance(raw.schema[name], pl.Datetime):
+            return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S")
+        return pl.col(name).cast(pl.String, strict=False).str.strip_chars()
+
+    nested = [name for name, kind in raw.schema.items() if kind.is_nested() or kind == pl.Binary]
+    return raw.with_columns(pl.lit(None, pl.String).alias(name) for name in nested).with_columns(
+        text(name) for name in raw.columns if name not in nested
+    )
+
+
+def _resolve(folder: Path, path: str) -> str:
+    """The path with the table's folder in front; a backslash is Windows' slash."""
+    if "\\" in path and "/" not in path and os.sep == "/":
+        path = path.replace("\\", "/")
+    return os.path.join(folder, path)  # noqa: PTH118 - half a million Paths take seconds
+
+
+def _existing(paths: list[str]) -> list[bool]:
+    """Whether each file is there, by listing each folder once."""
+    names: dict[str, set[str]] = {}
+    there = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in names:
+            try:
+                names[folder] = set(os.listdir(folder or "."))  # noqa: PTH208
+            except OSError:
+                names[folder] = set()
+        there.append(name in names[folder])
+    return there

@@ -1,0 +1,82 @@
+"""Which format a path has, found out by looking; and the table in it."""
+
+from pathlib import Path
+
+from beenhere.datasets.formats.at_names import is_at_name, read_at_names
+from beenhere.datasets.formats.exif_folder import read_exif_folder
+from beenhere.datasets.formats.gsv_cities import is_gsv_cities, read_gsv_cities
+from beenhere.datasets.formats.listing import (
+    PHOTO_SUFFIXES,
+    TABLE_SUFFIXES,
+    Listing,
+    list_photos,
+)
+from beenhere.datasets.formats.photo_list import photo_list_in, read_photo_list
+from beenhere.datasets.formats.sets import sets_of
+from beenhere.datasets.table import PhotoTable
+from beenhere.errors import DataError
+
+
+def read_photos(path: Path) -> PhotoTable:
+    """The photos at a path, in a known order, whatever format they come in.
+
+    A CSV or Parquet file, a photo, or a folder: GSV-Cities; photos most of whose names hold ``@``
+    fields; one table of photos; photos with EXIF. In a folder the first that fits is taken, and
+    everything below it counts.
+
+    Raises:
+        DataError: nothing there, no photos in it, or several sets in it: the message names them.
+    """
+    path = path.expanduser()
+    if path.is_file():
+        return _read_file(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder")
+    if is_gsv_cities(path):
+        return read_gsv_cities(path)
+    listing = list_photos(path)
+    _refuse_several(listing)
+    named = sum(map(is_at_name, listing.photos))
+    if 2 * named > len(listing.photos):
+        return read_at_names(listing)
+    table = photo_list_in(listing)
+    if table is not None:
+        return read_photo_list(table)
+    if not listing.photos and not listing.unusable:
+        raise DataError(_nothing(listing))
+    return read_exif_folder(listing)
+
+
+def _refuse_several(listing: Listing) -> None:
+    """Photos to train on, to search and to find are never thrown together."""
+    sets = sets_of(listing)
+    if not sets:
+        return
+    names = []
+    for each in sets:
+        names += [each.path / "database", each.path / "queries"] if each.evaluation else [each.path]
+    raise DataError(
+        f"{listing.root}: holds several sets of photos; name one of {', '.join(map(str, names))}"
+    )
+
+
+def _read_file(path: Path) -> PhotoTable:
+    suffix = path.suffix.lower()
+    if suffix in TABLE_SUFFIXES:
+        return read_photo_list(path)
+    if suffix in PHOTO_SUFFIXES:
+        return read_exif_folder(Listing(path.parent, photos=[path.name]))
+    raise DataError(
+        f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
+        f"{', '.join(sorted(TABLE_SUFFIXES))}"
+    )
+
+
+def _nothing(listing: Listing) -> str:
+    if not listing.others:
+        return f"{listing.root}: is empty; expected photos in it"
+    some = ", ".join(listing.others[:3])
+    return (
+        f"{listing.root}: holds no photos; found {some}"
+        f"{', ...' if len(listing.others) > 3 else ''}, expected files such as .jpg or .png"
+    )

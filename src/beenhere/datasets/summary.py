@@ -1,0 +1,105 @@
+"""What a PhotoTable holds, counted."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.datasets.table import PhotoTable
+from beenhere.errors import PhotoError
+from beenhere.photo_file import photo_size
+
+SAMPLE = 2000
+"""Headers that are read for the sizes of photos; of larger tables a sample."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts of a table.
+
+    Attributes:
+        photos: rows. positioned: those with a position. headed: those with a heading.
+        dated: those with a date. first, last: the earliest and the latest of the dates.
+        places: how many photos each place has, ascending; empty without places.
+        cities, conditions: photos by name, the largest first.
+        extent: where they lie; None without a position.
+    """
+
+    photos: int
+    positioned: int
+    headed: int
+    dated: int
+    first: str | None
+    last: str | None
+    places: list[int]
+    cities: dict[str, int]
+    conditions: dict[str, int]
+    extent: geo.Extent | None
+
+
+def summarise(table: PhotoTable) -> Summary:
+    """Count what the table knows; no file is opened."""
+    frame, positions = table.frame, table.positions
+    dates = sorted(frame["captured"].drop_nulls().to_list())  # ISO texts sort as dates do
+    labelled = frame.filter(frame["place"].is_not_null())
+    return Summary(
+        photos=len(table),
+        positioned=int(positions.known.sum()),
+        headed=int(frame["heading"].is_not_null().sum()),
+        dated=len(dates),
+        first=dates[0] if dates else None,
+        last=dates[-1] if dates else None,
+        places=sorted(labelled.group_by("city", "place").len()["len"].to_list()),
+        cities=_counted(frame["city"].drop_nulls().to_list()),
+        conditions=_counted(frame["condition"].drop_nulls().to_list()),
+        extent=geo.extent(positions),
+    )
+
+
+def _counted(names: list[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of photos, from their headers.
+
+    Attributes:
+        looked_at: how many files; all of the table up to :data:`SAMPLE`.
+        counts: photos by ``(width, height)``, the most frequent first.
+        unusable: ``(path, reason)`` of those whose header cannot be read.
+    """
+
+    looked_at: int
+    counts: dict[tuple[int, int], int]
+    unusable: list[tuple[str, str]]
+
+
+def photo_sizes(table: PhotoTable) -> Sizes:
+    """Read the headers of all photos, or of a sample evenly spread over a large table."""
+    paths = table.paths
+    rows = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), SAMPLE)).astype(int))
+    counts: Counter[tuple[int, int]] = Counter()
+    unusable = []
+    for row in rows:
+        try:
+            height, width = photo_size(paths[row])
+        except PhotoError as error:
+            unusable.append((paths[row], error.reason))
+        else:
+            counts[width, height] += 1
+    return Sizes(len(rows), dict(counts.most_common()), unusable)
+
+
+def with_positive(database: PhotoTable, queries: PhotoTable, radius: float) -> NDArray[np.bool_]:
+    """``(queries,)``: whether a database photo lies within ``radius`` metres."""
+    found = geo.within(database.positions, queries.positions, radius)
+    return np.array([len(rows) > 0 for rows in found], np.bool_)
+
+
+def with_neighbour(table: PhotoTable, radius: float) -> NDArray[np.bool_]:
+    """``(photos,)``: whether another photo of the table lies within ``radius`` metres."""
+    found = geo.within(table.positions, table.positions, radius)
+    return np.array([len(rows) > 1 for rows in found], np.bool_)

@@ -1,0 +1,163 @@
+"""Where, when and which way a photo was taken, as its EXIF header says.
+
+EXIF is written by many hands. What cannot be believed is left out, and ``PhotoFacts.note`` says
+what and why; it is never guessed.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from beenhere.dates import iso_date
+from beenhere.photo_file import opened, read_header
+
+_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+_DATE_TAGS = ((_EXIF_IFD, 0x9003), (_EXIF_IFD, 0x9004), (None, 0x0132))
+"""DateTimeOriginal, DateTimeDigitized, DateTime: the moment of the picture first."""
+
+
+@dataclass(frozen=True)
+class PhotoFacts:
+    """What the header of a photo tells.
+
+    Attributes:
+        width, height: pixels, after EXIF orientation.
+        lat, lon: degrees WGS84; both or neither.
+        altitude: metres above sea level, negative below.
+        heading: degrees clockwise from north, [0, 360); a magnetic one is taken as it is.
+        captured: ISO 8601, local time as the camera's clock said; may be partial. Where only the
+            GPS time is known it ends in ``Z`` (UTC).
+        note: why a position that is there was not believed.
+    """
+
+    width: int
+    height: int
+    lat: float | None = None
+    lon: float | None = None
+    altitude: float | None = None
+    heading: float | None = None
+    captured: str | None = None
+    note: str | None = None
+
+
+def read_facts(path: str | Path) -> PhotoFacts:
+    """The facts in a photo's header; no pixel is decoded.
+
+    Raises:
+        PhotoError: the file cannot be read or holds no picture. Broken EXIF is no reason: the
+            facts are then None.
+    """
+    with opened(path) as file:
+        header = read_header(file, path)
+        height, width = header.upright_size
+        gps = _ifd(header.exif, _GPS_IFD)
+        lat, lon, note = position(gps)
+        return PhotoFacts(
+            width=width,
+            height=height,
+            lat=lat,
+            lon=lon,
+            altitude=_altitude(gps),
+            heading=_heading(gps),
+            captured=_captured(header.exif, gps),
+            note=note,
+        )
+
+
+def position(gps: Mapping[int, Any]) -> tuple[float | None, float | None, str | None]:
+    """Latitude and longitude in degrees from EXIF GPS tags (1 to 4), and why there is none.
+
+    Degrees, minutes and seconds may each be whole or carry a fraction, and parts at the end may be
+    missing. S and W make a value negative; a value that is negative already stays so. Without a
+    hemisphere letter only a negative value is clear. Latitude and longitude both 0 are what
+    receivers write before they have a fix: no position.
+    """
+    if 2 not in gps and 4 not in gps:
+        return None, None, None
+    lat, lon = _angle(gps.get(2)), _angle(gps.get(4))
+    if lat is None or lon is None:
+        return None, None, "GPS position is not readable"
+    if lat == 0 and lon == 0:
+        return None, None, "GPS position is 0, 0 (no fix)"
+    north, east = _letter(gps.get(1)), _letter(gps.get(3))
+    if (north not in ("N", "S") and lat > 0) or (east not in ("E", "W") and lon > 0):
+        return None, None, "GPS position without N or S, E or W"
+    lat = -abs(lat) if north == "S" else lat
+    lon = -abs(lon) if east == "W" else lon
+    if abs(lat) > 90 or abs(lon) > 180:
+        return None, None, f"GPS position is {lat:g}, {lon:g}: not on Earth"
+    return lat, lon, None
+
+
+def _angle(value: Any) -> float | None:
+    """Degrees from one to three parts; None if any part that matters is undefined."""
+    parts = value if isinstance(value, tuple | list) else (value,)
+    numbers = [_number(part) for part in parts]
+    if not 1 <= len(numbers) <= 3 or numbers[0] is None:
+        return None
+    total, before = 0.0, 0.5
+    for number, unit in zip(numbers, (1, 60, 3600), strict=False):
+        if number is None:
+            # 0/0 stands for "not used" where the part before carries the fraction.
+            if before == int(before):
+                return None
+            number = 0.0
+        total += abs(number) / unit
+        before = number
+    return -total if any(number is not None and number < 0 for number in numbers) else total
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None; EXIF's 1/0 and 0/0 are None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _letter(value: Any) -> str:
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
+    return text.strip(" \0")[:1].upper()
+
+
+def _altitude(gps: Mapping[int, Any]) -> float | None:
+    metres = _number(gps.get(6))
+    below = gps.get(5) in (1, b"\x01", "1")
+    return metres if metres is None or not below else -abs(metres)
+
+
+def _heading(gps: Mapping[int, Any]) -> float | None:
+    degrees = _number(gps.get(17))
+    if degrees is None:
+        return None
+    turned = degrees % 360.0
+    return turned if turned < 360.0 else 0.0  # -1e-20 % 360 is 360 in floating point
+
+
+def _captured(exif: Image.Exif, gps: Mapping[int, Any]) -> str | None:
+    for folder, tag in _DATE_TAGS:
+        value = exif.get(tag) if folder is None else _ifd(exif, folder).get(tag)
+        if isinstance(value, str) and (found := iso_date(value)):
+            return found
+    stamp = gps.get(29)
+    day = iso_date(stamp) if isinstance(stamp, str) else None
+    if day is None or len(day) != len("2015-06-01"):
+        return day
+    time = gps.get(7)
+    clock = [_number(part) for part in time] if isinstance(time, tuple) and len(time) == 3 else []
+    if not clock or any(part is None for part in clock):
+        return day
+    hour, minute, second = (int(part or 0) for part in clock)
+    return iso_date(f"{day}T{hour:02}:{minute:02}:{second:02}Z") or day
+
+
+def _ifd(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
+    try:
+        return dict(exif.get_ifd(tag))
+    except Exception:
+        return {}  # a broken block of tags is no tags

@@ -1,0 +1,225 @@
+"""Open a photo file without trusting it: its header, and every failure as a PhotoError.
+
+JPEG headers are read by hand: it takes microseconds, and Pillow refuses the 200-megapixel photos
+that phones take. Everything else goes through Pillow, which decodes nothing until it is asked to.
+"""
+
+import io
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from beenhere.errors import BeenhereError, PhotoError
+
+MAX_JPEG_PIXELS = 256_000_000
+"""A JPEG that declares more is refused unread; 200-megapixel phone photos pass."""
+MAX_PIXELS = 128_000_000
+"""The same for other formats, which have to be decoded at their full size."""
+MAX_BYTES = 1 << 30
+"""A file larger than this (1 GiB) is no photo."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "MPO", "JPEG2000", "PPM")
+_SWAPPED = frozenset({5, 6, 7, 8})
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MAX_GARBAGE = 1 << 16
+
+# Pillow warns of files that lie. What matters of it is said in the PhotoError instead; and
+# warnings.catch_warnings would be unsafe in the threads that decode.
+warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
+
+
+@dataclass(frozen=True)
+class PhotoHeader:
+    """What a file says of itself before its pixels are decoded.
+
+    Attributes:
+        width, height: pixels as stored, before orientation.
+        orientation: EXIF's, 1 to 8; 1 is upright.
+        jpeg: whether it is a JPEG.
+        components: colour components of a JPEG (1 grey, 3 colour, 4 CMYK), else 0.
+        exif: EXIF tags; empty if there are none or they cannot be read.
+    """
+
+    width: int
+    height: int
+    orientation: int
+    jpeg: bool
+    components: int
+    exif: Image.Exif
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Height and width in pixels after orientation."""
+        size = self.height, self.width
+        return size[::-1] if self.orientation in _SWAPPED else size
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[BinaryIO]:
+    """The file, open for reading; whatever goes wrong inside becomes a PhotoError.
+
+    Raises:
+        PhotoError: not a regular file, empty, too large, or any failure of the block within but
+            a BeenhereError, which passes.
+    """
+    name = str(path)
+    try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PhotoError(name, "not a regular file")
+        if status.st_size == 0:
+            raise PhotoError(name, "empty file (0 bytes)")
+        if status.st_size > MAX_BYTES:
+            raise PhotoError(name, f"file of {status.st_size >> 20} MiB; expected at most 1024")
+        with Path(path).open("rb") as file:
+            yield file
+    except BeenhereError:
+        raise
+    except FileNotFoundError as error:
+        raise PhotoError(name, "no such file") from error
+    except PermissionError as error:
+        raise PhotoError(name, "permission denied") from error
+    except MemoryError as error:
+        raise PhotoError(name, "not enough memory to decode it") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(name, f"declares more than {MAX_PIXELS // 10**6} megapixels") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(name, _what_it_is(Path(path))) from error
+    except Exception as error:
+        # Decoders raise struct.error, SyntaxError, EOFError, zlib.error, ... on files that lie.
+        raise PhotoError(name, _reason(error)) from error
+
+
+def photo_size(path: str | Path) -> tuple[int, int]:
+    """Height and width in pixels after EXIF orientation, from the header alone.
+
+    Raises:
+        PhotoError: the file cannot be read or holds no picture.
+    """
+    with opened(path) as file:
+        return read_header(file, path).upright_size
+
+
+def read_header(file: BinaryIO, path: str | Path) -> PhotoHeader:
+    """Size, orientation and EXIF of an open file; to be called inside :func:`opened`.
+
+    Raises:
+        PhotoError: no picture in it, or one that declares too many pixels.
+    """
+    jpeg = file.read(3) == b"\xff\xd8\xff"
+    file.seek(2)
+    header = _jpeg_header(file, str(path)) if jpeg else _pillow_header(file)
+    limit = MAX_JPEG_PIXELS if jpeg else MAX_PIXELS
+    if header.width * header.height > limit:
+        raise PhotoError(
+            str(path),
+            f"declares {header.width} x {header.height} pixels; "
+            f"expected at most {limit // 10**6} megapixels",
+        )
+    if header.width == 0 or header.height == 0:
+        raise PhotoError(str(path), f"declares {header.width} x {header.height} pixels")
+    return header
+
+
+def _jpeg_header(file: BinaryIO, path: str) -> PhotoHeader:
+    """Walk the markers up to the frame header (ITU T.81, B.1 and B.2.2)."""
+    exif, garbage = b"", 0
+    while marker := file.read(1):
+        if marker != b"\xff":
+            garbage += 1
+            if garbage > _MAX_GARBAGE:
+                break
+            continue
+        while marker == b"\xff":
+            marker = file.read(1)
+        code = marker[0] if marker else 0xD9
+        if code == 0 or code in _STANDALONE:
+            continue
+        length = int.from_bytes(file.read(2))
+        if code in _FRAMES:
+            frame = file.read(6)
+            if len(frame) < 6:
+                break
+            height, width = int.from_bytes(frame[1:3]), int.from_bytes(frame[3:5])
+            tags = _exif_tags(exif)
+            return PhotoHeader(width, height, orientation(tags), True, frame[5], tags)
+        if code in (0xD9, 0xDA) or length < 2:
+            break
+        if code == 0xE1 and not exif:
+            payload = file.read(length - 2)
+            exif = payload if payload.startswith(b"Exif\0") else b""
+        else:
+            file.seek(length - 2, io.SEEK_CUR)
+    raise PhotoError(path, "damaged JPEG: cut off or broken before the picture starts")
+
+
+def open_image(file: BinaryIO) -> Image.Image:
+    """Pillow's image of an open file, not decoded yet, of a format that holds photos.
+
+    Pillow knows more (for EPS it starts another program); a file's name does not choose for it.
+    """
+    Image.init()
+    file.seek(0)
+    return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+def _pillow_header(file: BinaryIO) -> PhotoHeader:
+    with open_image(file) as image:
+        try:
+            # The base class's: a PNG's own would decode the whole picture to look behind it.
+            tags = Image.Image.getexif(image)
+            dict(tags)
+        except Exception:
+            tags = Image.Exif()
+        return PhotoHeader(*image.size, orientation(tags), False, 0, tags)
+
+
+def _exif_tags(payload: bytes) -> Image.Exif:
+    tags = Image.Exif()
+    try:
+        tags.load(payload)
+        dict(tags)  # values are read when they are asked for: a broken one shows here
+    except Exception:
+        return Image.Exif()
+    return tags
+
+
+def orientation(tags: Image.Exif) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none or it is out of range."""
+    value = tags.get(0x0112)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _what_it_is(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim", b"ftyphevc"):
+        return "HEIC photo: save it as JPEG"
+    if start[4:8] == b"ftyp":
+        return "video or AVIF that cannot be read here: save the photo as JPEG"
+    if start.startswith(b"%PDF"):
+        return "not a photo: a PDF"
+    if not start.strip(b"\0"):
+        return "not a photo: only zero bytes"
+    if start.lstrip()[:1] == b"<":
+        return "not a photo: a web page or XML"
+    try:
+        start.decode("ascii")
+    except UnicodeDecodeError:
+        return "not a photo, or of a format that cannot be read here"
+    return "not a photo: a text file"
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    signs = ("truncated", "premature end", "unexpected end", "eof")
+    if isinstance(error, EOFError) or any(sign in text.lower() for sign in signs):
+        return "cut off: the file ends before the picture does"
+    return f"cannot be decoded: {text[:100]}"
