@@ -60,14 +60,14 @@ class FloatModel(nn.Module):
 
 def transform(model: VPRModel, *first: Callable[[Image.Image], Image.Image]) -> Transform:
     """Resize to the model's size, other steps on the picture, tensor, normalise."""
-    preprocessing = model.preprocessing
-    assert preprocessing.image_size is not None
-    mode = transforms.InterpolationMode(preprocessing.interpolation)
+    options = model.preprocessing.config
+    assert options.image_size is not None
+    mode = transforms.InterpolationMode(options.interpolation)
     steps = [
-        transforms.Resize(preprocessing.image_size, interpolation=mode),
+        transforms.Resize(options.image_size, interpolation=mode),
         *first,
         transforms.ToTensor(),
-        transforms.Normalize(preprocessing.mean, preprocessing.std),
+        transforms.Normalize(options.mean, options.std),
     ]
     composed: Transform = transforms.Compose(steps)
     return composed
@@ -77,9 +77,7 @@ def describe(
     model: VPRModel, paths: list[str], batch_size: int, workers: int = 0
 ) -> NDArray[np.float32]:
     """Descriptors of photos, ``(n, D)``."""
-    loader = DataLoader(
-        Photos(paths, transform(model)), batch_size=batch_size, num_workers=workers
-    )
+    loader = DataLoader(Photos(paths, transform(model)), batch_size=batch_size, num_workers=workers)
     network = FloatModel(model).eval()
     with torch.no_grad():
         return np.concatenate([network(images).numpy() for images in loader])
@@ -88,7 +86,7 @@ def describe(
 def training_batches(
     model: VPRModel, places: list[list[str]], places_per_batch: int, workers: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented images ``(P * K, 3, H, W)`` and place numbers, for as long as they are asked for."""
+    """Augmented images ``(P * K, 3, H, W)`` and place numbers, without end."""
     augmented = transform(model, transforms.RandAugment(num_ops=3))
     loader = DataLoader(
         Places(places, augmented), batch_size=places_per_batch, shuffle=True, num_workers=workers

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from camera import ASCII, BYTE, EXIF, GPS, RATIONAL, SHORT, SRATIONAL, Tag, dms
+from camera import ASCII, BYTE, EXIF, GPS, RATIONAL, SHORT, SRATIONAL, Tag, dms, jpeg, street, tiff
 from camera import gps as gps_exif
-from camera import jpeg, street, tiff
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -109,9 +108,7 @@ def test_a_text_where_numbers_belong_is_no_position(tmp_path: Path) -> None:
     assert gps_facts(tmp_path, tags).note == "GPS position is not readable"
 
 
-@given(
-    lat=st.floats(-90, 90, allow_nan=False), lon=st.floats(-180, 180, allow_nan=False)
-)
+@given(lat=st.floats(-90, 90, allow_nan=False), lon=st.floats(-180, 180, allow_nan=False))
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -304,6 +301,7 @@ def test_no_warning_of_pillow_reaches_a_person(tmp_path: Path) -> None:
     data[at + 2 + 4 : at + 2 + 8] = b"\xff\xff\xff\x7f"  # the first tag claims 2**31 values
     path.write_bytes(bytes(data))
     (tmp_path / "exif.jpg").write_bytes(jpeg(SMALL, gps_exif(dms(5), "N", dms(5), "E")[:-20]))
+    Image.new("1", (12_000, 10_000)).save(tmp_path / "large.png")  # Pillow warns from 89 megapixels
     program = (
         "import sys; from beenhere.exif import read_facts; from beenhere.errors import PhotoError\n"
         "for path in sys.argv[1:]:\n"
@@ -311,11 +309,11 @@ def test_no_warning_of_pillow_reaches_a_person(tmp_path: Path) -> None:
         "    except PhotoError: pass\n"
         "    print('read')\n"
     )
-    files = [str(path), str(tmp_path / "exif.jpg")]
+    files = [str(path), str(tmp_path / "exif.jpg"), str(tmp_path / "large.png")]
     done = subprocess.run(
         [sys.executable, "-W", "always", "-c", program, *files], capture_output=True, text=True
     )
-    assert (done.stdout, done.stderr) == ("read\nread\n", "")
+    assert (done.stdout, done.stderr) == ("read\nread\nread\n", "")
 
 
 def test_real_phone_photos(real_photos: Path) -> None:

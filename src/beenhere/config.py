@@ -249,16 +249,18 @@ MinerConfig = Annotated[
 class ExtractConfig(Options):
     """How descriptors are computed."""
 
-    batch_size: int = Field(64, ge=1, description="images at once on the device")
+    batch_size: int = Field(
+        64, ge=1, description="images at once on the device, at most; big ones make fewer"
+    )
     workers: int | None = Field(
-        None, ge=0, description="threads that decode photos; null: one a core"
+        None, ge=1, description="threads that decode photos; null: one a core"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
     precision: Literal["auto", "32", "bf16"] = Field(
         "auto", description="auto: bf16 where the processor has it, else 32"
     )
     dtype: Literal["float32", "float16"] = Field(
-        "float32", description="of the descriptors on disk"
+        "float32", description="of the descriptors that are kept"
     )
 
 
@@ -432,10 +434,16 @@ class CityConfig(Options):
     """The synthetic demo city: how much of it to render."""
 
     seed: int = Field(0, ge=0, description="another seed is another city")
-    cities: int = Field(2, ge=1, description="training cities")
-    places: int = Field(200, ge=1, description="training places in all")
-    images_per_place: int = Field(6, ge=1, description="dated images of each training place")
-    database: int = Field(300, ge=1, description="database images of each evaluation set")
-    queries: int = Field(100, ge=1, description="queries of each evaluation set")
-    size: int = Field(224, ge=32, description="pixels of a side")
+    cities: int = Field(4, ge=1, le=92, description="training cities; the first five differ most")
+    places: int = Field(350, ge=1, le=20_000, description="training places in all")
+    images_per_place: int = Field(
+        4, ge=1, le=100, description="dated images of each training place"
+    )
+    database: int = Field(
+        350, ge=1, le=50_000, description="database images of each evaluation set"
+    )
+    queries: int = Field(
+        150, ge=1, le=50_000, description="queries of each evaluation set; 3 in 100 have no answer"
+    )
+    size: int = Field(224, ge=32, le=2048, description="pixels of a side")
     workers: int = Field(0, ge=0, description="processes; 0: one a core")

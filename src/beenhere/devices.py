@@ -1,6 +1,5 @@
-"""Which device computes here, how many cores there are, and who computes in bfloat16 by itself."""
+"""Which device computes here, and who computes in bfloat16 by itself."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -40,10 +39,3 @@ def has_bfloat16(device: torch.device) -> bool:
         if line.startswith("flags"):
             return not _CPU_FLAGS.isdisjoint(line.split())
     return False
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

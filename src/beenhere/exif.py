@@ -105,7 +105,7 @@ def _angle(value: Any) -> float | None:
             # 0/0 stands for "not used" where the part before carries the fraction.
             if before == int(before):
                 return None
-            number = 0.0
+            continue
         total += abs(number) / unit
         before = number
     return -total if any(number is not None and number < 0 for number in numbers) else total

@@ -103,9 +103,7 @@ def to_utm(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats, list[str | N
     """
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     known = np.isfinite(lat) & np.isfinite(lon)
-    names = [
-        zone_name(y, x) if ok else None for y, x, ok in zip(lat, lon, known, strict=True)
-    ]
+    names = [zone_name(y, x) if ok else None for y, x, ok in zip(lat, lon, known, strict=True)]
     code = np.array([zone_code(name) if name else 0 for name in names], np.int8)
     easting, northing = np.full(len(lat), np.nan), np.full(len(lat), np.nan)
     for zone, rows in _by_zone(code):
@@ -121,7 +119,8 @@ def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[
         lon[rows], lat[rows] = _projection(code).transform(
             easting[rows], northing[rows], direction="INVERSE"
         )
-    return lat, lon
+    # On the 180th meridian rounding leads out of [-180, 180].
+    return lat, np.where(np.abs(lon) > 180, lon - np.copysign(360, lon), lon)
 
 
 def distance(a: Positions, b: Positions) -> Floats:
@@ -145,7 +144,7 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
     A query without a position gets an empty array. Equal to comparing every pair by
     :func:`distance`, in the time of a few KD-trees.
     """
-    if radius < 0:
+    if not radius >= 0:
         raise DataError(f"radius is {radius} m; expected 0 or more")
     found: list[list[int]] = [[] for _ in range(len(queries))]
     for zone, rows in _by_zone(queries.zone):

@@ -178,7 +178,9 @@ def _pillow_header(file: BinaryIO) -> PhotoHeader:
             dict(tags)
         except Exception:
             tags = Image.Exif()
-        return PhotoHeader(*image.size, orientation(tags), False, 0, tags)
+        # Pillow turns TIFFs upright by itself, size and pixels.
+        turn = 1 if image.format == "TIFF" else orientation(tags)
+        return PhotoHeader(*image.size, turn, False, 0, tags)
 
 
 def _exif_tags(payload: bytes) -> Image.Exif:

@@ -86,23 +86,24 @@ def _decode_jpeg(file: BinaryIO, height: int, width: int) -> Pixels:
 
 
 def _decode(file: BinaryIO) -> Pixels:
-    """Pixels ``(h, w, 3)`` by Pillow, of any mode."""
+    """Pixels ``(h, w, 3)`` by Pillow, of any mode; with few copies, since it may be large."""
     with open_image(file) as image:
         if image.mode in _DEEP_GREY:
             grey = _to_eight_bits(np.asarray(image), image)
             return np.stack([grey] * 3, axis=2)
         if image.mode in _TRANSPARENT or "transparency" in image.info:
-            picture = image.convert("RGBA")
-            white = Image.new("RGBA", picture.size, "white")
-            return np.array(Image.alpha_composite(white, picture).convert("RGB"))
-        return np.array(image.convert("RGB"))
+            picture = image if image.mode == "RGBA" else image.convert("RGBA")
+            white = Image.new("RGB", picture.size, "white")
+            white.paste(picture, mask=picture)
+            return np.array(white)
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _to_eight_bits(grey: NDArray[np.generic], image: Image.Image) -> Pixels:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        return ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)
     values = np.nan_to_num(grey.astype(np.float64))
-    low, high = 0.0, 65535.0
-    if not (image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG")):
-        low, high = float(values.min()), float(values.max())
+    low, high = float(values.min()), float(values.max())
     scaled: Pixels = np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
     return scaled
 

@@ -97,7 +97,10 @@ def test_unreadable_photos_are_named(folder: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "folder_name"),
     [
-        (["offline-lite0", "--database", "a/database", "--queries", "a/queries"], "offline-lite0-a"),
+        (
+            ["offline-lite0", "--database", "a/database", "--queries", "a/queries"],
+            "offline-lite0-a",
+        ),
         (["runs/x/checkpoints/best", "--data", "sf_xs/val"], "x-best-sf_xs-val"),
         (["runs/x", "--photos", "my/photos", "--leave-one-out"], "x-my-photos"),
         (["runs/x", "--database", "a/map", "--queries", "b/new.csv"], "x-new.csv"),

@@ -146,6 +146,18 @@ def test_unreadable_photos_are_misses_or_left_out_and_named(tmp_path: Path) -> N
     assert answer not in result.predictions["database"].to_list()
 
 
+def test_an_unreadable_photo_is_nobodys_positive(tmp_path: Path) -> None:
+    tables = utm_tables(tmp_path, 2, 1)
+    east, north = tables.queries.frame.select("easting", "northing").row(0)
+    where = {"easting": [east, east + 500], "northing": [north, north], "zone": ["10S", "10S"]}
+    database = PhotoTable.from_columns({"path": tables.database.paths, **where})
+    tables = EvaluationTables(database, tables.queries, "one positive")
+    assert evaluate(TinyModel(), tables, CONFIG).without_positive[25.0] == []
+    Path(database.paths[0]).write_bytes(b"no photo")
+    result = evaluate(TinyModel(), tables, CONFIG)
+    assert result.without_positive[25.0] == tables.queries.paths
+
+
 def test_each_photo_against_the_rest(tmp_path: Path) -> None:
     table = utm_tables(tmp_path, 30, 1).database
     alone = write_photo(tmp_path / "alone.jpg", 7)

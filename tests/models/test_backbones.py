@@ -13,7 +13,6 @@ from beenhere.models.networks import create_network
 
 RESNET, LITE, CONVNEXT = "resnet18", "tf_efficientnet_lite0", "convnext_atto"
 VIT, DINO = "vit_tiny_patch16_224", "vit_small_patch14_reg4_dinov2"
-SWIN = "swin_tiny_patch4_window7_224"
 
 
 def backbone(name: str, *, crop: int = 0, freeze: int | None = None) -> Backbone:
@@ -61,10 +60,10 @@ def test_tokens_are_folded_row_by_row(name: str, patch: int, prefix: int) -> Non
 
 
 def test_channels_last_networks_give_channels_first() -> None:
-    built = backbone(SWIN)
-    pixels = images(64, 96)
-    expected = whole_network(built, SWIN, dynamic_img_size=True).forward_features(pixels)
-    torch.testing.assert_close(built(pixels), expected.permute(0, 3, 1, 2), atol=0, rtol=0)
+    built = backbone("test_mambaout")
+    expected = whole_network(built, "test_mambaout").forward_features(images(64, 96))
+    assert expected.shape == (2, 2, 3, built.out_channels)
+    torch.testing.assert_close(built(images(64, 96)), expected.permute(0, 3, 1, 2), atol=0, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_cropped_transformers_end_after_a_block_without_norm() -> None:
         (CONVNEXT, 0, ["head"]),
         (CONVNEXT, 1, ["stages.3", "norm_pre", "head"]),
         (VIT, 0, ["head"]),
-        (DINO, 2, ["blocks.10", "blocks.11", "norm", "head"]),
+        (VIT, 2, ["blocks.10", "blocks.11", "norm", "head"]),
     ],
 )
 def test_what_is_removed_is_neither_there_nor_computed(
@@ -131,7 +130,7 @@ def test_what_is_removed_is_neither_there_nor_computed(
     with FlopCounterMode(display=False, depth=9) as what_is_left:
         built(pixels)
     counts = all_of_it.get_flop_counts()
-    removed = sum(sum(counts[f"{type(whole).__name__}.{part}"].values()) for part in gone)
+    removed = sum(sum(counts.get(f"{type(whole).__name__}.{part}", {}).values()) for part in gone)
     assert removed > 0
     assert what_is_left.get_total_flops() == all_of_it.get_total_flops() - removed
 
@@ -147,7 +146,7 @@ def test_what_is_removed_is_neither_there_nor_computed(
         (CONVNEXT, 0, ["stem"]),
         (CONVNEXT, 2, ["stem", "stages.0", "stages.1"]),
         (VIT, 0, ["cls_token", "pos_embed", "patch_embed"]),
-        (VIT, 2, ["cls_token", "pos_embed", "patch_embed", "blocks.0", "blocks.1"]),
+        ("test_vit", 2, ["cls_token", "pos_embed", "patch_embed", "blocks.0", "blocks.1"]),
     ],
 )
 def test_nothing_frozen_moves_and_all_else_does(name: str, freeze: int, frozen: list[str]) -> None:
@@ -175,9 +174,8 @@ def test_nothing_frozen_moves_and_all_else_does(name: str, freeze: int, frozen: 
 def test_freezing_everything_kept_records_no_graph() -> None:
     built = backbone(RESNET, crop=2, freeze=2).train()
     assert not built(images(64, 64)).requires_grad
-    assert not any(
-        module.training for module in built.network.modules() if list(module.parameters())
-    )
+    norms = [module for module in built.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert norms and not any(norm.training for norm in norms)
 
 
 def test_the_frozen_part_records_no_graph() -> None:
@@ -230,7 +228,7 @@ def test_sizes_that_cannot_be_are_named(name: str, size: tuple[int, int], messag
 
 @pytest.mark.parametrize(
     ("name", "crop", "size"),
-    [(RESNET, 1, (65, 97)), (LITE, 1, (101, 75)), (CONVNEXT, 0, (70, 50)), (DINO, 6, (42, 28))],
+    [(RESNET, 1, (65, 97)), (LITE, 1, (101, 75)), (CONVNEXT, 0, (70, 50)), (VIT, 6, (48, 32))],
 )
 def test_the_foretold_map_size_is_the_computed_one(
     name: str, crop: int, size: tuple[int, int]

@@ -18,7 +18,7 @@ from beenhere.evaluation.results import Evaluation
 from beenhere.report import panels
 from beenhere.report.panels import Panel, Prediction
 
-GREEN, ORANGE, GREY = (0, 158, 115), (213, 94, 0), (118, 118, 118)
+GREEN, RED, GREY = (0, 158, 115), (204, 51, 17), (118, 118, 118)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_frames_have_the_colours_of_right_wrong_and_unknown(tmp_path: Path) -> N
     for end in ("png", "jpg"):
         panels.draw([Panel(photo, ("day", ""), predictions)], tmp_path / f"out.{end}", "title")
     pixels = picture(tmp_path / "out.png")
-    columns = [np.nonzero((pixels == c).all(axis=2))[1] for c in (GREEN, ORANGE, GREY)]
+    columns = [np.nonzero((pixels == c).all(axis=2))[1] for c in (GREEN, RED, GREY)]
     assert all(len(places) > 1000 for places in columns)
     assert [int(np.median(places)) * 4 // pixels.shape[1] for places in columns] == [1, 2, 3]
     assert picture(tmp_path / "out.jpg").shape == pixels.shape
@@ -98,7 +98,7 @@ def test_the_marks_tell_apart_what_colours_tell(tmp_path: Path) -> None:
         panel = Panel(photo, ("", ""), [Prediction(photo, 0.5, 1.0, right)])
         panels.draw([panel], tmp_path / "out.png", "")
         white = (picture(tmp_path / "out.png") == 255).all(axis=2)
-        shapes.append(white[90:140, 370:420])
+        shapes.append(white[90:140, 310:350])
     assert not np.array_equal(shapes[0], shapes[1])
     assert not np.array_equal(shapes[1], shapes[2])
 

@@ -31,8 +31,10 @@ def show(
     from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
     from beenhere.report.photo_set import describe, neighbours, positives
 
-    for found in sets_in(path.expanduser()):
-        root = str(found.path)
+    for number, found in enumerate(sets_in(path.expanduser())):
+        if number:
+            print()
+        root = str(found.path if found.path.is_dir() else found.path.parent)
         if found.evaluation:
             tables = read_evaluation(EvaluationData(tree=found.path))
             _show(f"{root}, database", describe(tables.database, root, list_))
@@ -40,7 +42,7 @@ def show(
             print(positives(tables.database, tables.queries, radius))
         else:
             table = read_photos(found.path)
-            _show(root, describe(table, root, list_))
+            _show(str(found.path), describe(table, root, list_))
             if len(table) > 1 and table.frame["place"].is_null().all():  # places are for training
                 print(neighbours(table, radius))
 

@@ -12,7 +12,7 @@ from beenhere.config import EvalConfig
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from beenhere.evaluation.results import Evaluation, Recall
+    from beenhere.evaluation.results import Evaluation
 
 NAMED = 3
 """Queries that are named on the screen; all are in results.json."""
@@ -125,6 +125,8 @@ def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
     """One table with a column a condition; one a condition where there are several thresholds."""
     thresholds = list(dict.fromkeys(one.threshold for one in result.recalls))
     conditions = list(dict.fromkeys(one.condition for one in result.recalls))
+    if len(conditions) == 2 and _queries(result, conditions[1]) == result.queries:
+        conditions = conditions[1:]  # the one condition of all queries says nothing more
     if len(thresholds) == 1:
         columns = {
             f"{condition or 'all'} ({_queries(result, condition)})": (thresholds[0], condition)
@@ -148,14 +150,9 @@ def _table(
     for heading in columns:
         table.add_column(heading, justify="right")
     for n in dict.fromkeys(one.at for one in result.recalls):
-        row = [_one(result, n, *column) for column in columns.values()]
+        row = [result.measured(n, *column) for column in columns.values()]
         table.add_row(f"R@{n}", *(f"{r.percent:.1f} [{r.low:.1f}, {r.high:.1f}]" for r in row))
     return table
-
-
-def _one(result: "Evaluation", n: int, threshold: float, condition: str | None) -> "Recall":
-    key = (n, threshold, condition)
-    return next(r for r in result.recalls if (r.at, r.threshold, r.condition) == key)
 
 
 def _queries(result: "Evaluation", condition: str | None) -> int:
@@ -171,8 +168,8 @@ def _notes(result: "Evaluation") -> Iterator[str]:
     sure = next((one for one in result.recalls if one.low == one.high), None)
     if sure is not None:
         yield (
-            f"{sure.percent:.1f} [{sure.low:.1f}, {sure.high:.1f}]: where all queries are right, or "
-            f"none, the bootstrap sees no doubt; Wilson's interval, in results.json, is "
+            f"{sure.percent:.1f} [{sure.low:.1f}, {sure.high:.1f}]: where all queries are right, "
+            "or none, the bootstrap sees no doubt; Wilson's interval, in results.json, is "
             f"[{sure.wilson_low:.1f}, {sure.wilson_high:.1f}]"
         )
     for threshold, paths in result.without_positive.items():

@@ -13,8 +13,9 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from beenhere.cores import cores
 from beenhere.datasets.sampling import PlaceDraw, PlaceSampler
-from beenhere.devices import cores
+
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos import load_photo, photo_size
 

@@ -66,9 +66,10 @@ class PhotoTable:
 
         Positions may be given as ``lat``/``lon``, as ``easting``/``northing``/``zone``, or both;
         what is missing of one is worked out from the other. Headings are brought into [0, 360).
+        NaN is null.
 
         Raises:
-            DataError: an unknown column, no ``path``, or a value outside its range.
+            DataError: an unknown column, no ``path``, a value outside its range, or half a position.
         """
         for name in columns:
             if name not in SCHEMA:
@@ -82,8 +83,12 @@ class PhotoTable:
         )
         missing = [pl.lit(None, SCHEMA[name]).alias(name) for name in SCHEMA if name not in columns]
         frame = given.with_columns(missing).select(list(SCHEMA))
-        frame = frame.with_columns(pl.col("heading") % 360.0)
-        return cls(_derive_positions(frame), unusable, notes, source)
+        frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+        _refuse_half_positions(frame)
+        turned = pl.col("heading") % 360.0
+        # -1e-20 % 360 is 360 in floating point.
+        frame = frame.with_columns(heading=pl.when(turned < 360).then(turned).otherwise(turned * 0))
+        return cls(_derive_positions(_checked(frame)), unusable, notes, source)
 
     @classmethod
     def read(cls, path: str | Path) -> "PhotoTable":
@@ -120,7 +125,7 @@ class PhotoTable:
         return PhotoTable(self.frame[np.asarray(index, np.int64)])
 
     def write(self, path: str | Path) -> None:
-        """Write as ``.parquet`` or ``.csv``, by the name's end.
+        """Write as ``.parquet`` or ``.csv``, by the name's end; paths stay as they are.
 
         Raises:
             DataError: the name ends otherwise.
@@ -158,6 +163,16 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
                 f"({wrong.height} such rows)"
             )
     return frame
+
+
+def _refuse_half_positions(frame: pl.DataFrame) -> None:
+    for group in (["lat", "lon"], ["easting", "northing", "zone"]):
+        there = [pl.col(name).is_not_null() for name in group]
+        half = frame.filter(pl.any_horizontal(there) & ~pl.all_horizontal(there))
+        if half.height:
+            row = half.row(0, named=True)
+            got = ", ".join(f"{name} {row[name]}" for name in group)
+            raise DataError(f"{row['path']}: half a position ({got}); expected all of it or nothing")
 
 
 def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:

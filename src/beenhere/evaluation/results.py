@@ -106,11 +106,21 @@ class Evaluation:
         Raises:
             DataError: it was not measured.
         """
+        return self.measured(at, threshold, condition).percent
+
+    def measured(
+        self, at: int = 1, threshold: float | None = None, condition: str | None = None
+    ) -> Recall:
+        """Recall@N with its intervals; at the first threshold and over all queries unless said.
+
+        Raises:
+            DataError: it was not measured.
+        """
         if threshold is None:
             threshold = self.recalls[0].threshold
         for one in self.recalls:
             if (one.at, one.threshold, one.condition) == (at, threshold, condition):
-                return one.percent
+                return one
         raise DataError(
             f"Recall@{at} at {threshold:g} m, condition {condition}, was not measured; "
             f"there are N {_values(self.recalls, 'at')}, metres "

@@ -50,8 +50,8 @@ class VPRModel(nn.Module):
         shape = MapShape(self.backbone.out_channels, self._map_size())
         self.aggregator = AGGREGATORS[config.aggregator.name](config.aggregator, shape)
         if isinstance(self.aggregator, MixVPR):
-            size = self.preprocessing.config.image_size
-            log.info("mixvpr is tied to one image size: every image is resized to %s", size)
+            size = self.preprocessing.config.image_size or ()
+            log.info("mixvpr is tied to one image size: every image is resized to %s x %s", *size)
         # With the weights on their device, but in the options and not in the weights' file.
         per_channel = (1, 3, 1, 1)
         for name in ("mean", "std"):

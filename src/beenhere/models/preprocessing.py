@@ -10,6 +10,9 @@ from beenhere.config import PreprocessingConfig
 from beenhere.models.backbones import Backbone
 from beenhere.models.networks import nearest_multiple
 
+MAX_ASPECT = 8
+"""Photos are squeezed to this many times their shorter side: one row of pixels is no panorama."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -47,7 +50,8 @@ class Preprocessing:
             return size
         shorter = nearest_multiple(min(size), self.multiple)
         scale = shorter / min(height, width)
-        longer = nearest_multiple(max(height, width) * scale, self.multiple)
+        longest = min(max(height, width) * scale, shorter * MAX_ASPECT)
+        longer = nearest_multiple(longest, self.multiple)
         return (shorter, longer) if height <= width else (longer, shorter)
 
     def resize(self, images: torch.Tensor) -> torch.Tensor:

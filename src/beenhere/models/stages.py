@@ -60,15 +60,17 @@ def dry_run(network: nn.Module, run: Run, size: tuple[int, int]) -> DryRun:
     Raises:
         ModelError: the network cannot be run so, or not on images of this size.
     """
-    twin = _without_content(network).eval()
-    try:
-        output = run(twin, torch.empty(1, 3, *size, device="meta"))
-        shape = tuple(output.shape)
-    except Exception as error:  # code of any of timm's hundred families
-        raise ModelError(
-            f"{type(network).__name__} gives no feature maps of images of {size[0]} x {size[1]} "
-            f"({type(error).__name__}: {' '.join(str(error).split())})"
-        ) from error
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
+        twin = _without_content(network).eval()
+        images = torch.empty(1, 3, *size, device="meta")
+        try:
+            output = run(twin, images)
+            shape = tuple(output.shape)
+        except Exception as error:  # code of any of timm's hundred families
+            raise ModelError(
+                f"{type(network).__name__} gives no feature maps of images of {size[0]} x {size[1]} "
+                f"({type(error).__name__}: {' '.join(str(error).split())})"
+            ) from error
     leaves = _leaves(output)
     names = (name for name, parameter in twin.named_parameters() if parameter in leaves)
     return DryRun(shape, frozenset(names))

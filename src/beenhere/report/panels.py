@@ -16,8 +16,8 @@ from beenhere.photos import load_photo
 BOX = (272, 204)
 """Width and height in pixels that a photo is fitted into."""
 
-# Of the palette of Okabe and Ito (2008), which colour-blind people can tell apart.
-_RIGHT, _WRONG, _UNKNOWN = "#009E73", "#D55E00", "#767676"
+# Green and red that colour-blind people can tell apart; the marks say the same without colour.
+_RIGHT, _WRONG, _UNKNOWN = "#009E73", "#CC3311", "#767676"
 _INK, _QUIET, _PAPER, _EMPTY = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#EDEDED"
 _FRAME, _GAP, _MARGIN, _CAPTION, _HEAD = 5, 18, 24, 46, 72
 
@@ -70,7 +70,7 @@ def draw(panels: Sequence[Panel], path: Path, title: str) -> None:
     """Write the picture, a row a query, as PNG or JPEG by the name's end.
 
     A frame's colour and the mark in its corner say the same: a green frame with a tick is right,
-    an orange one with a cross is wrong, a grey one with a question mark cannot be told. A photo
+    a red one with a cross is wrong, a grey one with a question mark cannot be told. A photo
     that cannot be read leaves its place empty.
 
     Raises:
@@ -142,8 +142,7 @@ def _photo(
         photo = Image.fromarray(np.ascontiguousarray(pixels))
     except PhotoError:
         photo = Image.new("RGB", inside, _EMPTY)
-    left = corner[0] + (BOX[0] - photo.width) // 2
-    top = corner[1] + (BOX[1] - photo.height) // 2
+    left, top = corner[0] + _FRAME, corner[1] + BOX[1] - _FRAME - photo.height
     around = (
         left - _FRAME,
         top - _FRAME,

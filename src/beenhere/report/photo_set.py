@@ -28,8 +28,8 @@ def describe(table: PhotoTable, root: str, every: bool = False) -> list[str]:
     summary, sizes = summarise(table), photo_sizes(table)
     rows = [("format", table.source), ("photos", _photos(summary)), *_labels(summary)]
     if summary.extent is not None:
-        rows.append(("extent", _extent(summary.extent)))
-    rows += [("taken", _dates(summary)), ("headings", _share(summary.headed, summary.photos))]
+        rows += _extent(summary.extent)
+    rows += [("taken", _dates(summary)), ("headings", _headings(summary))]
     if sizes.counts:
         rows.append(("pixels", _sizes(sizes, summary.photos)))
     lines = [_row(*row) for row in rows]
@@ -43,8 +43,9 @@ def positives(database: PhotoTable, queries: PhotoTable, radius: float) -> str:
         if not table.positions.known.any():
             return _row("positives", f"unknown: no {what} has a position")
     found = int(with_positive(database, queries, radius).sum())
-    share = _share(found, len(queries))
-    return _row("positives", f"{share} have a database photo within {radius:g} m")
+    nowhere = len(queries) - int(queries.positions.known.sum())
+    text = f"{_share(found, len(queries))} queries have a database photo within {radius:g} m"
+    return _row("positives", f"{text}; {nowhere:,} without a position" if nowhere else text)
 
 
 def neighbours(table: PhotoTable, radius: float) -> str:
@@ -52,7 +53,8 @@ def neighbours(table: PhotoTable, radius: float) -> str:
     if not table.positions.known.any():
         return _row("neighbours", "unknown: no photo has a position")
     found = int(with_neighbour(table, radius).sum())
-    return _row("neighbours", f"{_share(found, len(table))} have another within {radius:g} m")
+    share = _share(found, len(table))
+    return _row("neighbours", f"{share} photos have another within {radius:g} m")
 
 
 def _row(label: str, text: str) -> str:
@@ -73,7 +75,9 @@ def _labels(summary: Summary) -> list[tuple[str, str]]:
     if summary.places:
         counts = summary.places
         each = f"{counts[0]} to {counts[-1]} photos each, median {median(counts):g}"
-        rows.append(("places", f"{len(counts):,}; {each}"))
+        if counts[0] == counts[-1]:
+            each = f"{counts[0]} photos each"
+        rows.append(("places", f"{len(counts):,}, {each}"))
     if summary.cities:
         rows.append(("cities", f"{len(summary.cities)}: {_most(summary.cities.items())}"))
     if summary.conditions:
@@ -87,13 +91,13 @@ def _most(counts: Iterable[tuple[str, int]]) -> str:
     return ", ".join(named[: 2 * _NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _extent(extent: Extent) -> str:
+def _extent(extent: Extent) -> list[tuple[str, str]]:
+    first = f"{_degrees(extent.south, 'NS')}, {_degrees(extent.west, 'EW')}"
     if extent.width == 0 and extent.height == 0:
-        return f"one point, {_degrees(extent.south, 'NS')}, {_degrees(extent.west, 'EW')}"
+        return [("extent", f"one point, {first}")]
     size = f"{_metres(extent.width)} west to east, {_metres(extent.height)} south to north"
-    south, north = _degrees(extent.south, "NS"), _degrees(extent.north, "NS")
-    west, east = _degrees(extent.west, "EW"), _degrees(extent.east, "EW")
-    return f"{size} ({south} to {north}, {west} to {east})"
+    last = f"{_degrees(extent.north, 'NS')}, {_degrees(extent.east, 'EW')}"
+    return [("extent", size), ("", f"{first} to {last}")]
 
 
 def _metres(metres: float) -> str:
@@ -115,6 +119,10 @@ def _dates(summary: Summary) -> str:
     return f"{when}, {missing:,} without a date" if missing else when
 
 
+def _headings(summary: Summary) -> str:
+    return _share(summary.headed, summary.photos) if summary.headed else "no photo has a heading"
+
+
 def _sizes(sizes: Sizes, photos: int) -> str:
     total = sum(sizes.counts.values())
     named = [f"{width} x {height}" for width, height in sizes.counts]
@@ -129,7 +137,7 @@ def _sizes(sizes: Sizes, photos: int) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} ({_percent(part, whole)})" if whole else "none"
+    return f"{part:,} of {whole:,} ({_percent(part, whole)})" if whole else "none of 0"
 
 
 def _percent(part: int, whole: int) -> str:

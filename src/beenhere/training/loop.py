@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
 from beenhere.config import FitConfig, ModelConfig, TrainConfig
+from beenhere.cores import cores
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device, has_bfloat16
@@ -51,6 +52,8 @@ def train(
         validation: or None.
     """
     run = RunFolder(run_dir)
+    if config.fit.devices > 1:
+        torch.set_num_threads(max(1, cores() // config.fit.devices))
     going_on = run.state.exists()
     seed_everything(config.fit.seed)
     # The weights of a run that goes on are in its state: none need to be fetched.

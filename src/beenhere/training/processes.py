@@ -5,14 +5,11 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from multiprocessing import parent_process
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
-import torch.multiprocessing
-
-from beenhere.devices import cores
 from beenhere.errors import BeenhereError, TrainingError
 
 
@@ -31,7 +28,7 @@ def run_on_devices(count: int, function: Callable[..., None], *arguments: Any) -
         BeenhereError: what one of them raised.
         TrainingError: one ended otherwise than by its own error; its output says why.
     """
-    context = torch.multiprocessing.get_context("spawn")
+    context = get_context("spawn")
     errors = context.SimpleQueue()
     port = _free_port()
     processes = [
@@ -86,7 +83,6 @@ def _work(
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-    torch.set_num_threads(max(1, cores() // count))
     try:
         function(*arguments)
     except BeenhereError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.datasets.city.arrays import Floats
+from beenhere.datasets.city.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,21 @@ class Rays:
         cp, sp = np.float32(np.cos(camera.pitch)), np.float32(np.sin(camera.pitch))
         ahead = cp - up * sp
         return cls(camera, size, right / ahead, (sp + up * cp) / ahead, float(1 / focal))
+
+    def points(self, at: Ints, depth: Floats) -> tuple[Floats, Floats, Floats]:
+        """x, y and height of the points at ``depth`` on the rays with flat numbers ``at``."""
+        camera = self.camera
+        (fx, fy), (rx, ry) = camera.forward, camera.right
+        q, s = self.q.ravel()[at], self.s.ravel()[at]
+        x, y = camera.x + depth * (fx + q * rx), camera.y + depth * (fy + q * ry)
+        return x, y, camera.height + depth * s
+
+    def directions(self, at: Ints) -> tuple[Floats, Floats, Floats]:
+        """Unit directions of the rays with flat numbers ``at``, by axis."""
+        (fx, fy), (rx, ry) = self.camera.forward, self.camera.right
+        q, s = self.q.ravel()[at], self.s.ravel()[at]
+        length = np.sqrt(1 + q * q + s * s)
+        return (fx + q * rx) / length, (fy + q * ry) / length, s / length
 
     def window(
         self, x: float, y: float, radius: float, low: float, high: float

@@ -45,12 +45,12 @@ class Canvas:
     @property
     def width(self) -> float:
         """Metres."""
-        return self.rgb.shape[1] / TEXELS_PER_METRE
+        return float(self.rgb.shape[1] / TEXELS_PER_METRE)
 
     @property
     def height(self) -> float:
         """Metres."""
-        return self.rgb.shape[0] / TEXELS_PER_METRE
+        return float(self.rgb.shape[0] / TEXELS_PER_METRE)
 
     def box(self, left: float, low: float, right: float, high: float) -> tuple[slice, slice]:
         """Texels between ``left`` and ``right``, ``low`` and ``high``, in metres, clipped."""

@@ -2,9 +2,12 @@
 
 import numpy as np
 
-from beenhere.datasets.city.arrays import Floats
+from beenhere.datasets.city.arrays import Floats, Ints
+from beenhere.datasets.city.cars import Car
+from beenhere.datasets.city.lighting import irradiance
 from beenhere.datasets.city.moment import Moment
 from beenhere.datasets.city.noise import fractal, nearest, smooth
+from beenhere.datasets.city.picture import Picture
 from beenhere.datasets.city.seeds import generator
 from beenhere.datasets.city.streets import Street
 
@@ -60,6 +63,30 @@ def ground_reflectance(
     return colour.astype(np.float32), wet.astype(np.float32)
 
 
+def shade_ground(
+    street: Street, picture: Picture, at: Ints, cars: list[Car]
+) -> tuple[Floats, Floats]:
+    """Radiance ``(n, 3)`` of the pixels with flat numbers ``at``, and how wet it is there."""
+    rays = picture.rays
+    t, s = picture.depth.ravel()[at], rays.s.ravel()[at]
+    x, y, z = rays.points(at, t)
+    blur = t * rays.pixel * np.sqrt(1 + np.minimum(1 / (s * s), 100))
+    albedo, wet = ground_reflectance(street, picture.moment, x, y, blur)
+    received = irradiance(street, picture.light, (x, y, z), (0.0, 0.0, 1.0))
+    return albedo * received * _contact(cars, x, y)[:, None], wet
+
+
+def _contact(cars: list[Car], x: Floats, y: Floats) -> Floats:
+    """Shade under and beside cars, 1 where there is none."""
+    shade = np.ones(x.shape, np.float32)
+    for car in cars:
+        dx = np.abs(x - car.x) - car.body.length / 2
+        dy = np.abs(y - car.y) - car.body.width / 2
+        out = np.maximum(np.maximum(dx, dy), 0)
+        shade *= 1 - 0.85 * np.clip(1 - out * 2.5, 0, 1)
+    return shade
+
+
 def _fold(x: Floats, period: float) -> Floats:
     """Distance to the nearest multiple of ``period``."""
     return np.abs(x - np.round(x / period) * period)
@@ -68,14 +95,14 @@ def _fold(x: Floats, period: float) -> Floats:
 def _line(distance: Floats, half: float, blur: Floats) -> Floats:
     """Share of a pixel that a line of half-width ``half`` covers, 0 to 1."""
     cover = np.clip((half - np.abs(distance)) / blur + 0.5, 0, 1)
-    return cover * np.minimum(1, 2 * half / blur)
+    return np.asarray(cover * np.minimum(1, 2 * half / blur), np.float32)
 
 
 def _markings(
     street: Street, rng: np.random.Generator, x: Floats, y: Floats, blur: Floats
 ) -> Floats:
     """White paint: a middle line, parking lines, stop lines and zebra crossings, 0 to 1."""
-    mark = np.zeros(x.shape, np.float32)
+    mark: Floats = np.zeros(x.shape, np.float32)
     kind = rng.integers(3)
     inside = np.ones(x.shape, np.float32)
     for start, end in street.crossings:

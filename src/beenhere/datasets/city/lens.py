@@ -91,14 +91,13 @@ _CURVE = _curve()
 def luminance(light: Floats) -> Floats:
     """Brightness of linear colours ``(..., 3)``."""
     # Written out: a matrix product may use threads, and its sums depend on how many.
-    return light[..., 0] * 0.25 + light[..., 1] * 0.6 + light[..., 2] * 0.15
+    return np.asarray(light[..., 0] * 0.25 + light[..., 1] * 0.6 + light[..., 2] * 0.15)
 
 
 def _blur(image: Floats, sigma: float) -> Floats:
     """A small binomial-like kernel, separable, with clamped edges."""
-    side = float(np.exp(-0.5 / sigma**2))
-    centre = np.float32(1 / (1 + 2 * side))
-    side = np.float32(side * centre)
+    ratio = np.exp(-0.5 / sigma**2)
+    centre, side = np.float32(1 / (1 + 2 * ratio)), np.float32(ratio / (1 + 2 * ratio))
     for axis in (0, 1):
         pad = [(1, 1) if i == axis else (0, 0) for i in range(3)]
         p = np.pad(image, pad, mode="edge")

@@ -18,7 +18,9 @@ def dot(a: Vector, b: Vector) -> Floats:
     return np.asarray(a[0] * b[0] + a[1] * b[1] + a[2] * b[2], np.float32)
 
 
-def irradiance(street: Street, light: Light, point: Vector, normal: Vector) -> Floats:
+def irradiance(
+    street: Street, light: Light, point: tuple[Floats, Floats, Floats], normal: Vector
+) -> Floats:
     """Light that falls on points of walls or ground, ``(n, 3)``.
 
     Args:
@@ -26,17 +28,16 @@ def irradiance(street: Street, light: Light, point: Vector, normal: Vector) -> F
         normal: unit vectors out of the surface, ``(n,)`` or one number for each axis.
     """
     x, y, z = point
-    x, y, z = np.asarray(x), np.asarray(y), np.asarray(z)
     # A street is a canyon: low down one sees less sky. Ground sees more of it than a wall.
     openness = np.clip(0.55 + 0.035 * z, 0.55, 1) * (0.75 + 0.25 * normal[2])
-    received = openness[:, None] * np.array(light.skylight, np.float32)
+    received: Floats = openness[:, None] * np.array(light.skylight, np.float32)
     if max(light.sunlight) > 0:
         direct = np.maximum(dot(normal, light.sun), 0) * _sunlit(street, light, x, y, z)
         received += direct[:, None] * np.array(light.sunlight, np.float32)
         # What the sunlit side throws back, evenly.
         received += 0.06 * np.array(light.sunlight, np.float32)
     if max(light.lamps) > 0:
-        received += _lamplight(street, x, y, z, normal)[:, None] * np.array(light.lamps, np.float32)
+        received += lamplight(street, point, normal)[:, None] * np.array(light.lamps, np.float32)
     return received
 
 
@@ -57,7 +58,9 @@ def _sunlit(street: Street, light: Light, x: Floats, y: Floats, z: Floats) -> Fl
     return np.where(away > 0.6, np.clip(above + 0.5, 0, 1), 1).astype(np.float32)
 
 
-def _lamplight(street: Street, x: Floats, y: Floats, z: Floats, normal: Vector) -> Floats:
+def lamplight(street: Street, point: tuple[Floats, Floats, Floats], normal: Vector) -> Floats:
+    """Light of the street lamps on points, ``(n,)``, for a lamp of strength 1."""
+    x, y, z = point
     total = np.zeros(x.shape, np.float32)
     if not x.size:
         return total

@@ -13,7 +13,7 @@ def shade_sky(direction: Vector, moment: Moment, light: Light) -> Floats:
     up = np.clip(direction[2], 0, 1)
     rise = (1 - np.exp(-up * 3.2))[:, None]
     horizon, zenith = (np.array(c, np.float32) for c in (light.horizon, light.zenith))
-    sky = horizon + (zenith - horizon) * rise
+    sky: Floats = horizon + (zenith - horizon) * rise
     towards_sun = np.clip(dot(direction, light.sun), 0, 1)
     sunlight = np.array(light.sunlight, np.float32)
     sky += sunlight * (0.35 * towards_sun**6 + 0.7 * towards_sun**60)[:, None]

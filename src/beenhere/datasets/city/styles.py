@@ -124,7 +124,7 @@ class City:
 # Name, zone, easting and northing of a spot in the town, and how it builds. The first few differ
 # most from each other, because small runs take the first few.
 _TRAINING = (
-    ("London", "30U", 690_000, 5_710_000, BRICK),
+    ("London", "30U", 660_000, 5_710_000, BRICK),
     ("Osaka", "53S", 548_000, 3_838_000, CONCRETE),
     ("Lisbon", "29S", 486_000, 4_285_000, STUCCO),
     ("PRS", "31U", 451_000, 5_411_000, STONE),

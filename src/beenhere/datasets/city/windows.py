@@ -139,4 +139,4 @@ def _arch(rows: int, columns: int) -> Bools:
     radius = columns / 2
     x = np.abs(np.arange(columns) + 0.5 - radius)
     head = rows - radius + np.sqrt(np.maximum(radius**2 - x**2, 0))
-    return np.arange(rows)[:, None] < head[None, :]
+    return np.asarray(np.arange(rows)[:, None] < head[None, :], bool)

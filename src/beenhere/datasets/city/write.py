@@ -3,9 +3,9 @@
 import csv
 import io
 import multiprocessing
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,11 +15,13 @@ import yaml
 
 from beenhere import __version__
 from beenhere.config import CityConfig
+from beenhere.cores import cores
 from beenhere.datasets.city.plan import EvaluationSet, Plan, Roll, plan_city
 from beenhere.datasets.city.render import render_view
 from beenhere.datasets.city.scene import Scene
 from beenhere.datasets.city.streets import lay_street
 from beenhere.errors import DataError
+from beenhere.progress import progress
 
 RECORD = "city.yaml"
 """Written last: its presence says that a city is complete."""
@@ -46,9 +48,7 @@ class CityFolder:
     photos: int
 
 
-def write_city(
-    out: Path, options: CityConfig, *, progress: Callable[[int, int], None] | None = None
-) -> CityFolder:
+def write_city(out: Path, options: CityConfig, what: str | None = None) -> CityFolder:
     """Render a city into ``out``; the same options give the same bytes, whatever the workers.
 
     Photos that are already there are kept, so that an interrupted run goes on where it was. A
@@ -56,7 +56,7 @@ def write_city(
 
     Args:
         out: a new or empty folder, or one that this function wrote with the same options.
-        progress: told the photos done and the photos in all, now and then.
+        what: what the progress bar says; None: be silent.
 
     Raises:
         DataError: ``out`` holds a city of other options, or files that are not ours.
@@ -76,7 +76,7 @@ def write_city(
         return folder
     out.mkdir(parents=True, exist_ok=True)
     _write(out / UNFINISHED, yaml.safe_dump(record, sort_keys=False).encode())
-    _render(out, plan, options, progress or (lambda done, total: None))
+    _render(out, plan, options, what)
     for each in plan.evaluation:
         _write(out / each.folder / CONDITIONS, _conditions(each))
     (out / UNFINISHED).replace(out / RECORD)
@@ -142,20 +142,22 @@ def _difference(theirs: Any, ours: dict[str, Any]) -> str:
     return "made by another version"
 
 
-def _render(
-    out: Path, plan: Plan, options: CityConfig, progress: Callable[[int, int], None]
-) -> None:
-    total = sum(len(roll.shots) for roll in plan.rolls)
+def _render(out: Path, plan: Plan, options: CityConfig, what: str | None) -> None:
     rolls = [roll for roll in (_missing(out, r) for r in plan.rolls) if roll.shots]
-    done = total - sum(len(roll.shots) for roll in rolls)
-    progress(done, total)
     for folder in {(out / shot.path).parent for roll in rolls for shot in roll.shots}:
         folder.mkdir(parents=True, exist_ok=True)
-    workers = min(options.workers or len(os.sched_getaffinity(0)), len(rolls))
+    total = sum(len(roll.shots) for roll in rolls)
+    with progress(what, total) if what else nullcontext(lambda steps: None) as advance:
+        for photos in _taken(out, rolls, options):
+            advance(photos)
+
+
+def _taken(out: Path, rolls: list[Roll], options: CityConfig) -> Iterator[int]:
+    """Render every roll; yields how many photos each had."""
+    workers = min(options.workers or cores(), len(rolls))
     if workers <= 1:
         for roll in rolls:
-            done += _take(out, roll, options.size)
-            progress(done, total)
+            yield _take(out, roll, options.size)
         return
     # Long rolls first, so that no worker is left alone with one at the end.
     rolls.sort(key=lambda roll: -len(roll.shots))
@@ -165,8 +167,7 @@ def _render(
         jobs = [pool.submit(_take, out, roll, options.size) for roll in rolls]
         try:
             for job in as_completed(jobs):
-                done += job.result()
-                progress(done, total)
+                yield job.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -11,7 +11,7 @@ from beenhere.datasets.formats.listing import Listing
 from beenhere.datasets.table import PhotoTable
 from beenhere.dates import iso_date
 
-SOURCE = "photos, what is known of them comes from their names (@ fields, as in GSV-XS and SF-XS)"
+SOURCE = "photos; what is known of them comes from their names (@ fields, as in GSV-XS)"
 
 _NUMBERS = {"easting": 1, "northing": 2, "lat": 5, "lon": 6}
 _FIELDS_WITH_NOTE = 16
@@ -31,7 +31,11 @@ def read_at_names(listing: Listing) -> PhotoTable:
     """
     frame = _fields(listing)
     known = frame.filter(pl.col("reason").is_null())
-    known = known.with_columns(captured=_dates(known["timestamp"]))
+    known = known.with_columns(
+        *_all_or_none(["easting", "northing", "zone"]),
+        *_all_or_none(["lat", "lon"]),
+        captured=_dates(known["timestamp"]),
+    )
     columns = {name: known[name] for name in ("path", *_NUMBERS, "zone", "heading", "captured")}
     refused = frame.filter(pl.col("reason").is_not_null())
     return PhotoTable.from_columns(
@@ -44,11 +48,13 @@ def read_at_names(listing: Listing) -> PhotoTable:
 
 def _fields(listing: Listing) -> pl.DataFrame:
     """The fields of each name as columns, with the ``reason`` why a name cannot be used."""
-    photos = pl.Series("photo", listing.photos, pl.String)
-    frame = pl.DataFrame({"path": pl.Series(listing.paths(listing.photos), dtype=pl.String)})
-    frame = frame.with_columns(
-        name=photos.str.extract(r"([^/]*)$"),
-        field=photos.str.extract(r"([^/]*)$").str.split("@"),
+    names = pl.Series(listing.photos, dtype=pl.String).str.extract(r"([^/]*)$")
+    frame = pl.DataFrame(
+        {
+            "path": pl.Series(listing.paths(listing.photos), dtype=pl.String),
+            "name": names,
+            "field": names.str.replace(r"\.[^.@]*$", "").str.split("@"),  # the end is no field
+        }
     )
     texts = {name: _field(index) for name, index in _NUMBERS.items()}
     zone = pl.concat_str(_field(3), _field(4).str.to_uppercase(), ignore_nulls=True)
@@ -75,6 +81,12 @@ def _field(index: int) -> pl.Expr:
 def _number(text: pl.Expr) -> pl.Expr:
     number = text.cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)
+
+
+def _all_or_none(group: list[str]) -> list[pl.Expr]:
+    """Half a position counts for nothing beside a whole one."""
+    whole = pl.all_horizontal(pl.col(group).is_not_null())
+    return [pl.when(whole).then(pl.col(name)).alias(name) for name in group]
 
 
 def _reason() -> pl.Expr:

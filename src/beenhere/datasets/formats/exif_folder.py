@@ -8,7 +8,7 @@ from beenhere.errors import PhotoError
 from beenhere.exif import PhotoFacts, read_facts
 from beenhere.progress import progress
 
-SOURCE = "photos, what is known of them comes from their EXIF headers"
+SOURCE = "photos; what is known of them comes from their EXIF headers"
 
 _READERS = 8
 """Headers read at once: a slow disk or a network folder answers several in the time of one."""

@@ -73,7 +73,7 @@ def list_photos(root: Path) -> Listing:
             continue
         for entry in inner:
             name = f"{folder}/{entry.name}" if folder else entry.name
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 _add_file(found, entry, name)
             elif not entry.is_symlink() or _new_target(entry, followed):
                 found.folders.append(name)
@@ -85,6 +85,13 @@ def list_photos(root: Path) -> Listing:
 
 def _hidden(name: str) -> bool:
     return name.startswith(".") or name in _NOT_OURS
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself
 
 
 def _new_target(entry: "os.DirEntry[str]", followed: list[Path]) -> bool:
@@ -116,8 +123,10 @@ def _refusal(entry: "os.DirEntry[str]", name: str, suffix: str) -> str | None:
         return "camera raw file: save it as JPEG"
     if suffix in _BY_PLUGIN and suffix not in _plugin_suffixes():
         return f"{suffix[1:].upper()} photo: save it as JPEG"
+    if entry.is_symlink() and not os.path.isfile(entry.path):  # noqa: PTH113
+        return "link to nothing"
     if not entry.is_file():
-        return "link to nothing" if entry.is_symlink() else "not a regular file"
+        return "not a regular file"
     try:
         name.encode()
     except UnicodeEncodeError:
