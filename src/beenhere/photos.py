@@ -32,8 +32,8 @@ def load_photo(
 
     JPEGs much larger than needed are decoded at a fraction of their size, never below twice the
     target, and resized from there with antialiasing. Held against Pillow decoding in full and
-    resizing, that differs by at most 1 of 255 on average over a photo (measured: 0.2 to 0.6); with
-    no scaled decoding by less than 0.2.
+    resizing, that differs by at most 1 of 255 on average over a photo (measured on street photos:
+    0.4, at most 0.7), and without scaled decoding by at most 0.2.
 
     Grey becomes three equal channels. 16-bit grey is divided by 257; 32-bit and float grey is
     stretched from its least to its greatest value. Transparent pixels are laid over white. Of an

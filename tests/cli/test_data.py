@@ -10,7 +10,7 @@ import pytest
 from camera import write_photo
 
 from beenhere.cli import data
-from beenhere.config import EvalConfig
+from beenhere.config import CityConfig, EvalConfig
 from beenhere.errors import DataError
 
 Show = Callable[..., list[str]]
@@ -96,10 +96,10 @@ def test_a_folder_of_phone_photos(tmp_path: Path, show: Show) -> None:
         "notes 1 file",
         "GPS position is 0, 0 (no fix) (1)",
         "d.jpg",
-        "neighbours 2 of 4 (50.0%) photos have another within 25 m",
+        "neighbours 2 of 4 photos (50.0%) have another within 25 m",
     ]
     assert "empty4.jpg" in show(tmp_path, list_=True)
-    assert show(tmp_path, radius=5.0)[-1].startswith("neighbours 0 of 4 (0%)")
+    assert show(tmp_path, radius=5.0)[-1].startswith("neighbours 0 of 4 photos (0%)")
 
 
 def test_every_set_below_a_root(sets: Path, show: Show) -> None:
@@ -120,7 +120,7 @@ def test_every_set_below_a_root(sets: Path, show: Show) -> None:
     assert "its name has northing north; expected a number (1)" in rest
     assert "queries/@5@north@10@S@@@lost@@.jpg" in rest
     assert rest[-1] == (
-        "positives 2 of 4 (50.0%) queries have a database photo within 25 m; 1 without a position"
+        "positives 2 of 4 queries (50.0%) have a database photo within 25 m; 1 without a position"
     )
 
 
@@ -153,7 +153,7 @@ def test_real_photos(real_photos: Path, show: Show) -> None:
     lines = show(real_photos / "lund")
     assert "photos 29, all with a position" in lines
     assert "extent 56 m west to east, 172 m south to north" in lines
-    assert lines[-1] == "neighbours 29 of 29 (100%) photos have another within 25 m"
+    assert lines[-1] == "neighbours 29 of 29 photos (100%) have another within 25 m"
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,9 @@ def test_show_does_not_import_torch(tmp_path: Path) -> None:
 
 def test_every_option_of_the_city_is_explained() -> None:
     text = " ".join(beenhere("data", "city", "--help").stdout.replace("│", " ").split())
-    assert "--images-per-place INT dated images of each training place [default: 6]" in text
-    assert "--seed INT another seed is another city [default: 0]" in text
+    for name, option in CityConfig.model_fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        assert f"{flag} INT {option.description} [default: {option.default}]" in text
 
 
 @pytest.mark.parametrize(

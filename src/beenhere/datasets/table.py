@@ -69,7 +69,7 @@ class PhotoTable:
         NaN is null.
 
         Raises:
-            DataError: an unknown column, no ``path``, a value outside its range, or half a position.
+            DataError: an unknown column, no ``path``, a value out of its range, half a position.
         """
         for name in columns:
             if name not in SCHEMA:
@@ -172,7 +172,7 @@ def _refuse_half_positions(frame: pl.DataFrame) -> None:
         if half.height:
             row = half.row(0, named=True)
             got = ", ".join(f"{name} {row[name]}" for name in group)
-            raise DataError(f"{row['path']}: half a position ({got}); expected all of it or nothing")
+            raise DataError(f"{row['path']}: half a position ({got}); expected all of it or none")
 
 
 def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:

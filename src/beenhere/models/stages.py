@@ -68,8 +68,8 @@ def dry_run(network: nn.Module, run: Run, size: tuple[int, int]) -> DryRun:
             shape = tuple(output.shape)
         except Exception as error:  # code of any of timm's hundred families
             raise ModelError(
-                f"{type(network).__name__} gives no feature maps of images of {size[0]} x {size[1]} "
-                f"({type(error).__name__}: {' '.join(str(error).split())})"
+                f"{type(network).__name__} gives no feature maps of images of {size[0]} x {size[1]}"
+                f" ({type(error).__name__}: {' '.join(str(error).split())})"
             ) from error
     leaves = _leaves(output)
     names = (name for name, parameter in twin.named_parameters() if parameter in leaves)

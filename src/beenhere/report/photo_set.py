@@ -44,7 +44,7 @@ def positives(database: PhotoTable, queries: PhotoTable, radius: float) -> str:
             return _row("positives", f"unknown: no {what} has a position")
     found = int(with_positive(database, queries, radius).sum())
     nowhere = len(queries) - int(queries.positions.known.sum())
-    text = f"{_share(found, len(queries))} queries have a database photo within {radius:g} m"
+    text = f"{_share(found, len(queries), ' queries')} have a database photo within {radius:g} m"
     return _row("positives", f"{text}; {nowhere:,} without a position" if nowhere else text)
 
 
@@ -53,8 +53,8 @@ def neighbours(table: PhotoTable, radius: float) -> str:
     if not table.positions.known.any():
         return _row("neighbours", "unknown: no photo has a position")
     found = int(with_neighbour(table, radius).sum())
-    share = _share(found, len(table))
-    return _row("neighbours", f"{share} photos have another within {radius:g} m")
+    share = _share(found, len(table), " photos")
+    return _row("neighbours", f"{share} have another within {radius:g} m")
 
 
 def _row(label: str, text: str) -> str:
@@ -136,8 +136,8 @@ def _sizes(sizes: Sizes, photos: int) -> str:
     return ", ".join(some) + others + sample
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} ({_percent(part, whole)})" if whole else "none of 0"
+def _share(part: int, whole: int, of: str = "") -> str:
+    return f"{part:,} of {whole:,}{of} ({_percent(part, whole)})" if whole else "none of 0"
 
 
 def _percent(part: int, whole: int) -> str:

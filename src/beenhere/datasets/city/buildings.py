@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -83,8 +84,9 @@ class Building:
     @property
     def height(self) -> float:
         """Height of the highest point of the outline."""
-        return float(self.roofline().max())
+        return float(self.roofline.max())
 
+    @cached_property
     def roofline(self) -> Floats:
         """Outline over the width, seen from the street: heights, ``(ROOFLINE_SAMPLES,)``."""
         u = (np.arange(ROOFLINE_SAMPLES, dtype=np.float32) + 0.5) / ROOFLINE_SAMPLES
@@ -169,8 +171,12 @@ _FRAMES = (
 
 def _vary(rng: np.random.Generator, colour: Colour, amount: float) -> Colour:
     """Lighter or darker by ``amount``, with a little of another hue."""
-    tone = 1 + rng.normal(0, amount) * 2
-    r, g, b = (float(np.clip(c * tone + rng.normal(0, 0.012), 0.04, 0.95)) for c in colour)
+    tone = 1 + 2 * amount * rng.standard_normal()
+    tints = 0.012 * rng.standard_normal(3)
+    r, g, b = (
+        min(max(c * tone + tint, 0.04), 0.95)
+        for c, tint in zip(colour, tints.tolist(), strict=True)
+    )
     return r, g, b
 
 

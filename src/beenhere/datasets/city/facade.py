@@ -143,7 +143,7 @@ def _paint_roof(canvas: Canvas, building: Building, rng: np.random.Generator) ->
 
 def _edge_gable(canvas: Canvas, building: Building) -> None:
     """A coping along the sloping edge."""
-    line = np.round(building.roofline() * TEXELS_PER_METRE).astype(int)
+    line = np.round(building.roofline * TEXELS_PER_METRE).astype(int)
     columns = canvas.rgb.shape[1]
     samples = (np.arange(columns) * ROOFLINE_SAMPLES) // columns
     for x, edge in enumerate(line[samples]):

@@ -12,6 +12,7 @@ from beenhere.datasets.city.seeds import generator
 from beenhere.datasets.city.streets import Street
 
 KERB = 0.22
+_SIDE_PAVEMENT = 1.8
 
 
 def ground_reflectance(
@@ -30,7 +31,9 @@ def ground_reflectance(
     warm = np.array([1.05, 1.0, 0.92], np.float32) if rng.random() < 0.6 else np.float32(1)
     across = np.zeros(x.shape, bool)
     for start, end in street.crossings:
-        across |= (x > start) & (x < end)
+        # The streets that cross have pavements too, but for where they meet this one.
+        edge = np.where(np.abs(y) < street.half_width, 0, _SIDE_PAVEMENT)
+        across |= (x > start + edge) & (x < end - edge)
     beside = np.abs(y) - np.float32(street.half_road)
     road = (beside < 0) | across
     grain = nearest(fractal(0.4), x * 16, y * 16)

@@ -77,7 +77,7 @@ class Scene:
         for lot in self.street.lots:
             b, (x, y), (tx, ty) = lot.building, lot.corner, lot.tangent
             back = (-ty * b.depth, tx * b.depth)
-            front = self._texture(partial(paint_front, b), b.roofline())
+            front = self._texture(partial(paint_front, b), b.roofline)
             level = np.full(ROOFLINE_SAMPLES, b.eaves + 0.3, np.float32)
             side = self._texture(partial(paint_side, b), level)
             end = (x + tx * b.width, y + ty * b.width)

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from beenhere.config import EvaluationData
-from beenhere.datasets.formats.listing import CONDITIONS
+from beenhere.datasets.formats.listing import CONDITIONS, TABLE_SUFFIXES
 from beenhere.datasets.formats.recognise import read_photos
 from beenhere.datasets.formats.sets import SPLITS, sets_in, side
 from beenhere.datasets.table import PhotoTable
@@ -55,7 +55,9 @@ def read_evaluation(data: EvaluationData) -> EvaluationTables:
 
 def _name(path: Path) -> str:
     whole = path.absolute()
-    return f"{whole.parent.name}-{whole.name}" if whole.name in SPLITS else whole.stem
+    if whole.name in SPLITS:
+        return f"{whole.parent.name}-{whole.name}"
+    return whole.stem if whole.suffix in TABLE_SUFFIXES else whole.name
 
 
 def _what_would_work(tree: Path) -> str:
