@@ -27,6 +27,10 @@ def _choice(default: str) -> BeforeValidator:
     return BeforeValidator(named)
 
 
+# YAML reads a bare 32 as a number.
+_NUMBER_AS_TEXT = BeforeValidator(lambda value: str(value) if type(value) is int else value)
+
+
 # --- model ---------------------------------------------------------------------------------------
 
 
@@ -256,7 +260,7 @@ class ExtractConfig(Options):
         None, ge=1, description="threads that decode photos; null: one a core"
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
-    precision: Literal["auto", "32", "bf16"] = Field(
+    precision: Annotated[Literal["auto", "32", "bf16"], _NUMBER_AS_TEXT] = Field(
         "auto", description="auto: bf16 where the processor has it, else 32"
     )
     dtype: Literal["float32", "float16"] = Field(
@@ -385,7 +389,7 @@ class FitConfig(Options):
     """The training loop."""
 
     epochs: int = Field(10, ge=1, description="passes over the places")
-    precision: Literal["auto", "32", "16-mixed", "bf16-mixed"] = Field(
+    precision: Annotated[Literal["auto", "32", "16-mixed", "bf16-mixed"], _NUMBER_AS_TEXT] = Field(
         "auto",
         description="auto: bf16-mixed where the processor has it, else 32; losses and miners "
         "always run in float32",

@@ -50,6 +50,7 @@ def _lines(what: str, total: int) -> Iterator[Callable[[int], None]]:
         if now - last >= PLAIN_SECONDS:
             last = now
             rate = done / (now - start)
-            print(f"{what}: {done} of {total}, {rate:.0f} a second", file=sys.stderr, flush=True)
+            pace = f"{rate:.0f} a second" if rate >= 2 else f"{1 / rate:.1f} s each"
+            print(f"{what}: {done} of {total}, {pace}", file=sys.stderr, flush=True)
 
     yield advance

@@ -43,7 +43,7 @@ batch_options = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(tables, batch_options, st.integers(0, 5), st.integers(0, 3), st.integers(1, 3))
 def test_every_epoch_keeps_the_promises(cities, config, seed, epoch, world):
     table = table_of(cities)

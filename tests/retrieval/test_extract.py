@@ -16,7 +16,7 @@ from beenhere.config import ExtractConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, ModelError
 from beenhere.photos import load_photo
-from beenhere.retrieval import extract as extract_module
+from beenhere.retrieval import photo_batches
 from beenhere.retrieval.extract import Descriptors, extract
 
 PLAIN = ExtractConfig(batch_size=4, workers=2, device="cpu", precision="32")
@@ -66,7 +66,7 @@ def test_equals_the_model_on_each_photo_alone(
 
 
 def test_big_photos_make_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(extract_module.BATCH_PIXELS, "cpu", 64 * 64 * 2)
+    monkeypatch.setitem(photo_batches.BATCH_PIXELS, "cpu", 64 * 64 * 2)
     model = TinyModel()
     run(model, photos(tmp_path, 3, 64, 64), None)
     run(model, photos(tmp_path / "huge", 2, 128, 256), None)
@@ -200,14 +200,13 @@ def test_killed_at_any_moment_it_goes_on_where_it_stopped(tmp_path: Path) -> Non
     table = photos(tmp_path / "photos", 60)
     command = [sys.executable, "-c", SLOW, str(tmp_path / "photos"), str(tmp_path / "store")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    for batches in (5, 6):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        for _ in range(batches):
-            process.stdout.readline()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for _ in range(8):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
     model = TinyModel()
     found = run(model, table, tmp_path / "store")
     assert 0 < found.images_computed < 60

@@ -70,7 +70,12 @@ def long_enough(tmp_path_factory, town) -> tuple[Path, Path]:
                 "aggregator": {"name": "gem"},
             },
             "batch": {"places": 4, "images": 2, "min_images": 2},
-            "optimizer": {"lr": 1e-2, "schedule": {"name": "cosine", "t_max": 2}, "warmup_steps": 5},
+            "optimizer": {
+                "name": "sgd",
+                "lr": 1e-2,
+                "schedule": {"name": "cosine", "t_max": 2},
+                "warmup_steps": 5,
+            },
             "fit": {"epochs": 3, "precision": "32", "accelerator": "cpu", "workers": 2},
             "evaluation": {"resamples": 100},
         }

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from beenhere.cores import cores
 from beenhere.datasets.sampling import PlaceDraw, PlaceSampler
-
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos import load_photo, photo_size
 

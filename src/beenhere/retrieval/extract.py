@@ -1,9 +1,7 @@
-"""Photos to descriptors: decoded in threads ahead of the model, in batches of one size."""
+"""Photos to descriptors: each computed once, and found again where there is a store."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,28 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from beenhere.config import ExtractConfig
-from beenhere.cores import cores
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
-from beenhere.photos import load_photo, photo_size
+from beenhere.models.folding import fold_batch_norms
 from beenhere.progress import progress
+from beenhere.retrieval.photo_batches import photo_batches
 from beenhere.retrieval.store import DescriptorStore, Keeper, MemoryStore, PhotoKey, missing
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
-
-AHEAD = 2
-"""Batches being decoded while the model works on one."""
-
-BATCH_PIXELS = {"cpu": 1_700_000, "cuda": 30_000_000}
-"""Pixels at once on a device at most, so that photos at their own size fit.
-
-On a CPU 16 photos of 320 x 320: larger batches leave its caches and were up to twice as slow.
-"""
-
-WINDOW = 1024
-"""Photos whose sizes are looked at together, to make batches of one size from them."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +74,30 @@ def extract(
         model.to(choose_device(config.device))
     device = next(model.parameters()).device
     bfloat16 = config.precision == "bf16" or (config.precision == "auto" and has_bfloat16(device))
-    keys, gone = _keys(table.paths)
+    paths = table.paths
+    keys, gone = _keys(paths)
     failed: dict[PhotoKey, str] = {}
     with _keeper(model, config, bfloat16, store, len(keys)) as keeper:
         todo = missing(keeper, keys.values())
         watched = progress(what, len(todo)) if what and todo else nullcontext(lambda steps: None)
         with watched as advance, _evaluating(model):
-            for batch in _batches([key.path for key in todo], model, config, device):
+            network: VPRModel | None = None
+            for batch in photo_batches([key.path for key in todo], model, config, device):
                 if batch.members:
                     done = [todo[member] for member in batch.members]
                     images = batch.images.to(device, non_blocking=True)
                     try:
-                        keeper.append(done, _describe(model, images, bfloat16))
+                        if network is None:
+                            network = fold_batch_norms(model, images[:1])
+                        keeper.append(done, _describe(network, images, bfloat16))
                     except ModelError as error:
                         raise ModelError(f"{done[0].path}: {error}") from error
                 failed |= {todo[member]: reason for member, reason in batch.unreadable.items()}
                 advance(len(batch.members) + len(batch.unreadable))
-        rows = [
-            row for row, path in enumerate(table.paths) if path in keys and keys[path] in keeper
-        ]
-        vectors = keeper.take([keys[table.paths[row]] for row in rows])
+        rows = [row for row, path in enumerate(paths) if path in keys and keys[path] in keeper]
+        vectors = keeper.take([keys[paths[row]] for row in rows])
     reasons = gone | {path: failed[key] for path, key in keys.items() if key in failed}
-    left_out = [(path, reasons[path]) for path in table.paths if path in reasons]
+    left_out = [(path, reasons[path]) for path in paths if path in reasons]
     seconds = time.perf_counter() - start
     return Descriptors(
         vectors, np.array(rows, np.int64), left_out, seconds, len(todo) - len(failed)
@@ -159,122 +147,3 @@ def _describe(model: "VPRModel", images: Tensor, bfloat16: bool) -> NDArray[np.f
     ):
         descriptors: Tensor = model(images)
     return descriptors.float().cpu().numpy()
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Photos that will be one batch of one size, in pixels; those whose header says no size."""
-
-    members: list[int]
-    size: tuple[int, int]
-    unreadable: dict[int, str]
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """``images[i]`` is the photo ``members[i]``; channels last in memory, on the host."""
-
-    members: list[int]
-    images: Tensor
-    unreadable: dict[int, str]
-
-
-def _batches(
-    paths: list[str], model: "VPRModel", config: ExtractConfig, device: torch.device
-) -> Iterator[_Batch]:
-    """All photos in batches; a few batches are decoded ahead of the one that is handed out."""
-    torch.get_num_threads()  # settles this thread's own number before the decoders set theirs
-    pool = ThreadPoolExecutor(config.workers or cores(), "decode", torch.set_num_threads, (1,))
-    interpolation = model.preprocessing.interpolation
-    waiting: deque[tuple[_Plan, Tensor, list[Future[str | None]]]] = deque()
-    try:
-        for plan in _plans(paths, model, config.batch_size, device, pool):
-            images = torch.empty(
-                (len(plan.members), 3, *plan.size),
-                dtype=torch.uint8,
-                memory_format=torch.channels_last,
-                pin_memory=device.type == "cuda",
-            )
-            decoding = [
-                pool.submit(_load_into, images, place, paths[member], plan.size, interpolation)
-                for place, member in enumerate(plan.members)
-            ]
-            waiting.append((plan, images, decoding))
-            if len(waiting) > AHEAD:
-                yield _decoded(*waiting.popleft())
-        while waiting:
-            yield _decoded(*waiting.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _plans(
-    paths: list[str],
-    model: "VPRModel",
-    batch_size: int,
-    device: torch.device,
-    pool: ThreadPoolExecutor,
-) -> Iterator[_Plan]:
-    """Batches in the order of the photos, where all get one size; else sorted out in windows."""
-    preprocessing = model.preprocessing
-    everyone = range(len(paths))
-    pixels = BATCH_PIXELS.get(device.type, BATCH_PIXELS["cpu"])
-    one_size = preprocessing.config.image_size
-    if one_size is not None and not preprocessing.config.keep_aspect:
-        yield from _of_one_size(everyone, one_size, batch_size, pixels)
-        return
-    for start in range(0, len(paths), WINDOW):
-        window = everyone[start : start + WINDOW]
-        groups: dict[tuple[int, int], list[int]] = {}
-        unreadable: dict[int, str] = {}
-        for member, size in zip(
-            window, pool.map(_size, paths[start : start + WINDOW]), strict=True
-        ):
-            if isinstance(size, str):
-                unreadable[member] = size
-            else:
-                groups.setdefault(preprocessing.target_size(*size), []).append(member)
-        for size, members in groups.items():
-            yield from _of_one_size(members, size, batch_size, pixels)
-        if unreadable:
-            yield _Plan([], (0, 0), unreadable)
-
-
-def _of_one_size(
-    members: Sequence[int], size: tuple[int, int], batch_size: int, pixels: int
-) -> Iterator[_Plan]:
-    at_once = min(batch_size, max(1, pixels // (size[0] * size[1])))
-    for first in range(0, len(members), at_once):
-        yield _Plan(list(members[first : first + at_once]), size, {})
-
-
-def _size(path: str) -> tuple[int, int] | str:
-    """Height and width in pixels, or why the photo cannot be read."""
-    try:
-        return photo_size(path)
-    except PhotoError as error:
-        return error.reason
-
-
-def _load_into(
-    images: Tensor, place: int, path: str, size: tuple[int, int], interpolation: str
-) -> str | None:
-    """Decode a photo to its place in a batch; the reason if it cannot be read."""
-    target: Callable[[int, int], tuple[int, int]] = lambda height, width: size  # noqa: E731
-    try:
-        images[place] = load_photo(path, target, interpolation)
-    except PhotoError as error:
-        return error.reason
-    return None
-
-
-def _decoded(plan: _Plan, images: Tensor, decoding: list[Future[str | None]]) -> _Batch:
-    reasons = [future.result() for future in decoding]
-    unreadable = plan.unreadable | {
-        member: reason
-        for member, reason in zip(plan.members, reasons, strict=True)
-        if reason is not None
-    }
-    good = [place for place, reason in enumerate(reasons) if reason is None]
-    members = [plan.members[place] for place in good]
-    return _Batch(members, images if len(good) == len(images) else images[good], unreadable)

@@ -18,7 +18,7 @@ from beenhere.evaluation.results import Evaluation
 from beenhere.models import save_checkpoint
 from beenhere.training.module import TrainingModule
 from beenhere.training.provenance import versions
-from beenhere.training.run_folder import RunFolder
+from beenhere.training.run_folder import RunFolder, beside, settle
 from beenhere.training.step_metrics import StepMetrics, learning_rates
 
 
@@ -79,10 +79,9 @@ class EpochEnd(pl.Callback):
             self.history.append(self._measure(trainer, pl_module))
             self._save_models(pl_module)
             self._publish(trainer)
-        new = self.run.state.with_name(f"{self.run.state.name}.new")
-        trainer.save_checkpoint(new)
+        trainer.save_checkpoint(beside(self.run.state))
         if trainer.is_global_zero:
-            new.replace(self.run.state)
+            settle(beside(self.run.state), self.run.state)
             print(epoch_line(self.history[-1], self.config.fit.epochs), flush=True)
         trainer.should_stop = trainer.strategy.broadcast(self._patience_is_over())
 

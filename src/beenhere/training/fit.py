@@ -9,7 +9,7 @@ from beenhere import config_yaml
 from beenhere.config import ModelConfig, TrainConfig
 from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
 from beenhere.datasets.table import PhotoTable
-from beenhere.errors import PhotoError
+from beenhere.errors import ConfigError, PhotoError
 from beenhere.evaluation.evaluate import evaluate
 from beenhere.models import load_model, read_provenance
 from beenhere.photos import photo_size
@@ -61,6 +61,11 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         ModelError: an architecture that cannot be built.
         KeyboardInterrupt: by the person; the run can go on after its last finished epoch.
     """
+    if config.fit.early_stop is not None and config.data.validation is None:
+        raise ConfigError(
+            f"fit.early_stop is {config.fit.early_stop} and there are no validation photos to stop "
+            "by; set data.validation, or fit.early_stop=null"
+        )
     device = choose_fit_device(config.fit)
     choose_precision(config.fit)
     table = read_photos(config.data.train)

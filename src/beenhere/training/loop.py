@@ -133,8 +133,9 @@ def _loggers(fit: FitConfig, run: RunFolder) -> list[Logger]:
         try:
             from lightning.pytorch.loggers import WandbLogger
 
+            # Each start is a run of its own there; the group holds those of one folder together.
             name = run.path.resolve().name
-            loggers.append(WandbLogger(name, run.path, id=name, project=fit.wandb))
+            loggers.append(WandbLogger(name, run.path, project=fit.wandb, group=name))
         except ModuleNotFoundError as error:
             raise TrainingError(
                 "fit.wandb is set and wandb is not installed; pip install 'beenhere[wandb]'"

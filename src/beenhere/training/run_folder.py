@@ -10,6 +10,7 @@
 """
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,15 +93,15 @@ class RunFolder:
                     f"run another folder by --out, or go on with the old one: beenhere train "
                     f"{self.path}"
                 )
-        new = self.config.with_name("config.yaml.new")
+        new = beside(self.config)
         config_yaml.write(config, new)
-        new.replace(self.config)
+        settle(new, self.config)
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Replace ``results.json`` at once."""
-        new = self.results.with_name("results.json.new")
+        new = beside(self.results)
         new.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        new.replace(self.results)
+        settle(new, self.results)
 
     def read_results(self) -> dict[str, Any]:
         """What ``results.json`` holds; empty before the first epoch has finished."""
@@ -108,6 +109,18 @@ class RunFolder:
             return {}
         results: dict[str, Any] = json.loads(self.results.read_text(encoding="utf-8"))
         return results
+
+
+def beside(path: Path) -> Path:
+    """Where to write what shall be the file at ``path``, until :func:`settle`."""
+    return path.with_name(f"{path.name}.new")
+
+
+def settle(new: Path, path: Path) -> None:
+    """Give a whole file its name: a kill or a power cut leaves the old one there, or the new."""
+    with new.open("rb+") as file:
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

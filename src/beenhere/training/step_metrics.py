@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from beenhere.progress import progress
+from beenhere.training.run_folder import beside, settle
 
 
 class StepMetrics(pl.Callback):
@@ -33,9 +34,9 @@ class StepMetrics(pl.Callback):
         if trainer.is_global_zero and self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if _epoch_of(line) <= trainer.current_epoch]
-            new = self.path.with_name(f"{self.path.name}.new")
+            new = beside(self.path)
             new.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-            new.replace(self.path)
+            settle(new, self.path)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the file and start the progress bar."""
