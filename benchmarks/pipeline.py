@@ -154,7 +154,7 @@ def _training(tree: Path, rounds: int) -> Table:
     )
     for heading in ("pipeline", "s a step", "images/s", "ours is"):
         table.add_column(heading, justify="right")
-    sides = {
+    sides: dict[str, Callable[[], float]] = {
         "beenhere": lambda: _our_steps(config, photos),
         "plain": lambda: _plain_steps(config, photos, workers=0),
         "plain, 2 workers": lambda: _plain_steps(config, photos, workers=2),
@@ -167,7 +167,7 @@ def _training(tree: Path, rounds: int) -> Table:
     return table
 
 
-class _Clock(pl.Callback):  # type: ignore[misc]
+class _Clock(pl.Callback):
     """When each step ended."""
 
     def __init__(self) -> None:

@@ -67,7 +67,9 @@ def test_every_block_of_a_page_runs(page: Path, city: Path, tmp_path: Path) -> N
         if language == "yaml":
             # A YAML block whose first line names a file is that file.
             name = code.splitlines()[0].removeprefix("# ").strip()
-            assert name.endswith(".yaml"), f"{page.name}: a YAML block must start with its file name"
+            assert name.endswith(".yaml"), (
+                f"{page.name}: a YAML block must start with its file name"
+            )
             (tmp_path / name).write_text(code, encoding="utf-8")
             continue
         command = {

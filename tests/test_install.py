@@ -27,7 +27,9 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def make(checkout: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+def make(
+    checkout: Path, *arguments: str, path: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "-f", str(checkout / "Makefile"), *arguments],
         cwd="/",
@@ -52,9 +54,7 @@ def test_a_missing_python_is_named(checkout: Path) -> None:
 
 
 def test_a_python_without_venv_says_what_to_install(checkout: Path) -> None:
-    bare = program(
-        checkout / "bare", 'case "$2" in *ensurepip*) exit 1;; *) exit 0;; esac'
-    )
+    bare = program(checkout / "bare", 'case "$2" in *ensurepip*) exit 1;; *) exit 0;; esac')
     run = make(checkout, "demo", f"PYTHON={bare}")
     assert run.returncode != 0
     assert "sudo apt install python3-venv" in run.stderr

@@ -345,7 +345,7 @@ class EvaluationData(Options):
     def _one_way(self) -> "EvaluationData":
         pair = self.database is not None and self.queries is not None
         none = self.database is None and self.queries is None
-        if not (pair and self.tree is None or none and self.tree is not None):
+        if not ((pair and self.tree is None) or (none and self.tree is not None)):
             raise ValueError("give either tree, or both database and queries")
         return self
 

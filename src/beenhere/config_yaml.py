@@ -134,7 +134,7 @@ def _yaml_value(text: str) -> Any:
 
 
 def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
-    path = [part for part in error["loc"]]
+    path = list(error["loc"])
     name = ".".join(str(part) for part in path if not str(part).startswith("function-"))
     if error["type"] == "extra_forbidden":
         siblings = _siblings(kind, path[:-1])

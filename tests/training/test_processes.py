@@ -26,6 +26,8 @@ def work(what, folder):
     (folder / rank).write_text(str(os.getpid()))
     if what == "finish":
         return
+    while not all((folder / each).exists() for each in "01"):
+        time.sleep(0.01)
     if rank == "1" and what == "fail":
         raise DataError("a photo is odd")
     if rank == "1" and what == "die":

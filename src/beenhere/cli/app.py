@@ -37,9 +37,7 @@ app.command(
 )
 
 data = App(name="data", help="Look at photo sets, and make a synthetic one.")
-data.command(
-    "beenhere.cli.data:show", name="show", help="What a folder or table of photos holds."
-)
+data.command("beenhere.cli.data:show", name="show", help="What a folder or table of photos holds.")
 data.command("beenhere.cli.data:city", name="city", help="Render the synthetic demo city.")
 app.command(data)
 

@@ -99,8 +99,7 @@ def _measure(model: "VPRModel", out: Path, name: str) -> dict[str, "Evaluation"]
 
 
 def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
-    from rich.console import Console
-
+    from beenhere.cli.output import console
     from beenhere.report import panels
 
     trained = found["MixVPR, trained"]
@@ -108,26 +107,26 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
     picture = out / "matches.jpg"
     panels.draw(chosen, picture, "Trained on the demo city: found in streets it had never seen")
 
-    console = Console(highlight=False, soft_wrap=True)
-    console.print()
-    console.print(_table(found))
-    console.print(
+    output = console()
+    output.print()
+    output.print(_table(found))
+    output.print(
         "R@N: percent of the queries with a photo from within 25 m among the first N found,\n"
         "[95% bootstrap interval]. All three stand on EfficientNet-Lite0 with ImageNet weights.\n",
         markup=False,
     )
-    console.print(f"Look at    {picture}: ten queries, and the first three photos found for each")
-    console.print(f"The model  {out / 'run'}")
-    console.print(f"The city   {out / 'city'}")
-    console.print(f"All else   {out / 'evaluations'}: results.json, predictions.parquet\n")
-    console.print("Next:", markup=False)
+    output.print(f"Look at    {picture}: ten queries, and the first three photos found for each")
+    output.print(f"The model  {out / 'run'}")
+    output.print(f"The city   {out / 'city'}")
+    output.print(f"All else   {out / 'evaluations'}: results.json, predictions.parquet\n")
+    output.print("Next:", markup=False)
     for command, meaning in (
         ("beenhere data show PHOTOS", "what a folder of yours holds"),
         ("beenhere eval offline-lite0 --photos PHOTOS --leave-one-out", "measure on it"),
         (f"beenhere eval {out / 'run'} --data {out / 'city/sf_xs/test'}", "this model again"),
         ("beenhere train mixvpr --print-config", "the options, to train your own"),
     ):
-        console.print(f"  {command:<60} {meaning}", markup=False)
+        output.print(f"  {command:<60} {meaning}", markup=False)
 
 
 def _table(found: dict[str, dict[str, "Evaluation"]]) -> "Table":

@@ -102,23 +102,23 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
 
 
 def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
-    from rich.console import Console
+    from beenhere.cli.output import console
 
-    console = Console(highlight=False, soft_wrap=True)
+    output = console()
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
         sought = f"each of {result.queries} photos in the rest"
-    console.print(f"{result.name}: {sought}, by {model}\n", markup=False)
+    output.print(f"{result.name}: {sought}, by {model}\n", markup=False)
     for table in _recall_tables(result):
-        console.print(table)
-        console.print()
+        output.print(table)
+        output.print()
     for line in _notes(result):
-        console.print(line, markup=False)
-    console.print(f"\nIn {folder}: results.json, predictions.parquet, descriptors", markup=False)
+        output.print(line, markup=False)
+    output.print(f"\nIn {folder}: results.json, predictions.parquet, descriptors", markup=False)
     if panels:
-        console.print(f"Look at {folder / 'matches.jpg'}", markup=False)
+        output.print(f"Look at {folder / 'matches.jpg'}", markup=False)
     else:
-        console.print("To look at the matches, add --panels 10")
+        output.print("To look at the matches, add --panels 10")
 
 
 def _recall_tables(result: "Evaluation") -> Iterator["Table"]:

@@ -207,7 +207,9 @@ def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:
         derived["lat"].fill_nan(None),
         derived["lon"].fill_nan(None),
         *(
-            pl.select(pl.when(keep).then(frame[name]).otherwise(derived[name])).to_series().alias(name)
+            pl.select(pl.when(keep).then(frame[name]).otherwise(derived[name]))
+            .to_series()
+            .alias(name)
             for name in ("easting", "northing", "zone")
         ),
     )
