@@ -1,6 +1,6 @@
 """Extraction and training steps: this project against the plain pipeline of public VPR code.
 
-    python benchmarks/pipeline.py [--rounds 3]
+    python benchmarks/pipeline.py [--rounds 3] [--only extraction]
 
 Both sides take the same files and the same weights in one run, in turn, round after round; the
 ratio is of medians. The plain side is ``benchmarks/plain.py``, with a DataLoader's defaults (it
@@ -74,15 +74,18 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", choices=("extraction", "training"))
+    options = parser.parse_args()
     console = Console(highlight=False, width=110)
     with tempfile.TemporaryDirectory() as folder:
         city = CityConfig(
             cities=1, places=32, images_per_place=IMAGES, database=192, queries=64, size=PIXELS
         )
         written = write_city(Path(folder) / "city", city, what="photos to measure on")
-        console.print(_extraction(written.sf_xs / "test", rounds))
-        console.print(_training(written.gsv_xs / "train", rounds))
+        if options.only != "training":
+            console.print(_extraction(written.sf_xs / "test", options.rounds))
+        if options.only != "extraction":
+            console.print(_training(written.gsv_xs / "train", options.rounds))
 
 
 def _extraction(tree: Path, rounds: int) -> Table:
