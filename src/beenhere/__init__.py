@@ -1,4 +1,4 @@
-"""Visual place recognition: train a model, prove how good it is, tell where a photo was taken.
+"""Visual place recognition: train a model, prove how good it is, find the same place.
 
 The names below are loaded when they are first used, so that ``import beenhere`` stays cheap.
 """

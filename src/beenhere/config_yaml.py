@@ -118,9 +118,14 @@ def _assign(values: dict[str, Any], text: str) -> None:
         group[key] = inner
         group = inner
     try:
-        group[keys[-1]] = _yaml_value(value)
+        assigned = _yaml_value(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {text!r}: the value is not YAML") from error
+    if keys[-1] == "preset":
+        # A file with every option spelt out holds the values of the preset chosen before.
+        for other in [key for key in group if key != "name"]:
+            del group[other]
+    group[keys[-1]] = assigned
 
 
 def _yaml_value(text: str) -> Any:

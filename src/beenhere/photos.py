@@ -53,7 +53,7 @@ def load_photo(
         header = read_header(file, path)
         upright = header.upright_size
         height, width = upright if target is None else target(*upright)
-        if header.upright_size != (header.height, header.width):
+        if header.orientation >= 5:  # stored lying on its side
             height, width = width, height
         file.seek(0)
         pixels = _decode_jpeg(file, height, width) if _plain_jpeg(header) else _decode(file)

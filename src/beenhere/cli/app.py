@@ -13,8 +13,8 @@ BAD_INPUT, OUR_FAILURE, INTERRUPTED = 2, 1, 130
 
 app = App(
     name="beenhere",
-    help="Visual place recognition: train a model, prove how good it is, find where a photo was "
-    "taken. Start with `beenhere demo`.",
+    help="Visual place recognition: train a model, prove how good it is, find the photos "
+    "of the same place. Start with `beenhere demo`.",
     version=__version__,
     version_flags=["--version"],
     help_format="markdown",
@@ -64,6 +64,12 @@ def main() -> NoReturn:
         # The reader of our output has gone (`| head`); Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _say(
+            f"{where}{(error.strerror or str(error)).lower()}; give a file or folder that is usable"
+        )
+        sys.exit(BAD_INPUT)
     except Exception as error:
         kind, text = type(error).__name__, " ".join(str(error).split())
         _say(f"{kind}: {text} (a fault of beenhere; add --debug to see where)")

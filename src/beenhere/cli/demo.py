@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.config import CityConfig, EvalConfig, EvaluationData, TrainConfig
+from beenhere.config import CityConfig, DataConfig, EvalConfig, EvaluationData, TrainConfig
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -75,11 +75,11 @@ def _training(out: Path, assignments: list[str]) -> TrainConfig:
     from beenhere import config_yaml
     from beenhere.configs import packaged
 
-    folders = (
-        f"data.train={out / 'city/gsv_xs/train'}",
-        f"data.validation={out / 'city/sf_xs/val'}",
+    config = config_yaml.load(TrainConfig, packaged("demo"), assignments)
+    data = DataConfig(
+        train=out / "city/gsv_xs/train", validation=EvaluationData(tree=out / "city/sf_xs/val")
     )
-    return config_yaml.load(TrainConfig, packaged("demo"), (*folders, *assignments))
+    return config.model_copy(update={"data": data})
 
 
 def _measure(model: "VPRModel", out: Path, name: str) -> dict[str, "Evaluation"]:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
-from beenhere.configs import packaged
+from beenhere.configs import names, packaged
 from beenhere.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def _resolve(
 ) -> tuple[TrainConfig, Path]:
     """The options, and the folder of the run."""
     path = Path(config or "")
-    if config is not None and path.is_dir():
-        if not (path / "config.yaml").is_file():
+    run = (path / "config.yaml").is_file()
+    if config is not None and path.is_dir() and (run or config not in names()):
+        if not run:
             raise ConfigError(
                 f"{path} is not the folder of a run: it has no config.yaml; give a run, a YAML "
                 "file, or the name of a configuration that ships"
@@ -101,7 +102,7 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
     if result.trained == 0:
         print(
             f"The run had its {result.epochs} epochs already; train longer with: beenhere train "
-            f"{result.run_dir} --set fit.epochs={2 * options.fit.epochs}"
+            f"{result.run_dir} --set fit.epochs={2 * result.epochs}"
         )
 
 

@@ -135,10 +135,10 @@ def _predict(
 
 def _own_rows(tables: "EvaluationTables") -> list[list[int]]:
     """For each query the database rows of the very same file."""
-    rows: dict[Path, list[int]] = {}
+    rows: dict[str, list[int]] = {}
     for row, path in enumerate(tables.database.paths):
-        rows.setdefault(Path(path).absolute(), []).append(row)
-    return [rows.get(Path(path).absolute(), []) for path in tables.queries.paths]
+        rows.setdefault(os.path.realpath(path), []).append(row)
+    return [rows.get(os.path.realpath(path), []) for path in tables.queries.paths]
 
 
 def _positives(

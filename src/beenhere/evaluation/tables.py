@@ -26,12 +26,14 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
     Args:
         data: where the photos are; a path alone is evaluated by leave-one-out.
         keep: a folder to keep the tables in; the next call takes them from there as long as no
-            file below ``data`` was added, removed, resized or touched. None: read them anew.
+            file below ``data`` was added, removed, resized or touched. None: read them anew. A
+            CSV or Parquet file is read anew too: the photos that it names lie anywhere.
 
     Raises:
         DataError: as :func:`beenhere.datasets.formats.read_photos`.
     """
-    if keep is None:
+    roots = [data] if isinstance(data, Path) else [data.tree, data.database, data.queries]
+    if keep is None or any(root is not None and root.is_file() for root in roots):
         return _read(data)
     stamp = _stamp(data)
     description = keep / "tables.json"

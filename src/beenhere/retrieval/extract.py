@@ -146,4 +146,9 @@ def _describe(model: "VPRModel", images: Tensor, bfloat16: bool) -> NDArray[np.f
         torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16),
     ):
         descriptors: Tensor = model(images)
+    if not torch.isfinite(descriptors).all():
+        raise ModelError(
+            "the descriptor is not finite (NaN or infinity), so the weights are broken, as by a "
+            "training that diverged; train again with a lower optimizer.lr"
+        )
     return descriptors.float().cpu().numpy()

@@ -11,6 +11,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+from beenhere.errors import TrainingError
 from beenhere.progress import progress
 from beenhere.training.run_folder import beside, settle
 
@@ -58,6 +59,12 @@ class StepMetrics(pl.Callback):
         """Write one line."""
         assert isinstance(outputs, Mapping)
         means = {"loss": outputs["value"].item(), "teaching": outputs["teaching"].item()}
+        if not math.isfinite(means["loss"]):
+            raise TrainingError(
+                f"the loss is {means['loss']} in epoch {trainer.current_epoch + 1}, batch "
+                f"{batch_idx + 1}: training diverged; start again with a lower optimizer.lr "
+                "(the state of the last finished epoch is kept)"
+            )
         self._sums += torch.tensor([1, *means.values()], dtype=torch.float64)
         if not trainer.is_global_zero:
             return
