@@ -124,3 +124,17 @@ def test_every_option_says_what_it_means(kind: type) -> None:
     text = config_yaml.explain(kind())
     bare = [line for line in text.splitlines() if "#" not in line and "name:" not in line]
     assert bare == []
+
+
+def test_a_preset_replaces_the_values_of_a_file_that_spells_them_out(tmp_path: Path) -> None:
+    file = tmp_path / "all.yaml"
+    file.write_text(config_yaml.explain(load("loss=multi_similarity")))
+    loss = load("loss.preset=library", "loss.beta=40", path=file).loss
+    assert isinstance(loss, MultiSimilarityLossConfig)
+    assert (loss.alpha, loss.beta, loss.base) == (2.0, 40.0, 0.5)
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan"])
+def test_numbers_are_finite(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"optimizer\.lr is .*finite"):
+        load(f"optimizer.lr={value}")

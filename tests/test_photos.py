@@ -516,3 +516,15 @@ def test_broken_files_make_no_noise(tmp_path: Path, capfd: pytest.CaptureFixture
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_square_photo_is_turned_to_a_target_that_is_not_square(
+    orientation: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "square.jpg"
+    image = Image.new("RGB", (100, 100))
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(path, exif=exif)
+    assert load_photo(path, lambda height, width: (48, 64), "bilinear").shape == (3, 48, 64)

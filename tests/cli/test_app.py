@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,10 @@ def test_a_closed_pipe_is_no_error() -> None:
     )
     assert run.returncode == 0
     assert run.stderr == ""
+
+
+def test_an_output_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = beenhere("data", "city", str(tmp_path / "file" / "city"))
+    assert run.returncode == 2
+    assert len(run.stderr.strip().splitlines()) == 1

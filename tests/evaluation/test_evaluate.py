@@ -8,12 +8,13 @@ import faiss
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import EvalConfig, ExtractConfig
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.table import PhotoTable
-from beenhere.errors import DataError
+from beenhere.errors import DataError, ModelError
 from beenhere.evaluation.evaluate import evaluate
 from beenhere.photos import load_photo
 
@@ -247,3 +248,23 @@ def test_a_recall_that_was_not_measured_says_what_was(tmp_path: Path) -> None:
     result = evaluate(TinyModel(), utm_tables(tmp_path, 2, 2), CONFIG)
     with pytest.raises(DataError, match=r"Recall@7 at 25 m.*there are N 1, 2, 5, 10"):
         result.recall(7)
+
+
+def test_a_model_without_finite_descriptors_is_refused(tmp_path):
+    broken = TinyModel()
+    with torch.no_grad():
+        broken.scale.fill_(float("nan"))
+    with pytest.raises(ModelError, match="not finite"):
+        evaluate(broken, utm_tables(tmp_path, 6, 3), CONFIG)
+
+
+def test_a_photo_is_never_its_own_answer_by_another_way_to_it(tmp_path):
+    tables = utm_tables(tmp_path, 8, 2)
+    (tmp_path / "link").symlink_to(tmp_path / "database")
+    again = tables.database.frame.with_columns(
+        pl.col("path").str.replace("/database/", "/link/", literal=True)
+    )
+    both = EvaluationTables(tables.database, PhotoTable(again), "the same by a link")
+    found = evaluate(TinyModel(), both, CONFIG).predictions
+    names = found.select(pl.col("query", "database").str.split("/").list.last())
+    assert not (names["query"] == names["database"]).any()

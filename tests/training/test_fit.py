@@ -301,3 +301,9 @@ def test_bfloat16_and_compile_leave_plain_float32_weights(options, tmp_path, mon
     state = weights(result.run_dir)
     assert all(value.dtype != torch.bfloat16 for value in state.values())
     assert all(torch.isfinite(value).all() for value in state.values())
+
+
+def test_a_training_that_diverges_stops_and_says_so(options, tmp_path):
+    config = with_(options, optimizer={"name": "sgd", "lr": 1e30})
+    with pytest.raises(TrainingError, match="lower optimizer"):
+        fit(config, tmp_path / "run")

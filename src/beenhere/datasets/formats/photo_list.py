@@ -8,6 +8,7 @@ other name are not used, and the table's notes name them.
 """
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -55,6 +56,7 @@ def read_photo_list(file: Path) -> PhotoTable:
     )
     checked = check_cells(file, table, columns)
     paths = [_resolve(file.parent, path) for path in checked["path"]]
+    _check_once(file, paths)
     there = _existing(paths)
     kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(pl.Series(there))
     missing = [path for path, is_there in zip(paths, there, strict=True) if not is_there]
@@ -164,6 +166,16 @@ def _resolve(folder: Path, path: str) -> str:
     if "\\" in path and "/" not in path and os.sep == "/":
         path = path.replace("\\", "/")
     return os.path.join(folder, path)  # noqa: PTH118 - half a million Paths take seconds
+
+
+def _check_once(file: Path, paths: list[str]) -> None:
+    """One row a photo: a place of one photo four times would teach nothing."""
+    repeated = [path for path, count in Counter(paths).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"{file}: {repeated[0]} stands in more than one row ({len(repeated)} such photos); "
+            "expected each photo once"
+        )
 
 
 def _existing(paths: list[str]) -> list[bool]:
