@@ -26,7 +26,7 @@ lint:
 
 bench:
 	@PYTHON="$(PYTHON)" sh "$(ROOT)/scripts/install.sh" run
-	@cd "$(ROOT)" && "$(BIN)/python" benchmarks/pipeline.py
+	@cd "$(ROOT)" && "$(BIN)/python" benchmarks/pipeline.py && "$(BIN)/python" benchmarks/memory.py
 
 clean:
 	rm -rf "$(ROOT)/.venv"
