@@ -292,3 +292,23 @@ def test_the_extent_in_metres() -> None:
 
 def test_no_extent_without_positions() -> None:
     assert geo.extent(positions([np.nan], [np.nan])) is None
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_nearest_is_that_of_all_pairs(seed: int) -> None:
+    """Across a zone's border too, where the plane and the geodesic measure otherwise."""
+    rng = np.random.default_rng(seed)
+
+    def some(n: int) -> geo.Positions:
+        lat = 57.7 + rng.normal(0, 0.002, n)
+        lon = 12 + rng.normal(0, 0.004, n)  # zones 32 and 33 meet at 12 degrees east
+        unknown = rng.random(n) < 0.2
+        return positions(np.where(unknown, np.nan, lat), np.where(unknown, np.nan, lon))
+
+    database, queries = some(20), some(8)
+    excluded = [rng.choice(20, rng.integers(0, 4), replace=False) for _ in range(8)]
+    for query, metres in enumerate(geo.nearest(database, queries, excluded)):
+        rows = np.setdiff1d(np.arange(20), excluded[query])
+        every = geo.distance(database[rows], queries[np.full(len(rows), query)])
+        expected = np.nanmin(every) if np.isfinite(every).any() else np.nan
+        np.testing.assert_equal(metres, expected)

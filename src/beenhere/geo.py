@@ -4,7 +4,7 @@ The benchmarks of the field measure plane distances between UTM coordinates. Tha
 one zone and wrong by hundreds of kilometres across two, so :func:`distance` decides for each pair.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -157,6 +157,39 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
             found[row].extend(members[hits].tolist())
     _add_across_zones(database, queries, radius, found)
     return [_closest(database, queries, row, hits, radius) for row, hits in enumerate(found)]
+
+
+def nearest(
+    database: Positions, queries: Positions, excluded: Sequence[NDArray[np.intp]]
+) -> Floats:
+    """Metres from each query to the nearest of the database, ``(n,)``; NaN where there is none.
+
+    Args:
+        database: where unknown, out of account.
+        queries: NaN where unknown.
+        excluded: for each query the rows of the database that do not count.
+    """
+    metres = np.full(len(queries), np.nan)
+    members, rows = np.flatnonzero(database.known), np.flatnonzero(queries.known)
+    most = max((len(out) for out in excluded), default=0) + 1
+    if len(rows) == 0 or len(members) == 0:
+        return metres
+    tree = cKDTree(_earth_centred(database[members]))
+    chords, order = tree.query(_earth_centred(queries[rows]), k=range(1, most + 1))
+    for row, chord, near in zip(rows.tolist(), chords, order, strict=True):
+        found = np.isfinite(chord)
+        left = ~np.isin(members[near[found]], excluded[row])
+        if left.any():
+            # The nearest by chord need not be the nearest by `distance`, but bounds it.
+            metres[row] = chord[found][left].min()
+    reach = np.where(np.isfinite(metres), metres * _MARGIN + 1, 0)[rows]
+    balls = tree.query_ball_point(_earth_centred(queries[rows]), reach)
+    for row, ball in zip(rows.tolist(), balls, strict=True):
+        close = np.setdiff1d(members[ball], excluded[row])
+        if np.isfinite(metres[row]):
+            repeated = np.full(len(close), row, np.intp)
+            metres[row] = distance(database[close], queries[repeated]).min()
+    return metres
 
 
 def _closest(

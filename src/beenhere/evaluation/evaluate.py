@@ -44,8 +44,9 @@ def evaluate(
         model: on the device to use.
         tables: the database and the queries.
         config: thresholds, each N, intervals, extraction.
-        out: a folder for ``results.json``, ``predictions.parquet`` and ``descriptors/``, which the
-            next evaluation in this folder takes up. None: keep all in memory, silently.
+        out: a folder for ``results.json``, ``predictions.parquet``, ``queries.parquet`` and
+            ``descriptors/``, which the next evaluation in this folder takes up. None: keep all in
+            memory, silently.
         provenance: where the model comes from; it goes into the results.
 
     Raises:
@@ -77,6 +78,7 @@ def evaluate(
         name=tables.name,
         recalls=_recalls(tables.queries, predictions, positives, config),
         predictions=_predictions_frame(tables, predictions, similarity),
+        sought=_queries_frame(tables, database, own),
         queries=len(tables.queries),
         database=len(tables.database),
         without_positive={
@@ -152,6 +154,21 @@ def _positives(
         rows[readable[rows] & ~np.isin(rows, itself)]
         for rows, itself in zip(near, own, strict=True)
     ]
+
+
+def _queries_frame(
+    tables: "EvaluationTables", database: Descriptors, own: list[list[int]]
+) -> pl.DataFrame:
+    positions = tables.database.positions[database.rows]
+    excluded = [np.flatnonzero(np.isin(database.rows, itself)) for itself in own]
+    metres = geo.nearest(positions, tables.queries.positions, excluded)
+    return tables.queries.frame.select(
+        pl.col("path").alias("query"),
+        "condition",
+        "lat",
+        "lon",
+        pl.Series("nearest_m", metres).fill_nan(None),
+    )
 
 
 def _recalls(

@@ -1,4 +1,8 @@
-"""What an evaluation found, and its files: ``results.json`` and ``predictions.parquet``."""
+"""What an evaluation found, and its files.
+
+``results.json``, ``predictions.parquet`` and ``queries.parquet``;
+:mod:`beenhere.evaluation.saved` reads them again.
+"""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -71,6 +75,8 @@ class Evaluation:
         recalls: for every threshold, N and condition; all queries (condition None) first.
         predictions: ``query``, ``rank`` (from 1), ``database`` (paths), ``similarity`` (cosine),
             ``distance_m`` (null where a position is unknown), ``query_condition``.
+        sought: every query, readable or not: ``query`` (path), ``condition``, ``lat``, ``lon``
+            (degrees), ``nearest_m``, metres to the nearest readable database photo.
         queries, database: how many photos: the queries are the denominator of every recall.
         without_positive: by threshold, paths of queries with no database photo within it.
         without_position: paths of queries that lie nobody knows where; they have no positive.
@@ -87,6 +93,7 @@ class Evaluation:
     name: str
     recalls: list[Recall]
     predictions: pl.DataFrame
+    sought: pl.DataFrame
     queries: int
     database: int
     without_positive: dict[float, list[str]]
@@ -148,10 +155,12 @@ class Evaluation:
         }
 
     def write(self, out: Path) -> None:
-        """Write ``results.json`` and ``predictions.parquet`` into a folder."""
+        """Write the three files into a folder, ``results.json`` last."""
         out.mkdir(parents=True, exist_ok=True)
-        self.predictions.write_parquet(out / "predictions.parquet.new")
-        (out / "predictions.parquet.new").replace(out / "predictions.parquet")
+        frames = {"predictions.parquet": self.predictions, "queries.parquet": self.sought}
+        for name, frame in frames.items():
+            frame.write_parquet(out / f"{name}.new")
+            (out / f"{name}.new").replace(out / name)
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
         (out / "results.json.new").write_text(text + "\n", encoding="utf-8")
         (out / "results.json.new").replace(out / "results.json")

@@ -1,0 +1,127 @@
+"""An evaluation read again from its folder: which queries were right, at any threshold."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere.errors import DataError
+
+FILES = ("results.json", "predictions.parquet", "queries.parquet")
+
+
+@dataclass(frozen=True)
+class SavedEvaluation:
+    """What :func:`beenhere.evaluation.evaluate.evaluate` wrote; no descriptor is needed any more.
+
+    Attributes:
+        folder: where it lies.
+        results: ``results.json``.
+        predictions: ``query``, ``rank`` (from 1), ``database``, ``similarity``, ``distance_m``
+            (null where unknown), ``query_condition``.
+        queries: every query, the denominator of every recall: ``query``, ``condition``, ``lat``,
+            ``lon``, ``nearest_m`` (metres to the nearest database photo; null where unknown).
+    """
+
+    folder: Path
+    results: dict[str, Any]
+    predictions: pl.DataFrame
+    queries: pl.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path) -> "SavedEvaluation":
+        """From the folder of an evaluation, such as ``RUN/tests/NAME``.
+
+        Raises:
+            DataError: it holds no evaluation.
+        """
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise DataError(
+                f"{folder} holds no whole evaluation: {', '.join(missing)} missing; expected the "
+                "folder that `beenhere eval` or a test of `beenhere train` wrote"
+            )
+        results: dict[str, Any] = json.loads((folder / FILES[0]).read_text(encoding="utf-8"))
+        predictions, queries = (pl.read_parquet(folder / name) for name in FILES[1:])
+        return cls(folder, results, predictions, queries)
+
+    @property
+    def name(self) -> str:
+        """Of the data."""
+        return str(self.results["name"])
+
+    @property
+    def depth(self) -> int:
+        """The highest N whose recall the predictions can tell."""
+        ranks: int | None = self.predictions["rank"].max()  # type: ignore[assignment]
+        return ranks or 0
+
+    @property
+    def conditions(self) -> list[str]:
+        """Of the queries, sorted."""
+        return sorted(self.queries["condition"].drop_nulls().unique().to_list())
+
+    def first_hits(self, threshold: float) -> NDArray[np.int64]:
+        """The rank of each query's first prediction within ``threshold`` metres, ``(queries,)``.
+
+        From 1, in the order of ``queries``; 0 where no prediction is.
+        """
+        right = (
+            self._ranked.filter(pl.col("distance_m") <= threshold)
+            .group_by("row")
+            .agg(pl.col("rank").min())
+        )
+        first = np.zeros(self.queries.height, np.int64)
+        first[right["row"].to_numpy()] = right["rank"].to_numpy()
+        return first
+
+    def hits(self, at: int, threshold: float) -> NDArray[np.bool_]:
+        """Whether each query has a prediction within ``threshold`` among the first ``at``.
+
+        Args:
+            at: N of Recall@N; their mean is that recall.
+            threshold: metres.
+
+        Returns:
+            ``(queries,)``, in the order of ``queries``.
+
+        Raises:
+            DataError: fewer predictions were kept.
+        """
+        found = self.results["database"]
+        if at > max(self.depth, 1) and self.depth < found:
+            raise DataError(
+                f"{self.folder} keeps {self.depth} predictions a query, too few for R@{at}; run "
+                f"the evaluation with {at} in recall_at"
+            )
+        first = self.first_hits(threshold)
+        return (first > 0) & (first <= at)
+
+    @cached_property
+    def _ranked(self) -> pl.DataFrame:
+        """``row`` of the query, ``rank``, ``distance_m``."""
+        rows = self.queries.select("query").with_row_index("row")
+        return self.predictions.join(rows, on="query").select("row", "rank", "distance_m")
+
+
+def check_same_queries(evaluations: Sequence[SavedEvaluation]) -> None:
+    """See that evaluations can be compared query by query.
+
+    Raises:
+        DataError: two of them were asked other queries, or in other databases.
+    """
+    for other in evaluations[1:]:
+        for side in ("queries", "database"):
+            one, two = evaluations[0].results["data"][side], other.results["data"][side]
+            if one != two:
+                raise DataError(
+                    f"{evaluations[0].folder} and {other.folder} have not the same {side} "
+                    f"({one['photos']} and {two['photos']} photos); a comparison query by query "
+                    "needs the same test set: evaluate both on it"
+                )

@@ -1,0 +1,131 @@
+"""What a study has found so far: plain values for whoever writes it down.
+
+:func:`beenhere.studies.folder.read_results` fills these from the files of a study;
+:mod:`beenhere.report.page` and :mod:`beenhere.report.tables` read nothing else.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from beenhere.evaluation.saved import SavedEvaluation
+
+State = Literal["waiting", "running", "interrupted", "failed", "finished"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a row with one seed.
+
+    Attributes:
+        folder: the run folder (see :mod:`beenhere.training.run_folder`).
+        seed: ``fit.seed``.
+        state: how far it is.
+        error: why it failed, one line; empty otherwise.
+        options: every option, as in ``config.yaml``.
+        epochs: a record each: ``epoch`` (from 1), ``loss``, ``teaching``, ``validation``
+            (``{"R@1": percent, ...}``), ``lr`` (by parameter group), ``seconds``.
+        best_epoch: the one that was tested; 0 before the first has finished.
+        tests: names of the test sets that are evaluated.
+        record: what else is known: ``seconds`` (wall clock, all sessions), ``started`` and
+            ``finished`` (ISO 8601, UTC), ``hardware``, ``versions`` (mappings of texts), ``data``
+            (fingerprints of the training and validation photos).
+    """
+
+    folder: Path
+    seed: int
+    state: State
+    error: str
+    options: dict[str, Any]
+    epochs: list[dict[str, Any]]
+    best_epoch: int
+    tests: tuple[str, ...]
+    record: dict[str, Any]
+
+    @cached_property
+    def evaluations(self) -> dict[str, SavedEvaluation]:
+        """By name of the test set; read when first asked for."""
+        return {name: SavedEvaluation.read(self.folder / "tests" / name) for name in self.tests}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        name: such as ``"ConvAP"``.
+        changes: the options that make it this row, by dotted name.
+        published: percent by test set and measure, ``{"sf_xs": {"R@1": 32.8, "R@5": 48.8}}``;
+            empty where nothing was.
+        shared_with: tables (titles) that have the very same training in a row of theirs.
+        runs: one a seed.
+    """
+
+    name: str
+    changes: dict[str, Any]
+    published: dict[str, dict[str, float]]
+    shared_with: tuple[str, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def finished(self) -> tuple[Run, ...]:
+        """The runs that count."""
+        return tuple(run for run in self.runs if run.state == "finished")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that are compared with each other.
+
+    Attributes:
+        name: its key, unique in the study: letters, digits, ``-``.
+        title: for people. about: what is asked, in a sentence or two.
+        source: of the published figures; empty where there are none.
+        rows: in the order of the file.
+        thresholds: metres of a recall-against-threshold picture; empty: none is drawn.
+        along: a dotted option to draw recall against (``"data.share"``); empty: none is drawn.
+    """
+
+    name: str
+    title: str
+    about: str
+    source: str
+    rows: tuple[Row, ...]
+    thresholds: tuple[float, ...]
+    along: str
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """A whole study.
+
+    Attributes:
+        name: such as ``"paper"``. title, about: for people.
+        data: name of the data profile, such as ``"demo"``.
+        data_title: such as ``"the demo city"``.
+        caveat: what a reader must know of figures on these data; empty: nothing.
+        published_queries: how many queries the published figures rest on, by test set
+            (``{"sf_xs": 1000}``): the width of their intervals.
+        tests: the test sets in the order of their columns, with titles (``{"sf_xs": "SF-XS"}``).
+        recall_at: each N that is measured. threshold: metres within which a match is right.
+        confidence: of the intervals, such as 0.95. resamples, seed: of the bootstrap.
+        tables: in the order of the study.
+        compare: pairs (table, row, row) whose differing queries are shown.
+    """
+
+    name: str
+    title: str
+    about: str
+    data: str
+    data_title: str
+    caveat: str
+    published_queries: dict[str, int]
+    tests: dict[str, str]
+    recall_at: tuple[int, ...]
+    threshold: float
+    confidence: float
+    resamples: int
+    seed: int
+    tables: tuple[Table, ...]
+    compare: tuple[tuple[str, str, str], ...]
