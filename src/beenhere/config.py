@@ -48,11 +48,10 @@ class BackboneConfig(Options):
     crop: int = Field(
         0, ge=0, description="how many of the last stages to remove; they are never computed"
     )
-    freeze: int | None = Field(
+    freeze: Annotated[int, Field(ge=0)] | Literal["all"] | None = Field(
         None,
-        ge=0,
         description="keep the stem and the first n stages as they are, batch norms too; "
-        "0: the stem alone; null: train everything",
+        "0: the stem alone; all: every stage that is left; null: train everything",
     )
 
 
@@ -359,6 +358,13 @@ class DataConfig(Options):
     """What to train on, and what to validate and test on."""
 
     train: Path = Field(Path("data/gsv_xs/train"), description="photos with a place each")
+    share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="of the training places to train on; a smaller share lies within a larger",
+    )
+    share_seed: int = Field(0, ge=0, description="which places are in the share")
     validation: EvaluationPath | None = Field(
         None, description="chooses the best checkpoint: a tree, or database and queries"
     )

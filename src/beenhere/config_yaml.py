@@ -4,7 +4,7 @@ An unknown name is an error that names the nearest one.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,9 @@ from beenhere.config import Options
 from beenhere.errors import ConfigError
 
 O = TypeVar("O", bound=Options)  # noqa: E741
+
+_CHOICES = ("loss", "miner", "aggregator", "schedule")
+"""Groups whose ``name`` decides which options they have."""
 
 
 def load(kind: type[O], path: Path | None = None, assignments: Iterable[str] = ()) -> O:
@@ -47,6 +50,24 @@ def assign(options: O, assignments: Iterable[str]) -> O:
     for text in assignments:
         _assign(values, text)
     return validate(type(options), values)
+
+
+def change(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Set some options in a mapping of them, where it stands.
+
+    Args:
+        values: options by name, groups within groups, as a YAML file holds them.
+        changes: new values by dotted name (``optimizer.lr``). A mapping changes what it names of
+            a group; one for a choice (of the loss, say) replaces it as a whole.
+
+    Raises:
+        ConfigError: a dotted name that leads through a value, not a group.
+    """
+    for name, value in changes.items():
+        if isinstance(value, Mapping) and name.split(".")[-1] not in _CHOICES:
+            change(values, {f"{name}.{inner}": part for inner, part in value.items()})
+        else:
+            _change_one(values, name.split("."), value, name)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -104,6 +125,14 @@ def _assign(values: dict[str, Any], text: str) -> None:
     keys = name.strip().split(".")
     if not equals or not all(keys):
         raise ConfigError(f"--set {text!r}: expected NAME=VALUE, such as optimizer.lr=1e-4")
+    try:
+        assigned = _yaml_value(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text!r}: the value is not YAML") from error
+    _change_one(values, keys, assigned, f"--set {text!r}")
+
+
+def _change_one(values: dict[str, Any], keys: list[str], value: Any, what: str) -> None:
     group = values
     for depth, key in enumerate(keys[:-1]):
         inner = group.get(key)
@@ -112,20 +141,16 @@ def _assign(values: dict[str, Any], text: str) -> None:
         elif inner is None:
             inner = {}
         elif not isinstance(inner, dict):
-            raise ConfigError(f"--set {text!r}: {'.'.join(keys[: depth + 1])} is not a group")
-        if key in ("loss", "miner", "aggregator", "schedule") and keys[depth + 1 :] == ["name"]:
+            raise ConfigError(f"{what}: {'.'.join(keys[: depth + 1])} is not a group")
+        if key in _CHOICES and keys[depth + 1 :] == ["name"]:
             inner = {}
         group[key] = inner
         group = inner
-    try:
-        assigned = _yaml_value(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text!r}: the value is not YAML") from error
     if keys[-1] == "preset":
         # A file with every option spelt out holds the values of the preset chosen before.
         for other in [key for key in group if key != "name"]:
             del group[other]
-    group[keys[-1]] = assigned
+    group[keys[-1]] = value
 
 
 def _yaml_value(text: str) -> Any:

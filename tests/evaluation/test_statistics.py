@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
-from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
+from beenhere.errors import DataError
+from beenhere.evaluation.statistics import bootstrap_interval, mean_and_sd, wilson_interval
 
 
 def hits(right: int, queries: int) -> np.ndarray:
@@ -49,3 +52,43 @@ def test_bootstrap_knows_no_doubt_where_every_query_is_alike() -> None:
 )
 def test_wilson_equals_published_values(right: int, queries: int, low: float, high: float) -> None:
     assert wilson_interval(hits(right, queries), 0.95) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_equals_statsmodels() -> None:
+    for right, queries, confidence in [(0, 9, 0.9), (9, 9, 0.99), (306, 1000, 0.95), (1, 3, 0.5)]:
+        expected = proportion_confint(right, queries, alpha=1 - confidence, method="wilson")
+        assert wilson_interval(hits(right, queries), confidence) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("queries", [315, 1000])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8])
+def test_intervals_hold_the_true_share_as_often_as_said(queries: int, share: float) -> None:
+    chances = stats.binom.pmf(np.arange(queries + 1), queries, share)
+    bootstrap = wilson = 0.0
+    for right in np.flatnonzero(chances > 1e-7):
+        observed = hits(int(right), queries)
+        low, high = bootstrap_interval(observed, 0.95, 2000, int(right))
+        bootstrap += chances[right] * (low <= share <= high)
+        low, high = wilson_interval(observed, 0.95)
+        wilson += chances[right] * (low <= share <= high)
+    # Hits are whole, so no interval can hold the truth exactly 95 times in 100.
+    assert 0.94 <= bootstrap <= 0.96
+    assert 0.94 <= wilson <= 0.96
+
+
+def test_bootstrap_over_seeds_is_wider_than_over_queries_alone() -> None:
+    seeds = np.stack([hits(right, 1000) for right in (250, 300, 350)])
+    low, high = bootstrap_interval(seeds, 0.95, 4000, 0)
+    alone = bootstrap_interval(hits(300, 1000), 0.95, 4000, 0)
+    assert low < alone[0] < 0.3 < alone[1] < high
+
+
+def test_mean_and_deviation_over_seeds() -> None:
+    assert mean_and_sd([30.0, 32.0, 37.0]) == pytest.approx((33.0, np.sqrt((9 + 1 + 16) / 2)))
+    assert mean_and_sd([41.1]) == (41.1, None)
+
+
+@pytest.mark.parametrize("values", [[], [30.0, float("nan")], [float("inf")]])
+def test_seeds_without_a_figure_are_refused(values: list[float]) -> None:
+    with pytest.raises(DataError, match="one finite number a seed"):
+        mean_and_sd(values)

@@ -35,6 +35,19 @@ app.command(
     name="eval",
     help="Recall@N of a model on a database and queries, or on one folder of photos.",
 )
+app.command(
+    "beenhere.cli.compare:compare",
+    name="compare",
+    help="The queries that one model gets right and another wrong, counted and drawn.",
+)
+
+study = App(
+    name="study", help="Tables of trainings that differ in one thing, with their statistics."
+)
+study.command("beenhere.cli.study:run", name="run", help="Train and test what a study still lacks.")
+study.command("beenhere.cli.study:status", name="status", help="How far each row of a study is.")
+study.command("beenhere.cli.study:report", name="report", help="Write the report of a study.")
+app.command(study)
 
 data = App(name="data", help="Look at photo sets, and make a synthetic one.")
 data.command("beenhere.cli.data:show", name="show", help="What a folder or table of photos holds.")

@@ -14,7 +14,7 @@ from beenhere.config import EvalConfig
 from beenhere.datasets.fingerprint import table_fingerprint
 from beenhere.errors import DataError
 from beenhere.evaluation import protocol
-from beenhere.evaluation.results import Evaluation, Recall, Timing
+from beenhere.evaluation.results import RANKS, Evaluation, Recall, Timing
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
 from beenhere.retrieval.extract import Descriptors, extract
 from beenhere.retrieval.knn import search
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from beenhere.datasets.formats import EvaluationTables
     from beenhere.datasets.table import PhotoTable
     from beenhere.models.model import VPRModel
-
-RANKS = 20
-"""Predictions that are written at least, where the database has them."""
 
 
 def evaluate(
@@ -105,7 +102,7 @@ def evaluate(
             "config": config_yaml.plain(model.config),
             "provenance": provenance,
         },
-        data=_fingerprints(tables),
+        data=evaluation_fingerprint(tables),
         config=config_yaml.plain(config),
     )
     if out is not None:
@@ -113,7 +110,8 @@ def evaluate(
     return result
 
 
-def _fingerprints(tables: "EvaluationTables") -> dict[str, Any]:
+def evaluation_fingerprint(tables: "EvaluationTables") -> dict[str, Any]:
+    """Which photos were searched in which: a ``table_fingerprint`` of each side."""
     sides = {"database": tables.database, "queries": tables.queries}
     folders = [os.path.dirname(path) for table in sides.values() for path in table.paths]  # noqa: PTH120
     mixed = len({os.path.isabs(folder) for folder in folders}) > 1  # noqa: PTH117

@@ -17,6 +17,9 @@ from beenhere.errors import DataError
 FORMAT_VERSION = 1
 """Of ``results.json``; raised when the meaning of a field changes."""
 
+RANKS = 20
+"""Predictions that are kept at least of each query, where the database has them."""
+
 
 @dataclass(frozen=True)
 class Recall:

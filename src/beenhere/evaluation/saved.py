@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
+from beenhere.evaluation.results import RANKS
 
 FILES = ("results.json", "predictions.parquet", "queries.parquet")
 
@@ -94,14 +95,24 @@ class SavedEvaluation:
         Raises:
             DataError: fewer predictions were kept.
         """
-        found = self.results["database"]
-        if at > max(self.depth, 1) and self.depth < found:
+        self.check_depth(at)
+        first = self.first_hits(threshold)
+        return (first > 0) & (first <= at)
+
+    def check_depth(self, at: int) -> None:
+        """See that the first ``at`` predictions of each query are there.
+
+        All that exist are, where the database has fewer than an evaluation keeps.
+
+        Raises:
+            DataError: fewer were kept.
+        """
+        kept = max(RANKS, *(recall["at"] for recall in self.results["recalls"]))
+        if at > kept and self.depth >= kept:
             raise DataError(
                 f"{self.folder} keeps {self.depth} predictions a query, too few for R@{at}; run "
                 f"the evaluation with {at} in recall_at"
             )
-        first = self.first_hits(threshold)
-        return (first > 0) & (first <= at)
 
     @cached_property
     def _ranked(self) -> pl.DataFrame:
@@ -125,3 +136,24 @@ def check_same_queries(evaluations: Sequence[SavedEvaluation]) -> None:
                     f"({one['photos']} and {two['photos']} photos); a comparison query by query "
                     "needs the same test set: evaluate both on it"
                 )
+
+
+def check_same_order(evaluations: Sequence[SavedEvaluation]) -> None:
+    """See that hits of evaluations can be compared place by place.
+
+    Raises:
+        DataError: as :func:`check_same_queries`, or the same queries in another order.
+    """
+    check_same_queries(evaluations)
+    for other in evaluations[1:]:
+        if _in_order(evaluations[0]) != _in_order(other):
+            raise DataError(
+                f"{evaluations[0].folder} and {other.folder} have the same queries in another "
+                "order; a comparison place by place needs one order: evaluate both on one list"
+            )
+
+
+def _in_order(evaluation: SavedEvaluation) -> list[tuple[Any, ...]]:
+    # By name: the folders of the photos may have been moved between two evaluations.
+    rows = evaluation.queries.select("query", "condition", "lat", "lon").iter_rows()
+    return [(Path(path).name, *rest) for path, *rest in rows]

@@ -61,7 +61,8 @@ class Backbone(nn.Module):
         self.out_channels = self._remove_unused()
         if weights is not None:
             self._load(weights, whole, config.name)
-        self._frozen = self._freeze(taps, config.freeze)
+        kept = self.stages - config.crop
+        self._frozen = self._freeze(taps, kept if config.freeze == "all" else config.freeze)
         self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -174,7 +175,7 @@ def _check_stages(config: BackboneConfig, stages: int) -> None:
             f"to {stages - 1}"
         )
     kept = stages - config.crop
-    if config.freeze is not None and config.freeze > kept:
+    if isinstance(config.freeze, int) and config.freeze > kept:
         raise ModelError(
             f"model.backbone.freeze is {config.freeze}; of {config.name}'s {stages} stages {kept} "
             f"are kept: expected 0 to {kept}"

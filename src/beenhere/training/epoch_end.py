@@ -1,7 +1,6 @@
 """What happens after each epoch: validation, checkpoints, early stop, a line to read."""
 
 import json
-import math
 import time
 from typing import Any
 
@@ -18,7 +17,7 @@ from beenhere.evaluation.results import Evaluation
 from beenhere.models import save_checkpoint
 from beenhere.training.module import TrainingModule
 from beenhere.training.provenance import versions
-from beenhere.training.run_folder import RunFolder, beside, settle
+from beenhere.training.run_folder import RunFolder, beside, epoch_line, settle
 from beenhere.training.step_metrics import StepMetrics, learning_rates
 
 
@@ -167,18 +166,3 @@ def named_recalls(evaluation: Evaluation) -> dict[str, float]:
         for one in evaluation.recalls
         if one.condition is None
     }
-
-
-def epoch_line(record: dict[str, Any], epochs: int) -> str:
-    """Such as ``epoch 3 of 10  loss 0.412  teaching 38%  R@1 61.2  lr 1.0e-04  41 s``."""
-    recalls = [f"{name} {value:.1f}" for name, value in record["validation"].items()]
-    rates = dict.fromkeys(f"{rate:.1e}" for rate in record["lr"].values())
-    parts = [
-        f"epoch {record['epoch']} of {epochs}",
-        f"loss {record['loss']:.3f}",
-        f"teaching {math.floor(100 * record['teaching'] + 0.5)}%",
-        *recalls[:2],
-        f"lr {' '.join(rates)}",
-        f"{record['seconds']:.0f} s",
-    ]
-    return "  ".join(parts)

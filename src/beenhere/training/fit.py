@@ -8,9 +8,10 @@ import torch
 from beenhere import config_yaml
 from beenhere.config import ModelConfig, TrainConfig
 from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.datasets.subsets import share_of_places
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, PhotoError
-from beenhere.evaluation.evaluate import evaluate
+from beenhere.evaluation.evaluate import evaluate, evaluation_fingerprint
 from beenhere.models import load_model, read_provenance
 from beenhere.photos import photo_size
 from beenhere.training.epoch_end import named_recalls, with_first
@@ -68,7 +69,8 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         )
     device = choose_fit_device(config.fit)
     choose_precision(config.fit)
-    table = read_photos(config.data.train)
+    photos = read_photos(config.data.train)
+    table = share_of_places(photos, config.data.share, config.data.share_seed)
     validation = read_evaluation(config.data.validation) if config.data.validation else None
     # Tests are read now too: a wrong path must not show after hours.
     tests = {name: read_evaluation(data) for name, data in config.data.tests.items()}
@@ -116,6 +118,7 @@ def _finish(
         asked = {
             "model": best.fingerprint(),
             "data": config_yaml.plain(config.data.tests[name]),
+            "photos": evaluation_fingerprint(tables),
             "evaluation": config_yaml.plain(config.evaluation),
         }
         done = results["tests"].get(name, {})

@@ -1,0 +1,287 @@
+"""The folders that studies live in: which runs there are, how far each is, what was found.
+
+- ``OUT/DATA/runs/AGGREGATOR-LOSS-OPTIMIZER-FINGERPRINT/``: a run folder (see :mod:`beenhere.training.run_folder`) and
+  ``row.yaml`` (its options), ``row.json`` (how far it is), ``log.txt``; all studies on these photos
+  share them
+- ``OUT/DATA/STUDY/study.json``: the tables, and which run belongs to which row
+- ``OUT/DATA/STUDY/report.html``, ``tables/``: the report
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from beenhere import config_yaml
+from beenhere.config import TrainConfig
+from beenhere.errors import DataError
+from beenhere.studies.plan import UNIMPORTANT, Plan, PlannedTable, Training, flat
+from beenhere.studies.results import Row, Run, State, StudyResults, Table
+from beenhere.training.run_folder import RunFolder, beside, settle
+
+try:
+    import fcntl
+except ImportError:  # Windows: a process that died leaves its row marked as running
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = 1
+"""Of ``study.json`` and ``row.json``; raised when the meaning of a field changes."""
+
+
+class RowFolder:
+    """The files of one training."""
+
+    def __init__(self, path: Path) -> None:
+        self.run = RunFolder(path)
+        self.path = path
+        self.options = path / "row.yaml"
+        self.log = path / "log.txt"
+        self._record = path / "row.json"
+        self._lock = path / ".row.lock"
+
+    def prepare(self, training: Training) -> None:
+        """Write what a process needs in order to work on it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        config_yaml.write(training.config, beside(self.options))
+        settle(beside(self.options), self.options)
+        self.update(fingerprint=training.fingerprint, name=training.name)
+
+    def read(self) -> dict[str, Any]:
+        """``row.json``; empty where there is none."""
+        if not self._record.exists():
+            return {}
+        record: dict[str, Any] = json.loads(self._record.read_text(encoding="utf-8"))
+        return record
+
+    def update(self, **values: Any) -> None:
+        """Change some fields of ``row.json``, at once."""
+        new = beside(self._record)
+        record = {"format": FORMAT} | self.read() | values
+        new.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        settle(new, self._record)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Show to other processes that this one works on it; wait for one that does already."""
+        with self._lock.open("a") as lock:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def state(self) -> State:
+        """How far it is; a run whose process is gone is interrupted."""
+        state: State = self.read().get("state", "waiting")
+        if state != "running" or fcntl is None:
+            return state
+        with self._lock.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return "running"
+        return "interrupted"
+
+    def is_done(self, training: Training) -> bool:
+        """Whether it is trained, and tested on these very photos."""
+        return self.state() == "finished" and self.read().get("tests") == training.tests
+
+
+class StudyFolder:
+    """The files of one study on certain photos."""
+
+    def __init__(self, out: Path, data: str, study: str) -> None:
+        self.data, self.study = data, study
+        self.path = out / data / study
+        self.runs = out / data / "runs"
+        self.description = self.path / "study.json"
+        self.page = self.path / "report.html"
+
+    def row(self, training: Training) -> RowFolder:
+        """Of one training."""
+        return RowFolder(self.runs / training.folder)
+
+    def changed(self, plan: Plan) -> list[str]:
+        """Rows that have been trained, at least in part, with other options or photos than now.
+
+        Returns:
+            A line each: table, row, and the options that differ.
+        """
+        if not self.description.exists():
+            return []
+        lines = []
+        before = _by_row(self._describe_file())
+        for key, runs in _by_row(_description(plan)).items():
+            for old, new in zip(before.get(key, []), runs, strict=False):
+                folder = RowFolder(self.runs / old)
+                if old != new and folder.run.state.exists() and not (self.runs / new).exists():
+                    training = next(one for one in plan.trainings if one.folder == new)
+                    lines.append(f"{key[1]} ({key[0]}): {_difference(folder, training)}")
+                    break
+        return lines
+
+    def write(self, plan: Plan) -> None:
+        """Write ``study.json``."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(_description(plan), indent=1) + "\n"
+        beside(self.description).write_text(text, encoding="utf-8")
+        settle(beside(self.description), self.description)
+
+    def results(self) -> StudyResults:
+        """What was found so far.
+
+        Raises:
+            DataError: the study has not been started here.
+        """
+        if not self.description.exists():
+            raise DataError(
+                f"{self.path} holds no study; start it with: beenhere study run {self.study} "
+                f"--data {self.data}"
+            )
+        described = self._describe_file()
+        tables = tuple(
+            Table(
+                name=table["name"],
+                title=table["title"],
+                about=table["about"],
+                source=table["source"],
+                rows=tuple(self._row(row) for row in table["rows"]),
+                thresholds=tuple(table["thresholds"]),
+                along=table["along"],
+            )
+            for table in described["tables"]
+        )
+        return StudyResults(
+            name=described["name"],
+            title=described["title"],
+            about=described["about"],
+            data=described["data"],
+            data_title=described["data_title"],
+            caveat=described["caveat"],
+            published_queries=described["published_queries"],
+            tests=described["tests"],
+            recall_at=tuple(described["recall_at"]),
+            threshold=described["threshold"],
+            confidence=described["confidence"],
+            resamples=described["resamples"],
+            seed=described["seed"],
+            tables=tables,
+            compare=tuple((table, a, b) for table, a, b in described["compare"]),
+        )
+
+    def _describe_file(self) -> dict[str, Any]:
+        described: dict[str, Any] = json.loads(self.description.read_text(encoding="utf-8"))
+        if described.get("format") != FORMAT:
+            raise DataError(
+                f"{self.description} has format {described.get('format')}, expected {FORMAT}: it "
+                "was written by another version of beenhere; run the study again (what is trained "
+                "stays)"
+            )
+        return described
+
+    def _row(self, row: dict[str, Any]) -> Row:
+        return Row(
+            name=row["name"],
+            changes=row["changes"],
+            published=row["published"],
+            shared_with=tuple(row["shared_with"]),
+            runs=tuple(read_run(self.runs / name) for name in row["runs"]),
+        )
+
+
+def read_run(path: Path) -> Run:
+    """One run of a study from its folder, which need not be there yet."""
+    folder = RowFolder(path)
+    record, results = folder.read(), folder.run.read_results()
+    options: dict[str, Any] = {}
+    if folder.options.exists():
+        options = config_yaml.plain(config_yaml.load(TrainConfig, folder.options))
+    epochs: list[dict[str, Any]] = results.get("epochs", [])
+    return Run(
+        folder=path,
+        seed=options.get("fit", {}).get("seed", 0),
+        state=folder.state(),
+        error=record.get("error", ""),
+        options=options,
+        epochs=epochs,
+        best_epoch=results.get("best_epoch", 0),
+        tests=tuple(results.get("tests", {})),
+        record=record,
+    )
+
+
+def _by_row(described: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """Run folders by table and row."""
+    return {
+        (table["title"], row["name"]): row["runs"]
+        for table in described["tables"]
+        for row in table["rows"]
+    }
+
+
+def _difference(old: RowFolder, training: Training) -> str:
+    before = flat(config_yaml.plain(config_yaml.load(TrainConfig, old.options)))
+    now = flat(config_yaml.plain(training.config))
+    changes = [
+        f"{name} {before.get(name)} -> {now.get(name)}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name) and name.split(".")[0] not in UNIMPORTANT
+    ]
+    return ", ".join(changes) or "its photos"
+
+
+def _title(table: PlannedTable) -> str:
+    return table.table.file.title or table.table.name
+
+
+def _description(plan: Plan) -> dict[str, Any]:
+    """What :class:`beenhere.studies.results.StudyResults` says of the study itself."""
+    file, profile = plan.study.file, plan.profile
+    evaluation = plan.trainings[0].config.evaluation
+    holders: dict[str, list[str]] = {}
+    for table in plan.tables:
+        for row in table.rows:
+            for one in row.trainings[:1]:
+                holders.setdefault(one.fingerprint, []).append(_title(table))
+    tests = dict.fromkeys(name for one in plan.trainings for name in one.config.data.tests)
+    return {
+        "format": FORMAT,
+        "name": plan.study.name,
+        "title": file.title or plan.study.name,
+        "about": file.about,
+        "data": plan.data,
+        "data_title": profile.title,
+        "caveat": profile.caveat,
+        "published_queries": file.published_queries,
+        "tests": {name: profile.titles.get(name, name) for name in tests},
+        "recall_at": evaluation.recall_at,
+        "threshold": evaluation.thresholds[0],
+        "confidence": evaluation.confidence,
+        "resamples": evaluation.resamples,
+        "seed": evaluation.seed,
+        "compare": file.compare,
+        "tables": [
+            {
+                "name": table.table.name,
+                "title": _title(table),
+                "about": table.table.file.about,
+                "source": table.table.file.source,
+                "thresholds": table.table.file.thresholds,
+                "along": table.table.file.along,
+                "rows": [
+                    {
+                        "name": row.name,
+                        "changes": row.changes,
+                        "published": row.published,
+                        "shared_with": [
+                            title
+                            for title in holders[row.trainings[0].fingerprint]
+                            if title != _title(table)
+                        ],
+                        "runs": [one.folder for one in row.trainings],
+                    }
+                    for row in table.rows
+                ],
+            }
+            for table in plan.tables
+        ],
+    }

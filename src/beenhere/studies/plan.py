@@ -1,0 +1,242 @@
+"""A study on certain photos, worked out: which trainings it needs, each told by a fingerprint."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from beenhere import config_yaml
+from beenhere.config import DataConfig, TrainConfig
+from beenhere.errors import ConfigError, DataError
+from beenhere.studies.data_profile import DataProfile
+from beenhere.studies.photos import StudyPhotos
+from beenhere.studies.study import RowFile, Study, StudyTable
+
+UNIMPORTANT = ("data", "fit.workers", "fit.wandb", "fit.compile", "evaluation.extract")
+"""Options that are no part of a fingerprint: how the machine does its work, and where photos lie
+(which photos they are is a part)."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: a row with one seed.
+
+    Attributes:
+        name: for people.
+        fingerprint: of every option that matters and of the photos. Rows that have the same are
+            one training.
+        tests: fingerprints of the photos of each test set.
+    """
+
+    name: str
+    config: TrainConfig
+    fingerprint: str
+    tests: dict[str, Any]
+
+    @property
+    def folder(self) -> str:
+        """Name of the run folder: whatever a row is called, it finds its training there."""
+        config = self.config
+        parts = config.model.aggregator.name, config.loss.name, config.optimizer.name
+        return "-".join((*parts, self.fingerprint[:8])).replace("_", "-")
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """A row with its trainings, one a seed.
+
+    Attributes:
+        changes: the options that the row names, with the values that they have in the end.
+    """
+
+    name: str
+    changes: dict[str, Any]
+    published: dict[str, dict[str, float]]
+    trainings: tuple[Training, ...]
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """A table, with those of its rows that these photos are for."""
+
+    table: StudyTable
+    rows: tuple[PlannedRow, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a study would train.
+
+    Attributes:
+        data: the profile's name.
+        tables: in the study's order.
+        trainings: each once, whatever number of rows share it; in the rows' order.
+    """
+
+    study: Study
+    data: str
+    profile: DataProfile
+    tables: tuple[PlannedTable, ...]
+    trainings: tuple[Training, ...]
+
+
+def make_plan(
+    study: Study,
+    data: str,
+    profile: DataProfile,
+    photos: StudyPhotos,
+    seeds: int | None = None,
+    assignments: Sequence[str] = (),
+) -> Plan:
+    """Work out and check every option of every row, and only then look at the photos.
+
+    The options of a row are its base's, then the photos' paths, then what the table, the row and
+    the profile set, in this order; the profile's factors; the assignments. Assignments of
+    ``data`` change the profile: a row may name photos of its own over them.
+
+    Args:
+        study: as read.
+        data: the profile's name.
+        profile: where the photos are, and what they ask of every row.
+        photos: reads them.
+        seeds: trainings of each row; None: as the study says.
+        assignments: ``"a.b=c"`` for every row.
+
+    Raises:
+        ConfigError: an unknown option or a value out of range, with file and row; two rows of a
+            table that are the same training; no row is left.
+        DataError: photos that cannot be read, or a test set on streets that are trained on.
+    """
+    of_data = [text for text in assignments if text.strip().startswith("data.")]
+    profile = config_yaml.assign(profile, of_data)
+    rest = [text for text in assignments if text not in of_data]
+    drafts = [(table, _drafts(table, data, profile, rest)) for table in study.tables]
+    for table, rows in drafts:
+        _check_different(table, rows)
+    configs = [config for _, rows in drafts for _, config in rows]
+    if not configs:
+        raise ConfigError(f"{study.path}: no row is for the data profile {data!r}")
+    known = {name for config in configs for name in flat(config_yaml.plain(config))}
+    for name in profile.scale.keys() - known:
+        raise ConfigError(f"data profile {data!r}: scale names {name!r}, which no row has")
+    metres = max(config.evaluation.thresholds[0] for config in configs)
+    for places in {config.data.model_dump_json(): config.data for config in configs}.values():
+        _check_there(places, data)
+        photos.check_streets(places, metres, profile.allowed_overlap)
+    count = seeds or study.file.seeds
+    tables = tuple(
+        PlannedTable(table, tuple(_planned(row, config, photos, count) for row, config in rows))
+        for table, rows in drafts
+        if rows
+    )
+    every = [one for table in tables for row in table.rows for one in row.trainings]
+    once = {one.fingerprint: one for one in reversed(every)}
+    order = dict.fromkeys(one.fingerprint for one in every)
+    return Plan(study, data, profile, tables, tuple(once[key] for key in order))
+
+
+def _check_there(data: DataConfig, profile: str) -> None:
+    paths = [("train", data.train)]
+    pairs = {"validation": data.validation} | {
+        f"tests.{key}": one for key, one in data.tests.items()
+    }
+    for name, pair in pairs.items():
+        if pair is not None:
+            paths += [(name, path) for path in (pair.tree, pair.database, pair.queries) if path]
+    for name, path in paths:
+        if not path.exists():
+            raise DataError(
+                f"data profile {profile!r}: {path} is not there; say where these photos are by "
+                f"--set data.{name}=PATH, or try --data demo, which needs none"
+            )
+
+
+def _drafts(
+    table: StudyTable, data: str, profile: DataProfile, assignments: Sequence[str]
+) -> list[tuple[RowFile, TrainConfig]]:
+    return [
+        (row, _config(table, row, profile, assignments))
+        for row in table.rows
+        if row.only is None or data in row.only
+    ]
+
+
+def _config(
+    table: StudyTable, row: RowFile, profile: DataProfile, assignments: Sequence[str]
+) -> TrainConfig:
+    where = f"{table.path}, row {row.name!r}"
+    values = table.base(row) | {"data": config_yaml.plain(profile.data)}
+    try:
+        for changes in (table.file.set, row.set, profile.set):
+            config_yaml.change(values, copy.deepcopy(changes))
+        config = config_yaml.validate(TrainConfig, values)
+        config = config_yaml.validate(TrainConfig, _scaled(config, profile.scale))
+        return config_yaml.assign(config, assignments)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {str(error).removeprefix('options: ')}") from error
+
+
+def _scaled(config: TrainConfig, factors: dict[str, float]) -> dict[str, Any]:
+    values = config_yaml.plain(config)
+    found = flat(values)
+    for name in factors.keys() & found.keys():
+        value, factor = found[name], factors[name]
+        if isinstance(value, int):
+            config_yaml.change(values, {name: max(1, round(value * factor))})
+        elif isinstance(value, float):
+            # As it is: 1e-3 x 20 would read 0.020000000000000004 in a table.
+            config_yaml.change(values, {name: float(f"{value * factor:.12g}")})
+    return values
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Groups within groups as one mapping by dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _check_different(table: StudyTable, rows: list[tuple[RowFile, TrainConfig]]) -> None:
+    seen: dict[str, str] = {}
+    for row, config in rows:
+        before = seen.setdefault(config.model_dump_json(), row.name)
+        if before != row.name:
+            raise ConfigError(
+                f"{table.path}: rows {before!r} and {row.name!r} are the same training; a row must "
+                "change an option that the other leaves, and that the data profile does not set"
+            )
+
+
+def _planned(row: RowFile, config: TrainConfig, photos: StudyPhotos, seeds: int) -> PlannedRow:
+    trainings = []
+    tests = {name: photos.evaluation(path) for name, path in config.data.tests.items()}
+    for seed in range(config.fit.seed, config.fit.seed + seeds):
+        one = config.model_copy(update={"fit": config.fit.model_copy(update={"seed": seed})})
+        name = f"{row.name}, seed {seed}" if seeds > 1 else row.name
+        trainings.append(Training(name, one, _fingerprint(one, photos), tests))
+    real = flat(config_yaml.plain(config))
+    named = ({"base": row.base} if row.base else {}) | flat(row.set)
+    changes = {name: real.get(name, value) for name, value in named.items()}
+    return PlannedRow(row.name, changes, row.published, tuple(trainings))
+
+
+def _fingerprint(config: TrainConfig, photos: StudyPhotos) -> str:
+    values = flat(config_yaml.plain(config))
+    kept = {
+        name: value
+        for name, value in values.items()
+        if not any(name == out or name.startswith(f"{out}.") for out in UNIMPORTANT)
+    }
+    data = config.data
+    kept["training photos"] = photos.training(data.train)
+    if data.share < 1:
+        kept["share"] = [data.share, data.share_seed]
+    if data.validation is not None:
+        kept["validation photos"] = photos.evaluation(data.validation)
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

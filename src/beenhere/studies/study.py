@@ -1,0 +1,236 @@
+"""A study as a person writes it: YAML files of tables, each with rows that differ in options."""
+
+import difflib
+import re
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+
+from beenhere import config_yaml
+from beenhere.config import Options
+from beenhere.configs import packaged
+from beenhere.errors import ConfigError
+
+FILE = "study.yaml"
+"""In a folder that is a study."""
+
+_HERE = Path(__file__).parent
+
+
+class RowFile(Options):
+    """One row: a training."""
+
+    name: str = Field(min_length=1, description="what the row is called")
+    base: str | None = Field(None, description="its base configuration; null: the table's")
+    set: dict[str, Any] = Field({}, description="the options that it changes, by dotted name")
+    published: dict[str, dict[str, float]] = Field(
+        {}, description="percent by test set and measure, such as {sf_xs: {R@1: 32.8}}"
+    )
+    only: list[str] | None = Field(
+        None, description="data profiles that it can be trained with; null: every one"
+    )
+
+
+class TableFile(Options):
+    """Rows that are compared with each other, and what they have in common."""
+
+    title: str = Field("", description="for people")
+    about: str = Field("", description="what is asked, in a sentence or two")
+    source: str = Field("", description="of the published figures")
+    start: str | None = Field(
+        None, alias="from", description="another file, whose table this one goes on from"
+    )
+    base: str | None = Field(
+        None, description="a configuration that ships, or a YAML file; null: the defaults"
+    )
+    set: dict[str, Any] = Field({}, description="options that all rows change")
+    rows: list[RowFile] = Field([], description="by hand")
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        {}, description="values of options; every combination is a row (of every row by hand)"
+    )
+    thresholds: list[Annotated[float, Field(ge=0)]] = Field(
+        [], description="metres, to draw recall against"
+    )
+    along: str = Field("", description="an option to draw recall against, such as data.share")
+
+
+class StudyFile(TableFile):
+    """A study: one table, or the files of several."""
+
+    data: str | None = Field(None, description="data profile to use unless another is named")
+    seeds: int = Field(1, ge=1, description="trainings of each row, with seeds from fit.seed on")
+    tables: list[str] = Field([], description="files of tables, beside this one")
+    published_queries: dict[str, int] = Field(
+        {}, description="how many queries the published figures rest on, by test set"
+    )
+    compare: list[tuple[str, str, str]] = Field(
+        [], description="table and two of its rows, to show the queries in which they differ"
+    )
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A table with its rows spanned and its inheritance resolved.
+
+    Attributes:
+        name: of its file; letters, digits, hyphens. path: the file.
+    """
+
+    name: str
+    path: Path
+    file: TableFile
+    rows: tuple[RowFile, ...]
+
+    def base(self, row: RowFile) -> dict[str, Any]:
+        """The options of a row's base configuration; what it leaves open is missing.
+
+        Raises:
+            ConfigError: there is no such configuration.
+        """
+        base = row.base or self.file.base
+        if base is None:
+            return {}
+        return config_yaml.read_yaml(Path(base) if Path(base).is_file() else packaged(base))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as read.
+
+    Attributes:
+        name: the one it is asked for by. path: its file.
+    """
+
+    name: str
+    path: Path
+    file: StudyFile
+    tables: tuple[StudyTable, ...]
+
+
+def names() -> list[str]:
+    """Of the studies that ship."""
+    return sorted(path.parent.name for path in _HERE.glob(f"*/{FILE}"))
+
+
+def read_study(spec: str) -> Study:
+    """A study by the name of one that ships, or the path of a YAML file or of a folder with one.
+
+    Raises:
+        ConfigError: no such study, an unknown option, or tables and rows that cannot be.
+    """
+    path = _find(spec)
+    file = _read(StudyFile, path, ())
+    if file.tables and (file.rows or file.grid):
+        raise ConfigError(f"{path}: has both tables and rows; put the rows into a file of tables")
+    if file.tables:
+        paths = [path.parent / each for each in file.tables]
+        tables = tuple(_table(each, _read(TableFile, each, ())) for each in paths)
+    else:
+        tables = (_table(path, file),)
+    _check_unique([table.name for table in tables], f"{path}: two tables have the name")
+    for compared in file.compare:
+        _check_compared(path, tables, compared)
+    return Study(_name(path), path, file, tables)
+
+
+def _find(spec: str) -> Path:
+    path = Path(spec)
+    for candidate in (path, path / FILE):
+        if candidate.is_file():
+            return candidate
+    if spec in names():
+        return _HERE / spec / FILE
+    near = difflib.get_close_matches(spec, names(), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ConfigError(
+        f"there is no study {spec!r}; {hint}expected a YAML file, a folder with {FILE}, or one of "
+        f"{', '.join(names())}"
+    )
+
+
+def _name(path: Path) -> str:
+    own = path.resolve().parent.name if path.name == FILE else path.stem
+    return re.sub(r"[^A-Za-z0-9]+", "-", own).strip("-").lower() or "study"
+
+
+T = TypeVar("T", bound=TableFile)
+
+
+def _read(kind: type[T], path: Path, before: tuple[Path, ...]) -> T:
+    """A file, with what it leaves open taken from the one that it starts from."""
+    if path.resolve() in before:
+        raise ConfigError(f"{path}: starts from itself ({' from '.join(map(str, before))})")
+    file = config_yaml.validate(kind, config_yaml.read_yaml(path), str(path))
+    rows = [row.model_copy(update={"base": _base(path, row.base)}) for row in file.rows]
+    file = file.model_copy(update={"base": _base(path, file.base), "rows": rows})
+    if file.start is None:
+        return file
+    beside = path.parent / file.start
+    other = _read(
+        TableFile, beside if beside.exists() else _find(file.start), (*before, path.resolve())
+    )
+    own = {name: getattr(file, name) for name in file.model_fields_set}
+    taken = {name: getattr(other, name) for name in TableFile.model_fields if name not in own}
+    mine = {row.name for row in file.rows}
+    both = {
+        "set": {**other.set, **file.set},
+        "rows": [*(row for row in other.rows if row.name not in mine), *file.rows],
+    }
+    return file.model_copy(update={**taken, **both})
+
+
+def _base(path: Path, base: str | None) -> str | None:
+    """Where a configuration beside a file lies; names of configurations stay as they are."""
+    beside = path.parent / base if base is not None else path
+    return str(beside) if base is not None and beside.is_file() else base
+
+
+def _table(path: Path, file: TableFile) -> StudyTable:
+    spans = [
+        (
+            ", ".join(f"{name.split('.')[-1]} {_say(value)}" for name, value in chosen.items()),
+            chosen,
+        )
+        for values in product(*file.grid.values())
+        for chosen in [dict(zip(file.grid, values, strict=True))]
+    ]
+    if file.rows:
+        rows = [
+            row.model_copy(
+                update={"name": ", ".join(filter(None, (row.name, said))), "set": row.set | chosen}
+            )
+            for row in file.rows
+            for said, chosen in spans
+        ]
+    else:
+        rows = [RowFile(name=said, set=chosen) for said, chosen in spans if said]
+    if not rows:
+        raise ConfigError(f"{path}: has no rows; give rows, a grid, or from (another file)")
+    _check_unique([row.name for row in rows], f"{path}: two rows have the name")
+    return StudyTable(_name(path), path, file, tuple(rows))
+
+
+def _say(value: Any) -> str:
+    return str(value.get("name", value) if isinstance(value, dict) else value)
+
+
+def _check_unique(found: list[str], what: str) -> None:
+    for name in found:
+        if found.count(name) > 1:
+            raise ConfigError(f"{what} {name!r}; give each its own")
+
+
+def _check_compared(
+    path: Path, tables: tuple[StudyTable, ...], compared: tuple[str, str, str]
+) -> None:
+    rows = {table.name: [row.name for row in table.rows] for table in tables}
+    table, *pair = compared
+    for row in pair:
+        if row not in rows.get(table, []):
+            choice = ", ".join(map(repr, rows.get(table, rows)))
+            raise ConfigError(
+                f"{path}: compare names row {row!r} of table {table!r}; there are {choice}"
+            )

@@ -1,0 +1,71 @@
+"""One training of a study, in a process of its own: ``python -m beenhere.studies.work FOLDER``."""
+
+import os
+import sys
+import threading
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from beenhere import config_yaml
+from beenhere.config import TrainConfig
+from beenhere.errors import BeenhereError
+from beenhere.studies.folder import RowFolder
+
+
+def work(path: Path) -> None:
+    """Train and test what ``row.yaml`` in a folder says, or go on with it.
+
+    However it ends, but by a kill, ``row.json`` says so; errors are written there and raised
+    nowhere.
+    """
+    folder = RowFolder(path)
+    with folder.held():
+        _work(folder)
+
+
+def _work(folder: RowFolder) -> None:
+    folder.update(state="running", error="", started=folder.read().get("started") or _now())
+    start = time.monotonic()
+    state, error, found = "failed", "", {}
+    try:
+        # These take seconds to import: only now, when the folder shows that it is being worked on.
+        from beenhere.training.fit import fit
+        from beenhere.training.provenance import hardware, versions
+
+        config = config_yaml.load(TrainConfig, folder.options)
+        found = {"hardware": hardware(), "versions": versions()}
+        fit(config, folder.path)
+        state = "finished"
+    except BeenhereError as problem:
+        error = str(problem)
+    except KeyboardInterrupt:
+        state = "interrupted"
+    except Exception as problem:
+        traceback.print_exc()
+        error = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+    tests = folder.run.read_results().get("tests", {})
+    folder.update(
+        state=state,
+        error=error,
+        finished=_now(),
+        seconds=round(folder.read().get("seconds", 0) + time.monotonic() - start, 1),
+        tests={name: test.get("photos") for name, test in tests.items()},
+        **found,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _leave_with_parent() -> None:
+    """Who started us holds the other end of our standard input: its end is the end of both."""
+    os.read(sys.stdin.fileno(), 1)  # not by sys.stdin, whose lock would trouble our own end
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    work(Path(sys.argv[1]))

@@ -1,0 +1,142 @@
+"""P values against statsmodels, scipy, every setting of the signs, and simulated equals."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportions_ztest
+
+from beenhere.errors import DataError
+from beenhere.evaluation.significance import (
+    crossed_p_value,
+    holm,
+    paired_p_value,
+    sign_flip_p_value,
+    two_proportions_p_value,
+)
+
+
+def pair(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    counts = [both, only_a, only_b, neither]
+    return np.repeat([True, True, False, False], counts), np.repeat([True, False] * 2, counts)
+
+
+def equals(
+    rng: np.random.Generator, rows: int, seeds: int, queries: int, luck: float
+) -> np.ndarray:
+    """Hits ``(rows, seeds, queries)`` of methods that are alike; ``luck``: what a seed moves."""
+    ease = rng.normal(0, 1.5, queries) + rng.normal(0, 0.7, (rows, 1, queries))
+    noise = rng.normal(0, 1, (rows, seeds, queries)) + rng.normal(0, luck, (rows, seeds, 1))
+    return ease + noise > 0.3
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        (30, 12, 3, 55),
+        (0, 1, 0, 0),
+        (5, 7, 7, 1),
+        (9, 0, 0, 9),
+        (400, 61, 98, 441),
+        (0, 900, 700, 0),
+    ],
+)
+def test_one_seed_is_the_exact_mcnemar_test(counts: tuple[int, int, int, int]) -> None:
+    both, only_a, only_b, neither = counts
+    a, b = pair(*counts)
+    value = sign_flip_p_value(a, b)
+    table = mcnemar([[both, only_a], [only_b, neither]], exact=True)
+    if only_a + only_b:
+        expected = stats.binomtest(only_a, only_a + only_b).pvalue
+        assert value == pytest.approx(expected, rel=1e-9)
+        assert value == pytest.approx(table.pvalue, rel=1e-9)
+    else:
+        assert value == 1
+    assert value == sign_flip_p_value(b, a) == paired_p_value(a, b)
+
+
+@pytest.mark.parametrize(("seeds_a", "seeds_b"), [(1, 1), (3, 3), (2, 3), (4, 2)])
+def test_sign_flips_equal_every_setting_of_the_signs(seeds_a: int, seeds_b: int) -> None:
+    rng = np.random.default_rng(seeds_a)
+    for _ in range(6):
+        a, b = rng.random((seeds_a, 9)) < 0.7, rng.random((seeds_b, 9)) < 0.4
+        differences = a.mean(axis=0) - b.mean(axis=0)
+        sums = [abs(np.dot(signs, differences)) for signs in product((-1, 1), repeat=9)]
+        expected = np.mean(np.array(sums) >= abs(differences.sum()) - 1e-9)
+        assert sign_flip_p_value(a, b) == pytest.approx(expected)
+
+
+def test_crossed_test_equals_its_formula_in_loops() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.random((3, 50)) < 0.6, rng.random((2, 50)) < 0.45
+    each = [sum(a[:, q]) / 3 - sum(b[:, q]) / 2 for q in range(50)]
+    mean = sum(each) / 50
+    by_queries = sum((one - mean) ** 2 for one in each) / 49 / 50
+    runs = [[sum(run) / 50 for run in row] for row in (a, b)]
+    squares = sum((one - sum(row) / len(row)) ** 2 for row in runs for one in row)
+    by_seeds = squares / 3 * (1 / 3 + 1 / 2)
+    # Clark's own form: min F' of the two F values, df (F1 + F2)² / (F1² / n2 + F2² / n1).
+    f1, f2 = mean**2 / by_seeds, mean**2 / by_queries
+    freedom = (f1 + f2) ** 2 / (f1**2 / 49 + f2**2 / 3)
+    expected = stats.f.sf(f1 * f2 / (f1 + f2), 1, freedom)
+    assert crossed_p_value(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_crossed_test_where_nothing_varies() -> None:
+    everything, nothing = np.ones((2, 6), bool), np.zeros((2, 6), bool)
+    assert crossed_p_value(everything, everything) == 1
+    assert crossed_p_value(everything, nothing) == 0
+    assert paired_p_value(everything, nothing) == pytest.approx(2 / 2**6)
+
+
+def test_one_query_tells_nothing() -> None:
+    assert paired_p_value(np.ones((3, 1), bool), np.zeros((3, 1), bool)) == 1
+
+
+@pytest.mark.parametrize(("seeds", "luck"), [(1, 0.0), (2, 0.1), (3, 0.1)])
+def test_equals_are_told_apart_no_more_often_than_said(seeds: int, luck: float) -> None:
+    rng = np.random.default_rng(seeds)
+    pairs = [equals(rng, 2, seeds, 315, luck) for _ in range(1200)]
+    false = np.mean([paired_p_value(a, b) < 0.05 for a, b in pairs])
+    assert false <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1200)
+    if luck:
+        blind = np.mean([sign_flip_p_value(a, b) < 0.05 for a, b in pairs])
+        assert blind > 0.1, "the reason why seeds are counted: without them luck passes for skill"
+
+
+def test_a_real_difference_is_found() -> None:
+    a, b = pair(300, 90, 40, 570)
+    assert paired_p_value(a, b) < 1e-4
+    rng = np.random.default_rng(0)
+    three = equals(rng, 2, 3, 1000, 0.03)
+    assert paired_p_value(three[0] | (rng.random(1000) < 0.1), three[1]) < 0.01
+
+
+def test_two_proportions_equal_statsmodels() -> None:
+    for right, other, queries in [(306, 411, 1000), (150, 176, 315), (3, 1, 40)]:
+        _, expected = proportions_ztest([right, other], [queries, queries])
+        assert two_proportions_p_value(right, other, queries) == pytest.approx(expected, rel=1e-9)
+        table = [[right, queries - right], [other, queries - other]]
+        chi = stats.chi2_contingency(table, correction=False)
+        assert two_proportions_p_value(right, other, queries) == pytest.approx(chi.pvalue, rel=1e-9)
+    assert two_proportions_p_value(0, 0, 10) == two_proportions_p_value(10, 10, 10) == 1
+
+
+def test_holm_equals_statsmodels_in_the_given_order() -> None:
+    rng = np.random.default_rng(0)
+    for number in (1, 2, 7, 30):
+        values = rng.random(number) ** 3
+        values[: number // 3] = values[0]
+        expected = multipletests(values, method="holm")[1]
+        assert holm(values.tolist()) == pytest.approx(expected)
+    assert holm([]) == []
+    # Holm (1979), by hand: 3 x 0.01, 2 x 0.03, and the last not below the one before.
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+
+
+def test_other_queries_are_refused() -> None:
+    with pytest.raises(DataError, match="rows with 3, 4 queries"):
+        paired_p_value(np.ones(3, bool), np.ones(4, bool))

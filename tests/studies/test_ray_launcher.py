@@ -1,0 +1,78 @@
+"""A study on a real Ray cluster of this machine, one of whose workers is killed while it works."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from beenhere.errors import ConfigError
+from beenhere.studies import runner
+from beenhere.studies.data_profile import read_profile
+from beenhere.studies.folder import StudyFolder
+from beenhere.studies.launchers import ending
+from beenhere.studies.photos import StudyPhotos
+from beenhere.studies.plan import make_plan
+from beenhere.studies.study import read_study
+
+ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
+
+# Ray's own code warns of what it will change.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def parent_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid")))
+
+
+def trainer_of(folder: Path) -> int | None:
+    """The process that trains in a folder."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"beenhere.studies.work" in words and str(folder).encode() in words:
+                return int(entry.name)
+    return None
+
+
+def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monkeypatch):
+    from beenhere.studies.ray_launcher import RayLauncher
+
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    rows = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
+    study = write(rows, set={"fit.epochs": 6})
+    made = make_plan(read_study(str(study)), *read_profile(str(profile)), StudyPhotos())
+    folder = StudyFolder(tmp_path / "out", "town", "mine")
+    folder.write(made)
+    victim = folder.row(made.trainings[0])
+    killed: list[int] = []
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if not killed and line.strip().startswith("slow: epoch"):
+            process = trainer_of(victim.path)
+            assert process is not None
+            killed.append(parent_of(process))
+            assert "ray" in Path(f"/proc/{killed[0]}/cmdline").read_text()
+            os.kill(killed[0], signal.SIGKILL)
+
+    with ending(RayLauncher(None)) as launcher:
+        done = runner.run(made.trainings, folder, launcher, say)
+    assert killed and done, lines
+    for row in folder.results().tables[0].rows:
+        (one,) = row.finished
+        assert len(one.epochs) == 6
+        assert set(one.evaluations) == {"near", "far"}
+    assert not ray.is_initialized()
+
+
+def test_a_cluster_that_is_not_there_is_named():
+    from beenhere.studies.ray_launcher import RayLauncher
+
+    with pytest.raises(ConfigError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
+        RayLauncher("127.0.0.1:1")
