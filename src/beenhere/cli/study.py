@@ -159,12 +159,17 @@ def _ask_about(changed: list[str], folder: "StudyFolder", yes: bool) -> None:
     """Rows whose options are others than when they were trained."""
     if not changed or yes:
         return
-    many = f"{len(changed)} rows have" if len(changed) > 1 else "a row has"
-    print(f"{many} changed since last time:", *changed, sep="\n  ", file=sys.stderr)
+    many = len(changed) > 1
+    print(
+        f"{len(changed)} row{'s have' if many else ' has'} changed:",
+        *changed,
+        sep="\n  ",
+        file=sys.stderr,
+    )
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"{many} changed since they were trained; add --yes to train them again (what was "
-            f"trained stays in {folder.runs}), or change them back"
+            f"{'these rows have' if many else 'this row has'} changed since the last training; add "
+            f"--yes to train again (what was trained stays in {folder.runs}), or change it back"
         )
     answer = input(f"Train again? What was trained stays in {folder.runs}. [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
@@ -191,10 +196,11 @@ def _folder(study: str, data: str | None, out: Path) -> "StudyFolder":
 
 def _write_report(results: "StudyResults", folder: "StudyFolder") -> None:
     from beenhere.report.page import write_page
+    from beenhere.report.study_comparisons import compared_rows
     from beenhere.report.tables import write_tables
 
     tables = write_tables(results, folder.path)
-    page = write_page(results, folder.path)
+    page = write_page(results, folder.path, compared_rows(results))
     _say(f"Look at {page}")
     _say(f"Tables  {tables[0].parent}: CSV, Markdown, LaTeX")
 

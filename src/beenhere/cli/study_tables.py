@@ -8,7 +8,8 @@ from beenhere.cli.output import console
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from beenhere.studies.results import Row, StudyResults, Table
+    from beenhere.report.figures import RowFigures, TableFigures
+    from beenhere.studies.results import Row, StudyResults
 
 NS = (1, 5)
 """Each N that is shown; the report has all."""
@@ -16,14 +17,17 @@ NS = (1, 5)
 
 def print_study(results: "StudyResults") -> None:
     """Every table, and what the figures are."""
+    from beenhere.report.figures import all_figures
+
     output = console()
     output.print(f"\n{results.title}, on {results.data_title}", markup=False)
-    for table in results.tables:
+    for figures in all_figures(results):
         output.print()
-        output.print(_table(results, table))
+        output.print(_table(results, figures))
     output.print(
         f"\nR@N: percent of all queries with a photo from within {results.threshold:g} m among the "
-        "first N found;\nin brackets what was published. Mean over seeds where there are several.",
+        f"first N found [{100 * results.confidence:g}% bootstrap interval];\n"
+        "* not to be told from the best of the table (McNemar, Holm); in brackets what was published",
         markup=False,
     )
     if results.caveat:
@@ -32,39 +36,38 @@ def print_study(results: "StudyResults") -> None:
         output.print(line, markup=False)
 
 
-def _table(results: "StudyResults", table: "Table") -> "RichTable":
+def _table(results: "StudyResults", figures: "TableFigures") -> "RichTable":
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
     shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    shown.add_column(Text(table.title))
+    shown.add_column(Text(figures.table.title))
     for test in results.tests:
-        for n in NS:
-            shown.add_column(Text(f"{test} R@{n}"), justify="right")
+        shown.add_column(Text(f"{test} R@1"), justify="right")
+        shown.add_column(Text("R@5"), justify="right")
     shown.add_column("state", justify="right")
-    for row in table.rows:
-        cells = [_recall(results, row, test, n) for test in results.tests for n in NS]
-        shown.add_row(Text(row.name), *cells, _state(row))
+    for row in figures.rows:
+        cells = [_recall(row, test, n) for test in results.tests for n in NS]
+        shown.add_row(Text(row.name), *map(Text, cells), Text(_state(row.row)))
     return shown
 
 
-def _recall(results: "StudyResults", row: "Row", test: str, n: int) -> str:
-    sought = (n, results.threshold, None)
-    found = [
-        one["percent"]
-        for run in row.finished
-        if test in run.tests
-        for one in run.evaluations[test].results["recalls"]
-        if (one["at"], one["threshold"], one["condition"]) == sought
-    ]
-    published = row.published.get(test, {}).get(f"R@{n}")
-    mean = f"{sum(found) / len(found):.1f}" if found else "-"
-    return mean + (f" ({published:.1f})" if published is not None else "")
+def _recall(row: "RowFigures", test: str, n: int) -> str:
+    """Such as ``51.7* [48.5, 54.8] (51.7)``; the interval and the mark of R@1 alone."""
+    found = row.measured.get(test, {}).get(n)
+    published = row.published.get(test, {}).get(n)
+    parts = ["-" if found is None else f"{found.percent:.1f}"]
+    if found is not None and n == NS[0]:
+        mark = "*" if found.among_best else " "
+        parts = [f"{found.percent:.1f}{mark} [{found.low:.1f}, {found.high:.1f}]"]
+    if published is not None:
+        parts.append(f"({published.percent:.1f})")
+    return " ".join(parts)
 
 
 def _state(row: "Row") -> str:
-    """Such as ``finished``, ``2 of 3 finished``, ``epoch 4 of 10``."""
+    """Such as ``finished``, ``2 of 3 finished``, ``running, epoch 4 of 10``."""
     states = [run.state for run in row.runs]
     if len(set(states)) > 1:
         return f"{states.count('finished')} of {len(states)} finished"

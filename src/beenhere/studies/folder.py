@@ -1,6 +1,6 @@
 """The folders that studies live in: which runs there are, how far each is, what was found.
 
-- ``OUT/DATA/runs/AGGREGATOR-LOSS-OPTIMIZER-FINGERPRINT/``: a run folder (see :mod:`beenhere.training.run_folder`) and
+- ``OUT/DATA/runs/RUN/``: a run folder (see :mod:`beenhere.training.run_folder`), and in it
   ``row.yaml`` (its options), ``row.json`` (how far it is), ``log.txt``; all studies on these photos
   share them
 - ``OUT/DATA/STUDY/study.json``: the tables, and which run belongs to which row

@@ -1,5 +1,6 @@
 """Trainings as tasks of a Ray cluster, for when one machine is not enough."""
 
+import logging
 import os
 import socket
 from pathlib import Path
@@ -81,19 +82,19 @@ class RayLauncher:
             raise ConfigError(
                 "--launcher ray needs Ray, which is not installed; pip install 'beenhere[ray]'"
             ) from error
-        self._ray = ray
+        self._ray: Any = ray
         try:
             _check_reachable(address)
-            ray.init(
+            self._ray.init(
                 address=address,
                 include_dashboard=False if address is None else None,
                 log_to_driver=False,
-                logging_level="error",
+                logging_level=logging.ERROR,
             )
         except (OSError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise ConfigError(f"no Ray cluster at {address!r}: {reason[:200]}") from error
-        self._task = ray.remote(_train)
+        self._task = self._ray.remote(_train)
         self._jobs: list[RayJob] = []
 
     def has_room(self) -> bool:
