@@ -11,17 +11,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from beenhere.datasets.table import PhotoTable
     from beenhere.errors import BeenhereError
+    from beenhere.evaluation.compare_runs import compare
     from beenhere.evaluation.paths import evaluate
     from beenhere.models.checkpoint import load_model
 
 _HOMES = {
     "BeenhereError": "beenhere.errors",
     "PhotoTable": "beenhere.datasets.table",
+    "compare": "beenhere.evaluation.compare_runs",
     "evaluate": "beenhere.evaluation.paths",
     "load_model": "beenhere.models.checkpoint",
 }
 
-__all__ = ["BeenhereError", "PhotoTable", "evaluate", "load_model"]
+__all__ = ["BeenhereError", "PhotoTable", "compare", "evaluate", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from beenhere.cli.folders import data_name, evaluation_folder, short_name
 from beenhere.config import EvalConfig
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ def evaluate(
             "for photos to be found in others give --database and --queries, or --data"
         )
     options = config_yaml.plain(config_yaml.assign(config, set_))
-    name = f"{_name(Path(model))}-{_data_name(data, database, queries, photos)}"
-    folder = out or Path("evaluations") / name
+    folder = out or evaluation_folder(
+        short_name(Path(model)), data_name(data, database, queries, photos)
+    )
     result = evaluate_paths(
         model, data=data, database=database, queries=queries, photos=photos, out=folder, **options
     )
@@ -75,22 +77,6 @@ def evaluate(
         print((folder / "results.json").read_text(encoding="utf-8"), end="")
     else:
         _print(result, model, folder, panels)
-
-
-def _name(path: Path) -> str:
-    """A short name of a folder, with its parent's where it is called as many are."""
-    parts = [part for part in path.resolve().parts if part not in ("checkpoints", "/")]
-    many = {"best", "last", "train", "val", "test", "photos", "images", "database", "queries"}
-    return "-".join(parts[-2:] if parts[-1] in many else parts[-1:])
-
-
-def _data_name(
-    data: Path | None, database: Path | None, queries: Path | None, photos: Path | None
-) -> str:
-    if database is not None and queries is not None:
-        together = database.resolve().parent == queries.resolve().parent
-        return _name(database.resolve().parent if together else queries)
-    return _name(data or photos or Path())
 
 
 def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:

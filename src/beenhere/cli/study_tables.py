@@ -27,7 +27,7 @@ def print_study(results: "StudyResults") -> None:
     output.print(
         f"\nR@N: percent of all queries with a photo from within {results.threshold:g} m among the "
         f"first N found [{100 * results.confidence:g}% bootstrap interval];\n"
-        "* not to be told from the best of the table (McNemar, Holm); in brackets what was published",
+        "* not to be told from the best of the table (McNemar, Holm); in brackets: published",
         markup=False,
     )
     if results.caveat:

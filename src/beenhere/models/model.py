@@ -78,6 +78,14 @@ class VPRModel(nn.Module):
         Raises:
             ModelError: another shape or type, or a size that the network cannot take.
         """
+        return self.aggregator(self.feature_maps(images))  # type: ignore[no-any-return]
+
+    def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
+        """What the aggregator gets: images as :meth:`forward` takes them to ``(B, C, h, w)``.
+
+        Raises:
+            ModelError: as :meth:`forward`.
+        """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ModelError(f"images are {tuple(images.shape)}; expected (B, 3, height, width)")
         if images.dtype != torch.uint8 and not images.is_floating_point():
@@ -90,7 +98,7 @@ class VPRModel(nn.Module):
         normalised = torch.addcmul(
             -self.mean / self.std, pixels.to(self.mean.dtype), 1 / (white * self.std)
         )
-        return self.aggregator(self.backbone(normalised))  # type: ignore[no-any-return]
+        return self.backbone(normalised)  # type: ignore[no-any-return]
 
     def fingerprint(self) -> str:
         """What the descriptors depend on, as 64 hexadecimal digits.

@@ -1,8 +1,7 @@
 """Photos to descriptors: each computed once, and found again where there is a store."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from beenhere.config import ExtractConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
+from beenhere.models.evaluation_mode import evaluation_mode
 from beenhere.models.folding import fold_batch_norms
 from beenhere.progress import progress
 from beenhere.retrieval.photo_batches import photo_batches
@@ -80,7 +80,7 @@ def extract(
     with _keeper(model, config, bfloat16, store, len(keys)) as keeper:
         todo = missing(keeper, keys.values())
         watched = progress(what, len(todo)) if what and todo else nullcontext(lambda steps: None)
-        with watched as advance, _evaluating(model):
+        with watched as advance, evaluation_mode(model):
             network: VPRModel | None = None
             for batch in photo_batches([key.path for key in todo], model, config, device):
                 if batch.members:
@@ -125,18 +125,6 @@ def _keeper(
     folder = store / f"{fingerprint[:16]}-{precision}-as-{config.dtype}"
     identity = {"model": fingerprint, "precision": precision}
     return DescriptorStore(folder, model.descriptor_dim, config.dtype, identity)
-
-
-@contextmanager
-def _evaluating(model: "VPRModel") -> Iterator[None]:
-    """Evaluation mode, and afterwards each part in the mode that it was in."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _describe(model: "VPRModel", images: Tensor, bfloat16: bool) -> NDArray[np.float32]:

@@ -1,0 +1,115 @@
+"""The folder of a comparison: ``compare.json`` with every count, and a picture a test set."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from beenhere import __version__
+from beenhere.errors import DataError
+from beenhere.evaluation.differences import Differences
+from beenhere.report import compare_panels
+from beenhere.report.compared import ComparedQuery
+
+FORMAT, FORMAT_VERSION = "beenhere-comparison", 1
+"""Of ``compare.json``; the number is raised when the meaning of a field changes."""
+
+RECORD, PICTURE = "compare.json", "compare.jpg"
+
+
+def check_free(folder: Path) -> None:
+    """See that :func:`write` would overwrite nothing but an earlier comparison.
+
+    Raises:
+        DataError: a file there has the name of one of ours and is none.
+    """
+    _check_ours(folder, [PICTURE], _earlier_pictures(folder))
+
+
+def write(
+    folder: Path,
+    names: tuple[str, str],
+    found: Sequence[tuple[Differences, Sequence[ComparedQuery]]],
+) -> list[Path]:
+    """Write ``compare.json``, and ``compare.jpg`` where there are queries to draw.
+
+    Args:
+        folder: made with its parents; an earlier comparison in it is replaced.
+        names: of A and B.
+        found: for each test set the comparison and the queries to draw. With several test sets
+            the pictures are called ``compare-NAME.jpg``.
+
+    Returns:
+        The pictures.
+
+    Raises:
+        DataError: as :func:`check_free`.
+    """
+    pictures = {
+        one.name: PICTURE if len(found) == 1 else f"compare-{one.name}.jpg"
+        for one, queries in found
+        if queries
+    }
+    earlier = _earlier_pictures(folder)
+    _check_ours(folder, pictures.values(), earlier)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in earlier:
+        (folder / name).unlink(missing_ok=True)
+    record = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "beenhere": __version__,
+        "a": names[0],
+        "b": names[1],
+        "tests": [one.to_dict() | {"picture": pictures.get(one.name)} for one, _ in found],
+    }
+    (folder / f"{RECORD}.new").write_text(
+        json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    (folder / f"{RECORD}.new").replace(folder / RECORD)
+    for one, queries in found:
+        if queries:
+            _draw(one, queries, names, folder / pictures[one.name])
+    return [folder / name for name in pictures.values()]
+
+
+def _earlier_pictures(folder: Path) -> set[str]:
+    """Names of the pictures of the comparison in a folder; none where there is no comparison."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        if record["format"] == FORMAT:
+            return {test["picture"] for test in record["tests"] if test["picture"]}
+    except FileNotFoundError:
+        return set()
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise DataError(
+        f"{folder / RECORD} is not a comparison of beenhere; give another folder by --out"
+    )
+
+
+def _check_ours(folder: Path, names: Iterable[str], ours: set[str]) -> None:
+    for name in names:
+        if name not in ours and (folder / name).exists():
+            raise DataError(
+                f"{folder / name} is there, and no comparison beside it has drawn it; give another "
+                "folder by --out"
+            )
+
+
+def _draw(
+    found: Differences, queries: Sequence[ComparedQuery], names: tuple[str, str], path: Path
+) -> None:
+    first = "first photo" if found.at == 1 else f"first {found.at} photos"
+    title = (
+        f"{found.name}: A is {names[0]}, B is {names[1]}; right if the {first} found "
+        f"{'is' if found.at == 1 else 'hold one'} within {found.threshold:g} m"
+    )
+    headings = {}
+    for winner, text, among in (
+        ("a", "A is right and B is wrong", found.only_a),
+        ("b", "B is right and A is wrong", found.only_b),
+    ):
+        drawn, number = sum(query.winner == winner for query in queries), int(among.sum())
+        some = "" if drawn == number else f", {drawn} of them here, chosen at random"
+        headings[winner] = f"{text}: {number} of {len(among)} queries{some}"
+    compare_panels.draw(queries, path, title, headings)

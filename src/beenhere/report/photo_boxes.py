@@ -1,0 +1,146 @@
+"""Photos in boxes of one size, framed and marked as right or wrong, with captions below."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from beenhere.errors import PhotoError
+from beenhere.photos import load_photo
+
+BOX = (272, 204)
+"""Width and height in pixels that a photo is fitted into, with its frame."""
+
+# Green and red that colour-blind people can tell apart; the marks say the same without colour.
+RIGHT, WRONG, UNKNOWN = "#009E73", "#CC3311", "#767676"
+INK, QUIET, PAPER, EMPTY = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#EDEDED"
+FRAME, GAP, MARGIN, CAPTION = 5, 18, 24, 46
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A database photo that was found; ``right`` and ``metres`` are None if nobody can know."""
+
+    path: str
+    similarity: float
+    metres: float | None
+    right: bool | None
+
+
+def column_left(column: int) -> int:
+    """The left edge of a column of boxes, in pixels."""
+    return MARGIN + column * (BOX[0] + GAP)
+
+
+def width_of(columns: int) -> int:
+    """The width of a picture of so many columns, in pixels."""
+    return column_left(columns) - GAP + MARGIN
+
+
+def fitted(height: int, width: int) -> tuple[int, int]:
+    """The (height, width) in pixels of a photo within its frame; the aspect is kept."""
+    scale = min((BOX[0] - 2 * FRAME) / width, (BOX[1] - 2 * FRAME) / height)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def read(path: str) -> Image.Image | None:
+    """A photo as large as fits into a box; None where it cannot be read."""
+    try:
+        pixels = load_photo(path, fitted, "bilinear").permute(1, 2, 0).numpy()
+    except PhotoError:
+        return None
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def put_photo(
+    picture: Image.Image,
+    corner: tuple[int, int],
+    photo: Image.Image | None,
+    colour: str | None = None,
+) -> tuple[int, int]:
+    """Put a photo into its box, at the bottom, framed if there is a colour.
+
+    Args:
+        picture: to draw on.
+        corner: the left upper one of the box.
+        photo: as :func:`read` gives it; None leaves an empty box.
+        colour: of the frame.
+
+    Returns:
+        Left upper corner of the photo.
+    """
+    canvas = ImageDraw.Draw(picture)
+    if photo is None:
+        photo = Image.new("RGB", (BOX[0] - 2 * FRAME, BOX[1] - 2 * FRAME), EMPTY)
+    left, top = corner[0] + FRAME, corner[1] + BOX[1] - FRAME - photo.height
+    around = (
+        left - FRAME,
+        top - FRAME,
+        left + photo.width + FRAME - 1,
+        top + photo.height + FRAME - 1,
+    )
+    if colour is not None:
+        canvas.rectangle(around, fill=colour)
+    picture.paste(photo, (left, top))
+    return left, top
+
+
+def put_prediction(picture: Image.Image, corner: tuple[int, int], prediction: Prediction) -> None:
+    """A photo that was found, its frame, its mark, how far it is and how similar.
+
+    A frame's colour and the mark in its corner say the same: a green frame with a tick is right,
+    a red one with a cross is wrong, a grey one with a question mark cannot be told.
+    """
+    canvas = ImageDraw.Draw(picture)
+    colour = {True: RIGHT, False: WRONG, None: UNKNOWN}[prediction.right]
+    place = put_photo(picture, corner, read(prediction.path), colour)
+    _mark(canvas, place, prediction.right, colour)
+    metres = prediction.metres
+    far = "distance unknown" if metres is None else f"{_metres(metres)} away"
+    put_captions(canvas, corner, (far, f"similarity {prediction.similarity:.3f}"))
+
+
+def put_captions(
+    canvas: ImageDraw.ImageDraw, corner: tuple[int, int], lines: tuple[str, str]
+) -> None:
+    """Two lines below the box with this left upper corner."""
+    x, y = corner[0] + FRAME, corner[1] + BOX[1] + 4
+    write(canvas, (x, y), lines[0], 16, INK, BOX[0] - FRAME)
+    write(canvas, (x, y + 20), lines[1], 14, QUIET, BOX[0] - FRAME)
+
+
+def write(
+    canvas: ImageDraw.ImageDraw,
+    at: tuple[int, int],
+    text: str,
+    size: int,
+    colour: str,
+    most: int | None = None,
+) -> None:
+    """Text from its left upper corner; cut with an ellipsis where it is wider than ``most``."""
+    font = ImageFont.load_default(size)
+    if most is not None and font.getlength(text) > most:
+        while text and font.getlength(text + "...") > most:
+            text = text[:-1]
+        text += "..."
+    canvas.text(at, text, colour, font)
+
+
+def _mark(
+    canvas: ImageDraw.ImageDraw, corner: tuple[int, int], right: bool | None, colour: str
+) -> None:
+    x, y = corner[0] - FRAME, corner[1] - FRAME
+    canvas.rectangle((x, y, x + 30, y + 30), fill=colour)
+    if right is None:
+        canvas.text((x + 15, y + 15), "?", PAPER, ImageFont.load_default(22), anchor="mm")
+    elif right:
+        canvas.line([(x + 7, y + 16), (x + 13, y + 22), (x + 24, y + 9)], PAPER, 4, joint="curve")
+    else:
+        canvas.line([(x + 8, y + 8), (x + 22, y + 22)], PAPER, 4)
+        canvas.line([(x + 22, y + 8), (x + 8, y + 22)], PAPER, 4)
+
+
+def _metres(metres: float) -> str:
+    if metres >= 1000:
+        return f"{metres / 1000:.1f} km"
+    return f"{metres:.0f} m" if metres >= 100 else f"{metres:.1f} m"
