@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from beenhere.errors import PhotoError
 from beenhere.photos import load_photo
+from beenhere.report import numbers
 
 BOX = (272, 204)
 """Width and height in pixels that a photo is fitted into, with its frame."""
@@ -96,7 +97,7 @@ def put_prediction(picture: Image.Image, corner: tuple[int, int], prediction: Pr
     place = put_photo(picture, corner, read(prediction.path), colour)
     _mark(canvas, place, prediction.right, colour)
     metres = prediction.metres
-    far = "distance unknown" if metres is None else f"{_metres(metres)} away"
+    far = "distance unknown" if metres is None else f"{numbers.metres(metres)} away"
     put_captions(canvas, corner, (far, f"similarity {prediction.similarity:.3f}"))
 
 
@@ -138,9 +139,3 @@ def _mark(
     else:
         canvas.line([(x + 8, y + 8), (x + 22, y + 22)], PAPER, 4)
         canvas.line([(x + 22, y + 8), (x + 8, y + 22)], PAPER, 4)
-
-
-def _metres(metres: float) -> str:
-    if metres >= 1000:
-        return f"{metres / 1000:.1f} km"
-    return f"{metres:.0f} m" if metres >= 100 else f"{metres:.1f} m"

@@ -1,0 +1,62 @@
+"""Which line is which: every row of a table looks the same in all charts of that table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.markers import MarkerStyle
+
+from beenhere.report.charts.drawing import FADED, SERIES
+from beenhere.report.figures import RowFigures
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""One a colour, so that no row is known by its colour alone."""
+
+MOST = len(SERIES)
+"""Rows that can be told apart; of more, the best have a colour and the others are grey."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """How a row is drawn.
+
+    Attributes:
+        colour: that stands for a CSS variable, see :mod:`beenhere.report.charts.drawing`.
+        variable: its name, such as ``"series-1"``.
+        marker: of matplotlib; empty for rows in the background.
+    """
+
+    colour: str
+    variable: str
+    marker: str
+
+    @property
+    def outline(self) -> str:
+        """The marker's polygons as the path of an SVG, from -5 to 5."""
+        style = MarkerStyle(self.marker)
+        path = style.get_path().transformed(style.get_transform())
+        outline = ""
+        for polygon in path.to_polygons():
+            points = [f"{10 * x:.1f} {-10 * y:.1f}" for x, y in np.asarray(polygon)]
+            outline += f"M{'L'.join(points)}Z"
+        return outline
+
+
+BACKGROUND = Series(FADED, "faded", "")
+
+
+def series_of(rows: Sequence[RowFigures], test: str) -> dict[str, Series]:
+    """By name of the row, in their order; the rows were measured on ``test``."""
+    shown = rows
+    if len(rows) > MOST:
+        by_recall = sorted(rows, key=lambda row: -next(iter(row.measured[test].values())).percent)
+        shown = by_recall[: MOST - 1]
+    names = [row.name for row in rows if row in shown]
+    return {
+        row.name: _numbered(names.index(row.name)) if row.name in names else BACKGROUND
+        for row in rows
+    }
+
+
+def _numbered(place: int) -> Series:
+    return Series(SERIES[place], f"series-{place + 1}", MARKERS[place])

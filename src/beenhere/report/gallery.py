@@ -1,0 +1,122 @@
+"""Queries that a model got wrong, a few of every kind."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from beenhere.report.figures import TableFigures
+from beenhere.studies.results import StudyResults
+
+MOST_PHOTOS = 60
+"""Different photos in the gallery: what a page can carry and a person looks through."""
+
+Kind = Literal["wrong", "impossible"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A query whose first prediction is wrong.
+
+    Attributes:
+        model: table and row. best: whether it is the study's best model on this test set.
+        test: name of the test set.
+        condition: of the query; empty where unknown.
+        kind: ``"impossible"``: no database photo lies within the threshold.
+        query, prediction: paths; the prediction is empty where nothing was found.
+        metres: from the query to the prediction; None where unknown.
+    """
+
+    model: str
+    best: bool
+    test: str
+    condition: str
+    kind: Kind
+    query: str
+    prediction: str
+    metres: float | None
+
+    @property
+    def distance_band(self) -> str:
+        """``"near"`` below 100 m, ``"middle"`` below 1 km, ``"far"``, ``"unknown"``."""
+        if self.metres is None:
+            return "unknown"
+        return "near" if self.metres < 100 else "middle" if self.metres < 1000 else "far"
+
+
+def failures(results: StudyResults, figures: Sequence[TableFigures]) -> list[Failure]:
+    """Failures of the best row of each table, by chance, as many of each kind as can be.
+
+    The study's best model on each test set comes first and has half of the photos.
+    """
+    best: list[list[Failure]] = []
+    others: list[list[Failure]] = []
+    for test in results.tests:
+        for place, (model, table, name) in enumerate(_models(figures, test)):
+            groups = _grouped(results, table, name, test, model, place == 0)
+            (best if place == 0 else others).append(list(_in_turn(groups)))
+    chosen: list[Failure] = []
+    photos: set[str] = set()
+    for models, budget in ((best, MOST_PHOTOS // 2), (others, MOST_PHOTOS)):
+        for failure in _in_turn(models):
+            new = {failure.query, failure.prediction} - {""} - photos
+            if len(photos) + len(new) <= budget:
+                photos |= new
+                chosen.append(failure)
+    return sorted(chosen, key=lambda one: (not one.best, one.model, one.test))
+
+
+def _models(figures: Sequence[TableFigures], test: str) -> list[tuple[str, TableFigures, str]]:
+    """The best row of each table on a test set, the best of all first, each training once."""
+    found: dict[str, tuple[float, str, TableFigures, str]] = {}
+    for table in figures:
+        best = table.best(test)
+        if best is not None:
+            percent = next(iter(best.measured[test].values())).percent
+            folder = str(best.row.finished[0].folder)
+            found.setdefault(
+                folder, (percent, f"{table.table.title}: {best.name}", table, best.name)
+            )
+    ranked = sorted(found.values(), key=lambda one: -one[0])
+    return [(model, table, name) for _, model, table, name in ranked]
+
+
+def _grouped(
+    results: StudyResults, table: TableFigures, name: str, test: str, model: str, best: bool
+) -> list[list[Failure]]:
+    """A model's failures on a test set by condition and kind, each group in random order."""
+    row = next(row for row in table.rows if row.name == name)
+    evaluation = row.evaluations(test)[0]
+    right = evaluation.hits(1, results.threshold)
+    first = evaluation.queries.join(
+        evaluation.predictions.filter(pl.col("rank") == 1).drop("query_condition"),
+        on="query",
+        how="left",
+        maintain_order="left",
+    )
+    groups: dict[tuple[str, Kind], list[Failure]] = {}
+    order = np.random.default_rng(results.seed).permutation(np.flatnonzero(~right))
+    for asked in first[order.tolist()].iter_rows(named=True):
+        nearest = asked["nearest_m"]
+        possible = nearest is not None and nearest <= results.threshold
+        failure = Failure(
+            model=model,
+            best=best,
+            test=test,
+            condition=asked["condition"] or "",
+            kind="wrong" if possible else "impossible",
+            query=asked["query"],
+            prediction=asked["database"] or "",
+            metres=asked["distance_m"],
+        )
+        groups.setdefault((failure.condition, failure.kind), []).append(failure)
+    return [groups[key] for key in sorted(groups, key=lambda key: (key[1] != "wrong", key[0]))]
+
+
+def _in_turn(groups: Sequence[Sequence[Failure]]) -> Iterator[Failure]:
+    for turn in range(max((len(group) for group in groups), default=0)):
+        for group in groups:
+            if turn < len(group):
+                yield group[turn]

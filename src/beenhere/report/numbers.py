@@ -1,0 +1,54 @@
+"""Numbers as people read them, one way on the whole page."""
+
+import math
+
+
+def percent(value: float) -> str:
+    """One decimal, such as ``"32.8"``."""
+    return f"{value:.1f}"
+
+
+def interval(low: float, high: float) -> str:
+    """Ends of an interval in percent, such as ``"[29.9, 35.8]"``."""
+    return f"[{low:.1f}, {high:.1f}]"
+
+
+def p_value(value: float) -> str:
+    """Such as ``"0.031"``; ``"<0.001"`` below that."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Such as ``"45 s"``, ``"12 min"``, ``"3.5 h"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def metres(value: float) -> str:
+    """Such as ``"8.1 m"``, ``"240 m"``, ``"1.3 km"``."""
+    if value >= 1000:
+        return f"{value / 1000:.1f} km"
+    return f"{value:.0f} m" if value >= 100 else f"{value:.1f} m"
+
+
+def option(value: object) -> str:
+    """The value of an option: no quotes, no trailing zeros, short exponents."""
+    if isinstance(value, float) and value and not 1e-3 <= abs(value) < 1e5:
+        power = math.floor(math.log10(abs(value)))
+        return f"{value / 10.0**power:.6g}e{power}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    return str(value)
+
+
+def short_name(dotted: str) -> str:
+    """Of an option: ``"lr"`` for ``"optimizer.lr"``, ``"loss"`` for ``"loss.name"``."""
+    return dotted.removesuffix(".name").rpartition(".")[2]
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Such as ``"1 row"``, ``"12 rows"``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

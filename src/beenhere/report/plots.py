@@ -1,0 +1,232 @@
+"""Every chart of a table, with its caption and legend."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from beenhere.evaluation.thresholds import recall_against_threshold
+from beenhere.report.charts import conditions, cost, recall, training
+from beenhere.report.charts.drawing import chart_style
+from beenhere.report.charts.error_map import error_map
+from beenhere.report.charts.legend import LegendEntry, legend
+from beenhere.report.charts.series import BACKGROUND, series_of
+from beenhere.report.figures import RowFigures, TableFigures
+from beenhere.report.numbers import count
+from beenhere.studies.results import StudyResults
+
+_MOST_BARS = 4
+"""Rows of which bars stand side by side and can still be read."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Charts that belong together.
+
+    Attributes:
+        title: short. caption: what is seen, in a sentence or two.
+        charts: ``<svg>`` each.
+        legend: of all charts; empty where they say it themselves.
+        beneath: whether the legend stands below the charts, not beside them.
+        folded: whether it is there for who looks closer, and opens when asked.
+    """
+
+    title: str
+    caption: str
+    charts: list[str]
+    legend: list[LegendEntry]
+    beneath: bool = False
+    folded: bool = False
+
+
+def plots(results: StudyResults, figures: TableFigures) -> list[Plot]:
+    """The charts of one table; none where no row was measured."""
+    with chart_style():
+        return [plot for plot in _Plotter(results, figures).draw() if plot.charts]
+
+
+class _Plotter:
+    """One table's charts: the same rows look the same in all of them."""
+
+    def __init__(self, results: StudyResults, figures: TableFigures) -> None:
+        self.results, self.figures = results, figures
+        self.tests = [test for test in results.tests if figures.on(test)]
+        self.rows = figures.on(self.tests[0]) if self.tests else []
+        self.series = series_of(self.rows, self.tests[0]) if self.tests else {}
+        self.first_n = results.recall_at[0]
+
+    def draw(self) -> Iterator[Plot]:
+        if not self.rows:
+            return
+        yield self._intervals()
+        yield self._against_n()
+        if self.figures.table.thresholds:
+            yield self._against_threshold()
+        if self.figures.table.along:
+            yield self._against_option()
+        yield self._training()
+        yield self._cost()
+        yield self._conditions()
+        yield self._maps()
+
+    def _key(self, kind: str, test: str = "") -> str:
+        number = f"-{list(self.results.tests).index(test)}" if test else ""
+        return f"chart-{self.figures.table.name}-{kind}{number}"
+
+    def _on(self, test: str) -> list[RowFigures]:
+        return [row for row in self.figures.on(test) if row.name in self.series]
+
+    def _intervals(self) -> Plot:
+        n, confidence = self.first_n, self.results.confidence
+        charts = [
+            recall.with_intervals(
+                self.figures.on(test), test, title, n, self._key("intervals", test), confidence
+            )
+            for test, title in self._titled()
+        ]
+        signs = []
+        caption = (
+            f"Recall@{n} of each row with its {100 * confidence:g}% interval. Where intervals "
+            "overlap widely, the order of two rows may be chance. ● is the best, ≈ cannot be told "
+            "from it."
+        )
+        if any(row.published for row in self.rows):
+            signs = [
+                LegendEntry("this study", "series-1", "circle"),
+                LegendEntry("published", "quiet", "ring"),
+            ]
+        return Plot("How sure the order is", caption, charts, signs)
+
+    def _against_n(self) -> Plot:
+        charts = [
+            recall.against_n(self._on(test), test, title, self.series, self._key("n", test))
+            for test, title in self._titled()
+        ]
+        caption = "Share of the queries with a right photo among the first N found."
+        return Plot("Recall against N", caption, charts, legend(self.series))
+
+    def _against_threshold(self) -> Plot:
+        charts, results = [], self.results
+        shown = {name: one for name, one in self.series.items() if one is not BACKGROUND}
+        for test, title in self._titled():
+            curves = {
+                row.name: recall_against_threshold(
+                    row.evaluations(test),
+                    self.first_n,
+                    sorted(self.figures.table.thresholds),
+                    results.confidence,
+                    results.resamples,
+                    results.seed,
+                )
+                for row in self._on(test)
+                if row.name in shown
+            }
+            key = self._key("threshold", test)
+            charts.append(recall.against_threshold(curves, title, self.series, key))
+        caption = (
+            "What counts as right is a choice. The dashed line is the share of queries that have "
+            f"any photo that near; bands are {100 * results.confidence:g}% intervals."
+        )
+        return Plot("Recall against the threshold", caption, charts, legend(shown))
+
+    def _against_option(self) -> Plot:
+        along = self.figures.table.along
+        charts = [
+            recall.against_option(
+                self.figures.on(test), along, test, title, self.first_n, self._key("along", test)
+            )
+            for test, title in self._titled()
+        ]
+        caption = f"Whiskers are {100 * self.results.confidence:g}% intervals."
+        return Plot(f"Recall against {along}", caption, charts, [])
+
+    def _training(self) -> Plot:
+        rows = [row for row in self.rows if row.row.finished[0].epochs]
+        charts = training.curves(rows, self.series, self._key("training")) if rows else []
+        caption = (
+            "By epoch: mean loss, recall on the validation set, learning rate (the highest of the "
+            "parameter groups)."
+        )
+        if any(len(row.row.finished) > 1 for row in rows):
+            caption += " Of rows with several seeds, the first."
+        return Plot(
+            "How training went",
+            caption,
+            charts,
+            legend(self.series),
+            beneath=True,
+            folded=True,
+        )
+
+    def _cost(self) -> Plot:
+        charts = []
+        for test, title in self._titled():
+            rows = self._on(test)
+            first = {row.name: row.evaluations(test)[0].results for row in rows}
+            rates = {name: one["timing"]["images_per_second"] for name, one in first.items()}
+            times = {name: 1000 / rate for name, rate in rates.items() if rate}
+            sizes = {name: float(one["model"]["descriptor_dim"]) for name, one in first.items()}
+            for kind, unit, costs in (
+                ("time", "milliseconds a photo, with decoding", times),
+                ("descriptor", "numbers in a descriptor", sizes),
+            ):
+                if len(set(costs.values())) > 1:
+                    key = self._key(kind, test)
+                    charts.append(
+                        cost.against_cost(
+                            costs, rows, test, title, self.first_n, kind, unit, self.series, key
+                        )
+                    )
+        caption = (
+            "Rings and the dashed line mark the Pareto front: rows that no other beats in both "
+            "recall and cost. Times are as measured while the study ran: compare them with care."
+        )
+        return Plot("Accuracy against cost", caption, charts, legend(self.series), folded=True)
+
+    def _conditions(self) -> Plot:
+        ranked = sorted(
+            self.rows, key=lambda row: -row.measured[self.tests[0]][self.first_n].percent
+        )
+        names = [row.name for row in ranked if self.series[row.name] is not BACKGROUND]
+        shown = {n: s for n, s in self.series.items() if n in names[:_MOST_BARS]}
+        charts = []
+        for test, title in self._titled():
+            rows = [row for row in self._on(test) if row.name in shown]
+            groups = conditions.by_condition(rows, test, self.first_n, self.results)
+            if len(groups) > 1:
+                key = self._key("conditions", test)
+                charts.append(conditions.bars(groups, title, self.first_n, shown, key))
+        best = f" The best {count(len(shown), 'row')}." if len(shown) < len(self.rows) else ""
+        caption = (
+            "Below each condition, how many queries it has; whiskers are Wilson's "
+            f"{100 * self.results.confidence:g}% intervals.{best}"
+        )
+        return Plot("Recall by condition", caption, charts, legend(shown), folded=True)
+
+    def _maps(self) -> Plot:
+        charts, named = [], []
+        for test, title in self._titled():
+            best = self.figures.best(test)
+            if best is None:
+                continue
+            one = best.evaluations(test)[0]
+            lat, lon, nearest = (
+                one.queries[name].cast(float).fill_null(np.nan).to_numpy()
+                for name in ("lat", "lon", "nearest_m")
+            )
+            if not np.isfinite(lat).any():
+                continue
+            right = one.hits(self.first_n, self.results.threshold)
+            possible = nearest <= self.results.threshold
+            charts.append(error_map(lat, lon, right, possible, title, self._key("map", test)))
+            named.append(f"{best.name} on {title}")
+        caption = f"Each query at its place, by the best row: {'; '.join(named)}."
+        signs = [
+            LegendEntry("right", "right", "circle"),
+            LegendEntry("wrong", "wrong", "cross"),
+            LegendEntry(f"no photo within {self.results.threshold:g} m", "faded", "ring"),
+        ]
+        return Plot("Where queries fail", caption, charts, signs, folded=True)
+
+    def _titled(self) -> list[tuple[str, str]]:
+        return [(test, self.results.tests[test]) for test in self.tests]
