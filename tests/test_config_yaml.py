@@ -138,3 +138,36 @@ def test_a_preset_replaces_the_values_of_a_file_that_spells_them_out(tmp_path: P
 def test_numbers_are_finite(value: str) -> None:
     with pytest.raises(ConfigError, match=r"optimizer\.lr is .*finite"):
         load(f"optimizer.lr={value}")
+
+
+def test_an_error_names_who_is_at_fault(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("fit: {epochs: 3}")
+    with pytest.raises(ConfigError, match=r"^--set: fit\.epochs is 0"):
+        config_yaml.load(TrainConfig, path, ["fit.epochs=0"])
+    path.write_text("fit: {epochs: 0}")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: fit\.epochs is 0"):
+        config_yaml.load(TrainConfig, path, ["fit.seed=1"])
+    assert config_yaml.load(TrainConfig, path, ["fit.epochs=2"]).fit.epochs == 2
+
+
+def test_a_test_set_without_a_name_says_how_to_give_one():
+    with pytest.raises(ConfigError, match=r"data\.tests is 'sf'.*data\.tests\.sf_xs=PATH"):
+        config_yaml.load(TrainConfig, None, ["data.tests=sf"])
+
+
+def test_a_figure_that_is_asked_for_twice_is_given_once():
+    found = config_yaml.load(TrainConfig, None, ["evaluation.thresholds=[25, 5, 25]"])
+    assert found.evaluation.thresholds == [25, 5]
+
+
+def test_changes_go_into_groups_and_replace_choices():
+    values = {"optimizer": {"lr": 1e-3}, "loss": {"name": "triplet", "margin": 0.2}}
+    config_yaml.change(
+        values, {"optimizer": {"weight_decay": 0.1}, "loss": {"name": "contrastive"}}
+    )
+    assert values["optimizer"] == {"lr": 1e-3, "weight_decay": 0.1}
+    assert values["loss"] == {"name": "contrastive"}
+    config_yaml.change(values, {"loss.neg_margin": 0.5, "miner.name": "triplet"})
+    assert values["loss"] == {"name": "contrastive", "neg_margin": 0.5}
+    assert values["miner"] == {"name": "triplet"}

@@ -7,7 +7,7 @@ models (see :mod:`beenhere.config_yaml`). No torch is imported here: ``--help`` 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Options(BaseModel):
@@ -251,7 +251,7 @@ MinerConfig = Annotated[
 # --- evaluation ----------------------------------------------------------------------------------
 
 
-class ExtractConfig(Options):
+class ComputeConfig(Options):
     """How descriptors are computed."""
 
     batch_size: int = Field(
@@ -264,24 +264,89 @@ class ExtractConfig(Options):
     precision: Annotated[Literal["auto", "32", "bf16"], _NUMBER_AS_TEXT] = Field(
         "auto", description="auto: bf16 where the processor has it, else 32"
     )
+
+
+class ExtractConfig(ComputeConfig):
+    """How descriptors are computed and kept."""
+
     dtype: Literal["float32", "float16"] = Field(
         "float32", description="of the descriptors that are kept"
     )
 
 
+# Asked for twice, a figure is given once.
+_EACH_ONCE = AfterValidator(lambda values: list(dict.fromkeys(values)))
+
+
 class EvalConfig(Options):
     """Recall@N over all queries."""
 
-    recall_at: list[Annotated[int, Field(ge=1)]] = Field(
+    recall_at: Annotated[list[Annotated[int, Field(ge=1)]], _EACH_ONCE] = Field(
         [1, 5, 10, 20], min_length=1, description="each N of Recall@N"
     )
-    thresholds: list[Annotated[float, Field(ge=0)]] = Field(
+    thresholds: Annotated[list[Annotated[float, Field(ge=0)]], _EACH_ONCE] = Field(
         [25.0], min_length=1, description="metres within which a match is right"
     )
     confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals")
     resamples: int = Field(2000, ge=100, description="of the bootstrap over queries")
     seed: int = Field(0, ge=0, description="of the bootstrap")
     extract: ExtractConfig = ExtractConfig()
+
+
+# --- index ---------------------------------------------------------------------------------------
+
+
+class IndexConfig(Options):
+    """A new saved index."""
+
+    dtype: Literal["float32", "float16", "int8"] = Field(
+        "float32", description="of the descriptors that are kept; int8 with a scale for each"
+    )
+    extract: ComputeConfig = ComputeConfig()
+
+
+# --- search --------------------------------------------------------------------------------------
+
+
+class SearchConfig(Options):
+    """How an index is searched: exactly, or by a structure that passes most of it over."""
+
+    kind: Literal["auto", "exact", "ivf", "hnsw", "pq", "int8", "binary"] = Field(
+        "auto",
+        description="auto: exact, or pq where that takes too long; ivf: the nearest of many lists, "
+        "in codes as pq's; hnsw: a graph; pq: 4-bit codes; int8: 8 bits a number; binary: 1 bit",
+    )
+    rescore: int | None = Field(
+        None,
+        ge=1,
+        description="candidates scored again by their whole descriptors, for each match wanted; "
+        "null: as many as the kind needs",
+    )
+    pq_numbers: int = Field(
+        4, ge=1, description="numbers of a descriptor that share 4 bits, at most (pq, ivf)"
+    )
+    lists: int | None = Field(
+        None,
+        ge=1,
+        description="into which ivf sorts the photos; null: twice the root of their number",
+    )
+    probes: int = Field(64, ge=1, description="lists that ivf looks into for a query")
+    links: int = Field(16, ge=2, le=256, description="of a photo to others in hnsw's graph")
+    build_effort: int = Field(
+        100, ge=1, description="photos looked at to link one, as hnsw's graph is built"
+    )
+    effort: int = Field(
+        200, ge=1, description="photos that hnsw keeps in sight on its way to a query, at least"
+    )
+
+
+class WhiteningConfig(Options):
+    """PCA-whitening of descriptors, learned on them (Jegou and Chum, 2012)."""
+
+    dim: int = Field(512, ge=1, description="numbers to keep of each descriptor")
+    power: float = Field(
+        1.0, ge=0, le=1, description="1: all directions get equal weight; 0: PCA alone"
+    )
 
 
 # --- training ------------------------------------------------------------------------------------
@@ -354,6 +419,12 @@ class EvaluationData(Options):
 EvaluationPath = Annotated[EvaluationData, BeforeValidator(_tree_alone)]
 
 
+def _named(value: Any) -> Any:
+    if isinstance(value, str | Path):
+        raise ValueError("give each test set a name, such as data.tests.sf_xs=PATH")
+    return value
+
+
 class DataConfig(Options):
     """What to train on, and what to validate and test on."""
 
@@ -368,7 +439,7 @@ class DataConfig(Options):
     validation: EvaluationPath | None = Field(
         None, description="chooses the best checkpoint: a tree, or database and queries"
     )
-    tests: dict[str, EvaluationPath] = Field(
+    tests: Annotated[dict[str, EvaluationPath], BeforeValidator(_named)] = Field(
         {}, description="evaluated with the best checkpoint after training, by name"
     )
 

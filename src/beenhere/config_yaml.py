@@ -3,6 +3,7 @@
 An unknown name is an error that names the nearest one.
 """
 
+import copy
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -34,10 +35,16 @@ def load(kind: type[O], path: Path | None = None, assignments: Iterable[str] = (
     Raises:
         ConfigError: an unreadable file, an unknown option, or a value out of range.
     """
+    source = str(path) if path is not None else "options"
     values = read_yaml(path) if path is not None else {}
+    assigned = copy.deepcopy(values)
     for text in assignments:
-        _assign(values, text)
-    return validate(kind, values, source=str(path) if path is not None else "options")
+        _assign(assigned, text)
+    try:
+        return validate(kind, assigned, source)
+    except ConfigError:
+        validate(kind, values, source)  # where the file is at fault, this says so
+        return validate(kind, assigned, "--set")
 
 
 def assign(options: O, assignments: Iterable[str]) -> O:
