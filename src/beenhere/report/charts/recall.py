@@ -76,6 +76,17 @@ def against_n(
     return finish(axes, key, f"Recall at N of every row on {title}", "; ".join(told))
 
 
+def _readable(axes: Axes, values: Sequence[float]) -> list[float]:
+    """The last value and, from it down, those whose labels leave each other room."""
+    where = axes.transData.transform([(value, 0) for value in values])[:, 0]
+    least = 0.07 * axes.bbox.width
+    kept = [len(values) - 1]
+    for number in range(len(values) - 2, -1, -1):
+        if where[kept[-1]] - where[number] >= least:
+            kept.append(number)
+    return [values[number] for number in reversed(kept)]
+
+
 def against_threshold(
     curves: Mapping[str, ThresholdCurve], title: str, series: Mapping[str, Series], key: str
 ) -> str:
@@ -104,7 +115,8 @@ def against_threshold(
     axes.set_ylim(0, 108)
     if first.thresholds[0] > 0 and first.thresholds[-1] >= 20 * first.thresholds[0]:
         axes.set_xscale("log")
-    axes.set_xticks(first.thresholds, [f"{metres:g}" for metres in first.thresholds])
+    apart = _readable(axes, first.thresholds.tolist())
+    axes.set_xticks(apart, [f"{metres:g}" for metres in apart])
     axes.minorticks_off()
     return finish(axes, key, f"Recall against the threshold on {title}", "; ".join(told))
 
