@@ -16,7 +16,7 @@ from typing import Any
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
 from beenhere.errors import DataError
-from beenhere.studies.plan import UNIMPORTANT, Plan, PlannedTable, Training, flat
+from beenhere.studies.plan import Plan, PlannedTable, Training, flat, matters
 from beenhere.studies.results import Row, Run, State, StudyResults, Table
 from beenhere.training.run_folder import RunFolder, beside, settle
 
@@ -224,7 +224,7 @@ def _difference(old: RowFolder, training: Training) -> str:
     changes = [
         f"{name} {before.get(name)} -> {now.get(name)}"
         for name in {**before, **now}
-        if before.get(name) != now.get(name) and name.split(".")[0] not in UNIMPORTANT
+        if before.get(name) != now.get(name) and matters(name)
     ]
     return ", ".join(changes) or "its photos"
 

@@ -20,17 +20,19 @@ class StudyPhotos:
     def __init__(self) -> None:
         self._tables: dict[Path, PhotoTable] = {}
         self._evaluations: dict[EvaluationData, EvaluationTables] = {}
-        self._train_fingerprints: dict[Path, dict[str, Any]] = {}
+        self._fingerprints: dict[Path | EvaluationData, dict[str, Any]] = {}
 
     def training(self, path: Path) -> dict[str, Any]:
         """Fingerprint of training photos."""
-        if path not in self._train_fingerprints:
-            self._train_fingerprints[path] = table_fingerprint(self._table(path), path)
-        return self._train_fingerprints[path]
+        if path not in self._fingerprints:
+            self._fingerprints[path] = table_fingerprint(self._table(path), path)
+        return self._fingerprints[path]
 
     def evaluation(self, data: EvaluationData) -> dict[str, Any]:
         """Fingerprints of a database and queries."""
-        return evaluation_fingerprint(self._evaluation(data))
+        if data not in self._fingerprints:
+            self._fingerprints[data] = evaluation_fingerprint(self._evaluation(data))
+        return self._fingerprints[data]
 
     def check_streets(self, data: DataConfig, metres: float, allowed: float) -> None:
         """See that no test is taken on streets that were trained on.

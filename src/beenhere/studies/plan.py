@@ -14,9 +14,12 @@ from beenhere.studies.data_profile import DataProfile
 from beenhere.studies.photos import StudyPhotos
 from beenhere.studies.study import RowFile, Study, StudyTable
 
-UNIMPORTANT = ("data", "fit.workers", "fit.wandb", "fit.compile", "evaluation.extract")
-"""Options that are no part of a fingerprint: how the machine does its work, and where photos lie
-(which photos they are is a part)."""
+UNIMPORTANT = (
+    *("data.train", "data.validation", "data.tests"),
+    *("fit.workers", "fit.wandb", "fit.compile", "evaluation.extract"),
+)
+"""Options that are no part of a fingerprint: where photos lie (which they are is a part), and how
+the machine does its work."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,11 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def matters(name: str) -> bool:
+    """Whether an option, by its dotted name, is a part of fingerprints."""
+    return not any(name == out or name.startswith(f"{out}.") for out in UNIMPORTANT)
+
+
 def _check_different(table: StudyTable, rows: list[tuple[RowFile, TrainConfig]]) -> None:
     seen: dict[str, str] = {}
     for row, config in rows:
@@ -228,15 +236,11 @@ def _planned(row: RowFile, config: TrainConfig, photos: StudyPhotos, seeds: int)
 
 def _fingerprint(config: TrainConfig, photos: StudyPhotos) -> str:
     values = flat(config_yaml.plain(config))
-    kept = {
-        name: value
-        for name, value in values.items()
-        if not any(name == out or name.startswith(f"{out}.") for out in UNIMPORTANT)
-    }
+    kept = {name: value for name, value in values.items() if matters(name)}
     data = config.data
+    if data.share == 1:
+        del kept["data.share"], kept["data.share_seed"]
     kept["training photos"] = photos.training(data.train)
-    if data.share < 1:
-        kept["share"] = [data.share, data.share_seed]
     if data.validation is not None:
         kept["validation photos"] = photos.evaluation(data.validation)
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
