@@ -56,7 +56,7 @@ def city(
     /,
     *,
     config: Annotated[CityConfig, Parameter(name="*")] = CityConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
 ) -> None:
     """Render the synthetic demo city: sets named and laid out as GSV-XS, SF-XS and Tokyo-XS.
 

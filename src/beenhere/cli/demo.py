@@ -28,7 +28,7 @@ def demo(
     *,
     out: Path = Path("beenhere-demo"),
     city: Annotated[CityConfig, Parameter(name="city")] = CityConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
 ) -> None:
     """See it work: render a city, train on it, measure, and draw what was found.
 

@@ -34,7 +34,7 @@ def evaluate(
     config: Annotated[
         EvalConfig, Parameter(name="*", consume_multiple=True, negative_iterable=())
     ] = EvalConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
 ) -> None:
     """Recall@N of a model on a database and queries, or on one folder of photos.
 

@@ -23,14 +23,16 @@ def run(
     /,
     *,
     data: str | None = None,
-    only: Annotated[list[str], Parameter(negative="", consume_multiple=True)] = [],  # noqa: B006
+    only: Annotated[
+        list[str], Parameter(negative="", consume_multiple=True, show_default=False)
+    ] = [],  # noqa: B006
     seeds: int | None = None,
-    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
     parallel: int | None = None,
     launcher: Literal["local", "ray"] = "local",
     ray_address: str | None = None,
     out: Path = OUT,
-    yes: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> None:
     """Train and test the rows of a study that are not done yet, and write its report.
 

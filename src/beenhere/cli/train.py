@@ -23,7 +23,7 @@ def train(
     config: str | None = None,
     /,
     *,
-    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
     out: Path | None = None,
     print_config: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
