@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from beenhere.evaluation.compare_runs import compare
     from beenhere.evaluation.paths import evaluate
     from beenhere.models.checkpoint import load_model
+    from beenhere.retrieval.index import Index
 
 _HOMES = {
     "BeenhereError": "beenhere.errors",
+    "Index": "beenhere.retrieval.index",
     "PhotoTable": "beenhere.datasets.table",
     "compare": "beenhere.evaluation.compare_runs",
     "evaluate": "beenhere.evaluation.paths",
     "load_model": "beenhere.models.checkpoint",
 }
 
-__all__ = ["BeenhereError", "PhotoTable", "compare", "evaluate", "load_model"]
+__all__ = ["BeenhereError", "Index", "PhotoTable", "compare", "evaluate", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -322,15 +322,22 @@ class SearchConfig(Options):
         description="candidates scored again by their whole descriptors, for each match wanted; "
         "null: as many as the kind needs",
     )
-    pq_numbers: int = Field(
-        4, ge=1, description="numbers of a descriptor that share 4 bits, at most (pq, ivf)"
+    pq_share: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="of the descriptors' variance that codes tell of; the weakest directions are "
+        "left out of them (pq, ivf)",
     )
+    pq_numbers: int = Field(2, ge=1, description="numbers that share 4 bits of a code (pq, ivf)")
     lists: int | None = Field(
         None,
         ge=1,
         description="into which ivf sorts the photos; null: twice the root of their number",
     )
-    probes: int = Field(64, ge=1, description="lists that ivf looks into for a query")
+    probes: int | None = Field(
+        None, ge=1, description="lists that ivf looks into for a query; null: a fifth of them"
+    )
     links: int = Field(16, ge=2, le=256, description="of a photo to others in hnsw's graph")
     build_effort: int = Field(
         100, ge=1, description="photos looked at to link one, as hnsw's graph is built"

@@ -28,7 +28,16 @@ def test_help_lists_the_commands_without_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["demo"], ["train"], ["eval"], ["data"], ["data", "show"], ["data", "city"]]
+    "command",
+    [
+        ["demo"],
+        ["train"],
+        ["eval"],
+        ["data"],
+        ["data", "show"],
+        ["data", "city"],
+        ["index", "build"],
+    ],
 )
 def test_every_command_has_help_without_torch(command: list[str]) -> None:
     code = (

@@ -49,6 +49,19 @@ study.command("beenhere.cli.study:status", name="status", help="How far each row
 study.command("beenhere.cli.study:report", name="report", help="Write the report of a study.")
 app.command(study)
 
+index = App(name="index", help="Saved indexes: photos that can be searched, and where they are.")
+index.command(
+    "beenhere.cli.index:build", name="build", help="Make an index of photos with a model."
+)
+index.command("beenhere.cli.index:add", name="add", help="Add photos to an index.")
+index.command("beenhere.cli.index:remove", name="remove", help="Take photos out of an index.")
+index.command("beenhere.cli.index:info", name="info", help="What an index holds.")
+index.command("beenhere.cli.index:check", name="check", help="See that no file is damaged.")
+index.command(
+    "beenhere.cli.index:compact", name="compact", help="Give back the space of removed photos."
+)
+app.command(index)
+
 data = App(name="data", help="Look at photo sets, and make a synthetic one.")
 data.command("beenhere.cli.data:show", name="show", help="What a folder or table of photos holds.")
 data.command("beenhere.cli.data:city", name="city", help="Render the synthetic demo city.")

@@ -4,14 +4,14 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from beenhere.config import ExtractConfig
+from beenhere.config import ComputeConfig, ExtractConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
@@ -73,7 +73,7 @@ def extract(
     if config.device != "auto":
         model.to(choose_device(config.device))
     device = next(model.parameters()).device
-    bfloat16 = config.precision == "bf16" or (config.precision == "auto" and has_bfloat16(device))
+    bfloat16 = precision_on(device, config) == "bf16"
     paths = table.paths
     keys, gone = _keys(paths)
     failed: dict[PhotoKey, str] = {}
@@ -89,7 +89,7 @@ def extract(
                     try:
                         if network is None:
                             network = fold_batch_norms(model, images[:1])
-                        keeper.append(done, _describe(network, images, bfloat16))
+                        keeper.append(done, describe(network, images, bfloat16))
                     except ModelError as error:
                         raise ModelError(f"{done[0].path}: {error}") from error
                 failed |= {todo[member]: reason for member, reason in batch.unreadable.items()}
@@ -102,6 +102,13 @@ def extract(
     return Descriptors(
         vectors, np.array(rows, np.int64), left_out, seconds, len(todo) - len(failed)
     )
+
+
+def precision_on(device: torch.device, config: ComputeConfig) -> Literal["32", "bf16"]:
+    """The precision in which descriptors are computed on a device: ``auto`` is settled by it."""
+    if config.precision == "auto":
+        return "bf16" if has_bfloat16(device) else "32"
+    return config.precision
 
 
 def _keys(paths: list[str]) -> tuple[dict[str, PhotoKey], dict[str, str]]:
@@ -127,7 +134,7 @@ def _keeper(
     return DescriptorStore(folder, model.descriptor_dim, config.dtype, identity)
 
 
-def _describe(model: "VPRModel", images: Tensor, bfloat16: bool) -> NDArray[np.float32]:
+def describe(model: "VPRModel", images: Tensor, bfloat16: bool) -> NDArray[np.float32]:
     """Images ``(B, 3, H, W)`` uint8 on the model's device to descriptors ``(B, D)``."""
     with (
         torch.inference_mode(),

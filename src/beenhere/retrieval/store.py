@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Protocol
@@ -133,10 +134,11 @@ class DescriptorStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.commit()
-        for file in (self._photos, self._vectors):
-            if file is not None:
-                file.close()
+        with ExitStack() as files:  # closes each of them, also where the disk is full
+            for file in (self._photos, self._vectors):
+                if file is not None:
+                    files.callback(file.close)
+            self.commit()
         self._photos = self._vectors = None
 
     def __contains__(self, key: PhotoKey) -> bool:

@@ -1,0 +1,213 @@
+"""``beenhere index``: make an index of photos, change it, look at it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from beenhere.config import ComputeConfig, IndexConfig
+
+if TYPE_CHECKING:
+    from beenhere.retrieval.index.adding import Added
+
+NAMED = 3
+"""Unreadable photos that are named on the screen; `info --json` names all."""
+
+Wait = Annotated[float, Parameter(validator=Number(gte=0))]
+
+
+def build(
+    photos: Path,
+    /,
+    *,
+    model: str,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    wait: Wait = 0,
+    config: Annotated[IndexConfig, Parameter(name="*")] = IndexConfig(),
+    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+) -> None:
+    """Make an index of photos with a model.
+
+    Interrupted, the same command goes on where it was. Photos that cannot be read are left out
+    and named. The model is kept in the index.
+
+    Args:
+        photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
+        model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
+        out: folder of the index, such as `city.index`.
+        wait: seconds to wait for another process that writes the index.
+        config: dtype, and how descriptors are computed.
+        set_: an option by name, such as `extract.batch_size=16`; may be repeated.
+    """
+    from beenhere import config_yaml
+    from beenhere.datasets.table import PhotoTable
+    from beenhere.retrieval.index.building import build_index
+
+    options = config_yaml.assign(config, set_)
+    table = PhotoTable.read(photos)
+    added = build_index(out, table, model, options, wait, "photos")
+    if added.unchanged and not added.new:
+        print(f"{out} holds these {added.photos:,} photos already: nothing to do")
+    else:
+        print(f"{out}: {added.photos:,} photos by {model}, in {added.seconds:.0f} s")
+    _name_unreadable(added, out)
+
+
+def add(
+    index: Path,
+    photos: Path,
+    /,
+    *,
+    wait: Wait = 0,
+    extract: ComputeConfig = ComputeConfig(),
+) -> None:
+    """Add photos to an index; only what is new or changed is computed.
+
+    Photos that were moved or renamed are known again by their content. Where a file holds another
+    photo than before, the old one goes.
+
+    Args:
+        index: folder of the index.
+        photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
+        wait: seconds to wait for another process that writes the index.
+        extract: how descriptors are computed.
+    """
+    from beenhere.datasets.table import PhotoTable
+    from beenhere.retrieval.index.adding import add_photos
+    from beenhere.retrieval.index.manifest import read_manifest
+
+    read_manifest(index)  # before photos are looked at, which may take long
+    added = add_photos(index, PhotoTable.read(photos), extract, None, wait, "photos")
+    counts = {
+        "new": added.new,
+        "moved": added.moved,
+        "replaced": added.replaced,
+        "restored": added.restored,
+        "updated": added.updated,
+        "unchanged": added.unchanged,
+    }
+    said = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+    print(f"{index}: {said or 'nothing added'}; {added.photos:,} photos now")
+    _name_unreadable(added, index)
+
+
+def remove(
+    index: Path,
+    paths: Annotated[list[str], Parameter(negative="")],
+    /,
+    *,
+    wait: Wait = 0,
+) -> None:
+    """Take photos out of an index; their files are not touched.
+
+    Args:
+        index: folder of the index.
+        paths: photos, folders, or patterns in quotes, such as `"*/2019/*.jpg"`.
+        wait: seconds to wait for another process that writes the index.
+    """
+    from beenhere.retrieval.index.removing import remove_photos
+
+    removed = remove_photos(index, paths, wait)
+    print(f"{index}: {removed.removed:,} photos removed, {removed.photos:,} left")
+
+
+def compact(index: Path, /, *, wait: Wait = 0) -> None:
+    """Give back the space of removed photos.
+
+    Args:
+        index: folder of the index; its disk needs as much free space as the index will take.
+        wait: seconds to wait for another process that writes the index.
+    """
+    from beenhere.retrieval.index.compaction import compact_index
+
+    done = compact_index(index, wait)
+    print(f"{index}: {_size(done.bytes_after)}, was {_size(done.bytes_before)}")
+
+
+def info(index: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """What an index holds: photos, model, size.
+
+    Args:
+        index: folder of the index.
+        json: print everything as JSON, with every photo that could not be read.
+    """
+    from json import dumps
+
+    from beenhere import config_yaml
+    from beenhere.datasets.summary import summarise
+    from beenhere.retrieval.index.snapshot import Snapshot
+
+    state = Snapshot.open(index)
+    manifest = state.manifest
+    held = summarise(state.photos.rows(state.allowed.nonzero()[0]))
+    if json:
+        found = {
+            "index": str(index),
+            "bytes": manifest.bytes,
+            "positioned": held.positioned,
+            "dated": held.dated,
+            "first": held.first,
+            "last": held.last,
+            "left_out_photos": state.left_out,
+            **config_yaml.plain(manifest),
+        }
+        print(dumps(found, indent=1, ensure_ascii=False))
+        return
+    model = manifest.model
+    name = model.name or model.provenance.get("model") or "a model"
+    photos = f"{manifest.photos:,}, {held.positioned:,} with a position"
+    if held.first is not None:
+        photos += f", taken {held.first} to {held.last}"
+    each = f", {manifest.bytes / manifest.photos:,.0f} bytes a photo" if manifest.photos else ""
+    lines = {
+        "photos": photos,
+        "removed": f"{manifest.removed:,}" + (", see compact" if manifest.removed else ""),
+        "unreadable": f"{manifest.unreadable:,}" + (", see --json" if manifest.unreadable else ""),
+        "model": f"{name} ({model.fingerprint[:16]}), in the precision {model.precision}",
+        "descriptors": f"{model.dim} numbers in {manifest.dtype}",
+        "size": f"{_size(manifest.bytes)}{each}",
+        "written": f"{manifest.written} by beenhere {manifest.beenhere}",
+    }
+    print(index)
+    for what, value in lines.items():
+        print(f"  {what:<12}{value}")
+
+
+def check(index: Path, /) -> None:
+    """Read every file of an index, and see that it is as it was written; exit 1 if one is not.
+
+    Args:
+        index: folder of the index.
+    """
+    from beenhere.retrieval.index.checking import check_index
+
+    found = check_index(index)
+    for damage in found.damages:
+        print(damage)
+    if found.leftovers:
+        files = "1 file" if len(found.leftovers) == 1 else f"{len(found.leftovers)} files"
+        print(f"{files} left by an interrupted change; the next change removes them")
+    if found.damages:
+        print(
+            f"{index} is damaged: bring back a copy of the folder, or build it again",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    print(f"{index}: {found.parts} files, {_size(found.bytes)}, all as they were written")
+
+
+def _name_unreadable(added: "Added", index: Path) -> None:
+    if not added.unreadable:
+        return
+    named = [f"{path} ({reason})" for path, reason in added.unreadable.items()]
+    more = f", ... (all by beenhere index info {index} --json)" if len(named) > NAMED else ""
+    print(f"photos that cannot be read, left out: {len(named)}: {', '.join(named[:NAMED])}{more}")
+
+
+def _size(count: int) -> str:
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= step:
+            return f"{count / step:.1f} {unit}"
+    return f"{count} bytes"

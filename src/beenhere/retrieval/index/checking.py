@@ -1,0 +1,121 @@
+"""See whether every part of an index is as it was written, and whether the parts agree."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from beenhere.errors import DataError
+from beenhere.retrieval.index.change import leftovers
+from beenhere.retrieval.index.manifest import Manifest, Part, read_manifest
+from beenhere.retrieval.index.segments import block_rows
+from beenhere.retrieval.index.snapshot import Snapshot, check_size
+from beenhere.retrieval.search.vectors import StoredVectors
+
+NORM_TOLERANCE = {"float32": 1e-3, "float16": 2e-3, "int8": 2e-2}
+"""How far the length of a kept descriptor may be from 1.
+
+Descriptors may be computed in bfloat16 and normalised in float32. float16 rounds each number by
+2^-11 of it at most. int8 rounds by half a step, max|v| / 254, so the length of D numbers is off by
+max|v| * sqrt(D) / 254 at the very worst, and far less as rounding errors cancel.
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        parts: how many files were read. bytes: of them.
+        damages: a line each, with the part's file; empty where all is well.
+        leftovers: files of changes that were not finished; they do no harm, and the next change
+            removes them.
+    """
+
+    parts: int
+    bytes: int
+    damages: list[str]
+    leftovers: list[str]
+
+
+def check_index(folder: Path) -> Check:
+    """Read all of an index: sizes, SHA-256, shapes, numbers, lengths, rows.
+
+    Raises:
+        DataError: no index, one of a newer format, or a damaged manifest.
+    """
+    manifest = read_manifest(folder)
+    while True:
+        damages = list(_damages(folder, manifest))
+        newer = read_manifest(folder)
+        if not damages or newer.generation == manifest.generation:
+            break
+        manifest = newer  # what was missing had been replaced by a writer
+    parts = list(manifest.parts())
+    left = [str(path.relative_to(folder)) for path in leftovers(folder, manifest)]
+    return Check(len(parts), sum(part.bytes for part in parts), damages, left)
+
+
+def _damages(folder: Path, manifest: Manifest) -> Iterator[str]:
+    whole = True
+    for part in manifest.parts():
+        damage = _damage(folder, part)
+        if damage is not None:
+            whole = False
+            yield damage
+    if whole:  # else what follows would only say again what is damaged
+        yield from _disagreements(folder)
+
+
+def _damage(folder: Path, part: Part) -> str | None:
+    """How a file differs from the one that was written."""
+    try:
+        check_size(folder, part)
+        with (folder / part.file).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except DataError as error:
+        return str(error).partition(";")[0]
+    except OSError as error:
+        return f"{folder / part.file} is damaged: {error.strerror}"
+    if digest != part.sha256:
+        return (
+            f"{folder / part.file} is damaged: its SHA-256 is {digest[:16]}, not {part.sha256[:16]}"
+        )
+    return None
+
+
+def _disagreements(folder: Path) -> Iterator[str]:
+    """What is wrong in parts that are as they were written, which only a fault of ours can do."""
+    try:
+        index = Snapshot.open(folder)
+        paths, left_out = index.photos.paths, index.left_out
+    except DataError as error:
+        yield str(error)
+        return
+    manifest = index.manifest
+    living = [path for path, allowed in zip(paths, index.allowed, strict=True) if allowed]
+    if len(living) != manifest.photos:
+        yield f"{folder}: holds {len(living)} photos, and its manifest says {manifest.photos}"
+    if len(left_out) != manifest.unreadable:
+        yield f"{folder}: lists {len(left_out)} unreadable photos, not {manifest.unreadable}"
+    twice = [path for path, count in Counter(living).items() if count > 1]
+    if twice:
+        yield f"{folder}: {twice[0]} stands in {len(twice)} rows; expected each photo once"
+    for segment, vectors in zip(manifest.segments, index.segments, strict=True):
+        wrong = _wrong_vector(vectors, NORM_TOLERANCE[manifest.dtype])
+        if wrong is not None:
+            yield f"{folder / segment.vectors.file}: {wrong}"
+
+
+def _wrong_vector(vectors: StoredVectors, tolerance: float) -> str | None:
+    step = block_rows(vectors.dim)
+    for start in range(0, len(vectors), step):
+        block = vectors.floats(start, min(start + step, len(vectors)))
+        lengths = np.linalg.norm(block, axis=1)
+        wrong = np.flatnonzero(~(np.abs(lengths - 1) <= tolerance))
+        if len(wrong):
+            return f"descriptor {start + wrong[0]} has length {lengths[wrong[0]]:g}; expected 1"
+    return None

@@ -1,0 +1,211 @@
+"""Approximate search: a structure names candidates, whole descriptors decide among them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.config import SearchConfig
+from beenhere.errors import ConfigError, DataError
+from beenhere.retrieval.search.best import best_of
+from beenhere.retrieval.search.blocks import blocks, split, take
+from beenhere.retrieval.search.choice import choose
+from beenhere.retrieval.search.exact import BLOCK_BYTES, checked_queries, search_exact
+from beenhere.retrieval.search.kinds import KINDS, kind_of, selector, train_rows
+from beenhere.retrieval.search.rescoring import rescore
+from beenhere.retrieval.search.vectors import StoredVectors
+
+FEW_ALLOWED = 10_000
+"""Rows; where no more are allowed, each of them is looked at."""
+
+SMALL_SHARE = 0.05
+"""Of rows that are allowed; where it is no more, each of them is looked at."""
+
+TILE_QUERIES = 1024
+"""Queries whose candidates are in memory at once."""
+
+
+class Structure:
+    """A trained structure over stored vectors, which it needs to score its candidates.
+
+    Similarities are always those of exact search, and so is the order of what is found; but a row
+    that the structure does not name is missed. A filter is applied in the search. Where it leaves
+    few rows, or a query finds fewer than ``k`` of those that it leaves, the search is exact: as
+    many rows as there are, up to ``k``, are always found.
+
+    Rows added after the training are searched exactly, so a structure may lag behind its index.
+
+    Attributes:
+        kind: a name of :data:`beenhere.retrieval.search.kinds.KINDS`.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        index: faiss.Index,
+        segments: Sequence[StoredVectors],
+        config: SearchConfig,
+    ) -> None:
+        self.kind = kind
+        self._kind = KINDS[kind]
+        self._index = index
+        self._segments = list(segments)
+        self._config = config
+
+    def __len__(self) -> int:
+        """Rows that the structure covers: the first ones of its segments."""
+        return int(self._index.ntotal)
+
+    @property
+    def nbytes(self) -> int:
+        """What :meth:`save` writes."""
+        size = 0
+
+        def count(data: bytes) -> None:
+            nonlocal size
+            size += len(data)
+
+        # faiss' type stubs leave it out.
+        writer = faiss.PyCallbackIOWriter(count)  # type: ignore[attr-defined]
+        faiss.write_index(self._index, writer)
+        return size
+
+    @classmethod
+    def train(cls, segments: Sequence[StoredVectors], config: SearchConfig) -> "Structure":
+        """Learn a structure over all vectors; the same ones give the same structure.
+
+        Memory holds the structure, a block of vectors and a sample of them.
+
+        Args:
+            segments: of one dimension.
+            config: its kind must lead to a structure (:func:`choose`).
+
+        Raises:
+            ConfigError: exact search suits these vectors, or was asked for.
+        """
+        count = sum(map(len, segments))
+        dim = segments[0].dim if segments else 0
+        kind, reason = choose(count, dim, config)
+        if kind == "exact":
+            raise ConfigError(f"no structure to train: {reason}; search exactly instead")
+        chosen = np.random.default_rng(0).permutation(count)[: train_rows(dim)]
+        index = KINDS[kind].learn(take(segments, np.sort(chosen)), count, config)
+        for vectors, _ in blocks(segments, max(1, BLOCK_BYTES // (4 * dim)), None):
+            index.add(vectors)
+        return cls(kind, index, segments, config)
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The ``k`` best rows that are found for each query; arguments and answer as
+        :func:`beenhere.retrieval.search.exact.search_exact`.
+        """
+        wanted = checked_queries(self._segments, queries, k, allowed)
+        covered, later = split(self._segments, len(self))
+        inside = None if allowed is None else allowed[: len(self)]
+        similarity, rows = self._search_covered(covered, wanted, k, inside)
+        if later:
+            outside = None if allowed is None else allowed[len(self) :]
+            more, new = search_exact(later, wanted, k, outside)
+            new[new >= 0] += len(self)
+            similarity, rows = np.hstack([similarity, more]), np.hstack([rows, new])
+            ascending = np.argsort(rows, axis=1)
+            similarity = np.take_along_axis(similarity, ascending, axis=1)
+            similarity, rows = best_of(similarity, np.take_along_axis(rows, ascending, axis=1), k)
+        return similarity, rows
+
+    def save(self, path: Path) -> None:
+        """Write the structure to a file; not its vectors.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:
+            raise DataError(f"{path} cannot be written ({_first_line(error)})") from error
+
+    @classmethod
+    def load(
+        cls, path: Path, segments: Sequence[StoredVectors], config: SearchConfig
+    ) -> "Structure":
+        """A structure that was saved; it is memory-mapped, so this takes no time.
+
+        Args:
+            path: of the file.
+            segments: those that it was trained on, and maybe more behind them.
+            config: how to search; what the structure was built with stays.
+
+        Raises:
+            DataError: no such file, not a structure, or one over other vectors.
+        """
+        if not path.is_file():
+            raise DataError(f"{path} is not there; expected a search structure")
+        try:
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except RuntimeError as error:
+            raise DataError(
+                f"{path} is not a whole search structure ({_first_line(error)}); build it again"
+            ) from error
+        kind = kind_of(index)
+        if kind is None:
+            raise DataError(
+                f"{path} is a {type(index).__name__}; expected one of {', '.join(KINDS)}"
+            )
+        count, dims = sum(map(len, segments)), {segment.dim for segment in segments}
+        if index.ntotal > count or dims != {index.d}:
+            raise DataError(
+                f"{path} is over {index.ntotal} descriptors of {index.d} numbers, but there are "
+                f"{count} of {', '.join(map(str, sorted(dims))) or 'no'} numbers; build it again"
+            )
+        return cls(kind, index, segments, config)
+
+    def _search_covered(
+        self,
+        segments: list[StoredVectors],
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_] | None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Among the rows that the structure covers."""
+        count = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        if count <= max(FEW_ALLOWED, SMALL_SHARE * len(self)) and count < len(self):
+            return search_exact(segments, queries, k, allowed)
+        similarity = np.empty((len(queries), k), np.float32)
+        rows = np.empty((len(queries), k), np.int64)
+        for start in range(0, len(queries), TILE_QUERIES):
+            tile = slice(start, start + TILE_QUERIES)
+            candidates = self._candidates(queries[tile], k, allowed, count / len(self))
+            similarity[tile], rows[tile] = rescore(segments, queries[tile], candidates, k)
+        short = np.flatnonzero(rows[:, min(k, count) - 1] < 0)
+        if len(short):
+            similarity[short], rows[short] = search_exact(segments, queries[short], k, allowed)
+        return similarity, rows
+
+    def _candidates(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_] | None,
+        share: float,
+    ) -> NDArray[np.int64]:
+        """Rows ``(m, c)`` that may be the best; -1 for none."""
+        wanted = k * (self._config.rescore or self._kind.rescore)
+        if self._kind.parameters is not None:
+            wanted = min(wanted, len(self))
+            with selector(allowed) as chosen:
+                parameters = self._kind.parameters(self._index, self._config, wanted, chosen)
+                return self._index.search(queries, wanted, params=parameters)[1]
+        # faiss cannot restrict these, so as many more are taken as will be dropped.
+        wanted = min(int(np.ceil(wanted / share)), len(self))
+        found = self._index.search(queries, wanted)[1]
+        return found if allowed is None else np.where(allowed[found], found, -1)
+
+
+def _first_line(error: RuntimeError) -> str:
+    return str(error).split("\n", 1)[0]

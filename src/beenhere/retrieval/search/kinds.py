@@ -1,0 +1,156 @@
+# mypy: disable-error-code="arg-type,attr-defined,call-arg,no-any-return"
+# faiss' type stubs know neither the keywords of its search parameters nor all of its classes.
+"""The approximate kinds of search, each a faiss index and what it needs.
+
+- ``pq``: product quantisation (Jegou et al., 2011) in 4-bit codes, compared in registers, 16 or
+  more at once ("fast scan": Andre et al., 2017).
+- ``ivf``: an inverted file; only the lists nearest to a query are scanned, in codes as above.
+- ``hnsw``: a navigable small world graph in layers (Malkov and Yashunin, 2018), 8 bits a number.
+- ``int8``: all vectors, in 8 bits a number, each dimension with a range of its own.
+- ``binary``: all vectors, in 1 bit a number: is it above the dimension's median?
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import isqrt
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.config import SearchConfig
+from beenhere.retrieval.search.choice import FEWEST_TO_LEARN
+from beenhere.retrieval.search.projection import projection
+
+TRAIN_BYTES = 256 * 2**20
+"""Of float32 vectors that codes and lists are learned from, at most."""
+
+_TRAIN_PER_LIST = 40
+"""Vectors for each list; faiss warns of fewer than 39."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of structure.
+
+    Attributes:
+        index: the class of its faiss index, by which a saved one is known.
+        learn: an index without vectors, from a sample ``(s, D)`` of them, how many there will be,
+            and the options.
+        parameters: of a search for so many candidates, restricted by a selector or not; None
+            where faiss takes none.
+        rescore: candidates for each match wanted, unless the options say.
+    """
+
+    index: type[faiss.Index]
+    learn: Callable[[NDArray[np.float32], int, SearchConfig], faiss.Index]
+    parameters: (
+        Callable[[faiss.Index, SearchConfig, int, faiss.IDSelector | None], faiss.SearchParameters]
+        | None
+    )
+    rescore: int
+
+
+def train_rows(dim: int) -> int:
+    """How many vectors to learn from, at most."""
+    return max(FEWEST_TO_LEARN, TRAIN_BYTES // (4 * dim))
+
+
+def kind_of(index: faiss.Index) -> str | None:
+    """The name of the kind that an index is of."""
+    inner = index
+    if isinstance(index, faiss.IndexPreTransform):
+        inner = faiss.downcast_index(index.index)
+    return next((name for name, kind in KINDS.items() if type(inner) is kind.index), None)
+
+
+@contextmanager
+def selector(allowed: NDArray[np.bool_] | None) -> Iterator[faiss.IDSelector | None]:
+    """What restricts a search to the rows that are allowed, ``(n,)``; None for all."""
+    if allowed is None:
+        yield None
+        return
+    bitmap = np.packbits(allowed, bitorder="little")  # the selector points to it
+    yield faiss.IDSelectorBitmap(bitmap)
+
+
+def _pq(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
+    together = min(config.pq_numbers, sample.shape[1])
+    transform = projection(sample, config.pq_share, together)
+    codes = faiss.IndexPQFastScan(
+        transform.d_out, transform.d_out // together, 4, faiss.METRIC_INNER_PRODUCT
+    )
+    return _trained(faiss.IndexPreTransform(transform, codes), sample)
+
+
+def _ivf(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
+    together = min(config.pq_numbers, sample.shape[1])
+    transform = projection(sample, config.pq_share, together)
+    codes = faiss.IndexIVFPQFastScan(
+        faiss.IndexFlatIP(transform.d_out),
+        transform.d_out,
+        min(config.lists or 2 * isqrt(count), len(sample) // _TRAIN_PER_LIST),
+        transform.d_out // together,
+        4,
+        faiss.METRIC_INNER_PRODUCT,
+    )
+    return _trained(faiss.IndexPreTransform(transform, codes), sample)
+
+
+def _hnsw(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
+    index = faiss.IndexHNSWSQ(
+        sample.shape[1],
+        faiss.ScalarQuantizer.QT_8bit,
+        config.links,
+        faiss.METRIC_INNER_PRODUCT,
+    )
+    index.hnsw.efConstruction = config.build_effort
+    return _trained(index, sample)
+
+
+def _int8(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
+    index = faiss.IndexScalarQuantizer(
+        sample.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    return _trained(index, sample)
+
+
+def _binary(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
+    dim, rotate, learn_medians = sample.shape[1], False, True
+    return _trained(faiss.IndexLSH(dim, dim, rotate, learn_medians), sample)
+
+
+def _trained(index: faiss.Index, sample: NDArray[np.float32]) -> faiss.Index:
+    index.train(sample)
+    return index
+
+
+def _probing(
+    index: faiss.Index, config: SearchConfig, candidates: int, selector: faiss.IDSelector | None
+) -> faiss.SearchParameters:
+    probes = config.probes or max(1, faiss.downcast_index(index.index).nlist // 5)
+    lists = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+    return faiss.SearchParametersPreTransform(index_params=lists)
+
+
+def _walking(
+    index: faiss.Index, config: SearchConfig, candidates: int, selector: faiss.IDSelector | None
+) -> faiss.SearchParameters:
+    return faiss.SearchParametersHNSW(efSearch=max(config.effort, candidates), sel=selector)
+
+
+def _scanning(
+    index: faiss.Index, config: SearchConfig, candidates: int, selector: faiss.IDSelector | None
+) -> faiss.SearchParameters:
+    return faiss.SearchParameters(sel=selector)
+
+
+KINDS: dict[str, Kind] = {
+    "pq": Kind(faiss.IndexPQFastScan, _pq, None, 20),
+    "ivf": Kind(faiss.IndexIVFPQFastScan, _ivf, _probing, 20),
+    "hnsw": Kind(faiss.IndexHNSWSQ, _hnsw, _walking, 2),
+    "int8": Kind(faiss.IndexScalarQuantizer, _int8, _scanning, 2),
+    "binary": Kind(faiss.IndexLSH, _binary, None, 50),
+}
+"""Every approximate kind by its name."""

@@ -1,0 +1,103 @@
+"""What a structure costs and loses, measured against exact search on the same vectors."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.retrieval.search.approximate import Structure
+from beenhere.retrieval.search.exact import search_exact
+from beenhere.retrieval.search.vectors import StoredVectors
+
+Answer = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+ALONE = 20
+"""Queries that are searched one at a time, to see how long one takes."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One way to search, as a row of a table.
+
+    Attributes:
+        kind: ``exact``, or a structure's kind.
+        kept: for each ``k``, the share of exact search's first ``k`` matches that are among the
+            first ``k`` here, over all queries; in [0, 1]. ``kept[1]``: of first matches.
+        photo_bytes: bytes a photo: of the vectors for exact search, of the structure besides them.
+        together_ms: milliseconds a query, all queries at once.
+        alone_ms: milliseconds of one query by itself, the median.
+    """
+
+    kind: str
+    kept: dict[int, float]
+    photo_bytes: float
+    together_ms: float
+    alone_ms: float
+
+
+def measure(
+    segments: Sequence[StoredVectors],
+    structure: Structure | None,
+    queries: NDArray[np.float32],
+    ks: Sequence[int],
+    own: NDArray[np.int64] | None = None,
+) -> list[Quality]:
+    """Exact search, and then the structure, as rows of a table.
+
+    Args:
+        segments: what the structure is over, at least one vector.
+        structure: None measures exact search alone.
+        queries: ``(m, D)``, at least one.
+        ks: how many matches to look at, 1 or more each.
+        own: ``(m,)`` for queries that are photos of the index, their rows: that each finds itself
+            does not count.
+    """
+    most = max(ks) + (own is not None)
+
+    def exact(some: NDArray[np.float32]) -> Answer:
+        return search_exact(segments, some, most)
+
+    (_, rows), together, alone = _timed(exact, queries)
+    true = _others(rows, own)
+    stored = sum(s.values.nbytes + (0 if s.scales is None else s.scales.nbytes) for s in segments)
+    stored_bytes = stored / max(1, sum(map(len, segments)))
+    table = [Quality("exact", dict.fromkeys(ks, 1.0), stored_bytes, together, alone)]
+    if structure is not None:
+        (_, rows), together, alone = _timed(lambda some: structure.search(some, most), queries)
+        found = _others(rows, own)
+        kept = {k: _kept(true[:, :k], found[:, :k]) for k in ks}
+        structure_bytes = structure.nbytes / len(structure)
+        table.append(Quality(structure.kind, kept, structure_bytes, together, alone))
+    return table
+
+
+def _timed(
+    search: Callable[[NDArray[np.float32]], Answer], queries: NDArray[np.float32]
+) -> tuple[Answer, float, float]:
+    """The answer, milliseconds a query of all together, and of one alone."""
+    search(queries[:1])  # what is memory-mapped is read from the disk now
+    start = time.perf_counter()
+    answer = search(queries)
+    together = time.perf_counter() - start
+    alone = []
+    for query in queries[:ALONE]:
+        start = time.perf_counter()
+        search(query[None])
+        alone.append(time.perf_counter() - start)
+    return answer, 1000 * together / len(queries), 1000 * float(np.median(alone))
+
+
+def _others(rows: NDArray[np.int64], own: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Without each query's own row; one match fewer."""
+    if own is None:
+        return rows
+    # False sorts before True: the others first, in their order; the own row last.
+    order = np.argsort(rows == own[:, None], axis=1, kind="stable")[:, :-1]
+    return np.take_along_axis(rows, order, axis=1)
+
+
+def _kept(true: NDArray[np.int64], found: NDArray[np.int64]) -> float:
+    hits = (true[:, :, None] == found[:, None, :]).any(axis=2) & (true >= 0)
+    return float(hits.sum() / (true >= 0).sum())

@@ -1,0 +1,122 @@
+"""PCA-whitening: fewer numbers a descriptor, and directions that all count alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from beenhere.config import WhiteningConfig
+from beenhere.errors import DataError
+from beenhere.retrieval.search.blocks import blocks
+from beenhere.retrieval.search.vectors import StoredVectors
+
+BLOCK_BYTES = 32 * 2**20
+"""Of descriptors in float64 at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """A learned projection for the descriptors of database and queries alike.
+
+    Attributes:
+        mean: ``(D,)`` float32, taken off first.
+        projection: ``(d, D)`` float32; its rows are principal directions, the one of the largest
+            variance first, divided by a power of their standard deviations.
+    """
+
+    mean: NDArray[np.float32]
+    projection: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, segments: Sequence[StoredVectors], config: WhiteningConfig) -> "Whitening":
+        """Learn from descriptors (Jegou and Chum, ECCV 2012, section 2.2).
+
+        The covariance is summed up in float64 over blocks, so memory holds one block and two
+        ``(D, D)`` matrices. A direction of variance l is divided by ``l ** (config.power / 2)``.
+
+        Args:
+            segments: descriptors to learn from, of one dimension.
+            config: how many directions to keep, and the power.
+
+        Raises:
+            DataError: the descriptors have fewer numbers, or vary in fewer directions, than are to
+                be kept.
+        """
+        count = sum(map(len, segments))
+        size = segments[0].dim if segments else 0
+        if config.dim > size or config.dim >= count:
+            raise DataError(
+                f"whitening to {config.dim} numbers is to be learned from {count} descriptors of "
+                f"{size}; expected more descriptors than that, of at least as many numbers"
+            )
+        mean = np.zeros(size)
+        for vectors, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
+            mean += vectors.sum(axis=0, dtype=np.float64)
+        mean /= count
+        covariance = np.zeros((size, size))
+        for vectors, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
+            off = vectors - mean
+            covariance += off.T @ off
+        variances, directions = np.linalg.eigh(covariance / count)
+        variances, directions = variances[::-1], directions[:, ::-1].T
+        varying = int(np.count_nonzero(variances > size * np.finfo(np.float64).eps * variances[0]))
+        if varying < config.dim:
+            raise DataError(
+                f"the descriptors vary in {varying} directions; expected at least {config.dim} to "
+                "keep: give whitening a smaller dim, or more descriptors"
+            )
+        kept = directions[: config.dim]
+        # An eigenvector's sign is arbitrary; so that every machine comes to the same projection:
+        largest = np.abs(kept).argmax(axis=1)
+        kept = kept * np.sign(kept[np.arange(config.dim), largest])[:, None]
+        projection = kept / variances[: config.dim, None] ** (config.power / 2)
+        return cls(mean.astype(np.float32), projection.astype(np.float32))
+
+    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Project ``(n, D)`` float32 to ``(n, d)`` and L2-normalise; the mean itself becomes 0.
+
+        Raises:
+            DataError: descriptors of another dimension.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != len(self.mean):
+            raise DataError(
+                f"descriptors have the shape {vectors.shape}; expected (n, {len(self.mean)}), as "
+                "the whitening was learned on"
+            )
+        projected = np.matmul(vectors - self.mean, self.projection.T, dtype=np.float32)
+        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+        normalised: NDArray[np.float32] = projected / np.where(lengths > 0, lengths, np.float32(1))
+        return normalised
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file."""
+        # safetensors writes memory as it lies, whatever the strides.
+        projection = np.ascontiguousarray(self.projection)
+        tensors = {"mean": np.ascontiguousarray(self.mean), "projection": projection}
+        safetensors.numpy.save_file(tensors, path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Whitening":
+        """What :meth:`save` wrote.
+
+        Raises:
+            DataError: no such file, truncated, or of another content.
+        """
+        try:
+            tensors = safetensors.numpy.load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{path} is not a whole whitening ({error}); learn it again") from error
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        mean, projection = tensors.get("mean"), tensors.get("projection")
+        if (
+            mean is None
+            or projection is None
+            or projection.ndim != 2
+            or mean.shape != projection.shape[1:]
+        ):
+            raise DataError(f"{path} holds {shapes}; expected mean (D,) and projection (d, D)")
+        return cls(mean, projection)

@@ -1,0 +1,122 @@
+"""``beenhere index``: every command as a person types it, and what it says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import at_name, write_photo
+
+from beenhere.cli.app import app
+from beenhere.errors import ConfigError, DataError
+from beenhere.retrieval.index import Index
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with five photos of which one is none."""
+    for number in range(4):
+        write_photo(tmp_path / "photos" / at_name(500_000 + number, 4_100_000), number)
+    (tmp_path / "photos" / at_name(1, 2)).write_bytes(b"no photo")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> None:
+    app(["index", *arguments], result_action="return_value", exit_on_error=False, print_error=False)
+
+
+def build(*options: str) -> None:
+    run("build", "photos", "--model", "offline-lite0", "-o", "x.index", *options)
+
+
+def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def says(*arguments: str) -> list[str]:
+        capsys.readouterr()
+        run(*arguments)
+        return capsys.readouterr().out.splitlines()
+
+    build("--dtype", "float16", "--extract.batch-size", "2", "--set", "extract.workers=1")
+    built, unreadable = capsys.readouterr().out.splitlines()
+    assert built.startswith("x.index: 4 photos by offline-lite0, in ")
+    assert unreadable.startswith("photos that cannot be read, left out: 1: ")
+    assert unreadable.endswith("@.jpg (not a photo: a text file)")
+    build("--dtype", "float16")
+    assert "x.index holds these 4 photos already: nothing to do" in capsys.readouterr().out
+
+    write_photo(folder / "more" / at_name(1, 5), 9)
+    (folder / "photos" / at_name(500_000, 4_100_000)).rename(folder / "more" / at_name(1, 6))
+    assert says("add", "x.index", "more") == ["x.index: 1 new, 1 moved; 5 photos now"]
+    assert says("add", "x.index", "more") == ["x.index: 2 unchanged; 5 photos now"]
+    assert says("remove", "x.index", "more", "*/@500001*") == ["x.index: 3 photos removed, 2 left"]
+    shown = says("info", "x.index")
+    assert "  photos      2, 2 with a position, taken 2015-07 to 2015-07" in shown
+    assert "  removed     3, see compact" in shown and "  unreadable  1, see --json" in shown
+    assert "  descriptors 112 numbers in float16" in shown
+    (check,) = says("check", "x.index")
+    assert check.startswith("x.index: 6 files, ") and check.endswith(", all as they were written")
+    (compacted,) = says("compact", "x.index")
+    assert compacted.startswith("x.index: ") and " kB, was " in compacted
+    found = json.loads("\n".join(says("info", "x.index", "--json")))
+    assert (found["photos"], found["removed"], found["positioned"]) == (2, 0, 2)
+    assert list(found["left_out_photos"].values()) == ["not a photo: a text file"]
+    assert found["model"]["name"] == "offline-lite0"
+    assert len(Index.open("x.index")) == 2
+
+
+def test_a_damaged_index_ends_with_one(folder: Path) -> None:
+    build()
+    (vectors,) = (folder / "x.index" / "parts").glob("*.vectors.npy")
+    data = bytearray(vectors.read_bytes())
+    data[-1] ^= 1
+    vectors.write_bytes(data)
+    command = [sys.executable, "-m", "beenhere", "index", "check", "x.index"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"x.index/parts/{vectors.name} is damaged: its SHA-256 is ")
+    assert done.stderr == (
+        "x.index is damaged: bring back a copy of the folder, or build it again\n"
+    )
+
+
+def test_what_an_interrupted_change_left_is_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build()
+    (folder / "x.index" / "parts" / "000099.vectors.npy").write_bytes(b"half")
+    run("check", "x.index")
+    assert "1 file left by an interrupted change" in capsys.readouterr().out
+
+
+def test_many_unreadable_photos_are_not_all_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(4):
+        (folder / "photos" / at_name(2, number)).write_bytes(b"no photo")
+    build()
+    shown = capsys.readouterr().out
+    assert shown.count("a text file") == 3
+    assert "left out: 5: " in shown and "(all by beenhere index info x.index --json)" in shown
+
+
+@pytest.mark.parametrize("command", ["add x.index photos", "remove x.index photos"])
+def test_no_index_is_an_error_before_photos_are_read(folder: Path, command: str) -> None:
+    with pytest.raises(DataError, match=r"x.index does not exist; make one"):
+        run(*command.split())
+
+
+def test_another_precision_is_refused(folder: Path) -> None:
+    build("--extract.precision", "32")
+    with pytest.raises(ConfigError, match="computed in 32"):
+        run("add", "x.index", "photos", "--extract.precision", "bf16")
+
+
+def test_phone_photos_find_each_other(real_photos: Path, tmp_path: Path) -> None:
+    """29 photos of one walk; each is the nearest of itself, and another of the street is next."""
+    index = Index.build(real_photos / "lund", "offline-lite0", tmp_path / "x.index", dtype="int8")
+    assert len(index) == 29 and index.photos.positions.known.all()
+    (segment,) = index.segments
+    matches = index.search(segment.floats(0, 29), k=2)
+    assert (matches.rows[:, 0] == range(29)).all()
+    assert (matches.similarity[:, 0] > matches.similarity[:, 1]).all()

@@ -1,0 +1,153 @@
+"""A full disk loses nothing: the index is as before, and going on ends as it would have."""
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import index_writer
+import pytest
+from index_writer import State
+from tiny import TinyModel
+
+from beenhere.config import IndexConfig
+from beenhere.errors import DataError, ModelError
+from beenhere.retrieval.index.building import build_index
+from beenhere.retrieval.index.checking import check_index
+from beenhere.retrieval.index.manifest import MANIFEST
+from beenhere.retrieval.index.snapshot import Snapshot
+
+ACTIONS = ["build", "add", "remove", "compact"]
+FULL = "no space left on device"
+
+
+def prepared(root: Path, name: str) -> tuple[State | None, State]:
+    """Photos and an index as they are before an action; the states before and after it."""
+    index_writer.make_photos(root)
+    for earlier in ACTIONS[: ACTIONS.index(name)]:
+        getattr(index_writer, earlier)(root)
+        if earlier == "build":
+            index_writer.move_photos(root)
+    before = State.of(root / "x.index") if name != "build" else None
+    if before is not None:
+        shutil.copytree(root / "x.index", root / "saved")
+    getattr(index_writer, name)(root)
+    after = State.of(root / "x.index")
+    restore(root)
+    return before, after
+
+
+def restore(root: Path) -> None:
+    shutil.rmtree(root / "x.index")
+    if (root / "saved").exists():
+        shutil.copytree(root / "saved", root / "x.index")
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_no_space_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, function: str
+) -> None:
+    before, after = prepared(tmp_path, name)
+    index, action = tmp_path / "x.index", getattr(index_writer, name)
+    moment = 0
+    while True:
+        moment += 1
+        with monkeypatch.context() as patch:
+            patch.setattr(os, function, failing(getattr(os, function), moment))
+            try:
+                action(tmp_path)
+                break
+            except (DataError, ModelError) as error:
+                assert FULL in str(error).lower() and "\n" not in str(error)
+        found = State.of(index) if (index / MANIFEST).exists() else None
+        assert found in (before, after)
+        if found is not None:
+            assert check_index(index).damages == check_index(index).leftovers == []
+        if found == before and before != after:
+            action(tmp_path)
+            assert State.of(index) == after
+        restore(tmp_path)
+    assert moment > (3 if function == "fsync" else 1)
+
+
+def failing(function: Callable[..., Any], moment: int) -> Callable[..., Any]:
+    calls = 0
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == moment:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return function(*args, **kwargs)
+
+    return counted
+
+
+@pytest.mark.parametrize("most", [100, 500, 1000])
+def test_no_file_may_grow_beyond_a_limit(tmp_path: Path, most: int) -> None:
+    before, after = prepared(tmp_path, "add")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        with pytest.raises(DataError, match=r"file too large.*nothing is lost"):
+            index_writer.add(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert State.of(tmp_path / "x.index") == before
+    assert check_index(tmp_path / "x.index").leftovers == []
+    index_writer.add(tmp_path)
+    assert State.of(tmp_path / "x.index") == after
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs the command mount")
+    if done.returncode:
+        pytest.skip(f"may not mount a small disk: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full(small_disk: Path, tmp_path: Path) -> None:
+    index_writer.make_photos(tmp_path)
+    index = small_disk / "x.index"
+    config = IndexConfig(extract=index_writer.COMPUTE)
+    build_index(index, index_writer.listed(tmp_path / "first"), TinyModel(), config)
+    (tmp_path / "x.index").symlink_to(index)
+    before = State.of(index)
+    filler = small_disk / "filler"
+    actions = index_writer.add, index_writer.remove, index_writer.compact
+    for action in actions:
+        refused = 0
+        for free in range(0, 65_536, 4096):
+            fill(filler, free)
+            try:
+                action(tmp_path)
+                break
+            except DataError as error:
+                assert f"({FULL}); nothing is lost" in str(error)
+                refused += 1
+            assert State.of(index) == before
+            assert check_index(index).damages == check_index(index).leftovers == []
+        assert refused and not check_index(index).damages
+        before = State.of(index)
+    assert len(Snapshot.open(index).segments) == 1
+
+
+def fill(filler: Path, free: int) -> None:
+    """Leave so many bytes of the disk free."""
+    filler.unlink(missing_ok=True)
+    space = os.statvfs(filler.parent)
+    filler.write_bytes(bytes(max(0, space.f_bavail * space.f_bsize - free)))

@@ -1,0 +1,193 @@
+"""Writers of an index in processes of their own, which are killed at chosen moments.
+
+Processes are forked from one that has imported everything, so that each costs milliseconds.
+"""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tiny import TinyModel, at_name, write_photo
+
+from beenhere.config import ComputeConfig, IndexConfig
+from beenhere.datasets.table import PhotoTable
+from beenhere.retrieval import store
+from beenhere.retrieval.index.adding import add_photos
+from beenhere.retrieval.index.building import build_index
+from beenhere.retrieval.index.change import changing
+from beenhere.retrieval.index.compaction import compact_index
+from beenhere.retrieval.index.removing import remove_photos
+from beenhere.retrieval.index.snapshot import Snapshot
+
+COMPUTE = ComputeConfig(batch_size=3, workers=1, precision="32")
+RENAMING = ("replace", "rename")
+CHANGES_OF_THE_DISK = (*RENAMING, "fsync", "unlink", "rmdir", "mkdir")
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["beenhere.retrieval.index.building", "beenhere.exif"])
+
+
+def tile(number: int) -> str:
+    """The file name of a photo."""
+    return at_name(500_000 + 10 * number, 4_100_000)
+
+
+def make_photos(root: Path) -> None:
+    """Folders of photos: what is built (one of it is no photo), and what is added after."""
+    for number in range(5):
+        write_photo(root / "first" / tile(number), number)
+    (root / "first" / at_name(1, 2)).write_bytes(b"no photo")
+    for number in range(10, 12):
+        write_photo(root / "second" / tile(number), number)
+
+
+def move_photos(root: Path) -> None:
+    """Some of those that were built go elsewhere; the name of one gets another photo."""
+    for number in (1, 2):
+        (root / "first" / tile(number)).rename(root / "second" / tile(number))
+    write_photo(root / "first" / tile(3), 33)
+    (root / "first" / tile(3)).rename(root / "second" / "kept")
+    shutil.copy(root / "second" / "kept", root / "first" / tile(3))
+    (root / "second" / "kept").unlink()
+
+
+def listed(*folders: Path) -> PhotoTable:
+    """All files in some folders, with nothing known of them."""
+    paths = [str(path) for folder in folders for path in sorted(folder.iterdir())]
+    return PhotoTable.from_columns({"path": paths})
+
+
+def build(root: Path) -> None:
+    photos = listed(root / "first")
+    build_index(root / "x.index", photos, TinyModel(), IndexConfig(extract=COMPUTE))
+
+
+def add(root: Path) -> None:
+    photos = listed(root / "first", root / "second")
+    add_photos(root / "x.index", photos, COMPUTE, TinyModel())
+
+
+def remove(root: Path) -> None:
+    remove_photos(root / "x.index", [root / "first" / tile(0), root / "second" / tile(11)])
+
+
+def compact(root: Path) -> None:
+    compact_index(root / "x.index")
+
+
+def hold(root: Path) -> None:
+    """Be the writer until there is a file ``end``; ``holds`` says that it is."""
+    with changing(root / "x.index", 0):
+        (root / "holds").touch()
+        while not (root / "end").exists():
+            time.sleep(0.01)
+
+
+def churn(root: Path) -> None:
+    """Add, remove and compact, again and again; each add describes a photo."""
+    for number in range(8):
+        write_photo(root / "churned" / tile(100), 100 + number)
+        photos = listed(root / "churned")
+        add_photos(root / "x.index", photos, COMPUTE, TinyModel())
+        remove_photos(root / "x.index", [root / "churned"])
+        compact_index(root / "x.index")
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that an index says: rows that count, what was left out, descriptors."""
+
+    rows: list[tuple[Any, ...]]
+    left_out: dict[str, str]
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, folder: Path) -> "State":
+        index = Snapshot.open(folder)
+        vectors = [segment.floats(0, len(segment)) for segment in index.segments]
+        stacked = np.concatenate([np.empty((0, TinyModel.descriptor_dim), np.float32), *vectors])
+        kept = index.frame.filter(index.allowed)
+        return cls(kept.rows(), index.left_out, stacked[index.allowed])
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, State)
+            and (self.rows, self.left_out) == (other.rows, other.left_out)
+            and np.array_equal(self.vectors, other.vectors)
+        )
+
+
+def start(action: Callable[[Path], None], root: Path) -> BaseProcess:
+    """Run an action in a process; returns when it begins."""
+    here, there = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_begin, args=(action, root, there))
+    process.start()
+    there.close()
+    here.recv()
+    here.close()
+    return process
+
+
+def kill(process: BaseProcess) -> bool:
+    """SIGKILL a process; whether it still ran."""
+    process.kill()
+    process.join()
+    code = process.exitcode
+    process.close()
+    assert code in (0, -signal.SIGKILL), code
+    return code == -signal.SIGKILL
+
+
+def dies_at(action: Callable[[Path], None], root: Path, moment: int, after: bool) -> bool:
+    """Run an action that kills itself before its so-manieth change of the disk.
+
+    Or after its so-manieth renaming.
+
+    Returns:
+        Whether it got so far; else it has ended by itself.
+    """
+    process = _processes.Process(target=_die, args=(action, root, moment, after))
+    process.start()
+    process.join()
+    code = process.exitcode
+    process.close()
+    assert code in (0, -signal.SIGKILL), code
+    return code == -signal.SIGKILL
+
+
+def _begin(action: Callable[[Path], None], root: Path, begun: Connection) -> None:
+    store.COMMIT_SECONDS = -1.0
+    begun.send(None)
+    action(root)
+
+
+def _die(action: Callable[[Path], None], root: Path, moment: int, after: bool) -> None:
+    done = 0
+
+    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done == moment and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                if done == moment:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        return counted
+
+    for name in RENAMING if after else CHANGES_OF_THE_DISK:
+        setattr(os, name, deadly(getattr(os, name)))
+    action(root)
