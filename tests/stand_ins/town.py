@@ -29,13 +29,13 @@ def position_fields(place: int) -> str:
 
 
 def write_town(root: Path, places: int = 10, photos: int = 4) -> Path:
-    """``train/`` in two cities, ``val/`` and ``test/`` with a database and queries."""
+    """``train/`` in two cities, ``val/``, ``test/`` and ``far/`` with a database and queries."""
     for place in range(places):
         city = "Aston" if place % 2 else "Bray"
         for number in range(photos):
             name = f"{position_fields(place)}@p{number}@@{30 * number}@@@@2015{number + 1:02}"
             write_photo(root / "train" / city / f"{name}@{place:04}_{city}@.jpg", place, number)
-    for part, first in (("val", 100), ("test", 200)):
+    for part, first in (("val", 100), ("test", 200), ("far", 300)):
         for place in range(first, first + 12):
             for number, kind in enumerate(("database", "queries")):
                 name = f"{position_fields(place)}@p{number}@@0@@@@201506@@.jpg"

@@ -33,7 +33,7 @@ def profile(town: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data: dict[str, Any] = {
         "train": str(town / "train"),
         "validation": str(town / "val"),
-        "tests": {"near": str(town / "test"), "far": str(town / "val")},
+        "tests": {"near": str(town / "test"), "far": str(town / "far")},
     }
     path.write_text(yaml.safe_dump({"title": "a tiny town", "data": data}, sort_keys=False))
     return path

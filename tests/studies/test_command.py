@@ -53,7 +53,8 @@ def test_an_interrupted_study_gives_the_same_report(write, profile, tmp_path):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said == f"\ninterrupted; go on with: beenhere study run {study} --data {profile}\n"
+    again = f"beenhere study run {study} --data {profile} --out cut"
+    assert said == f"\ninterrupted; go on with: {again}\n"
     left = beenhere(tmp_path, "status", study, "--out", "cut")
     assert "interrupted, epoch" in left.stdout and "waiting" in left.stdout
 
@@ -75,6 +76,8 @@ def test_an_interrupted_study_gives_the_same_report(write, profile, tmp_path):
     assert changed.returncode == 2
     assert "fast (Mine): optimizer.lr 0.01 -> 0.02" in changed.stderr
     assert "this row has changed since the last training; add --yes" in changed.stderr
+    old = beenhere(tmp_path, "status", study, "--out", "cut")
+    assert old.returncode == 0 and "file has changed since it was run" in old.stderr
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,10 @@ def test_an_interrupted_study_gives_the_same_report(write, profile, tmp_path):
         (["run", "paper", "--seeds", "0"], "--seeds is 0; expected 1 or more"),
         (["run", "paper", "--launcher", "ray", "--parallel", "2"], "--parallel is for"),
         (["status", "paper"], "study 'paper' was not run (in beenhere-studies); start it with"),
-        (["report", "paper", "--data", "gsv-xs"], "holds no study; start it with"),
+        (
+            ["report", "paper", "--data", "gsv-xs"],
+            "start it with: beenhere study run paper --data gsv-xs",
+        ),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, tmp_path):

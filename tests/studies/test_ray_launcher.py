@@ -47,7 +47,7 @@ def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monke
     study = write(rows, set={"fit.epochs": 6})
     made = make_plan(read_study(str(study)), *read_profile(str(profile)), StudyPhotos())
     folder = StudyFolder(tmp_path / "out", "town", "mine")
-    folder.write(made)
+    folder.write(made, "beenhere study run")
     victim = folder.row(made.trainings[0])
     killed: list[int] = []
     lines: list[str] = []

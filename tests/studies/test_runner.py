@@ -29,7 +29,7 @@ def plan(study: Path, profile: Path) -> Plan:
 
 def run(made: Plan, out: Path, only: tuple[str, ...] = (), at_once: int = 1) -> tuple[bool, str]:
     folder = StudyFolder(out, made.data, made.study.name)
-    folder.write(made)
+    folder.write(made, "beenhere study run")
     lines: list[str] = []
     with ending(LocalLauncher(at_once, 1)) as launcher:
         done = runner.run(runner.select(made, only), folder, launcher, lines.append)
@@ -121,7 +121,7 @@ def test_a_killed_study_ends_at_once_and_goes_on_to_the_same(whole, profile, tmp
     process.communicate()
     wait_for(lambda: first.state() == "interrupted")
     done, said = run(again, tmp_path / "out")
-    assert done and "goes on after epoch" in said
+    assert done and "slow: goes on after epoch" in said
     title = StudyFolder(out, "town", made.study.name).results().tables[0].title
     assert title == "Whole"
     assert measured(tmp_path / "out", again) == measured(out, made)
@@ -138,7 +138,7 @@ def test_a_row_that_fails_or_is_killed_is_reported_and_the_rest_go_on(write, pro
     out = tmp_path / "out"
     victim = RowFolder(out / "town" / "runs" / made.trainings[1].folder)
     folder = StudyFolder(out, "town", "mine")
-    folder.write(made)
+    folder.write(made, "beenhere study run")
     lines: list[str] = []
 
     class Killing(LocalLauncher):
@@ -170,11 +170,35 @@ def test_rows_run_side_by_side(write, profile, tmp_path):
     assert lines[:2] == ["[1/2] slow", "[2/2] fast"], "both start before the first has ended"
 
 
+def test_a_row_that_another_process_trains_is_left_to_it(write, profile, tmp_path):
+    made = plan(write({"slow": SLOW, "fast": FAST}, set={"fit.epochs": 1}), profile)
+    folder = StudyFolder(tmp_path / "out", "town", "mine")
+    taken = folder.row(made.trainings[0])
+    taken.prepare(made.trainings[0])
+    with taken.claimed(0):
+        done, said = run(made, tmp_path / "out")
+    assert not done
+    assert "[1/2] slow: another process trains it; left to it" in said
+    assert "[2/2] fast: done in" in said
+
+
+def test_another_study_of_the_same_name_is_not_replaced(whole, tmp_path):
+    made, out = whole
+    other = tmp_path / made.study.path.name
+    other.write_text(made.study.path.read_text())
+    copy = Plan(read_study(str(other)), made.data, made.profile, made.tables, made.trainings)
+    folder = StudyFolder(out, "town", made.study.name)
+    with pytest.raises(ConfigError, match="holds the study of another file"):
+        folder.write(copy, "")
+    assert not folder.is_older_than_files()
+
+
 def test_one_row_at_a_time(whole, write, profile, tmp_path):
     made = whole[0]
     chosen = runner.select(made, ["FAST"])
     assert [one.name for one in chosen] == ["fast"]
     assert len(runner.select(made, [made.tables[0].table.name])) == 2
+    assert len(runner.select(made, ["whole"])) == 2, "a table by its title"
     with pytest.raises(
         ConfigError, match=r"--only 'fsat' is no row and no table; .*'slow', 'fast'"
     ):

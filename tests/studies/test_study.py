@@ -161,19 +161,60 @@ def test_two_rows_of_one_name_are_refused(tmp_path, profile):
         plan(tmp_path / "s.yaml", profile)
 
 
-def test_a_test_on_streets_that_were_trained_on_is_refused(write, profile, town, tmp_path):
+def leaking(town: Path, folder: Path) -> Path:
+    """A database that is apart from the training streets, and queries that are training photos."""
+    folder.mkdir()
+    (folder / "database").symlink_to(town / "test" / "database")
+    (folder / "queries").symlink_to(town / "train" / "Bray")
+    return folder
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_figures_from_streets_that_were_trained_on_are_refused(
+    part, write, profile, town, tmp_path
+):
     path = tmp_path / "leaking.yaml"
-    text = profile.read_text().replace(str(town / "test"), str(tmp_path / "leaking"))
-    path.write_text(text)
-    leaking = tmp_path / "leaking"
-    leaking.mkdir()
-    (leaking / "database").symlink_to(town / "test" / "database")
-    (leaking / "queries").symlink_to(town / "train" / "Bray")
-    with pytest.raises(DataError, match=r"20 of the 20 queries of test set 'near' lie within 25 m"):
+    leak = leaking(town, tmp_path / "leak")
+    path.write_text(profile.read_text().replace(str(town / part), str(leak)))
+    name = {"test": "test set 'near'", "val": "the validation set"}[part]
+    with pytest.raises(DataError, match=rf"20 of the 20 queries of {name} lie within 25 m"):
         plan(write(TWO), path)
-    path.write_text(text + "allowed_overlap: 0.99\n")
-    with pytest.raises(DataError, match="20 of the 20"):
+
+
+def test_an_overlap_that_is_meant_is_allowed(write, profile, town, tmp_path):
+    path, mixed = tmp_path / "mixed.yaml", tmp_path / "mixed"
+    (mixed / "queries").mkdir(parents=True)
+    (mixed / "database").symlink_to(town / "test" / "database")
+    test = sorted((town / "test/queries").iterdir())[:9]
+    for photo in [*test, next((town / "train/Bray").iterdir())]:
+        (mixed / "queries" / photo.name).symlink_to(photo)
+    text = profile.read_text().replace(str(town / "test"), str(mixed))
+    path.write_text(f"{text}allowed_overlap: 0.09\n")
+    with pytest.raises(DataError, match="1 of the 10 queries"):
         plan(write(TWO), path)
+    path.write_text(f"{text}allowed_overlap: 0.1\n")
+    plan(write(TWO), path)
+
+
+def test_a_test_set_that_chooses_the_best_epoch_is_refused(write, profile, town, tmp_path):
+    path = tmp_path / "same.yaml"
+    path.write_text(profile.read_text().replace(str(town / "far"), str(town / "val")))
+    with pytest.raises(DataError, match="test set 'far' is the validation set"):
+        plan(write(TWO), path)
+
+
+def test_published_figures_need_the_number_of_their_queries(tmp_path, profile, base):
+    path = tmp_path / "s.yaml"
+    path.write_text(f"base: {base}\nrows: [{{name: a, published: {{near: {{R@1: 50.0}}}}}}]\n")
+    with pytest.raises(ConfigError, match=r"row 'a' has published.*published_queries: \{near:"):
+        plan(path, profile)
+    path.write_text(path.read_text() + "published_queries: {near: 12}\n")
+    plan(path, profile)
+
+
+def test_an_error_of_set_names_set(write, profile):
+    with pytest.raises(ConfigError, match=r"^--set: 'fit\.epoch' is not an option"):
+        plan(write(TWO), profile, assignments=["fit.epoch=3"])
 
 
 def test_photos_that_are_not_there_are_named_with_what_to_do(write, profile, tmp_path):

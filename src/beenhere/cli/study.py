@@ -1,6 +1,8 @@
 """``beenhere study``: tables of trainings, from one command."""
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -36,15 +38,17 @@ def run(
 ) -> None:
     """Train and test the rows of a study that are not done yet, and write its report.
 
-    What is done is never done again; what was interrupted goes on; a row that fails is reported
-    and the others go on. Rows that are the same training, in whatever table or study, share it.
+    A study is tables whose rows are trainings that differ in an option or two; a data profile says
+    on which photos. What is done is never done again, and a row that fails is reported while the
+    others go on. Interrupted by Ctrl-C or a kill, the same command goes on. Rows that are the same
+    training, in whatever table or study, share it. At the end: OUT/DATA/STUDY/report.html.
 
     Args:
         study: one that ships (paper, thresholds, growth, larger), a YAML file, or a folder with
             study.yaml.
-        data: what to train and test on: demo, gsv-xs, gsv-cities, or a YAML file [default: the
+        data: data profile: one that ships (demo, gsv-xs, gsv-cities) or a YAML file [default: the
             study's].
-        only: rows or tables to do now, by name.
+        only: rows or tables to do now, by the names that `beenhere study status` shows.
         seeds: trainings of each row [default: the study's].
         set_: an option for every row, such as `fit.workers=4`; may be repeated.
         parallel: trainings at once on this machine [default: one for each GPU, or one].
@@ -68,14 +72,14 @@ def run(
     folder = StudyFolder(out, plan.data, plan.study.name)
     trainings = runner.select(plan, only)
     _ask_about(folder.changed(plan), folder, yes)
-    folder.write(plan)
+    folder.write(plan, _again(study, data, seeds, set_))
     rows = sum(len(table.rows) for table in plan.tables)
     _say(
         f"{plan.study.file.title or plan.study.name}, on {plan.profile.title}: {len(plan.tables)} "
         f"table{'s' if len(plan.tables) > 1 else ''}, {rows} rows, {len(plan.trainings)} different "
         "trainings"
     )
-    command = f"beenhere study run {study}" + (f" --data {data}" if data else "")
+    command = shlex.join(["beenhere", *sys.argv[1:]])  # as it was given
     try:
         done = _train(plan, folder, trainings, launcher, parallel, ray_address)
     except KeyboardInterrupt:
@@ -96,22 +100,27 @@ def status(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
 
     Args:
         study: as for `beenhere study run`.
-        data: the data profile [default: the one that the study was run with].
+        data: as for `beenhere study run` [default: the one that the study was run with].
         out: folder of all studies.
     """
-    print_study(_folder(study, data, out).results())
+    folder = _folder(study, data, out)
+    print_study(folder.results())
+    _say_if_old(folder)
 
 
 def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     """Write the report of a study: a page to open, and its tables as CSV, Markdown and LaTeX.
 
+    They are written to OUT/DATA/STUDY/: report.html, and tables/ with three files a table.
+
     Args:
         study: as for `beenhere study run`.
-        data: the data profile [default: the one that the study was run with].
+        data: as for `beenhere study run` [default: the one that the study was run with].
         out: folder of all studies.
     """
     folder = _folder(study, data, out)
     _write_report(folder.results(), folder)
+    _say_if_old(folder)
 
 
 def _plan(study: str, data: str | None, seeds: int | None, assignments: list[str]) -> "Plan":
@@ -186,14 +195,36 @@ def _folder(study: str, data: str | None, out: Path) -> "StudyFolder":
 
     name = read_study(study).name
     if data is not None:
-        return StudyFolder(out, read_profile(data)[0], name)
+        folder = StudyFolder(out, read_profile(data)[0], name)
+        if not folder.description.exists():
+            raise ConfigError(
+                f"study {study!r} was not run with --data {data} (in {out}); start it with: "
+                f"{_again(study, data)}"
+            )
+        return folder
     found = sorted(path.parent.parent.name for path in out.glob(f"*/{name}/study.json"))
     if len(found) != 1:
         which = f"was run with {', '.join(found)}: say which by --data" if found else "was not run"
-        raise ConfigError(
-            f"study {name!r} {which} (in {out}); start it with: beenhere study run {study}"
-        )
+        raise ConfigError(f"study {study!r} {which} (in {out}); start it with: {_again(study)}")
     return StudyFolder(out, found[0], name)
+
+
+def _again(
+    study: str, data: str | None = None, seeds: int | None = None, assignments: Sequence[str] = ()
+) -> str:
+    """The command that runs all of a study."""
+    options = [("--data", data), ("--seeds", seeds), *(("--set", text) for text in assignments)]
+    given = [str(part) for name, value in options if value is not None for part in (name, value)]
+    return shlex.join(["beenhere", "study", "run", study, *given])
+
+
+def _say_if_old(folder: "StudyFolder") -> None:
+    if folder.is_older_than_files():
+        print(
+            "The study's file has changed since it was run; this is what was run. "
+            "`beenhere study run` takes up the change.",
+            file=sys.stderr,
+        )
 
 
 def _write_report(results: "StudyResults", folder: "StudyFolder") -> None:

@@ -24,16 +24,25 @@ def print_study(results: "StudyResults") -> None:
     for figures in all_figures(results):
         output.print()
         output.print(_table(results, figures))
-    output.print(
-        f"\nR@N: percent of all queries with a photo from within {results.threshold:g} m among the "
-        f"first N found [{100 * results.confidence:g}% bootstrap interval];\n"
-        "* not to be told from the best of the table (McNemar, Holm); in brackets: published",
-        markup=False,
-    )
+    for line in _legend(results):
+        output.print(line, markup=False)
     if results.caveat:
         output.print(f"\n{results.caveat}", markup=False, soft_wrap=False)
     for line in _problems(results):
         output.print(line, markup=False)
+
+
+def _legend(results: "StudyResults") -> Iterator[str]:
+    rows = [row for table in results.tables for row in table.rows]
+    yield (
+        f"\nR@N: percent of all queries with a photo from within {results.threshold:g} m among the "
+        f"first N found [{100 * results.confidence:g}% bootstrap interval]"
+    )
+    yield "* not to be told from the best of the table (paired test on the same queries, Holm)"
+    if any(len(row.runs) > 1 for row in rows):
+        yield "±: standard deviation over seeds"
+    if any(row.published for row in rows):
+        yield "in brackets: what was published"
 
 
 def _table(results: "StudyResults", figures: "TableFigures") -> "RichTable":
@@ -42,7 +51,7 @@ def _table(results: "StudyResults", figures: "TableFigures") -> "RichTable":
     from rich.text import Text
 
     shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    shown.add_column(Text(figures.table.title))
+    shown.add_column(Text(f"{figures.table.title} ({figures.table.name})"))
     for test in results.tests:
         shown.add_column(Text(f"{test} R@1"), justify="right")
         shown.add_column(Text("R@5"), justify="right")
@@ -60,7 +69,8 @@ def _recall(row: "RowFigures", test: str, n: int) -> str:
     parts = ["-" if found is None else f"{found.percent:.1f}"]
     if found is not None and n == NS[0]:
         mark = "*" if found.among_best else " "
-        parts = [f"{found.percent:.1f}{mark} [{found.low:.1f}, {found.high:.1f}]"]
+        spread = "" if found.sd is None else f" ± {found.sd:.1f}"
+        parts = [f"{found.percent:.1f}{mark} [{found.low:.1f}, {found.high:.1f}]{spread}"]
     if published is not None:
         parts.append(f"({published.percent:.1f})")
     return " ".join(parts)

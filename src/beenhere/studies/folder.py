@@ -7,16 +7,18 @@
 - ``OUT/DATA/STUDY/report.html``, ``tables/``: the report
 """
 
+import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
-from beenhere.errors import DataError
-from beenhere.studies.plan import Plan, PlannedTable, Training, flat, matters
+from beenhere.errors import ConfigError, DataError, TrainingError
+from beenhere.studies.plan import Plan, Training, flat, matters
 from beenhere.studies.results import Row, Run, State, StudyResults, Table
 from beenhere.training.run_folder import RunFolder, beside, settle
 
@@ -62,12 +64,26 @@ class RowFolder:
         settle(new, self._record)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Show to other processes that this one works on it; wait for one that does already."""
+    def claimed(self, patience: float) -> Iterator[IO[str]]:
+        """A lock on it, for a process to inherit: while one has it, the row is running.
+
+        Args:
+            patience: seconds to wait for another process that has it.
+
+        Raises:
+            TrainingError: another process has it still.
+        """
+        deadline = time.monotonic() + patience
         with self._lock.open("a") as lock:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            while fcntl is not None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError as error:
+                    if time.monotonic() > deadline:
+                        raise TrainingError("another process trains it") from error
+                    time.sleep(0.1)
+            yield lock
 
     def state(self) -> State:
         """How far it is; a run whose process is gone is interrupted."""
@@ -109,7 +125,7 @@ class StudyFolder:
         if not self.description.exists():
             return []
         lines = []
-        before = _by_row(self._describe_file())
+        before = _by_row(json.loads(self.description.read_text(encoding="utf-8")))
         for key, runs in _by_row(_description(plan)).items():
             for old, new in zip(before.get(key, []), runs, strict=False):
                 folder = RowFolder(self.runs / old)
@@ -119,24 +135,43 @@ class StudyFolder:
                     break
         return lines
 
-    def write(self, plan: Plan) -> None:
-        """Write ``study.json``."""
+    def write(self, plan: Plan, command: str) -> None:
+        """Write ``study.json``.
+
+        Args:
+            plan: of the study.
+            command: that runs it.
+
+        Raises:
+            ConfigError: the folder is of another study that has the same name.
+        """
+        if self.description.exists():
+            before = json.loads(self.description.read_text(encoding="utf-8"))
+            other = Path(before.get("file", plan.study.path))
+            if other.exists() and not other.samefile(plan.study.path):
+                raise ConfigError(
+                    f"{self.path} holds the study of another file, {other}; give {plan.study.path} "
+                    "another name, or another folder by --out"
+                )
         self.path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(_description(plan), indent=1) + "\n"
+        described = _description(plan) | {"command": command}
+        text = json.dumps(described, indent=1) + "\n"
         beside(self.description).write_text(text, encoding="utf-8")
         settle(beside(self.description), self.description)
+
+    def is_older_than_files(self) -> bool:
+        """Whether a file of the study has been changed since ``study.json`` was written."""
+        hashes: dict[str, str] = self._describe_file()["files"]
+        return any(Path(file).exists() and _hash(Path(file)) != was for file, was in hashes.items())
 
     def results(self) -> StudyResults:
         """What was found so far.
 
         Raises:
-            DataError: the study has not been started here.
+            DataError: the study has not been run here, or by another version of beenhere.
         """
         if not self.description.exists():
-            raise DataError(
-                f"{self.path} holds no study; start it with: beenhere study run {self.study} "
-                f"--data {self.data}"
-            )
+            raise DataError(f"{self.path} holds no study; run it first: beenhere study run")
         described = self._describe_file()
         tables = tuple(
             Table(
@@ -166,6 +201,7 @@ class StudyFolder:
             seed=described["seed"],
             tables=tables,
             compare=tuple((table, a, b) for table, a, b in described["compare"]),
+            command=described["command"],
         )
 
     def _describe_file(self) -> dict[str, Any]:
@@ -229,8 +265,8 @@ def _difference(old: RowFolder, training: Training) -> str:
     return ", ".join(changes) or "its photos"
 
 
-def _title(table: PlannedTable) -> str:
-    return table.table.file.title or table.table.name
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _description(plan: Plan) -> dict[str, Any]:
@@ -241,10 +277,12 @@ def _description(plan: Plan) -> dict[str, Any]:
     for table in plan.tables:
         for row in table.rows:
             for one in row.trainings[:1]:
-                holders.setdefault(one.fingerprint, []).append(_title(table))
+                holders.setdefault(one.fingerprint, []).append(table.title)
     tests = dict.fromkeys(name for one in plan.trainings for name in one.config.data.tests)
     return {
         "format": FORMAT,
+        "file": str(plan.study.path.resolve()),
+        "files": {str(path.resolve()): _hash(path) for path in plan.study.files},
         "name": plan.study.name,
         "title": file.title or plan.study.name,
         "about": file.about,
@@ -262,7 +300,7 @@ def _description(plan: Plan) -> dict[str, Any]:
         "tables": [
             {
                 "name": table.table.name,
-                "title": _title(table),
+                "title": table.title,
                 "about": table.table.file.about,
                 "source": table.table.file.source,
                 "thresholds": table.table.file.thresholds,
@@ -275,7 +313,7 @@ def _description(plan: Plan) -> dict[str, Any]:
                         "shared_with": [
                             title
                             for title in holders[row.trainings[0].fingerprint]
-                            if title != _title(table)
+                            if title != table.title
                         ],
                         "runs": [one.folder for one in row.trainings],
                     }

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
 from beenhere.cores import cores
@@ -32,21 +31,37 @@ class Launcher(Protocol):
         """Whether another one may start now."""
 
     def start(self, folder: RowFolder, training: Training) -> Job:
-        """Start one; its folder is prepared."""
+        """Start one; its folder is prepared.
+
+        Raises:
+            TrainingError: another process trains it.
+        """
 
     def stop(self) -> None:
         """Interrupt all that go on, and wait until they have ended."""
 
 
-def spawn(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """A process that trains what a folder says; it ends when this one does, however this ends."""
-    with RowFolder(folder).log.open("ab") as log:
+def spawn(
+    folder: RowFolder, environment: dict[str, str], patience: float = 0
+) -> subprocess.Popen[bytes]:
+    """A process that trains what a folder says; it ends when this one does, however this ends.
+
+    Args:
+        folder: prepared.
+        environment: variables to add.
+        patience: seconds to wait for another process that trains it.
+
+    Raises:
+        TrainingError: another process trains it.
+    """
+    with folder.claimed(patience) as lock, folder.log.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "beenhere.studies.work", str(folder)],
+            [sys.executable, "-m", "beenhere.studies.work", str(folder.path)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=os.environ | environment,
+            pass_fds=() if os.name == "nt" else (lock.fileno(),),
             start_new_session=True,  # Ctrl-C reaches it through us, once
         )
 
@@ -102,7 +117,7 @@ class LocalLauncher:
         """See :class:`Launcher`."""
         taken = {job.slot for job in self._jobs}
         slot = next(slot for slot in range(len(self._slots)) if slot not in taken)
-        job = LocalJob(spawn(folder.path, self._slots[slot]), folder, slot)
+        job = LocalJob(spawn(folder, self._slots[slot]), folder, slot)
         self._jobs.append(job)
         return job
 

@@ -34,31 +34,38 @@ class StudyPhotos:
             self._fingerprints[data] = evaluation_fingerprint(self._evaluation(data))
         return self._fingerprints[data]
 
-    def check_streets(self, data: DataConfig, metres: float, allowed: float) -> None:
-        """See that no test is taken on streets that were trained on.
+    def check_apart(self, data: DataConfig, metres: float, allowed: float) -> None:
+        """See that nothing is tested, or the best epoch chosen, on what was trained on.
 
         Args:
-            data: training photos and test sets.
-            metres: a test photo so near to a training photo is on its street.
-            allowed: share of a test set's photos that may be.
+            data: training photos, validation and test sets.
+            metres: a photo so near to a training photo is on its street.
+            allowed: share of a side's photos that may be.
 
         Raises:
-            DataError: more of them are; says how many, and names one.
+            DataError: more of them are, and how many; or a test set is the validation set.
         """
+        sets = {f"test set {name!r}": path for name, path in data.tests.items()}
+        if data.validation is not None:
+            for name, path in sets.items():
+                if self.evaluation(path) == self.evaluation(data.validation):
+                    raise DataError(
+                        f"{name} is the validation set, by which the best epoch is chosen: such a "
+                        "test is too kind; validate on other photos, or leave this test out"
+                    )
+            sets["the validation set"] = data.validation
         train = self._table(data.train)
-        for name, path in data.tests.items():
+        for name, path in sets.items():
             tables = self._evaluation(path)
-            for side in (tables.queries, tables.database):
-                near = geo.nearest(
-                    train.positions, side.positions, [np.empty(0, np.intp)] * len(side)
-                )
+            for what, side in (("queries", tables.queries), ("database photos", tables.database)):
+                nobody = [np.empty(0, np.intp)] * len(side)
+                near = geo.nearest(train.positions, side.positions, nobody)
                 shared = np.flatnonzero(near <= metres)
                 if len(shared) > allowed * len(side):
-                    what = "queries" if side is tables.queries else "database photos"
                     raise DataError(
-                        f"{len(shared)} of the {len(side)} {what} of test set {name!r} lie within "
-                        f"{metres:g} m of a training photo ({side.paths[shared[0]]}): a test on "
-                        "streets that were trained on proves nothing. Leave these photos out of "
+                        f"{len(shared)} of the {len(side)} {what} of {name} lie within "
+                        f"{metres:g} m of a training photo ({side.paths[shared[0]]}): figures from "
+                        "streets that were trained on prove nothing. Leave them out of "
                         f"{data.train}, or say how large a share is meant by allowed_overlap in "
                         "the data profile"
                     )

@@ -67,6 +67,11 @@ class PlannedTable:
     table: StudyTable
     rows: tuple[PlannedRow, ...]
 
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.table.file.title or self.table.name
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -127,7 +132,7 @@ def make_plan(
     metres = max(config.evaluation.thresholds[0] for config in configs)
     for places in {config.data.model_dump_json(): config.data for config in configs}.values():
         _check_there(places, data)
-        photos.check_streets(places, metres, profile.allowed_overlap)
+        photos.check_apart(places, metres, profile.allowed_overlap)
     count = seeds or study.file.seeds
     tables = tuple(
         PlannedTable(table, tuple(_planned(row, config, photos, count) for row, config in rows))
@@ -176,9 +181,12 @@ def _config(
             config_yaml.change(values, copy.deepcopy(changes))
         config = config_yaml.validate(TrainConfig, values)
         config = config_yaml.validate(TrainConfig, _scaled(config, profile.scale))
-        return config_yaml.assign(config, assignments)
     except ConfigError as error:
         raise ConfigError(f"{where}: {str(error).removeprefix('options: ')}") from error
+    try:
+        return config_yaml.assign(config, assignments)
+    except ConfigError as error:
+        raise ConfigError(f"--set: {str(error).removeprefix('options: ')}") from error
 
 
 def _scaled(config: TrainConfig, factors: dict[str, float]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from beenhere.errors import ConfigError
+from beenhere.errors import ConfigError, TrainingError
 from beenhere.studies.folder import RowFolder
 from beenhere.studies.launchers import spawn, why_ended
 from beenhere.studies.plan import Training
@@ -27,8 +27,12 @@ def _train(folder: str, working_directory: str) -> str:
     row = RowFolder(Path(folder))
     if not row.options.exists():
         return f"{row.options} is not there on node {os.uname().nodename}{_SHARE}"
-    with spawn(row.path, {}) as process:
-        code = process.wait()
+    try:
+        # What the task's last try started may need a moment to end.
+        with spawn(row, {}, patience=30) as process:
+            code = process.wait()
+    except TrainingError as error:
+        return str(error)
     if code < 0:
         raise ProcessDied(why_ended(code, row))
     return why_ended(code, row)

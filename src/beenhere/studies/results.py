@@ -112,6 +112,7 @@ class StudyResults:
         confidence: of the intervals, such as 0.95. resamples, seed: of the bootstrap.
         tables: in the order of the study.
         compare: pairs (table, row, row) whose differing queries are shown.
+        command: that runs the study.
     """
 
     name: str
@@ -129,3 +130,4 @@ class StudyResults:
     seed: int
     tables: tuple[Table, ...]
     compare: tuple[tuple[str, str, str], ...]
+    command: str

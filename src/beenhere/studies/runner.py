@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from beenhere.errors import ConfigError
+from beenhere.errors import ConfigError, TrainingError
 from beenhere.studies.folder import RowFolder, StudyFolder
 from beenhere.studies.launchers import Job, Launcher
 from beenhere.studies.plan import Plan, Training
@@ -44,7 +44,7 @@ def select(plan: Plan, only: Sequence[str]) -> list[Training]:
             one.fingerprint
             for table in plan.tables
             for row in table.rows
-            if name.casefold() in (row.name.casefold(), table.table.name.casefold())
+            if name.casefold() in (row.name.casefold(), table.table.name, table.title.casefold())
             for one in row.trainings
         }
         if not found:
@@ -81,20 +81,11 @@ def run(trainings: Sequence[Training], folder: StudyFolder, launcher: Launcher, 
     while waiting or going:
         while waiting and launcher.has_room():
             number, training = waiting.pop(0)
-            row = folder.row(training)
-            if row.state() == "running":
-                say(f"[{number}/{count}] {training.name}: another process trains it; left to it")
+            going_on = _start(number, count, training, folder.row(training), launcher, say)
+            if going_on is None:
                 failed += 1
-                continue
-            row.prepare(training)
-            row.update(state="running", error="")
-            epochs = len(row.run.read_results().get("epochs", []))
-            say(
-                f"[{number}/{count}] {training.name}"
-                + (f": goes on after epoch {epochs}" if epochs else "")
-            )
-            job = launcher.start(row, training)
-            going.append(_Going(training, row, job, number, epochs, time.monotonic()))
+            else:
+                going.append(going_on)
         for one in list(going):
             problem = one.job.ended()
             _say_epochs(one, say)
@@ -109,6 +100,21 @@ def run(trainings: Sequence[Training], folder: StudyFolder, launcher: Launcher, 
                 failed += 1
         time.sleep(POLL)
     return failed == 0
+
+
+def _start(
+    number: int, count: int, training: Training, row: RowFolder, launcher: Launcher, say: Say
+) -> _Going | None:
+    head = f"[{number}/{count}] {training.name}"
+    epochs = len(row.run.read_results().get("epochs", []))
+    row.prepare(training)
+    try:
+        job = launcher.start(row, training)
+    except TrainingError as error:
+        say(f"{head}: {error}; left to it")
+        return None
+    say(f"{head}: goes on after epoch {epochs}" if epochs else head)
+    return _Going(training, row, job, number, epochs, time.monotonic())
 
 
 def _say_epochs(one: _Going, say: Say) -> None:

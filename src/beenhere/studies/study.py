@@ -101,13 +101,15 @@ class Study:
     """A study as read.
 
     Attributes:
-        name: the one it is asked for by. path: its file.
+        name: of its file, or of its folder; letters, digits, hyphens. path: its file.
+        files: all files that it is read from.
     """
 
     name: str
     path: Path
     file: StudyFile
     tables: tuple[StudyTable, ...]
+    files: tuple[Path, ...]
 
 
 def names() -> list[str]:
@@ -133,7 +135,12 @@ def read_study(spec: str) -> Study:
     _check_unique([table.name for table in tables], f"{path}: two tables have the name")
     for compared in file.compare:
         _check_compared(path, tables, compared)
-    return Study(_name(path), path, file, tables)
+    for table in tables:
+        _check_published(table, file.published_queries)
+    files = dict.fromkeys(
+        one for each in (path, *(t.path for t in tables)) for one in _starts(each)
+    )
+    return Study(_name(path), path, file, tables, tuple(files))
 
 
 def _find(spec: str) -> Path:
@@ -182,6 +189,15 @@ def _read(kind: type[T], path: Path, before: tuple[Path, ...]) -> T:
     return file.model_copy(update={**taken, **both})
 
 
+def _starts(path: Path) -> list[Path]:
+    """A file, the one that it starts from, and so on."""
+    found = [path]
+    while start := config_yaml.read_yaml(found[-1]).get("from"):
+        beside = found[-1].parent / start
+        found.append(beside if beside.exists() else _find(start))
+    return found
+
+
 def _base(path: Path, base: str | None) -> str | None:
     """Where a configuration beside a file lies; names of configurations stay as they are."""
     beside = path.parent / base if base is not None else path
@@ -221,6 +237,17 @@ def _check_unique(found: list[str], what: str) -> None:
     for name in found:
         if found.count(name) > 1:
             raise ConfigError(f"{what} {name!r}; give each its own")
+
+
+def _check_published(table: StudyTable, queries: dict[str, int]) -> None:
+    for row in table.rows:
+        for test in row.published:
+            if queries.get(test, 0) < 1:
+                raise ConfigError(
+                    f"{table.path}: row {row.name!r} has published figures of {test!r}, and the "
+                    "study does not say on how many queries they rest; add published_queries: "
+                    f"{{{test}: NUMBER}}"
+                )
 
 
 def _check_compared(

@@ -7,10 +7,12 @@ import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
-from beenhere.errors import BeenhereError
+from beenhere.errors import BeenhereError, PhotoError
+from beenhere.evaluation.saved import SavedEvaluation
 from beenhere.studies.folder import RowFolder
 
 
@@ -21,14 +23,10 @@ def work(path: Path) -> None:
     nowhere.
     """
     folder = RowFolder(path)
-    with folder.held():
-        _work(folder)
-
-
-def _work(folder: RowFolder) -> None:
     folder.update(state="running", error="", started=folder.read().get("started") or _now())
     start = time.monotonic()
-    state, error, found = "failed", "", {}
+    state, error = "failed", ""
+    found: dict[str, Any] = {}
     try:
         # These take seconds to import: only now, when the folder shows that it is being worked on.
         from beenhere.training.fit import fit
@@ -36,7 +34,8 @@ def _work(folder: RowFolder) -> None:
 
         config = config_yaml.load(TrainConfig, folder.options)
         found = {"hardware": hardware(), "versions": versions()}
-        fit(config, folder.path)
+        fit(config, path)
+        found["milliseconds_per_photo"] = _cost(config, path)
         state = "finished"
     except BeenhereError as problem:
         error = str(problem)
@@ -54,6 +53,25 @@ def _work(folder: RowFolder) -> None:
         tests={name: test.get("photos") for name, test in tests.items()},
         **found,
     )
+
+
+def _cost(config: TrainConfig, path: Path) -> float | None:
+    """Milliseconds of a forward pass, for a photo as the first query; None if none can be read."""
+    from beenhere.models import load_model
+    from beenhere.photos import photo_size
+    from beenhere.retrieval.speed import milliseconds_per_photo
+    from beenhere.training.loop import choose_fit_device
+
+    tested = SavedEvaluation.read(path / "tests" / next(iter(config.data.tests)))
+    for query in tested.queries["query"]:
+        try:
+            height, width = photo_size(query)
+        except PhotoError:
+            continue
+        model = load_model(path, choose_fit_device(config.fit))
+        size = model.preprocessing.target_size(height, width)
+        return round(milliseconds_per_photo(model, config.evaluation.extract, *size), 3)
+    return None
 
 
 def _now() -> str:
