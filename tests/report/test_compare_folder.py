@@ -8,7 +8,7 @@ from two_runs import write_run
 
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences, differences
-from beenhere.report import compare_folder
+from beenhere.report import compare_folder, compare_panels
 from beenhere.report.compared_queries import compared_queries
 
 A = [True, True, False, True, False, False, False, False]
@@ -42,6 +42,17 @@ def test_one_test_set_has_one_picture(found: Differences, tmp_path: Path) -> Non
         test["conditions"][0] | {"both": 0, "only_a": 3, "only_b": 1, "neither": 4}
         == (test["conditions"][0])
     )
+
+
+def test_the_title_of_a_picture_begins_with_what_stands_nowhere_else(
+    found: Differences, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = []
+    monkeypatch.setattr(
+        compare_panels, "draw", lambda queries, path, title, headings: titles.append(title)
+    )
+    write([found], tmp_path / "out")
+    assert titles == ["right if the first photo found is within 25 m; streets, A: x, B: y"]
 
 
 def test_several_test_sets_have_a_picture_each(found: Differences, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def test_each_is_a_failure_of_the_model_that_is_named(
         asked = evaluation.queries.filter(pl.col("query") == one.query).row(0, named=True)
         assert first["distance_m"] is None or first["distance_m"] > 25
         assert (one.prediction, one.metres) == (first["database"], first["distance_m"])
+        assert one.similarity == first["similarity"]
         assert one.condition == asked["condition"]
         possible = asked["nearest_m"] is not None and asked["nearest_m"] <= 25
         assert one.kind == ("wrong" if possible else "impossible")
@@ -78,7 +79,7 @@ def test_the_same_study_shows_the_same(results: StudyResults, found: list[Failur
 
 def test_distances_fall_into_bands() -> None:
     def band(metres: float | None) -> str:
-        return Failure("m", False, "t", "", "wrong", "q", "p", metres).distance_band
+        return Failure("m", False, "t", "", "wrong", "q", "p", metres, 0.5).distance_band
 
     assert [band(m) for m in (None, 26, 99.9, 100, 999, 1000)] == [
         "unknown", "near", "near", "middle", "middle", "far",
@@ -100,4 +101,5 @@ def test_nothing_found_is_a_failure_without_a_photo(tmp_path: Path) -> None:
     table = Table("t", "T", "", "", (Row("row", {}, {}, (), (run,)),), (), "")
     results = study((table,), tests={"sf_xs": "SF-XS"})
     (one,) = [f for f in failures(results, all_figures(results)) if f.query == silent]
-    assert (one.prediction, one.metres, one.distance_band) == ("", None, "unknown")
+    assert (one.prediction, one.metres, one.similarity) == ("", None, None)
+    assert one.distance_band == "unknown"

@@ -47,3 +47,10 @@ def test_names_of_options() -> None:
 def test_counts() -> None:
     assert numbers.count(1, "row") == "1 row"
     assert numbers.count(1200, "query", "queries") == "1,200 queries"
+
+
+def test_differences_have_a_sign_and_published_figures_their_digits() -> None:
+    minus = "\N{MINUS SIGN}"
+    found = [numbers.signed(d) for d in (2.04, -8.7, 0.0, -0.04, 10.0)]
+    assert found == ["+2.0", f"{minus}8.7", "0.0", "0.0", "+10.0"]
+    assert [numbers.as_published(p) for p in (47.61, 30.6, 41)] == ["47.61", "30.6", "41.0"]

@@ -14,7 +14,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from study import study, write_run, write_set, write_study
 from tiny import write_photo
 
-from beenhere.report.compared import ComparedQuery, Side
+from beenhere.evaluation.differences import ConditionDifference
+from beenhere.evaluation.paired import Comparison
+from beenhere.report.compared import ComparedPair, ComparedQuery, Side
 from beenhere.report.page import write_page
 from beenhere.report.panels import Prediction
 from beenhere.report.tables import write_tables
@@ -79,19 +81,22 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> list[ComparedQuery]:
+def compared(tmp_path_factory: pytest.TempPathFactory) -> list[ComparedPair]:
     folder = tmp_path_factory.mktemp("compared")
     query = write_photo(folder / 'a<b> "c".jpg', 1)
     near, far = write_photo(folder / "near.jpg", 2), write_photo(folder / "far.jpg", 3)
     heat = Image.new("RGB", (64, 48), "orange")
     right = Side("A&<i>", [Prediction(near, 0.9, 3.0, True)], heat, [heat])
     wrong = Side("B", [Prediction(far, 0.8, 700.0, False), Prediction(near, 0.7, None, None)])
-    return [ComparedQuery(query, "night", "a", right, wrong)]
+    drawn = [ComparedQuery(query, "night", "a", right, wrong)]
+    every = ConditionDifference(None, 31, 66, Comparison(-8.7, -18.0, 2.0, 0.098, 33, 20, 150))
+    night = ConditionDifference("night", 1, 8, Comparison(0.0, -50.0, 7.1, 0.37, 4, 4, 17))
+    return [ComparedPair("A&<i>", "B", "SF-XS", [every, night], drawn)]
 
 
 @pytest.fixture(scope="module")
 def report(
-    tmp_path_factory: pytest.TempPathFactory, results: StudyResults, compared: list[ComparedQuery]
+    tmp_path_factory: pytest.TempPathFactory, results: StudyResults, compared: list[ComparedPair]
 ) -> Path:
     return write_page(results, tmp_path_factory.mktemp("page"), compared)
 
@@ -229,10 +234,44 @@ def test_filters_show_what_they_say(opened: Open) -> None:
         assert told == f"{len(marks)} of {total} shown"
         for name in filters:
             page.locator(f"select[data-filter={name}]").select_option("")
+    bands = page.locator("select[data-filter=band] option").evaluate_all(
+        "all => all.map((one) => one.value)"
+    )
+    assert bands == [band for band in ("", "near", "middle", "far", "unknown") if band in bands]
+    assert len(bands) > 3
     page.locator("select[data-filter=model]").select_option("best")
     assert page.locator(".failure:visible:not([data-best])").count() == 0
     assert 0 < shown.count() < total
     assert page.locator(".failing:visible").count() < page.locator(".failing").count()
+
+
+def test_a_filter_that_leaves_nothing_says_so(opened: Open) -> None:
+    page = opened()
+    page.locator("select[data-filter=kind]").select_option("wrong")
+    page.locator("select[data-filter=band]").select_option("unknown")
+    assert page.locator(".failure:visible").count() == 0
+    assert page.locator(".filters output").inner_text().startswith("None of the ")
+
+
+def test_the_theme_that_was_chosen_is_kept(opened: Open) -> None:
+    page = opened(color_scheme="light")
+    page.locator("#theme").click()
+    page.reload()
+    assert page.locator("#theme").inner_text() == "Light"
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+    page.evaluate("localStorage.setItem('beenhere-theme', 'of another program')")
+    page.reload()
+    assert page.locator("#theme").inner_text() == "Dark"
+
+
+def test_it_says_how_it_was_made(opened: Open, results: StudyResults) -> None:
+    page = opened()
+    assert texts(page, "#again ~ pre") == [results.command]
+    statistics = page.locator("#statistics ~ ol").inner_text()
+    assert "McNemar" in statistics and "Clark, 1973" in statistics
+    key = page.locator("#table-aggregators ~ .key").inner_text()
+    assert "provisional" in key and "Holm" in key and "holds 0" not in key
+    assert "provisional" not in page.locator("#table-growth ~ .key").inner_text()
 
 
 def test_the_theme_follows_the_system_and_the_button(opened: Open) -> None:
@@ -318,14 +357,37 @@ def test_each_photo_is_in_the_page_once(report: Path) -> None:
     assert 20 < len(photos) == len(set(photos))
 
 
-def test_what_a_model_looks_at_is_shown_when_asked(opened: Open) -> None:
+def test_a_pair_says_how_many_queries_there_are_and_how_many_are_drawn(opened: Open) -> None:
     page = opened()
-    heat = page.locator(".overlay")
-    assert heat.count() == 2 and heat.first.is_hidden()
-    page.locator(".overlays").check()
-    assert heat.first.is_visible()
-    assert page.locator(".has-overlay .photo").first.is_hidden()
+    assert texts(page, ".versus h4") == ["SF-XS"]
+    assert texts(page, ".only") == [
+        "Only A&<i> is right: 33 of 150 queries; 1 of them here, chosen at random",
+        "Only B is right: 20 of 150 queries; 0 of them here, chosen at random",
+    ]
+    cells = [row.split("\t") for row in texts(page, ".shared tr")]
+    assert cells[0][3:5] == ["only A&<i>", "only B"]
+    assert cells[1][:8] == ["all", "150", "31", "33", "20", "66", "42.7", "34.0"]
+    minus = "\N{MINUS SIGN}"
+    assert cells[1][8:] == [f"{minus}8.7 {minus}18.0 to +2.0", "0.098"]
+    assert cells[2][0] == "night" and cells[2][8].startswith("0.0 ")
+
+
+@pytest.mark.parametrize(("width", "beside"), [(1280, True), (390, False)])
+def test_what_a_model_looks_at_stands_beside_or_under_what_it_found(
+    opened: Open, width: int, beside: bool
+) -> None:
+    page = opened(viewport={"width": width, "height": 800})
     assert texts(page, ".compare .says b") == ["✓ right", "✗ wrong", "? unknown"]
+    assert texts(page, ".looks") == ["what A&<i> looks at"]
+    maps = page.locator(".map").all()
+    photo, found = page.locator(".side").first.locator(".cell:not(.map)").all()
+    assert [one.inner_text() for one in maps] == ["query", "found first"]
+    for one, under in zip(maps, (photo, found), strict=True):
+        seen, other = one.bounding_box(), under.bounding_box()
+        assert (seen["y"] == pytest.approx(other["y"], abs=4)) == beside
+        assert (seen["x"] == pytest.approx(other["x"], abs=1)) != beside
+    page.emulate_media(media="print")
+    assert all(one.is_visible() for one in maps)
 
 
 def test_files_to_take_away_are_those_that_are_written(
@@ -359,6 +421,20 @@ def test_photos_that_are_gone_leave_their_names(opened: Open, tmp_path: Path) ->
     page = opened(write_page(study((table,), tests={"sf_xs": "SF-XS"}), tmp_path))
     assert page.locator(".gone").count() > 0
     assert page.locator(".gone").first.inner_text().startswith("cannot be read: query ")
+
+
+def test_a_condition_that_the_test_sets_title_names_is_not_said_again(tmp_path: Path) -> None:
+    sets = [write_set(tmp_path / "photos", "sf_xs", conditions=("night", "fog"))]
+    run = write_run(tmp_path / "run", sets, 0.2)
+    table = Table("one", "One", "", "", (Row("only", {}, {}, (), (run,)),), (), "")
+    results = study((table,), tests={"sf_xs": "Night (like Tokyo-XS)"})
+    page = write_page(results, tmp_path).read_text("utf-8")
+    captions = {
+        re.sub(r"<.*", "", one, flags=re.S).strip()
+        for one in re.findall(r'class="failure".*?<figcaption>(.*?)</figcaption>', page, re.S)
+    }
+    assert captions == {"Night (like Tokyo-XS)", "Night (like Tokyo-XS), fog"}
+    assert re.search(r" m off, similarity 0\.\d\d<", page)
 
 
 def test_a_study_that_has_just_begun_has_a_page(opened: Open, results: StudyResults) -> None:

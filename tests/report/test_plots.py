@@ -88,7 +88,7 @@ def test_the_map_counts_every_query(
         far = sum(1 for metres in one.queries["nearest_m"] if metres is not None and metres > 25)
         wrong = one.queries.height - right - far - 1
         assert told(chart) == (
-            f"{far} with no photo to be found, {wrong} wrong, {right} right, 1 nobody knows where"
+            f"{far} with no photo to be found, {right} right, {wrong} wrong, 1 nobody knows where"
         )
 
 
@@ -118,6 +118,38 @@ def test_rows_of_unlike_cost_are_weighed(tmp_path: Path) -> None:
     (chart,) = {p.title: p for p in plots(results, figures)}["Accuracy against cost"].charts
     assert told(chart).endswith("both cheaper and better than small, large")
     assert "numbers in a descriptor" in chart
+
+
+def test_time_is_of_the_rows_where_it_was_measured(tmp_path: Path) -> None:
+    sets = [write_set(tmp_path / "photos", "sf_xs")]
+    quick, slow, later = (
+        write_run(tmp_path / name, sets, skill, milliseconds=milliseconds)
+        for name, skill, milliseconds in (("a", 0.4, 2.0), ("b", 0.8, 9.0), ("c", 0.5, None))
+    )
+    again = write_run(tmp_path / "d", sets, 0.4, seed=1, milliseconds=4.0)
+    rows = (
+        Row("quick", {}, {}, (), (quick, again)),
+        Row("slow", {}, {}, (), (slow,)),
+        Row("later", {}, {}, (), (later,)),
+    )
+    results = study((Table("one", "One", "", "", rows, (), ""),), tests={"sf_xs": "SF-XS"})
+    (figures,) = all_figures(results)
+    plot = {p.title: p for p in plots(results, figures)}["Accuracy against cost"]
+    (chart,) = plot.charts
+    assert re.findall(r"(\w+): [\d.]+ at ([\d.]+)", told(chart)) == [("quick", "3"), ("slow", "9")]
+    assert "without decoding" in plot.caption
+    (figures,) = all_figures(replace(results, tables=(replace(results.tables[0], rows=rows[2:]),)))
+    assert "Accuracy against cost" not in {p.title for p in plots(results, figures)}
+
+
+def test_long_names_are_broken_into_lines(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [write_set(tmp_path / "photos", "sf_xs")], 0.5)
+    rows = (Row("multi-similarity " * 9, {}, {}, (), (run,)),)
+    results = study((Table("one", "One", "", "", rows, (), ""),), tests={"sf_xs": "SF-XS"})
+    (figures,) = all_figures(results)
+    chart = {p.title: p for p in plots(results, figures)}["How sure the order is"].charts[0]
+    lines = re.findall(r">([^<]*multi-similarity[^<]*)<", chart.partition("</desc>")[2])
+    assert len(lines) > 3 and max(map(len, lines)) <= 44
 
 
 def test_a_table_without_conditions_positions_or_epochs_has_fewer_charts(tmp_path: Path) -> None:

@@ -17,22 +17,32 @@ class Column:
         test: name of the test set.
         at: N.
         source: measured in this study, or published before.
+        marked: whether the rows that cannot be told from the best are marked: at the first N alone,
+            for each N asks anew, and only one question was corrected for.
     """
 
     test: str
     at: int
     source: Literal["measured", "published"]
+    marked: bool
 
     def of(self, row: RowFigures) -> RankedRow | PublishedRow | None:
         """What stands there in a row; None: nothing."""
         found = row.measured if self.source == "measured" else row.published
         return found.get(self.test, {}).get(self.at)
 
+    def mark(self, row: RowFigures) -> Literal["●", "≈", ""]:
+        """``●`` beside the best, ``≈`` beside those that cannot be told from it."""
+        one = self.of(row)
+        if one is None or not self.marked:
+            return ""
+        return "●" if one.best else "≈" if one.among_best else ""
+
 
 def columns(results: StudyResults, figures: TableFigures) -> list[Column]:
     """By test set and N, what is published beside what was measured."""
     every = [
-        Column(test, at, source)
+        Column(test, at, source, at == results.recall_at[0])
         for test in results.tests
         for at in results.recall_at
         for source in ("measured", "published")

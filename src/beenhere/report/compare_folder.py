@@ -100,9 +100,10 @@ def _draw(
     found: Differences, queries: Sequence[ComparedQuery], names: tuple[str, str], path: Path
 ) -> None:
     first = "first photo" if found.at == 1 else f"first {found.at} photos"
+    # What is cut where names are long is said again elsewhere.
     title = (
-        f"{found.name}: A is {names[0]}, B is {names[1]}; right if the {first} found "
-        f"{'is' if found.at == 1 else 'hold one'} within {found.threshold:g} m"
+        f"right if the {first} found {'is' if found.at == 1 else 'hold one'} within "
+        f"{found.threshold:g} m; {found.name}, A: {names[0]}, B: {names[1]}"
     )
     headings = {}
     for winner, text, among in (

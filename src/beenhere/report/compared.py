@@ -1,4 +1,4 @@
-"""A query that one of two models gets right and the other wrong, as the page shows it."""
+"""Two models side by side, and the queries in which they differ, as the page shows them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from typing import Literal
 
 from PIL.Image import Image
 
-from beenhere.report.panels import Prediction
+from beenhere.evaluation.differences import ConditionDifference
+from beenhere.report.photo_boxes import Prediction
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,35 @@ class ComparedQuery:
     winner: Literal["a", "b"]
     a: Side
     b: Side
+
+
+@dataclass(frozen=True)
+class ComparedPair:
+    """Two models on one test set.
+
+    Attributes:
+        a, b: their names, for people.
+        test: title of the test set.
+        conditions: how they share the queries between them, all queries first, then by condition;
+            of :meth:`beenhere.evaluation.differences.Differences.by_condition`.
+        queries: some of those that one alone gets right, to be drawn.
+    """
+
+    a: str
+    b: str
+    test: str
+    conditions: Sequence[ConditionDifference]
+    queries: Sequence[ComparedQuery]
+
+    def drawn(self, winner: Literal["a", "b"]) -> list[ComparedQuery]:
+        """The queries to be drawn that one of the two alone gets right."""
+        return [query for query in self.queries if query.winner == winner]
+
+    @property
+    def mapped(self) -> bool:
+        """Whether any similarity map is drawn."""
+        return any(
+            side.query_overlay is not None or any(side.prediction_overlays)
+            for query in self.queries
+            for side in (query.a, query.b)
+        )

@@ -59,6 +59,11 @@ class RowFigures:
         """Wall clock of a training; mean over seeds."""
         return _mean([run.record.get("seconds") for run in self.row.finished])
 
+    @property
+    def milliseconds(self) -> float | None:
+        """The model's time for a photo, as a training measures it at its end; mean over seeds."""
+        return _mean([run.record.get("milliseconds_per_photo") for run in self.row.finished])
+
     def evaluations(self, test: str) -> list[SavedEvaluation]:
         """On one test set, one a seed."""
         return [run.evaluations[test] for run in self.row.finished if test in run.tests]

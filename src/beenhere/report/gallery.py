@@ -27,6 +27,7 @@ class Failure:
         kind: ``"impossible"``: no database photo lies within the threshold.
         query, prediction: paths; the prediction is empty where nothing was found.
         metres: from the query to the prediction; None where unknown.
+        similarity: of the two; None where nothing was found.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Failure:
     query: str
     prediction: str
     metres: float | None
+    similarity: float | None
 
     @property
     def distance_band(self) -> str:
@@ -110,6 +112,7 @@ def _grouped(
             query=asked["query"],
             prediction=asked["database"] or "",
             metres=asked["distance_m"],
+            similarity=asked["similarity"],
         )
         groups.setdefault((failure.condition, failure.kind), []).append(failure)
     return [groups[key] for key in sorted(groups, key=lambda key: (key[1] != "wrong", key[0]))]

@@ -8,6 +8,17 @@ def percent(value: float) -> str:
     return f"{value:.1f}"
 
 
+def as_published(value: float) -> str:
+    """A percent with its own digits and at least one decimal, such as ``"47.61"``, ``"41.0"``."""
+    return str(float(value))
+
+
+def signed(value: float) -> str:
+    """A difference with its sign (minus, no hyphen), such as ``"+2.0"``; none for ``"0.0"``."""
+    text = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return "0.0" if text[1:] == "0.0" else text
+
+
 def interval(low: float, high: float) -> str:
     """Ends of an interval in percent, such as ``"[29.9, 35.8]"``."""
     return f"[{low:.1f}, {high:.1f}]"

@@ -12,12 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from beenhere.report import numbers
 from beenhere.report.columns import Column, columns
-from beenhere.report.compared import ComparedQuery
+from beenhere.report.compared import ComparedPair
 from beenhere.report.figures import TableFigures, all_figures, distinct_runs
 from beenhere.report.gallery import failures
+from beenhere.report.latex import as_latex
 from beenhere.report.plots import Plot, plots
 from beenhere.report.summary import Finding, findings, progress
-from beenhere.report.tables import as_csv, as_latex, as_markdown
+from beenhere.report.tables import as_csv, as_markdown
 from beenhere.report.thumbnails import Thumbnails
 from beenhere.studies.results import StudyResults
 
@@ -44,13 +45,13 @@ class Section:
     downloads: list[tuple[str, str, str]]
 
 
-def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedQuery] = ()) -> Path:
+def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedPair] = ()) -> Path:
     """Write ``OUT/report.html``: everything a study has found so far.
 
     The same results give the same bytes. A photo that is gone leaves an empty box with its name.
 
     Args:
-        compared: queries that two models answer differently, in the order to be shown.
+        compared: pairs of models, each on one test set, in the order to be shown.
 
     Raises:
         DataError: rows of one table were asked different queries.
@@ -58,8 +59,7 @@ def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedQuer
     figures = all_figures(results)
     pictures = Thumbnails()
     pairs = [
-        (a, b, list(queries))
-        for (a, b), queries in groupby(compared, lambda q: (q.a.name, q.b.name))
+        (a, b, list(tests)) for (a, b), tests in groupby(compared, lambda pair: (pair.a, pair.b))
     ]
     html = (
         _environment(pictures)
@@ -70,6 +70,8 @@ def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedQuer
             sections=[_section(results, one) for one in figures],
             failures=failures(results, figures),
             pairs=pairs,
+            mapped=any(pair.mapped for pair in compared),
+            several_seeds=any(len(run.row.finished) > 1 for one in figures for run in one.rows),
             runs=distinct_runs(results),
             pictures=pictures,
         )
@@ -119,6 +121,8 @@ def _environment(pictures: Thumbnails) -> Environment:
             name: getattr(numbers, name)
             for name in (
                 "percent",
+                "as_published",
+                "signed",
                 "p_value",
                 "duration",
                 "metres",

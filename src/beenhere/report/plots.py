@@ -162,12 +162,13 @@ class _Plotter:
         charts = []
         for test, title in self._titled():
             rows = self._on(test)
-            first = {row.name: row.evaluations(test)[0].results for row in rows}
-            rates = {name: one["timing"]["images_per_second"] for name, one in first.items()}
-            times = {name: 1000 / rate for name, rate in rates.items() if rate}
-            sizes = {name: float(one["model"]["descriptor_dim"]) for name, one in first.items()}
+            times = {row.name: row.milliseconds for row in rows if row.milliseconds is not None}
+            sizes = {
+                row.name: float(row.evaluations(test)[0].results["model"]["descriptor_dim"])
+                for row in rows
+            }
             for kind, unit, costs in (
-                ("time", "milliseconds a photo, with decoding", times),
+                ("time", "milliseconds of the model for a photo", times),
                 ("descriptor", "numbers in a descriptor", sizes),
             ):
                 if len(set(costs.values())) > 1:
@@ -179,8 +180,13 @@ class _Plotter:
                     )
         caption = (
             "Rings and the dashed line mark the Pareto front: rows that no other beats in both "
-            "recall and cost. Times are as measured while the study ran: compare them with care."
+            "recall and cost."
         )
+        if any(row.milliseconds is not None for row in self.rows):
+            caption += (
+                " Timed is the model alone, without decoding: the best of several forward passes "
+                "of 16 photos, on the machine that trained it."
+            )
         return Plot("Accuracy against cost", caption, charts, legend(self.series), folded=True)
 
     def _conditions(self) -> Plot:
@@ -220,7 +226,10 @@ class _Plotter:
             possible = nearest <= self.results.threshold
             charts.append(error_map(lat, lon, right, possible, title, self._key("map", test)))
             named.append(f"{best.name} on {title}")
-        caption = f"Each query at its place, by the best row: {'; '.join(named)}."
+        caption = (
+            f"Each query at its place, by the best row: {'; '.join(named)}. Groups that lie far "
+            "apart are moved together, the northernmost first."
+        )
         signs = [
             LegendEntry("right", "right", "circle"),
             LegendEntry("wrong", "wrong", "cross"),

@@ -1,9 +1,9 @@
-"""The queries in which two rows of a study differ, for its page."""
+"""Pairs of a study's rows side by side, for its page."""
 
 from beenhere.devices import choose_device
 from beenhere.evaluation.differences import differences
 from beenhere.models.checkpoint import load_model
-from beenhere.report.compared import ComparedQuery
+from beenhere.report.compared import ComparedPair
 from beenhere.report.compared_queries import compared_queries
 from beenhere.studies.results import Run, StudyResults
 
@@ -11,25 +11,25 @@ COUNT = 3
 """Queries of each test set that one row alone gets right."""
 
 
-def compared_rows(results: StudyResults) -> list[ComparedQuery]:
-    """For each pair that the study names and that is trained: queries by chance, with maps.
+def compared_rows(results: StudyResults) -> list[ComparedPair]:
+    """For each pair that the study names and that is trained: each test set, with maps.
 
     Of a row with several seeds the first is shown.
     """
     found = []
     for table, *names in results.compare:
-        runs = [_run(results, table, name) for name in names]
-        first, second = runs
+        first, second = (_run(results, table, name) for name in names)
         if first is None or second is None:
             continue
         device = choose_device("auto")
         models = load_model(first.folder, device), load_model(second.folder, device)
-        for test in results.tests:
+        for test, title in results.tests.items():
             if test in first.tests and test in second.tests:
                 pair = differences(
                     first.evaluations[test], second.evaluations[test], 1, results.threshold
                 )
-                found += compared_queries(pair, (names[0], names[1]), models, COUNT)
+                queries = compared_queries(pair, (names[0], names[1]), models, COUNT)
+                found.append(ComparedPair(names[0], names[1], title, pair.by_condition(), queries))
     return found
 
 

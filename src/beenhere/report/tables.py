@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from beenhere.evaluation.published import PublishedRow
-from beenhere.evaluation.ranking import RankedRow
-from beenhere.report.columns import columns
+from beenhere.report.columns import Column, columns
 from beenhere.report.figures import RowFigures, TableFigures, all_figures
-from beenhere.report.numbers import interval, percent
+from beenhere.report.latex import as_latex
+from beenhere.report.numbers import as_published, interval, percent
 from beenhere.studies.results import StudyResults
 
 Cell = str | float | int | bool | None
@@ -24,22 +24,6 @@ _MEASURED = {
 }
 _PUBLISHED = {" published": "percent", " published low": "low", " published high": "high"}
 
-Measured = RankedRow | PublishedRow | None
-
-_LATEX = str.maketrans(
-    {
-        **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        "≈": r"$\approx$",
-        "\n": " ",
-    }
-)
 _MARKDOWN = str.maketrans({**{letter: f"\\{letter}" for letter in "\\|<>[]*_`&#$~"}, "\n": " "})
 
 
@@ -68,7 +52,7 @@ def write_tables(results: StudyResults, out: Path) -> list[Path]:
 
 
 def as_csv(results: StudyResults, figures: TableFigures) -> str:
-    """Full precision, a line a row; an empty cell where nothing is known.
+    """A line a row, every measure to six digits; an empty cell where nothing is known.
 
     Columns that would be empty all the way down are left out.
     """
@@ -84,61 +68,43 @@ def as_csv(results: StudyResults, figures: TableFigures) -> str:
 
 
 def as_markdown(results: StudyResults, figures: TableFigures) -> str:
-    """Recall with intervals; the best in bold, those that cannot be told from it with ``≈``."""
-
-    def cell(one: Measured) -> str:
-        if one is None:
-            return ""
-        value = f"**{percent(one.percent)}**" if one.best else percent(one.percent)
-        tied = "≈ " if one.among_best and not one.best else ""
-        return f"{tied}{value} {interval(one.low, one.high)}"
-
-    header, rows = _columns(results, figures)
-    table = figures.table
+    """Recall with intervals and, over several seeds, deviations; the best of a column in bold."""
+    shown = columns(results, figures)
+    header = [
+        f"{results.tests[one.test]} R@{one.at}{' published' if one.source == 'published' else ''}"
+        for one in shown
+    ]
     lines = [
         [name.translate(_MARKDOWN) for name in ["row", *header]],
         ["---", *["---:"] * len(header)],
-        *([name.translate(_MARKDOWN), *map(cell, cells)] for name, cells in rows),
+        *(
+            [_name(row).translate(_MARKDOWN), *(_cell(one, row) for one in shown)]
+            for row in figures.rows
+        ),
     ]
+    table = figures.table
     texts = [f"## {table.title.translate(_MARKDOWN)}", table.about.translate(_MARKDOWN)]
     texts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     texts.append(_note(results).translate(_MARKDOWN))
     return "\n\n".join(filter(None, texts)) + "\n"
 
 
-def as_latex(results: StudyResults, figures: TableFigures) -> str:
-    """A ``table`` for a document that uses ``booktabs``."""
+def _cell(column: Column, row: RowFigures) -> str:
+    """Such as ``≈ 51.7 ± 0.8 (3 seeds) [48.5, 54.8]``."""
+    one = column.of(row)
+    if one is None:
+        return ""
+    published = isinstance(one, PublishedRow)
+    value = as_published(one.percent) if published else percent(one.percent)
+    parts = ["≈"] if column.mark(row) == "≈" else []
+    parts.append(f"**{value}**" if one.best else value)
+    if not isinstance(one, PublishedRow) and one.sd is not None:
+        parts.append(f"± {percent(one.sd)} ({one.seeds} seeds)")
+    return " ".join([*parts, interval(one.low, one.high)])
 
-    def cell(one: Measured) -> str:
-        if one is None:
-            return ""
-        value = percent(one.percent)
-        value = rf"\textbf{{{value}}}" if one.best else value
-        tied = r"$\approx$\," if one.among_best and not one.best else ""
-        return rf"{tied}{value} {{\scriptsize {interval(one.low, one.high)}}}"
 
-    header, rows = _columns(results, figures)
-    caption = f"{figures.table.title}. {_note(results)}".translate(_LATEX)
-    lines = [[name.translate(_LATEX), *map(cell, cells)] for name, cells in rows]
-    head = ["", *(name.translate(_LATEX) for name in header)]
-    return "\n".join(
-        [
-            r"% \usepackage{booktabs}",
-            r"\begin{table}",
-            r"  \centering",
-            rf"  \caption{{{caption}}}",
-            rf"  \label{{tab:{figures.table.name}}}",
-            rf"  \begin{{tabular}}{{l{'r' * len(header)}}}",
-            r"    \toprule",
-            rf"    {' & '.join(head)} \\",
-            r"    \midrule",
-            *(rf"    {' & '.join(line)} \\" for line in lines),
-            r"    \bottomrule",
-            r"  \end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+def _name(row: RowFigures) -> str:
+    return row.name if row.state == "finished" else f"{row.name} ({row.state})"
 
 
 def _record(results: StudyResults, row: RowFigures, options: Sequence[str]) -> dict[str, Cell]:
@@ -153,40 +119,30 @@ def _record(results: StudyResults, row: RowFigures, options: Sequence[str]) -> d
             ours = row.measured.get(test, {}).get(at)
             theirs = row.published.get(test, {}).get(at)
             for label, field in _MEASURED.items():
-                record[f"{test} R@{at}{label}"] = getattr(ours, field, None)
+                record[f"{test} R@{at}{label}"] = _rounded(getattr(ours, field, None))
             for label, field in _PUBLISHED.items():
-                record[f"{test} R@{at}{label}"] = getattr(theirs, field, None)
+                record[f"{test} R@{at}{label}"] = _rounded(getattr(theirs, field, None))
     return record | {
-        "validation R@1": row.validation,
-        "epochs": row.epochs,
-        "seconds": row.seconds,
+        "validation R@1": _rounded(row.validation),
+        "epochs": _rounded(row.epochs),
+        "seconds": _rounded(row.seconds),
+        "milliseconds per photo": _rounded(row.milliseconds),
     }
+
+
+def _rounded(value: float | None) -> Cell:
+    """To six significant digits: more would say nothing."""
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _plain(value: Any) -> Cell:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _columns(
-    results: StudyResults, figures: TableFigures
-) -> tuple[list[str], list[tuple[str, list[Measured]]]]:
-    """Headings, and by row its name and what stands under them."""
-    shown = columns(results, figures)
-    header = [
-        f"{results.tests[one.test]} R@{one.at}{' published' if one.source == 'published' else ''}"
-        for one in shown
-    ]
-    rows = []
-    for row in figures.rows:
-        name = row.name if row.state == "finished" else f"{row.name} ({row.state})"
-        rows.append((name, [one.of(row) for one in shown]))
-    return header, rows
-
-
 def _note(results: StudyResults) -> str:
     caveat = f" {results.caveat}" if results.caveat else ""
     return (
         f"R@N in percent within {results.threshold:g} m on {results.data_title}, with "
-        f"{100 * results.confidence:g}% intervals; bold: best; ≈: cannot be told from the best."
-        f"{caveat}"
+        f"{100 * results.confidence:g}% intervals; bold: best of its column; ≈: "
+        f"R@{results.recall_at[0]} cannot be told from the best.{caveat}"
     )

@@ -27,7 +27,7 @@ try:
 except ImportError:  # Windows: a process that died leaves its row marked as running
     fcntl = None  # type: ignore[assignment]
 
-FORMAT = 1
+FORMAT = 2
 """Of ``study.json`` and ``row.json``; raised when the meaning of a field changes."""
 
 

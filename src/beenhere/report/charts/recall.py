@@ -12,8 +12,8 @@ from beenhere.report.charts.series import BACKGROUND, Series
 from beenhere.report.figures import RowFigures
 from beenhere.report.numbers import interval, option, percent
 
-_LETTERS, _BARS = 58, 24
-"""Letters in a line of a label; pixels of the bars under it."""
+_LETTERS, _BOLD_LETTERS, _BARS = 52, 44, 24
+"""Letters that fit into a line of a label, in a wide font; pixels of the bars under it."""
 
 _BANDS = 3
 """Bands that can lie over each other and still be seen."""
@@ -23,7 +23,7 @@ def with_intervals(
     rows: Sequence[RowFigures], test: str, title: str, at: int, key: str, confidence: float
 ) -> str:
     """One line a row: our recall and the published one, each with its interval."""
-    labels = [textwrap.wrap(_label(row, test, at), _LETTERS) for row in rows]
+    labels = [_label(row, test, at) for row in rows]
     bottom = [sum(map(_pixels, labels[: place + 1])) for place in range(len(rows))]
     unit = f"R@{at}, %, with {100 * confidence:g}% interval"
     axes = blank(title, unit, "", (bottom or [0])[-1] + 78, left=4)
@@ -49,9 +49,11 @@ def with_intervals(
     return finish(axes, key, f"R@{at} of every row on {title}", "; ".join(told))
 
 
-def _label(row: RowFigures, test: str, at: int) -> str:
+def _label(row: RowFigures, test: str, at: int) -> list[str]:
+    """Lines of a row's name with its mark."""
     one = row.measured[test][at]
-    return ("● " if one.best else "≈ " if one.among_best else "") + row.name
+    mark = "● " if one.best else "≈ " if one.among_best else ""
+    return textwrap.wrap(mark + row.name, _BOLD_LETTERS if one.best else _LETTERS)
 
 
 def _pixels(lines: Sequence[str]) -> int:

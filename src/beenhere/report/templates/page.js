@@ -50,7 +50,9 @@ for (const form of document.querySelectorAll("form.filters")) {
       });
     }
     const shown = figures.filter((figure) => !figure.hidden).length;
-    form.querySelector("output").textContent = `${shown} of ${figures.length} shown`;
+    form.querySelector("output").textContent = shown
+      ? `${shown} of ${figures.length} shown`
+      : `None of the ${figures.length} is like that; choose “all” in one of the boxes.`;
   };
   form.addEventListener("change", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -64,12 +66,23 @@ for (const form of document.querySelectorAll("form.filters")) {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   const dark = () => (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
+  // Where a browser keeps nothing for files, the choice lasts until the page is closed.
+  const stored = (use) => {
+    try {
+      return use(localStorage);
+    } catch {
+      return null;
+    }
+  };
+  const chosen = stored((store) => store.getItem("beenhere-theme"));
+  if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
   const name = () => {
     button.textContent = dark() ? "Light" : "Dark";
     button.setAttribute("aria-label", `${button.textContent} theme`);
   };
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
+    stored((store) => store.setItem("beenhere-theme", root.dataset.theme));
     name();
   });
   system.addEventListener("change", name);
