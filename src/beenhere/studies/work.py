@@ -44,12 +44,16 @@ def work(path: Path) -> None:
     except Exception as problem:
         traceback.print_exc()
         error = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-    tests = folder.run.read_results().get("tests", {})
+    results = folder.run.read_results()
+    tests = results.get("tests", {})
+    # A session that was killed has not said how long it took, but its epochs have.
+    epochs = sum(epoch["seconds"] for epoch in results.get("epochs", []))
+    seconds = max(folder.read().get("seconds", 0) + time.monotonic() - start, epochs)
     folder.update(
         state=state,
         error=error,
         finished=_now(),
-        seconds=round(folder.read().get("seconds", 0) + time.monotonic() - start, 1),
+        seconds=round(seconds, 1),
         tests={name: test.get("photos") for name, test in tests.items()},
         **found,
     )
