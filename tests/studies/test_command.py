@@ -25,7 +25,8 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     for path in sorted(folder.glob("tables/*.csv")):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        found[path.name] = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+        times = ("seconds", "milliseconds per photo")
+        found[path.name] = [{k: v for k, v in row.items() if k not in times} for row in rows]
     return found
 
 
