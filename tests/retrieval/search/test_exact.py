@@ -264,9 +264,13 @@ def test_reads_memory_maps_that_cannot_be_written(dtype: Dtype, tmp_path: Path) 
 
 def test_what_is_not_allowed_is_not_read() -> None:
     class Watched(StoredVectors):
-        def _decoded(self, rows: Any) -> NDArray[np.float32]:
-            read.extend(np.arange(len(self))[rows].tolist())
-            return super()._decoded(rows)
+        def part(self, start: int, stop: int) -> StoredVectors:
+            read.extend(range(start, stop))
+            return super().part(start, stop)
+
+        def chosen(self, rows: NDArray[np.integer]) -> StoredVectors:
+            read.extend(rows.tolist())
+            return super().chosen(rows)
 
     read: list[int] = []
     rng = np.random.default_rng(6)

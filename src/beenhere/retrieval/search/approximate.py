@@ -92,8 +92,8 @@ class Structure:
             raise ConfigError(f"no structure to train: {reason}; search exactly instead")
         chosen = np.random.default_rng(0).permutation(count)[: train_rows(dim)]
         index = KINDS[kind].learn(take(segments, np.sort(chosen)), count, config)
-        for vectors, _ in blocks(segments, max(1, BLOCK_BYTES // (4 * dim)), None):
-            index.add(vectors)
+        for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (4 * dim)), None):
+            index.add(kept.floats(0, len(kept)))
         return cls(kind, index, segments, config)
 
     def search(

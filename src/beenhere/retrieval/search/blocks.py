@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from beenhere.retrieval.search.vectors import StoredVectors
 
-Block = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Vectors ``(b, D)`` and their rows in the whole database, ``(b,)`` ascending."""
+Block = tuple[StoredVectors, NDArray[np.int64]]
+"""Some vectors, at least one, and their rows in the whole database, ``(b,)`` ascending."""
 
 
 def blocks(
@@ -34,10 +34,9 @@ def blocks(
             else:
                 rows = inside[start : start + size]
             if rows[-1] - rows[0] == len(rows) - 1:
-                vectors = segment.floats(int(rows[0]), int(rows[-1]) + 1)
+                yield segment.part(int(rows[0]), int(rows[-1]) + 1), rows + first
             else:
-                vectors = segment.take(rows)
-            yield vectors, rows + first
+                yield segment.chosen(rows), rows + first
         first = last
 
 

@@ -8,7 +8,11 @@ float32. So the answer is that of float32 throughout, by construction and not by
 """
 
 import ctypes
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +26,7 @@ from beenhere.retrieval.search.blocks import blocks
 from beenhere.retrieval.search.candidates import GROUP, FastProduct
 from beenhere.retrieval.search.products import pair_products
 from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.workers import workers
 
 BLOCK_BYTES = 16 * 2**20
 """Of the database in float32 at once."""
@@ -34,6 +39,9 @@ TILE_QUERIES = 1024
 
 MUCH_IN_COMMON = 0.7
 """Length of the vectors' mean, in their own, from which it is taken off (a mean cosine of 0.5)."""
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""Queries, rows of the database, and their products, ``(p,)`` each."""
 
 FEW_QUERIES = 16
 """For no more, reading the database takes the time: rounding it to bfloat16 gains nothing."""
@@ -68,25 +76,37 @@ def search_exact(
     wanted = checked_queries(segments, queries, k, allowed)
     best = Best(len(wanted), k)
     bfloat16 = len(wanted) > FEW_QUERIES and has_bfloat16(torch.device("cpu"))
-    dtype = torch.bfloat16 if bfloat16 else torch.float32
     size = max(1, min(MOST_ROWS, BLOCK_BYTES // (4 * wanted.shape[1])) // GROUP) * GROUP
-    scratch = torch.empty(size * min(TILE_QUERIES, len(wanted)), dtype=dtype)
-    rounding: _Rounding | None = None
-    tiles: dict[int, FastProduct] = {}
-    for vectors, rows in blocks(segments, size, allowed):
-        block = _tensor(vectors)
-        if rounding is None:
-            rounding = _Rounding(_centre(block), size, bfloat16)
-            for start in range(0, len(wanted), TILE_QUERIES):
-                tile = wanted[start : start + TILE_QUERIES]
-                tiles[start] = FastProduct(tile, rounding.centre, bfloat16)
-        rounded, norm = rounding.round(block, rows)
-        for start, product in tiles.items():
-            least = best.least[start : start + TILE_QUERIES]
-            query, row = product.candidates(rounded, norm, k, least, scratch)
-            similarity = pair_products(product.queries, block.numpy(), query, row)
-            best.add(query + start, rows[row], similarity)
+    database = blocks(segments, size, allowed)
+    first = next(database, None)
+    if first is None:
+        return best.answer()
+    centre = _centre(_tensor(first[0]))
+    tiles = [
+        FastProduct(wanted[start : start + TILE_QUERIES], centre, bfloat16)
+        for start in range(0, len(wanted), TILE_QUERIES)
+    ]
+    running: deque[Future[list[Pairs]]] = deque()
+    with workers() as pool:
+        threads = pool.threads
+        benches = [_Bench(centre, size, tiles, k) for _ in range(threads)]
+        for number, block in enumerate(chain([first], database)):
+            if len(running) == threads:
+                _add(best, running.popleft())
+            # The bench of the block that is done: results are taken in the order of the blocks.
+            bench = benches[number % threads]
+            running.append(pool.submit(bench.pairs, *block, best.least.copy()))
+            if number == 0:
+                # What the first block finds spares the next ones most of their work.
+                _add(best, running.popleft())
+        while running:
+            _add(best, running.popleft())
     return best.answer()
+
+
+def _add(best: Best, result: "Future[list[Pairs]]") -> None:
+    for query, row, similarity in result.result():
+        best.add(query, row, similarity)
 
 
 def checked_queries(
@@ -122,14 +142,22 @@ def checked_queries(
     return np.require(queries, np.float32, ("C", "W"))
 
 
-def _tensor(vectors: NDArray[np.float32]) -> Tensor:
-    """The same memory as a tensor; it must not be written."""
-    vectors = np.ascontiguousarray(vectors)
-    if not vectors.flags.writeable:
+def _tensor(kept: StoredVectors) -> Tensor:
+    """Vectors in float32, ``(b, D)``; maybe not a copy, so they must not be written."""
+    if kept.values.dtype == np.float16:
+        # torch widens these many times as fast as numpy does.
+        return _shared(kept.values).float()
+    return _shared(kept.floats(0, len(kept)))
+
+
+def _shared(numbers: NDArray[Any]) -> Tensor:
+    """The same memory as a tensor, which does not keep it alive."""
+    numbers = np.ascontiguousarray(numbers)
+    if not numbers.flags.writeable:
         # A memory map may be read-only. torch has no such tensors and warns of them.
-        numbers = ctypes.cast(vectors.ctypes.data, ctypes.POINTER(ctypes.c_float))
-        vectors = np.ctypeslib.as_array(numbers, vectors.shape)
-    return torch.from_numpy(vectors)
+        memory = (ctypes.c_char * numbers.nbytes).from_address(numbers.ctypes.data)
+        numbers = np.frombuffer(memoryview(memory), numbers.dtype).reshape(numbers.shape)
+    return torch.from_numpy(numbers)
 
 
 def _centre(block: Tensor) -> Tensor:
@@ -144,23 +172,45 @@ def _centre(block: Tensor) -> Tensor:
     return torch.zeros_like(centre)
 
 
-class _Rounding:
-    """Blocks less a centre, in bfloat16 or as they are; one at a time, in the same memory."""
+class _Bench:
+    """What one thread needs to compare a block with all queries; used again for each."""
 
-    def __init__(self, centre: Tensor, size: int, bfloat16: bool) -> None:
-        self.centre = centre
+    def __init__(self, centre: Tensor, size: int, tiles: list[FastProduct], k: int) -> None:
+        self._centre = centre
+        self._tiles = tiles
+        self._k = k
+        dtype = tiles[0].dtype if tiles else torch.float32
         self._centred = torch.empty((size, len(centre))) if centre.any() else None
-        self._rounded = torch.empty((size, len(centre)), dtype=torch.bfloat16) if bfloat16 else None
+        self._rounded = (
+            torch.empty((size, len(centre)), dtype=dtype) if dtype == torch.bfloat16 else None
+        )
+        most = max((len(tile.queries) for tile in tiles), default=0)
+        self._scratch = torch.empty(size * most, dtype=dtype)
 
-    def round(self, block: Tensor, rows: NDArray[np.int64]) -> tuple[Tensor, float]:
-        """A block less the centre, and the norm of its longest vector before it was rounded.
+    def pairs(
+        self, kept: StoredVectors, rows: NDArray[np.int64], least: NDArray[np.float32]
+    ) -> list[Pairs]:
+        """Queries, rows and products of all that may be among the best.
 
         Raises:
             DataError: a vector is not finite.
         """
+        block = _tensor(kept)
+        rounded, norm = self._round(block, rows)
+        found, start = [], 0
+        for tile in self._tiles:
+            stop = start + len(tile.queries)
+            query, row = tile.candidates(rounded, norm, self._k, least[start:stop], self._scratch)
+            similarity = pair_products(tile.queries, block.numpy(), query, row)
+            found.append((query + start, rows[row], similarity))
+            start = stop
+        return found
+
+    def _round(self, block: Tensor, rows: NDArray[np.int64]) -> tuple[Tensor, float]:
+        """The block less the centre, and the norm of its longest vector before it was rounded."""
         centred = block
         if self._centred is not None:
-            centred = torch.sub(block, self.centre, out=self._centred[: len(block)])
+            centred = torch.sub(block, self._centre, out=self._centred[: len(block)])
         norms = torch.linalg.vector_norm(centred, dim=1)
         wrong = torch.nonzero(~torch.isfinite(norms))
         if len(wrong):

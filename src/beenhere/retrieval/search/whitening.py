@@ -54,12 +54,12 @@ class Whitening:
                 f"{size}; expected more descriptors than that, of at least as many numbers"
             )
         mean = np.zeros(size)
-        for vectors, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
-            mean += vectors.sum(axis=0, dtype=np.float64)
+        for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
+            mean += kept.floats(0, len(kept)).sum(axis=0, dtype=np.float64)
         mean /= count
         covariance = np.zeros((size, size))
-        for vectors, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
-            off = vectors - mean
+        for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
+            off = kept.floats(0, len(kept)) - mean
             covariance += off.T @ off
         variances, directions = np.linalg.eigh(covariance / count)
         variances, directions = variances[::-1], directions[:, ::-1].T
@@ -69,11 +69,11 @@ class Whitening:
                 f"the descriptors vary in {varying} directions; expected at least {config.dim} to "
                 "keep: give whitening a smaller dim, or more descriptors"
             )
-        kept = directions[: config.dim]
+        strongest = directions[: config.dim]
         # An eigenvector's sign is arbitrary; so that every machine comes to the same projection:
-        largest = np.abs(kept).argmax(axis=1)
-        kept = kept * np.sign(kept[np.arange(config.dim), largest])[:, None]
-        projection = kept / variances[: config.dim, None] ** (config.power / 2)
+        largest = np.abs(strongest).argmax(axis=1)
+        strongest = strongest * np.sign(strongest[np.arange(config.dim), largest])[:, None]
+        projection = strongest / variances[: config.dim, None] ** (config.power / 2)
         return cls(mean.astype(np.float32), projection.astype(np.float32))
 
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
