@@ -1,0 +1,73 @@
+"""What is said of a photo: where it was taken, how surely, and on what evidence."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Match:
+    """A photo of the index that looks like the query.
+
+    Attributes:
+        path: as the index has it.
+        rank: 1 is the most similar.
+        similarity: cosine, [-1, 1].
+        lat, lon: degrees, where it was taken; None where the index does not know.
+        heading: degrees clockwise from north; None where unknown.
+        captured: ISO 8601 date, may be partial; None where unknown.
+        inliers: local features that agree on one view of a scene; None where not verified.
+    """
+
+    path: str
+    rank: int
+    similarity: float
+    lat: float | None
+    lon: float | None
+    heading: float | None
+    captured: str | None
+    inliers: int | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the query may have been taken, by matches that lie close together.
+
+    Attributes:
+        lat, lon: degrees.
+        spread: metres, root mean square distance of the matches from there, by their weights.
+        share: of the evidence of all matches, (0, 1].
+        matches: those that speak for it, by rank.
+    """
+
+    lat: float
+    lon: float
+    spread: float
+    share: float
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a photo was taken, as far as an index can tell.
+
+    Attributes:
+        query: the photo's path, or a name for it.
+        known: whether the evidence carries: the probability reaches the threshold. Of an index
+            that was not calibrated: whether there is a place at all.
+        place: the likeliest place, known or not; None where no match has a position.
+        radius: metres around it that hold the truth in 90 of 100 cases; None if not calibrated.
+        probability: that the query was taken within 25 m of it; None if not calibrated.
+        threshold: the probability that was asked for; None if not calibrated.
+        runner_up: the next likeliest place; None where all matches speak for one.
+        matches: all that were looked at, by rank; verified ones may stand in another order.
+        reason: why the place is unknown, in a sentence; None where it is known.
+    """
+
+    query: str
+    known: bool
+    place: Place | None
+    radius: float | None
+    probability: float | None
+    threshold: float | None
+    runner_up: Place | None
+    matches: tuple[Match, ...]
+    reason: str | None
