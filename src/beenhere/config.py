@@ -293,18 +293,6 @@ class EvalConfig(Options):
     extract: ExtractConfig = ExtractConfig()
 
 
-# --- index ---------------------------------------------------------------------------------------
-
-
-class IndexConfig(Options):
-    """A new saved index."""
-
-    dtype: Literal["float32", "float16", "int8"] = Field(
-        "float32", description="of the descriptors that are kept; int8 with a scale for each"
-    )
-    extract: ComputeConfig = ComputeConfig()
-
-
 # --- search --------------------------------------------------------------------------------------
 
 
@@ -319,11 +307,11 @@ class SearchConfig(Options):
     rescore: int | None = Field(
         None,
         ge=1,
-        description="candidates scored again by their whole descriptors, for each match wanted; "
-        "null: as many as the kind needs",
+        description="candidates scored again by their whole descriptors, for each match wanted "
+        "(for fewer than 20, as for 20); null: as many as the kind needs",
     )
     pq_share: float = Field(
-        0.9,
+        0.95,
         gt=0,
         le=1,
         description="of the descriptors' variance that codes tell of; the weakest directions are "
@@ -354,6 +342,187 @@ class WhiteningConfig(Options):
     power: float = Field(
         1.0, ge=0, le=1, description="1: all directions get equal weight; 0: PCA alone"
     )
+
+
+# --- index ---------------------------------------------------------------------------------------
+
+
+# Lets ``search: pq`` stand for ``search: {kind: pq}``.
+_Search = Annotated[
+    SearchConfig,
+    BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value),
+]
+
+
+class IndexConfig(Options):
+    """A new saved index."""
+
+    dtype: Literal["float32", "float16", "int8"] = Field(
+        "float32", description="of the descriptors that are kept; int8 with a scale for each"
+    )
+    whitening: WhiteningConfig | None = Field(
+        None, description="learned on the photos of the index; null: descriptors as they are"
+    )
+    search: _Search = SearchConfig()
+    store: str | None = Field(
+        None,
+        description="a Milvus collection for photos and descriptors, milvus://HOST/COLLECTION or "
+        "FILE.db/COLLECTION; null: they are kept in the folder",
+    )
+    extract: ComputeConfig = ComputeConfig()
+
+
+class IndexSearchConfig(Options):
+    """What may change of a saved index without computing descriptors again."""
+
+    search: _Search = SearchConfig()
+
+
+# --- calibration ---------------------------------------------------------------------------------
+
+
+class CalibrateConfig(Options):
+    """How a confidence is fitted on labelled queries, and measured on held-out ones."""
+
+    hide: float = Field(
+        100.0,
+        ge=25,
+        description="metres around a query's true position within which photos are hidden, to ask "
+        "it again as if its place were not in the map",
+    )
+    apart: float = Field(
+        10.0,
+        ge=0,
+        description="metres around a photo of the index that is asked for within which others are "
+        "hidden: neighbours of one drive would make it too easy to find",
+    )
+    queries: int = Field(
+        1000, ge=1, description="photos of the index to ask for, where no queries are given"
+    )
+    gap: float = Field(
+        50.0,
+        gt=0,
+        description="metres between streets: queries nearer to each other are held out together",
+    )
+    folds: int = Field(10, ge=2, description="parts that are held out in turn")
+    outside_share: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="of all queries, taken outside the map: what probabilities mean",
+    )
+    outside_accepted: float = Field(
+        0.02, gt=0, lt=1, description="share of the queries from outside to accept at most"
+    )
+    promise: float = Field(
+        0.95, gt=0, lt=1, description="how surely the threshold keeps outside_accepted"
+    )
+    least_probability: float = Field(
+        0.5, ge=0, le=1, description="of a place that counts as known; the threshold is no lower"
+    )
+    bins: int = Field(10, ge=2, description="of the reliability diagram, with equally many queries")
+    confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals")
+    resamples: int = Field(1000, ge=100, description="of the bootstrap over streets")
+    seed: int = Field(0, ge=0, description="of the bootstrap")
+
+
+# --- geometric check -----------------------------------------------------------------------------
+
+
+class SiftConfig(Options):
+    """SIFT (Lowe, 2004), with RootSIFT's descriptors; needs no weights."""
+
+    name: Literal["sift"] = "sift"
+    contrast: float = Field(
+        0.01, gt=0, description="of a feature, at least; OpenCV's 0.04 leaves dusk and fog bare"
+    )
+    ratio: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="a feature's nearest must be nearer than this times its second nearest",
+    )
+    min_inliers: int = Field(12, ge=8, description="fewer count as none: chance gives as many")
+
+
+class XFeatConfig(Options):
+    """XFeat (Potje et al., 2024), a small network; its package brings the weights."""
+
+    name: Literal["xfeat"] = "xfeat"
+    ratio: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="a feature's nearest must be nearer than this times its second nearest",
+    )
+    min_inliers: int = Field(20, ge=8, description="fewer count as none: chance gives as many")
+
+
+LocalFeaturesConfig = Annotated[
+    Annotated[SiftConfig | XFeatConfig, Field(discriminator="name")], _choice("sift")
+]
+
+
+class VerifyConfig(Options):
+    """The geometric check of a query's first matches, by local features."""
+
+    matches: int = Field(20, ge=1, description="of a query to check, the first")
+    features: LocalFeaturesConfig = SiftConfig()
+    max_features: int = Field(1000, ge=8, description="of a photo, the strongest")
+    max_size: int = Field(
+        640, ge=32, description="pixels of the longer side to which photos are scaled down"
+    )
+    threshold: float = Field(
+        3.0, gt=0, description="pixels between a point and its epipolar line, at most about"
+    )
+    enough: int | None = Field(
+        None, ge=8, description="inliers from which on more say nothing more; null: they always do"
+    )
+    cache_mib: int = Field(
+        256, ge=0, description="MiB of database photos' features to keep; one photo takes about 0.5"
+    )
+    workers: int | None = Field(None, ge=1, description="threads; null: one a core")
+
+    @model_validator(mode="after")
+    def _enough_counts(self) -> "VerifyConfig":
+        if self.enough is not None and self.enough < self.features.min_inliers:
+            raise ValueError(
+                f"enough is {self.enough}; expected at least features.min_inliers, "
+                f"{self.features.min_inliers}"
+            )
+        return self
+
+
+# --- locating ------------------------------------------------------------------------------------
+
+
+class LocateConfig(Options):
+    """Where a photo was taken, by the photos of an index that look like it."""
+
+    matches: int = Field(20, ge=1, description="photos of the index to look at for each query")
+    radius: float = Field(
+        25.0, gt=0, description="metres around a place within which matches speak for it"
+    )
+    temperature: float = Field(
+        0.1,
+        ge=0.01,
+        description="of the softmax that weighs matches by similarity, as a share of the range of "
+        "a query's similarities: less gives the first match more weight",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="probability from which on a place counts as known; null: the calibration's",
+    )
+    verification: VerifyConfig = VerifyConfig()
+    extract: ComputeConfig = ComputeConfig()
+
+    def evidence(self) -> dict[str, Any]:
+        """What decides the evidence for a place, as plain values: a calibration holds for these."""
+        of_the_machine = {"verification": {"cache_mib", "workers"}}
+        kept = self.model_dump(mode="json", exclude=of_the_machine)
+        return {name: kept[name] for name in ("matches", "radius", "temperature", "verification")}
 
 
 # --- training ------------------------------------------------------------------------------------
