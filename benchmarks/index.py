@@ -264,7 +264,7 @@ def run_kind(kind: str, database: Path, wanted: Path) -> tuple[list[Any], float,
     with PeakMemory() as memory:
         options = SearchConfig.model_validate({"kind": kind})
         structure, build = timed(lambda: Structure.train(segments, options))
-    rows = measure(segments, structure, queries, [1, K])
+    rows = measure(segments, [structure], queries, [1, K])
     return rows, build, memory.mib - before
 
 

@@ -10,7 +10,8 @@ from tiny import at_name, write_photo
 
 from beenhere.cli.app import app
 from beenhere.errors import ConfigError, DataError
-from beenhere.retrieval.index import Index
+from beenhere.retrieval.index import Index, recall, structures
+from beenhere.retrieval.search import choice
 
 
 @pytest.fixture
@@ -38,8 +39,9 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
         return capsys.readouterr().out.splitlines()
 
     build("--dtype", "float16", "--extract.batch-size", "2", "--set", "extract.workers=1")
-    built, unreadable = capsys.readouterr().out.splitlines()
+    built, search, unreadable = capsys.readouterr().out.splitlines()
     assert built.startswith("x.index: 4 photos by offline-lite0, in ")
+    assert search == "search: exact: 4 photos are searched exactly in no time"
     assert unreadable.startswith("photos that cannot be read, left out: 1: ")
     assert unreadable.endswith("@.jpg (not a photo: a text file)")
     build("--dtype", "float16")
@@ -54,6 +56,8 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     assert "  photos      2, 2 with a position, taken 2015-07 to 2015-07" in shown
     assert "  removed     3, see compact" in shown and "  unreadable  1, see --json" in shown
     assert "  descriptors 112 numbers in float16" in shown
+    assert "  search      exact: 5 photos are searched exactly in no time" in shown
+    assert "  calibration none; fit one: beenhere calibrate x.index --queries PHOTOS" in shown
     (check,) = says("check", "x.index")
     assert check.startswith("x.index: 6 files, ") and check.endswith(", all as they were written")
     (compacted,) = says("compact", "x.index")
@@ -63,6 +67,73 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     assert list(found["left_out_photos"].values()) == ["not a photo: a text file"]
     assert found["model"]["name"] == "offline-lite0"
     assert len(Index.open("x.index")) == 2
+
+
+def test_how_it_is_searched(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def says(*arguments: str) -> list[str]:
+        capsys.readouterr()
+        run(*arguments)
+        return capsys.readouterr().out.splitlines()
+
+    monkeypatch.setattr(choice, "FEWEST_TO_LEARN", 4)
+    monkeypatch.setattr(recall, "FEWEST_TO_LEARN", 5)  # more than there are: nothing to train
+    whitening = ("--whitening.dim", "3", "--whitening.power", "0.5")
+    build("--search", "int8", *whitening)
+    assert "search: int8: int8 was asked for" in capsys.readouterr().out
+    assert (
+        "x.index holds these 4 photos already"
+        in says(
+            "build",
+            "photos",
+            "--model",
+            "offline-lite0",
+            "-o",
+            "x.index",
+            "--search",
+            "int8",
+            *whitening,
+        )[0]
+    )
+    with pytest.raises(DataError, match=r"change it: beenhere index train x.index --search pq"):
+        build("--search.kind", "pq", *whitening)
+    shown = says("info", "x.index", "--recall")
+    assert "  descriptors 3 numbers in float32, whitened from 112 on 4 photos" in shown
+    assert "  search      int8: int8 was asked for" in shown
+    table = shown[shown.index("measured with 4 of its photos as queries, none its own match:") :]
+    header, exact, half, small, int8, note = table[1:]
+    assert header.split("  ")[1] == "search" and "first 20 kept" in header
+    assert exact.startswith("  exact ") and "100.00%" in exact and int8.startswith("* int8 ")
+    assert half.startswith("  exact, float16") and small.startswith("  exact, int8")
+    assert len({len(line) for line in table[1:-1]}) == 1 and note.startswith("  * in force")
+    found = json.loads("\n".join(says("info", "x.index", "--recall", "--json")))
+    assert found["structure"]["kind"] == found["recall"]["in_force"] == "int8"
+    assert found["recall"]["table"][0]["kept"] == {"1": 1.0, "20": 1.0}
+    assert says("train", "x.index", "--search.kind", "hnsw", "--search.links", "8") == [
+        "x.index: hnsw: hnsw was asked for"
+    ]
+    write_photo(folder / "more" / at_name(1, 5), 9)
+    monkeypatch.setattr(structures, "LAG", 0.5)
+    run("add", "x.index", "more")
+    (line,) = (line for line in says("info", "x.index") if line.startswith("  search"))
+    assert line.endswith("hnsw was asked for; 1 photos came later, and are searched exactly")
+    assert says("train", "x.index", "--search", "exact") == [
+        "x.index: exact: exact search was asked for"
+    ]
+
+
+def test_a_calibration_of_other_photos_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build()
+    Index.open("x.index").set_calibration({"plain": {}})
+    run("info", "x.index")
+    assert "  calibration fitted with these photos" in capsys.readouterr().out
+    run("remove", "x.index", "*/@500001*")
+    run("info", "x.index")
+    said = "  calibration fitted with 4 photos, where now are 3: fit it again"
+    assert said in capsys.readouterr().out
 
 
 def test_a_damaged_index_ends_with_one(folder: Path) -> None:

@@ -8,7 +8,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.config import ComputeConfig, IndexConfig
+from beenhere.config import ComputeConfig, IndexConfig, SearchConfig, WhiteningConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.retrieval import store
 from beenhere.retrieval.index.adding import add_photos
@@ -28,13 +29,23 @@ from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.compaction import compact_index
 from beenhere.retrieval.index.removing import remove_photos
 from beenhere.retrieval.index.snapshot import Snapshot
+from beenhere.retrieval.index.structures import train_index
+from beenhere.retrieval.search import choice
+from beenhere.retrieval.search.exact import search_exact
 
 COMPUTE = ComputeConfig(batch_size=3, workers=1, precision="32")
+CONFIG = IndexConfig(
+    extract=COMPUTE,
+    search=SearchConfig(kind="int8"),
+    whitening=WhiteningConfig(dim=3),
+)
 RENAMING = ("replace", "rename")
 CHANGES_OF_THE_DISK = (*RENAMING, "fsync", "unlink", "rmdir", "mkdir")
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["beenhere.retrieval.index.building", "beenhere.exif"])
+_processes.set_forkserver_preload(
+    ["beenhere.retrieval.index.building", "beenhere.retrieval.search.approximate", "beenhere.exif"]
+)
 
 
 def tile(number: int) -> str:
@@ -67,11 +78,28 @@ def listed(*folders: Path) -> PhotoTable:
     return PhotoTable.from_columns({"path": paths})
 
 
+@contextmanager
+def few_suffice() -> Iterator[None]:
+    """Let structures be trained on the few photos of a test."""
+    before = choice.FEWEST_TO_LEARN
+    choice.FEWEST_TO_LEARN = 2
+    try:
+        yield
+    finally:
+        choice.FEWEST_TO_LEARN = before
+
+
+@few_suffice()
 def build(root: Path) -> None:
-    photos = listed(root / "first")
-    build_index(root / "x.index", photos, TinyModel(), IndexConfig(extract=COMPUTE))
+    build_index(root / "x.index", listed(root / "first"), TinyModel(), CONFIG)
 
 
+@few_suffice()
+def train(root: Path) -> None:
+    train_index(root / "x.index", SearchConfig(kind="hnsw"))
+
+
+@few_suffice()
 def add(root: Path) -> None:
     photos = listed(root / "first", root / "second")
     add_photos(root / "x.index", photos, COMPUTE, TinyModel())
@@ -81,6 +109,7 @@ def remove(root: Path) -> None:
     remove_photos(root / "x.index", [root / "first" / tile(0), root / "second" / tile(11)])
 
 
+@few_suffice()
 def compact(root: Path) -> None:
     compact_index(root / "x.index")
 
@@ -93,6 +122,7 @@ def hold(root: Path) -> None:
             time.sleep(0.01)
 
 
+@few_suffice()
 def churn(root: Path) -> None:
     """Add, remove and compact, again and again; each add describes a photo."""
     for number in range(8):
@@ -105,7 +135,10 @@ def churn(root: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """All that an index says: rows that count, what was left out, descriptors."""
+    """All that an index says of photos: rows that count, what was left out, descriptors.
+
+    Whatever state the index is in, searching it finds what exact search does.
+    """
 
     rows: list[tuple[Any, ...]]
     left_out: dict[str, str]
@@ -115,7 +148,10 @@ class State:
     def of(cls, folder: Path) -> "State":
         index = Snapshot.open(folder)
         vectors = [segment.floats(0, len(segment)) for segment in index.segments]
-        stacked = np.concatenate([np.empty((0, TinyModel.descriptor_dim), np.float32), *vectors])
+        stacked = np.concatenate([np.empty((0, index.manifest.dim), np.float32), *vectors])
+        if index.structure is not None:
+            _, rows = index.structure.search(stacked, 3, index.allowed)
+            assert np.array_equal(rows, search_exact(index.segments, stacked, 3, index.allowed)[1])
         kept = index.frame.filter(index.allowed)
         return cls(kept.rows(), index.left_out, stacked[index.allowed])
 

@@ -1,4 +1,4 @@
-"""``beenhere index``: make an index of photos, change it, look at it."""
+"""``beenhere index``: make an index of photos, change it, check it."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from beenhere.config import ComputeConfig, IndexConfig
+from beenhere.cli.index_info import search_line, size_text
+from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.adding import Added
@@ -31,19 +32,20 @@ def build(
     """Make an index of photos with a model.
 
     Interrupted, the same command goes on where it was. Photos that cannot be read are left out
-    and named. The model is kept in the index.
+    and named. The model is kept in the index. `--search pq` stands for `--search.kind pq`.
 
     Args:
         photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
         model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
         out: folder of the index, such as `city.index`.
         wait: seconds to wait for another process that writes the index.
-        config: dtype, and how descriptors are computed.
+        config: dtype, whitening, search, and how descriptors are computed.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
     """
     from beenhere import config_yaml
     from beenhere.datasets.table import PhotoTable
     from beenhere.retrieval.index.building import build_index
+    from beenhere.retrieval.index.manifest import read_manifest
 
     options = config_yaml.assign(config, set_)
     table = PhotoTable.read(photos)
@@ -52,6 +54,7 @@ def build(
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
     else:
         print(f"{out}: {added.photos:,} photos by {model}, in {added.seconds:.0f} s")
+        print(f"search: {search_line(read_manifest(out))}")
     _name_unreadable(added, out)
 
 
@@ -75,11 +78,10 @@ def add(
         extract: how descriptors are computed.
     """
     from beenhere.datasets.table import PhotoTable
-    from beenhere.retrieval.index.adding import add_photos
-    from beenhere.retrieval.index.manifest import read_manifest
+    from beenhere.retrieval.index import Index
 
-    read_manifest(index)  # before photos are looked at, which may take long
-    added = add_photos(index, PhotoTable.read(photos), extract, None, wait, "photos")
+    opened = Index.open(index)  # before photos are looked at, which may take long
+    added = opened.add(PhotoTable.read(photos), wait=wait, **extract.model_dump())
     counts = {
         "new": added.new,
         "moved": added.moved,
@@ -107,9 +109,9 @@ def remove(
         paths: photos, folders, or patterns in quotes, such as `"*/2019/*.jpg"`.
         wait: seconds to wait for another process that writes the index.
     """
-    from beenhere.retrieval.index.removing import remove_photos
+    from beenhere.retrieval.index import Index
 
-    removed = remove_photos(index, paths, wait)
+    removed = Index.open(index).remove(*paths, wait=wait)
     print(f"{index}: {removed.removed:,} photos removed, {removed.photos:,} left")
 
 
@@ -120,70 +122,50 @@ def compact(index: Path, /, *, wait: Wait = 0) -> None:
         index: folder of the index; its disk needs as much free space as the index will take.
         wait: seconds to wait for another process that writes the index.
     """
-    from beenhere.retrieval.index.compaction import compact_index
+    from beenhere.retrieval.index import Index
 
-    done = compact_index(index, wait)
-    print(f"{index}: {_size(done.bytes_after)}, was {_size(done.bytes_before)}")
+    done = Index.open(index).compact(wait)
+    print(f"{index}: {size_text(done.bytes_after)}, was {size_text(done.bytes_before)}")
 
 
-def info(index: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """What an index holds: photos, model, size.
+def train(
+    index: Path,
+    /,
+    *,
+    wait: Wait = 0,
+    config: Annotated[IndexSearchConfig, Parameter(name="*")] = IndexSearchConfig(),
+) -> None:
+    """Have an index searched in another way; its descriptors stay as they are.
+
+    A search structure is trained where one is needed; `--search exact` goes back to none.
+    `--search pq` stands for `--search.kind pq`.
 
     Args:
         index: folder of the index.
-        json: print everything as JSON, with every photo that could not be read.
+        wait: seconds to wait for another process that writes the index.
+        config: exact, or by which structure.
     """
-    from json import dumps
+    from beenhere.retrieval.index import Index
 
-    from beenhere import config_yaml
-    from beenhere.datasets.summary import summarise
-    from beenhere.retrieval.index.snapshot import Snapshot
-
-    state = Snapshot.open(index)
-    manifest = state.manifest
-    held = summarise(state.photos.rows(state.allowed.nonzero()[0]))
-    if json:
-        found = {
-            "index": str(index),
-            "bytes": manifest.bytes,
-            "positioned": held.positioned,
-            "dated": held.dated,
-            "first": held.first,
-            "last": held.last,
-            "left_out_photos": state.left_out,
-            **config_yaml.plain(manifest),
-        }
-        print(dumps(found, indent=1, ensure_ascii=False))
-        return
-    model = manifest.model
-    name = model.name or model.provenance.get("model") or "a model"
-    photos = f"{manifest.photos:,}, {held.positioned:,} with a position"
-    if held.first is not None:
-        photos += f", taken {held.first} to {held.last}"
-    each = f", {manifest.bytes / manifest.photos:,.0f} bytes a photo" if manifest.photos else ""
-    lines = {
-        "photos": photos,
-        "removed": f"{manifest.removed:,}" + (", see compact" if manifest.removed else ""),
-        "unreadable": f"{manifest.unreadable:,}" + (", see --json" if manifest.unreadable else ""),
-        "model": f"{name} ({model.fingerprint[:16]}), in the precision {model.precision}",
-        "descriptors": f"{model.dim} numbers in {manifest.dtype}",
-        "size": f"{_size(manifest.bytes)}{each}",
-        "written": f"{manifest.written} by beenhere {manifest.beenhere}",
-    }
-    print(index)
-    for what, value in lines.items():
-        print(f"  {what:<12}{value}")
+    opened = Index.open(index)
+    opened.train(config.search.model_dump(), wait)
+    print(f"{index}: {search_line(opened.manifest)}")
 
 
 def check(index: Path, /) -> None:
     """Read every file of an index, and see that it is as it was written; exit 1 if one is not.
 
+    Of an index in Milvus every photo there is read too.
+
     Args:
         index: folder of the index.
     """
+    from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.checking import check_index
+    from beenhere.retrieval.index.manifest import read_manifest
 
-    found = check_index(index)
+    inside = read_manifest(index).store is None  # a damaged one cannot be opened
+    found = check_index(index) if inside else Index.open(index).check()
     for damage in found.damages:
         print(damage)
     if found.leftovers:
@@ -195,7 +177,7 @@ def check(index: Path, /) -> None:
             file=sys.stderr,
         )
         sys.exit(1)
-    print(f"{index}: {found.parts} files, {_size(found.bytes)}, all as they were written")
+    print(f"{index}: {found.parts} files, {size_text(found.bytes)}, all as they were written")
 
 
 def _name_unreadable(added: "Added", index: Path) -> None:
@@ -204,10 +186,3 @@ def _name_unreadable(added: "Added", index: Path) -> None:
     named = [f"{path} ({reason})" for path, reason in added.unreadable.items()]
     more = f", ... (all by beenhere index info {index} --json)" if len(named) > NAMED else ""
     print(f"photos that cannot be read, left out: {len(named)}: {', '.join(named[:NAMED])}{more}")
-
-
-def _size(count: int) -> str:
-    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= step:
-            return f"{count / step:.1f} {unit}"
-    return f"{count} bytes"

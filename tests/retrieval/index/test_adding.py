@@ -12,7 +12,7 @@ from tiny import TinyModel, at_name, write_photo
 from beenhere.config import ExtractConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.index import Index, describing, sorting
+from beenhere.retrieval.index import Index, computing, describing, sorting
 from beenhere.retrieval.store import PhotoKey
 
 
@@ -183,14 +183,14 @@ def test_a_file_that_changes_while_it_is_read(
     for number in range(3):
         write_photo(tmp_path / "more" / at_name(number, 2), 50 + number)
     changing = str(tmp_path / "more" / at_name(1, 2))
-    real = describing.extract
+    real = computing.extract
 
     def extract_and_change(*arguments: object) -> object:
         found = real(*arguments)  # type: ignore[arg-type]
         write_photo(Path(changing), 99)
         return found
 
-    monkeypatch.setattr(describing, "extract", extract_and_change)
+    monkeypatch.setattr(computing, "extract", extract_and_change)
     added = index.add(tmp_path / "more", model)
     assert added.new == 2
     assert added.unreadable == {changing: "changed while it was read: add it again"}

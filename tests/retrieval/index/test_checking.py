@@ -1,5 +1,6 @@
 """Damage is found and named, whatever it befalls."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -126,9 +127,24 @@ def test_a_newer_format_is_told_from_damage(full: Path) -> None:
     (full / MANIFEST).write_text(yaml.safe_dump(values))
     for call in (Index.open, check_index):
         with pytest.raises(
-            DataError, match=r"written by a newer beenhere \(2.0\), format 3; this one reads 1"
+            DataError, match=r"written by a newer beenhere \(2.0\), format 3; this one reads 2"
         ):
             call(full)
+
+
+def test_an_index_of_the_first_format_is_read_and_goes_on(full: Path, model: TinyModel) -> None:
+    values = yaml.safe_load((full / MANIFEST).read_text())
+    for name in ("search", "structure", "whitening", "calibration", "store"):
+        assert values.pop(name, None) is None or name == "search"
+    body = yaml.safe_dump(values | {"format_version": 1}, sort_keys=False).encode()
+    seal = b"# sha256 " + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    (full / MANIFEST).write_bytes(body + seal)
+    index = Index.open(full)
+    assert index.check().damages == [] and index.manifest.format_version == 1
+    assert index.calibration is None and index.manifest.search.kind == "auto"
+    write_photo(full.parent / "more" / at_name(3, 4), 50)
+    assert index.add(full.parent / "more", model).new == 1
+    assert index.manifest.format_version == 2 and index.check().damages == []
 
 
 def test_vectors_that_were_written_wrong(full: Path) -> None:

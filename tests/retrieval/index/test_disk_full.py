@@ -14,14 +14,13 @@ import pytest
 from index_writer import State
 from tiny import TinyModel
 
-from beenhere.config import IndexConfig
 from beenhere.errors import DataError, ModelError
 from beenhere.retrieval.index.building import build_index
 from beenhere.retrieval.index.checking import check_index
 from beenhere.retrieval.index.manifest import MANIFEST
 from beenhere.retrieval.index.snapshot import Snapshot
 
-ACTIONS = ["build", "add", "remove", "compact"]
+ACTIONS = ["build", "add", "remove", "compact", "train"]
 FULL = "no space left on device"
 
 
@@ -123,12 +122,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_really_full(small_disk: Path, tmp_path: Path) -> None:
     index_writer.make_photos(tmp_path)
     index = small_disk / "x.index"
-    config = IndexConfig(extract=index_writer.COMPUTE)
-    build_index(index, index_writer.listed(tmp_path / "first"), TinyModel(), config)
+    photos = index_writer.listed(tmp_path / "first")
+    with index_writer.few_suffice():
+        build_index(index, photos, TinyModel(), index_writer.CONFIG)
     (tmp_path / "x.index").symlink_to(index)
     before = State.of(index)
     filler = small_disk / "filler"
-    actions = index_writer.add, index_writer.remove, index_writer.compact
+    actions = index_writer.add, index_writer.remove, index_writer.compact, index_writer.train
     for action in actions:
         refused = 0
         for free in range(0, 65_536, 4096):

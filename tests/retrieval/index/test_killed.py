@@ -13,10 +13,11 @@ from index_writer import State
 from beenhere.errors import DataError
 from beenhere.retrieval.index.checking import check_index
 from beenhere.retrieval.index.manifest import MANIFEST
+from beenhere.retrieval.index.snapshot import Snapshot
 
-ACTIONS = ["build", "add", "remove", "compact"]
-KILLS = 13
-"""At random moments, of each of the four."""
+ACTIONS = ["build", "add", "remove", "compact", "train"]
+KILLS = 12
+"""At random moments, of each of the five."""
 
 
 class Stage:
@@ -38,7 +39,8 @@ class Stage:
         self.seconds = time.monotonic() - begin
         self.after = self.state()
         assert self.after is not None
-        assert name == "compact" or self.before != self.after
+        assert name in ("compact", "train") or self.before != self.after
+        self.structure = self.searched_by()
 
     def state(self, leftovers: bool = True) -> State | None:
         """What the index holds, if there is one; it is whole."""
@@ -50,6 +52,12 @@ class Stage:
         assert not check.damages
         assert leftovers or not check.leftovers
         return State.of(self.index)
+
+    def searched_by(self) -> tuple[str, int]:
+        """The kind of the search structure, and the rows that it covers."""
+        structure = Snapshot.open(self.index).manifest.structure
+        assert structure is not None
+        return structure.kind, structure.rows
 
     def restore(self) -> None:
         shutil.rmtree(self.index, ignore_errors=True)
@@ -64,6 +72,7 @@ class Stage:
             return False  # what is removed cannot be removed again
         self.action(self.root)
         assert self.state(leftovers=False) == self.after
+        assert self.searched_by() == self.structure
         names = {path.name for path in self.index.iterdir()}
         assert names == {MANIFEST, ".lock", "parts", "model"}
         return found == self.before

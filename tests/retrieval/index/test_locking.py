@@ -60,7 +60,7 @@ def test_a_reader_goes_on_while_a_writer_adds_and_compacts(tmp_path: Path) -> No
     index_writer.make_photos(tmp_path)
     index_writer.build(tmp_path)
     index = Index.open(tmp_path / "x.index")
-    queries = index.segments[0].floats(0, 5).copy()
+    queries = np.random.default_rng(0).normal(size=(5, TinyModel.descriptor_dim))
     first = index.search(queries, 5)
     writer = index_writer.start(index_writer.churn, tmp_path)
     opened = set()
@@ -69,6 +69,7 @@ def test_a_reader_goes_on_while_a_writer_adds_and_compacts(tmp_path: Path) -> No
         assert len(again) in (4, 5, 6, 7)
         opened.add(again.manifest.generation)
         assert len(again.photos) == again.manifest.rows
+        assert (again.search(queries, 4).rows >= 0).all()
         found = index.search(queries, 5)
         assert np.array_equal(found.rows, first.rows)
         assert np.array_equal(found.similarity, first.similarity)

@@ -20,7 +20,7 @@ def test_shares_and_sizes_are_those_counted_by_hand(database: np.ndarray) -> Non
     segments = [quantise(database[:600], "int8"), StoredVectors(database[600:])]
     structure = Structure.train(segments, SearchConfig(kind="binary", rescore=2))
     queries = views(places=300, each=4, dim=32, noise=0.5, seed=0)[1]
-    exact, binary = measure(segments, structure, queries, [1, 10])
+    exact, binary = measure(segments, [structure], queries, [1, 10])
     assert exact.kind == "exact" and exact.kept == {1: 1.0, 10: 1.0}
     assert exact.photo_bytes == (600 * 36 + 600 * 128) / 1200
     assert binary.kind == "binary" and 4 <= binary.photo_bytes < 5
@@ -40,7 +40,7 @@ def test_a_photo_of_the_index_does_not_count_as_its_own_match(database: np.ndarr
     segments = [StoredVectors(doubled)]
     structure = Structure.train(segments, SearchConfig(kind="pq", pq_numbers=8, rescore=1))
     queries = doubled[own]
-    [_, quality] = measure(segments, structure, queries, [1, 5], own)
+    [_, quality] = measure(segments, [structure], queries, [1, 5], own)
     true, found = search_exact(segments, queries, 6)[1], structure.search(queries, 6)[1]
     for k in (1, 5):
         hits = 0
@@ -50,5 +50,5 @@ def test_a_photo_of_the_index_does_not_count_as_its_own_match(database: np.ndarr
 
 
 def test_exact_search_alone_and_an_index_smaller_than_k(database: np.ndarray) -> None:
-    [exact] = measure([StoredVectors(database[:3])], None, database[:2], [1, 20])
+    [exact] = measure([StoredVectors(database[:3])], [], database[:2], [1, 20])
     assert exact.kept == {1: 1.0, 20: 1.0} and exact.photo_bytes == 128

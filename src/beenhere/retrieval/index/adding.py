@@ -9,17 +9,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import ComputeConfig
+from beenhere.config import ComputeConfig, WhiteningConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.retrieval.index.change import STAGING, Change, changing, clear_staging
 from beenhere.retrieval.index.describing import Described, describe
-from beenhere.retrieval.index.manifest import IndexedModel, read_manifest
+from beenhere.retrieval.index.manifest import read_manifest
 from beenhere.retrieval.index.models import check_model, extraction, indexed_model
 from beenhere.retrieval.index.photos import COLUMNS, differing, updated
 from beenhere.retrieval.index.segments import drafts, join_small
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.index.sorting import Sorted, sort_photos
-from beenhere.retrieval.search.vectors import Dtype
+from beenhere.retrieval.index.structures import settle_as_before
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
@@ -88,45 +88,44 @@ def add_photos(
         model = indexed_model(folder, entry, config.device)
     check_model(folder, entry, model)
     with changing(folder, wait) as change:
-        assert change.before is not None
-        dtype = change.before.manifest.dtype
-        return put_in(change, photos, model, entry, dtype, config, what, start)
+        return put_in(change, photos, model, config, what, start)
 
 
 def put_in(
     change: Change,
     photos: PhotoTable,
     model: "VPRModel",
-    entry: IndexedModel,
-    dtype: Dtype,
     config: ComputeConfig,
     what: str | None,
     start: float,
+    whitening: WhiteningConfig | None = None,
 ) -> Added:
     """Bring photos into an index, or into one that is being made; see :func:`add_photos`.
 
     Args:
         change: of the index.
         photos: of which it may hold some.
-        model: of the index. entry: what the manifest says of it.
-        dtype: in which it keeps descriptors.
+        model: of the index.
         config: how descriptors are computed.
         what: what progress bars say; None: be silent.
         start: when the work began, by ``time.perf_counter``.
+        whitening: to learn on the photos of a new index.
     """
     before = change.before
     journal = change.folder / JOURNAL
     found = sort_photos(photos, before, journal, "photo files" if what else None)
     frame, touched = _with_news(found, before)
     done = Described(None, {})
-    if found.new:
-        done = describe(change, found.given[found.new], model, entry, dtype, config, what)
+    if found.new or whitening is not None:
+        done = describe(change, found.given[found.new], model, config, what, whitening)
     unreadable = found.unreadable | done.unreadable
     removed = _removed(found, before)
-    left_out = _left_out(found.given["path"].to_list(), unreadable, before)
+    known = before.left_out if before is not None else {}
+    left_out = left_out_now(found.given["path"].to_list(), unreadable, known)
     segments = drafts(before, frame, touched) if before is not None else []
     if done.segment is not None:
-        segments = join_small(change, [*segments, done.segment], entry.dim, dtype)
+        dim = change.manifest.dim if done.whitening is None else done.whitening.options.dim
+        segments = join_small(change, [*segments, done.segment], dim, change.manifest.dtype)
     if (
         before is None
         or done.segment is not None
@@ -135,13 +134,12 @@ def put_in(
         or not np.array_equal(removed, before.removed)
     ):
         written = [segment.written(change) for segment in segments]
-        manifest = change.commit(entry, dtype, written, removed, left_out)
-    else:
-        manifest = before.manifest
+        change.commit_photos(written, removed, left_out, whitening=done.whitening)
     clear_staging(change.folder)
+    settle_as_before(change, "photos in the search structure" if what else None)
     updates = int(touched[list(found.same.values())].sum())
     return Added(
-        photos=manifest.photos,
+        photos=change.manifest.photos,
         new=done.segment.rows if done.segment is not None else 0,
         replaced=len(found.replaced),
         moved=len(found.moved),
@@ -176,11 +174,11 @@ def _removed(found: Sorted, before: Snapshot | None) -> NDArray[np.int64]:
     return np.union1d(still, found.replaced).astype(np.int64)
 
 
-def _left_out(
-    read: list[str], unreadable: dict[str, str], before: Snapshot | None
+def left_out_now(
+    read: list[str], unreadable: dict[str, str], before: dict[str, str]
 ) -> dict[str, str]:
     """Path and reason of all that could not be read, now or before, by path."""
-    reasons = dict(before.left_out) if before is not None else {}
+    reasons = dict(before)
     for path in read:
         reasons.pop(path, None)
     return dict(sorted((reasons | unreadable).items()))

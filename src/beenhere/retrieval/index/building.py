@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.config import IndexConfig
+from beenhere.config import IndexConfig, WhiteningConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device
 from beenhere.errors import DataError
@@ -14,6 +14,7 @@ from beenhere.retrieval.index.change import changing, clear_staging
 from beenhere.retrieval.index.models import check_model, keep_model
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.index.sorting import sort_photos
+from beenhere.retrieval.index.structures import settle_as_before
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
@@ -37,7 +38,7 @@ def build_index(
         photos: to be found later.
         model: a checkpoint or run folder, ``"offline-lite0"``, or a model, on any device; it is
             kept in the index, unless it is built in.
-        config: dtype, and how descriptors are computed.
+        config: dtype, whitening, search, store, and how descriptors are computed.
         wait: seconds to wait for another writer.
         what: what progress bars say; None: be silent.
 
@@ -47,6 +48,10 @@ def build_index(
         ModelError: no such model, or the folder holds an index of another one.
         ConfigError: no such device.
     """
+    if config.store is not None:
+        from beenhere.retrieval.milvus.building import build_in_milvus
+
+        return build_in_milvus(folder, photos, model, config.store, config, wait, what)
     start = time.perf_counter()
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):
@@ -57,9 +62,11 @@ def build_index(
         if change.before is not None:
             found = _built_before(change.before, photos, model, config, start)
             clear_staging(folder)
+            settle_as_before(change, "photos in the search structure" if what else None)
             return found
         entry = keep_model(change, model, spec, config.extract)
-        return put_in(change, photos, model, entry, config.dtype, config.extract, what, start)
+        change.begin(entry, config.dtype, config.search)
+        return put_in(change, photos, model, config.extract, what, start, config.whitening)
 
 
 def _built_before(
@@ -73,10 +80,27 @@ def _built_before(
     """
     folder, manifest = index.folder, index.manifest
     check_model(folder, manifest.model, model)
+    if manifest.store is not None:
+        where = f"{manifest.store.address}/{manifest.store.collection}"
+        raise DataError(
+            f"{folder} holds an index whose photos lie in {where}; give --store {where}, or "
+            "another folder by -o"
+        )
     if manifest.dtype != config.dtype:
         raise DataError(
             f"{folder} holds an index in {manifest.dtype}, not {config.dtype}; give another "
             "folder by -o"
+        )
+    learned = manifest.whitening.options if manifest.whitening is not None else None
+    if learned != config.whitening:
+        raise DataError(
+            f"{folder} holds an index {_whitened(learned)}, not {_whitened(config.whitening)}; "
+            "give another folder by -o"
+        )
+    if manifest.search != config.search:
+        raise DataError(
+            f"{folder} holds an index that is searched in another way; change it: "
+            f"beenhere index train {folder} --search {config.search.kind}"
         )
     found = sort_photos(photos, index, folder / JOURNAL, None)
     new = found.given["path"][found.new].to_list()
@@ -89,3 +113,9 @@ def _built_before(
     seconds = time.perf_counter() - start
     same = len(found.same)
     return Added(manifest.photos, 0, 0, 0, 0, 0, same, unreadable, seconds)
+
+
+def _whitened(options: WhiteningConfig | None) -> str:
+    if options is None:
+        return "without whitening"
+    return f"whitened to {options.dim} numbers by the power {options.power:g}"

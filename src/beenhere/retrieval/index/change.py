@@ -12,38 +12,46 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import __version__
+from beenhere.config import SearchConfig
 from beenhere.errors import DataError
 from beenhere.retrieval.index import npy
 from beenhere.retrieval.index.locking import LOCK, writing
 from beenhere.retrieval.index.manifest import (
+    FORMAT_VERSION,
     MANIFEST,
     IndexedModel,
+    KeptCalibration,
+    LearnedWhitening,
     Manifest,
     Part,
     Segment,
+    Store,
+    TrainedStructure,
     read_manifest,
     sync_folder,
     write_manifest,
 )
 from beenhere.retrieval.index.photos import LEFT_OUT, write_parquet
 from beenhere.retrieval.index.snapshot import Snapshot
+from beenhere.retrieval.search.vectors import Dtype
 
 PARTS, MODEL, STAGING = "parts", "model", "staging"
 """Folders of an index; ``staging`` holds what an interrupted build or add has computed."""
 
-_PART_NAME = re.compile(r"\d{6,}\.\w+\.(npy|parquet)")
+_PART_NAME = re.compile(r"\d{6,}\.\w+\.(npy|parquet|faiss|safetensors|yaml)")
 _BESIDE_MODEL = {".model.partial", ".model.previous"}
 _OURS = {MANIFEST, f"{MANIFEST}.new", LOCK, PARTS, MODEL, STAGING} | _BESIDE_MODEL
 
 
 class Change:
-    """The next state of an index, in the making; see :func:`changing`.
+    """The next states of an index, in the making; see :func:`changing`.
 
     Attributes:
         folder: of the index.
@@ -53,7 +61,35 @@ class Change:
     def __init__(self, folder: Path, before: Snapshot | None) -> None:
         self.folder = folder
         self.before = before
+        self._manifest = before.manifest if before is not None else None
         self._last_part = before.manifest.last_part if before is not None else 0
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the state in force; of a new index, what :meth:`begin` has settled."""
+        assert self._manifest is not None
+        return self._manifest
+
+    def begin(
+        self, model: IndexedModel, dtype: Dtype, search: SearchConfig, store: Store | None = None
+    ) -> None:
+        """Settle what a new index shall be; nothing is written."""
+        self._manifest = Manifest(
+            beenhere=__version__,
+            written="",
+            generation=0,
+            last_part=0,
+            model=model,
+            dtype=dtype,
+            photos=0,
+            removed=0,
+            unreadable=0,
+            segments=(),
+            marks=None,
+            left_out=None,
+            search=search,
+            store=store,
+        )
 
     def new_part(self, kind: str) -> Path:
         """Where to write a part, such as ``parts/000003.photos.parquet`` for photos.parquet."""
@@ -68,22 +104,24 @@ class Change:
         name = path.relative_to(self.folder).as_posix()
         return Part(file=name, bytes=path.stat().st_size, sha256=digest)
 
-    def commit(
+    def commit_photos(
         self,
-        model: IndexedModel,
-        dtype: str,
         segments: Sequence[Segment],
         removed: NDArray[np.int64],
         left_out: dict[str, str],
-    ) -> Manifest:
-        """Bring the index to its new state; the parts that it no longer has go at the end.
+        *,
+        renumbered: bool = False,
+        whitening: LearnedWhitening | None = None,
+    ) -> None:
+        """Bring the index to other photos; the parts that it no longer has go at the end.
 
         Args:
-            model: whose descriptors it holds.
-            dtype: of the vectors.
             segments: whose parts are written.
             removed: rows that do not count any more, ascending.
             left_out: path and reason of what could not be read.
+            renumbered: whether rows have other numbers than before: then the search structure
+                goes, and search is exact until another is trained.
+            whitening: of the descriptors of a new index; None: as it was.
 
         Raises:
             OSError: the disk is full, say; the index is as it was.
@@ -93,27 +131,60 @@ class Change:
             marks = before.manifest.marks
         else:
             marks = self._write_marks(removed)
-        if before is not None and before.left_out == left_out:
-            reasons = before.manifest.left_out
-        else:
-            reasons = self._write_left_out(left_out)
-        sync_folder(self.folder / PARTS)
-        after = Manifest(
-            beenhere=__version__,
-            written=datetime.now(UTC).isoformat(timespec="seconds"),
-            generation=before.manifest.generation + 1 if before is not None else 1,
-            last_part=self._last_part,
-            model=model,
-            dtype=dtype,
+        reasons = self._reasons(left_out)
+        self._commit(
             photos=sum(segment.rows for segment in segments) - len(removed),
             removed=len(removed),
             unreadable=len(left_out),
             segments=tuple(segments),
             marks=marks,
             left_out=reasons,
+            structure=None if renumbered else self.manifest.structure,
+            whitening=whitening or self.manifest.whitening,
         )
+
+    def commit_store(self, photos: int, left_out: dict[str, str]) -> None:
+        """Note what has come of photos that lie elsewhere.
+
+        Args:
+            photos: how many there are now.
+            left_out: path and reason of what could not be read.
+
+        Raises:
+            OSError: as :meth:`commit_photos`.
+        """
+        reasons = self._reasons(left_out)
+        self._commit(photos=photos, unreadable=len(left_out), left_out=reasons)
+
+    def commit_search(self, search: SearchConfig, structure: TrainedStructure | None) -> None:
+        """Have the same photos searched in another way.
+
+        Raises:
+            OSError: as :meth:`commit_photos`.
+        """
+        self._commit(search=search, structure=structure)
+
+    def commit_calibration(self, calibration: KeptCalibration | None) -> None:
+        """Keep another calibration, or none.
+
+        Raises:
+            OSError: as :meth:`commit_photos`.
+        """
+        self._commit(calibration=calibration)
+
+    def _commit(self, **changed: Any) -> None:
+        sync_folder(self.folder / PARTS)
+        stamp = {
+            "format_version": FORMAT_VERSION,
+            "beenhere": __version__,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "generation": self.manifest.generation + 1,
+            "last_part": self._last_part,
+        }
+        after = self.manifest.model_copy(update=stamp | changed)
         write_manifest(after, self.folder)
-        return after
+        self._manifest = after
+        self.before = Snapshot.open(self.folder)
 
     def _write_marks(self, rows: NDArray[np.int64]) -> Part | None:
         if len(rows) == 0:
@@ -121,6 +192,12 @@ class Change:
         path = self.new_part("removed.npy")
         npy.write_array(path, rows)
         return self.sealed(path)
+
+    def _reasons(self, left_out: dict[str, str]) -> Part | None:
+        """The part of what could not be read; the one that is there, if it says the same."""
+        if self.before is not None and self.before.left_out == left_out:
+            return self.before.manifest.left_out
+        return self._write_left_out(left_out)
 
     def _write_left_out(self, reasons: dict[str, str]) -> Part | None:
         if not reasons:

@@ -92,18 +92,33 @@ def _disagreements(folder: Path) -> Iterator[str]:
     try:
         index = Snapshot.open(folder)
         paths, left_out = index.photos.paths, index.left_out
+        structure, whitening, _ = index.structure, index.whitening, index.calibration
     except DataError as error:
         yield str(error)
         return
     manifest = index.manifest
     living = [path for path, allowed in zip(paths, index.allowed, strict=True) if allowed]
-    if len(living) != manifest.photos:
+    if manifest.store is None and len(living) != manifest.photos:
         yield f"{folder}: holds {len(living)} photos, and its manifest says {manifest.photos}"
     if len(left_out) != manifest.unreadable:
         yield f"{folder}: lists {len(left_out)} unreadable photos, not {manifest.unreadable}"
     twice = [path for path, count in Counter(living).items() if count > 1]
     if twice:
         yield f"{folder}: {twice[0]} stands in {len(twice)} rows; expected each photo once"
+    if structure is not None and manifest.structure is not None:
+        expected = manifest.structure.kind, manifest.structure.rows
+        if (structure.kind, len(structure)) != expected:
+            yield (
+                f"{folder / manifest.structure.part.file}: a structure {structure.kind} over "
+                f"{len(structure)} photos; expected {expected[0]} over {expected[1]}"
+            )
+    if whitening is not None and manifest.whitening is not None:
+        shape = manifest.dim, manifest.model.dim
+        if whitening.projection.shape != shape:
+            yield (
+                f"{folder / manifest.whitening.part.file}: a whitening of shape "
+                f"{whitening.projection.shape}; expected {shape}"
+            )
     for segment, vectors in zip(manifest.segments, index.segments, strict=True):
         wrong = _wrong_vector(vectors, NORM_TOLERANCE[manifest.dtype])
         if wrong is not None:

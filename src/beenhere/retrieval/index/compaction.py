@@ -7,6 +7,7 @@ import numpy as np
 
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.segments import keep_rows
+from beenhere.retrieval.index.structures import settle_as_before
 
 
 @dataclass(frozen=True)
@@ -17,14 +18,17 @@ class Compacted:
     bytes_after: int
 
 
-def compact_index(folder: Path, wait: float = 0) -> Compacted:
+def compact_index(folder: Path, wait: float = 0, what: str | None = None) -> Compacted:
     """Give back the space of removed photos. Rows get new numbers, in the same order.
+
+    So a search structure is trained again; until it is, search is exact.
 
     Needs as much free space as the index will take: the old parts go last.
 
     Args:
         folder: of the index.
         wait: seconds to wait for another writer.
+        what: what the progress bar of a training says; None: be silent.
 
     Raises:
         DataError: no index, a damaged one, another process writes it, or it cannot be written.
@@ -32,9 +36,10 @@ def compact_index(folder: Path, wait: float = 0) -> Compacted:
     with changing(folder, wait) as change:
         index = change.before
         assert index is not None
-        before = after = index.manifest
+        before = index.manifest
         if len(index.removed) or len(before.segments) > 1:
             segments = [segment.written(change) for segment in keep_rows(change, index)]
             none = np.empty(0, np.int64)
-            after = change.commit(before.model, before.dtype, segments, none, index.left_out)
-    return Compacted(before.bytes, after.bytes)
+            change.commit_photos(segments, none, index.left_out, renumbered=True)
+        settle_as_before(change, what)
+    return Compacted(before.bytes, change.manifest.bytes)

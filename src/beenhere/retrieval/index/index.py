@@ -1,31 +1,46 @@
 """The saved index: photos, where they were taken, and their descriptors, to be searched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import config_yaml
-from beenhere.config import ComputeConfig, IndexConfig
+from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.retrieval.index.calibrating import keep_calibration
 from beenhere.retrieval.index.checking import Check, check_index
 from beenhere.retrieval.index.compaction import Compacted, compact_index
 from beenhere.retrieval.index.manifest import Manifest
 from beenhere.retrieval.index.removing import Removed, remove_photos
 from beenhere.retrieval.index.snapshot import Snapshot
+from beenhere.retrieval.index.structures import train_index
+from beenhere.retrieval.locate.asking import locate_options
 from beenhere.retrieval.search.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
     from beenhere.retrieval.extract import Descriptors
     from beenhere.retrieval.index.adding import Added
+    from beenhere.retrieval.locate.answer import Location
+    from beenhere.retrieval.locate.locator import Located, Locator
+    from beenhere.retrieval.locate.photo_input import Given
     from beenhere.retrieval.search.filters import Filter
 
 # What computes descriptors is imported when it is called: torch takes seconds, and to open an
 # index and look at it needs none of it.
+
+
+class Searched(Protocol):
+    """Photos among which some were found."""
+
+    @property
+    def photos(self) -> PhotoTable:
+        """Which the rows of matches number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +50,16 @@ class Matches:
     Attributes:
         similarity: ``(m, k)`` float32, cosine; NaN where there are fewer than k photos.
         rows: ``(m, k)`` int64 rows of :attr:`photos`; -1 there.
-        index: the state that was searched.
+        index: the state that was searched; of photos in Milvus those that were found.
     """
 
     similarity: NDArray[np.float32]
     rows: NDArray[np.int64]
-    index: Snapshot
+    index: Searched
 
     @property
     def photos(self) -> PhotoTable:
-        """Every row of the index as it was searched, removed ones too."""
+        """Every row of the index as it was searched, removed ones too; of Milvus those found."""
         return self.index.photos
 
     def paths(self, query: int) -> list[str]:
@@ -71,6 +86,7 @@ class Index:
         self.path = path
         self._snapshot = snapshot
         self._models: dict[str, VPRModel] = {}
+        self._kept_locator: Locator | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Index":
@@ -80,7 +96,12 @@ class Index:
             DataError: no index there, one of a newer format, or a part that is missing or has
                 another size than was written.
         """
-        return cls(Path(path), Snapshot.open(Path(path)))
+        snapshot = Snapshot.open(Path(path))
+        if snapshot.manifest.store is not None:
+            from beenhere.retrieval.milvus import MilvusIndex
+
+            return MilvusIndex(Path(path), snapshot)
+        return cls(Path(path), snapshot)
 
     @classmethod
     def build(
@@ -102,7 +123,7 @@ class Index:
             path: of the new folder.
             wait: seconds to wait for another process that writes it.
             **options: those of :class:`beenhere.config.IndexConfig`, such as ``dtype="float16"``,
-                ``extract={"batch_size": 32}``.
+                ``search="pq"``, ``whitening={"dim": 512}``, ``extract={"batch_size": 32}``.
 
         Raises:
             ConfigError: an unknown option, or no such device.
@@ -144,13 +165,38 @@ class Index:
 
     @property
     def segments(self) -> tuple[StoredVectors, ...]:
-        """Descriptors, memory-mapped: one segment after the other they are :attr:`photos`' rows."""
+        """Descriptors, memory-mapped: one segment after the other they are :attr:`photos`' rows.
+
+        Of a whitened index they have its numbers, not the model's.
+        """
         return self._snapshot.segments
 
     @property
     def unreadable(self) -> dict[str, str]:
         """Path and reason of each photo that was given and could not be read."""
         return self._snapshot.left_out
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """The values that were kept by :meth:`set_calibration`; None before.
+
+        Raises:
+            DataError: the part is damaged.
+        """
+        return self._snapshot.calibration
+
+    def set_calibration(self, values: dict[str, Any] | None, wait: float = 0) -> None:
+        """Keep what turns evidence into probabilities; it stays when photos come and go.
+
+        Args:
+            values: numbers, texts, lists and mappings of them; None forgets what is kept.
+            wait: seconds to wait for another process that writes the index.
+
+        Raises:
+            DataError: other values; another process writes the index, or it cannot be written.
+        """
+        keep_calibration(self.path, values, wait)
+        self.refresh()
 
     def refresh(self) -> None:
         """See what was written since it was opened.
@@ -189,6 +235,8 @@ class Index:
     def describe(self, photos: PhotoTable | str | Path, **options: Any) -> "Descriptors":
         """Descriptors of photos to search for, computed as those of the index were.
 
+        They have the model's dimension; :meth:`search` whitens them where the index is whitened.
+
         Args:
             photos: a table, or a path of any format that is known.
             **options: those of :class:`beenhere.config.ComputeConfig`, such as ``device="cpu"``.
@@ -206,33 +254,38 @@ class Index:
         return extract(self.model(config.device), _table(photos), computing, None, None)
 
     def search(
-        self, descriptors: NDArray[np.floating], k: int, where: "Filter | None" = None
+        self,
+        descriptors: NDArray[np.floating],
+        k: int,
+        where: "Filter | None" = None,
+        exact: bool = False,
     ) -> Matches:
-        """The photos nearest to some queries, by cosine similarity; exact.
+        """The photos nearest to some queries, by cosine similarity.
+
+        Looks through the search structure, where the index has one: similarities and order are
+        exact, but a photo may be missed.
 
         Args:
-            descriptors: ``(m, D)``, L2-normalised, by :meth:`describe`.
+            descriptors: ``(m, D)``, L2-normalised, by :meth:`describe`: D is the model's, and where
+                the index is whitened they are projected here.
             k: how many photos for each; where there are fewer, the rest says so.
             where: what the photos must be besides; None: all are searched.
+            exact: whether to look at every photo, structure or not.
 
         Raises:
             DataError: descriptors of another shape, k below 1, or a damaged index.
         """
         index = self._snapshot
-        queries = np.asarray(descriptors, np.float32)
-        dim = index.manifest.model.dim
-        if queries.ndim != 2 or queries.shape[1] != dim:
-            raise DataError(
-                f"descriptors are {queries.shape}; expected (queries, {dim}), by the model of "
-                f"{self.path}"
-            )
-        if k < 1:
-            raise DataError(f"k is {k}; expected 1 or more")
+        queries = checked_descriptors(self.path, index.manifest, descriptors, k)
+        if index.whitening is not None:
+            queries = index.whitening.apply(queries)
         allowed = index.allowed if len(index.removed) else None
         if where is not None:
             chosen = where.rows(index.photos)
             allowed = chosen if allowed is None else allowed & chosen
-        if index.segments:
+        if not exact and index.structure is not None:
+            similarity, rows = index.structure.search(queries, k, allowed)
+        elif index.segments:
             from beenhere.retrieval.search.exact import search_exact
 
             similarity, rows = search_exact(index.segments, queries, k, allowed)
@@ -240,6 +293,116 @@ class Index:
             similarity = np.full((len(queries), k), np.nan, np.float32)
             rows = np.full((len(queries), k), -1, np.int64)
         return Matches(similarity, rows, index)
+
+    def train(self, search: str | dict[str, Any] = "auto", wait: float = 0) -> None:
+        """Have the index searched in another way; descriptors stay as they are.
+
+        A structure is trained where one is needed that is not there yet, over all photos.
+
+        Args:
+            search: a kind, or options of :class:`beenhere.config.SearchConfig`, such as
+                ``{"kind": "pq", "rescore": 100}``; ``"exact"`` needs no structure.
+            wait: seconds to wait for another process that writes the index.
+
+        Raises:
+            ConfigError: an unknown option.
+            DataError: another process writes the index, or it cannot be written.
+        """
+        config = config_yaml.validate(
+            IndexSearchConfig, {"search": search}, "options of Index.train"
+        )
+        train_index(self.path, config.search, wait, "photos in the search structure")
+        self.refresh()
+
+    def locate(
+        self,
+        photo: "Given",
+        where: "Filter | None" = None,
+        verify: bool = False,
+        **options: Any,
+    ) -> "Location":
+        """Where a photo was taken, how surely, and on what evidence.
+
+        The second call takes one forward pass and one search: the model stays loaded.
+
+            >>> index = beenhere.Index.open("city.index")
+            >>> location = index.locate("holiday.jpg")
+            >>> location.place.lat, location.place.lon, location.probability
+
+        Args:
+            photo: a path, bytes of a file, an open binary file, an image of Pillow's, or an array
+                ``(H, W)`` or ``(H, W, 3)``, uint8 or floating point in [0, 1].
+            where: what matches must be besides, such as near a last GPS fix.
+            verify: compare local features with those of the first matches, which have to lie where
+                the index says.
+            **options: those of :class:`beenhere.config.LocateConfig`, such as ``threshold=0.9``,
+                ``extract={"device": "cpu"}``. What is not given is as it was when the index was
+                calibrated.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            ConfigError: an unknown option, a threshold for an index that is not calibrated, or an
+                option that makes other evidence than it was calibrated for, such as ``matches``.
+            DataError: a part of the index is damaged.
+            ModelError: the photo has a size that the model cannot take.
+        """
+        return self._locator.locate(photo, where, verify, self._locating(options, "locate"))
+
+    def locate_many(
+        self,
+        photos: "Sequence[Given]",
+        where: "Filter | None" = None,
+        verify: bool = False,
+        **options: Any,
+    ) -> "Located":
+        """Where each of several photos was taken; they go through the model in batches.
+
+        Args:
+            photos: each as :meth:`locate` takes it; those that cannot be read are named.
+            where: as for :meth:`locate`. verify: alike. **options: alike.
+
+        Raises:
+            ConfigError, DataError, ModelError: as :meth:`locate`.
+        """
+        config = self._locating(options, "locate_many")
+        return self._locator.locate_many(photos, where, verify, config)
+
+    def locate_sequence(
+        self,
+        photos: "Sequence[Given]",
+        step: float | None = None,
+        where: "Filter | None" = None,
+        verify: bool = False,
+        **options: Any,
+    ) -> "Located":
+        """Where the photos of a path were taken: what one does not tell, those around it may.
+
+        Args:
+            photos: in the order in which they were taken, each as :meth:`locate` takes it.
+            step: metres at most between two of them; 0: all show one place. None: as far as one
+                gets between the times in their EXIF headers.
+            where: as for :meth:`locate`. verify: alike. **options: alike.
+
+        Returns:
+            An answer for each photo; its probability is that given all of them.
+
+        Raises:
+            ConfigError, ModelError: as :meth:`locate`.
+            DataError: as :meth:`locate`; or no step is given, and the times are not known.
+        """
+        config = self._locating(options, "locate_sequence")
+        return self._locator.locate_sequence(photos, step, where, verify, config)
+
+    def _locating(self, options: dict[str, Any], method: str) -> LocateConfig:
+        return locate_options(self.calibration, options, f"options of Index.{method}")
+
+    @property
+    def _locator(self) -> "Locator":
+        from beenhere.retrieval.locate.locator import Locator
+
+        if self._kept_locator is None:
+            self._kept_locator = Locator(self)
+        return self._kept_locator
 
     def add(
         self,
@@ -297,7 +460,7 @@ class Index:
         Raises:
             DataError: another process writes the index, or it cannot be written.
         """
-        compacted = compact_index(self.path, wait)
+        compacted = compact_index(self.path, wait, "photos in the search structure")
         self.refresh()
         return compacted
 
@@ -308,3 +471,22 @@ class Index:
 
 def _table(photos: PhotoTable | str | Path) -> PhotoTable:
     return photos if isinstance(photos, PhotoTable) else PhotoTable.read(photos)
+
+
+def checked_descriptors(
+    path: Path, manifest: Manifest, descriptors: NDArray[np.floating], k: int
+) -> NDArray[np.float32]:
+    """Descriptors to search an index for, ``(m, D)`` float32.
+
+    Raises:
+        DataError: they have another shape, or k is below 1.
+    """
+    queries = np.asarray(descriptors, np.float32)
+    dim = manifest.model.dim
+    if queries.ndim != 2 or queries.shape[1] != dim:
+        raise DataError(
+            f"descriptors are {queries.shape}; expected (queries, {dim}), by the model of {path}"
+        )
+    if k < 1:
+        raise DataError(f"k is {k}; expected 1 or more")
+    return queries

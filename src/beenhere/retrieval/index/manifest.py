@@ -15,13 +15,16 @@ import yaml
 from pydantic import Field
 
 from beenhere import config_yaml
-from beenhere.config import Options
+from beenhere.config import Options, SearchConfig, WhiteningConfig
 from beenhere.errors import ConfigError, DataError
 
 MANIFEST = "index.yaml"
 FORMAT = "beenhere-index"
-FORMAT_VERSION = 1
-"""Raised when an older reader would misread the folder."""
+FORMAT_VERSION = 2
+"""Raised when an older reader would misread the folder.
+
+2 came with search structures, whitening and calibration; an index of 1 has none, and is read.
+"""
 
 _SEAL = b"# sha256 "
 # Ten times as fast, where PyYAML has it; as safe.
@@ -75,6 +78,61 @@ class IndexedModel(Options):
     parts: tuple[Part, ...]
 
 
+class LearnedWhitening(Options):
+    """PCA-whitening of every descriptor that is kept, and of every query.
+
+    Attributes:
+        options: with which it was learned.
+        photos: on whose descriptors it was learned.
+        part: ``.safetensors``; see :class:`beenhere.retrieval.search.whitening.Whitening`.
+    """
+
+    options: WhiteningConfig
+    photos: int
+    part: Part
+
+
+class TrainedStructure(Options):
+    """What an approximate search looks through.
+
+    Attributes:
+        kind: of :data:`beenhere.retrieval.search.kinds.KINDS`. reason: why it was chosen.
+        options: with which it was trained.
+        rows: that it covers, the first ones of the index; those behind are searched exactly.
+        part: ``.faiss``; see :class:`beenhere.retrieval.search.approximate.Structure`.
+    """
+
+    kind: str
+    reason: str
+    options: SearchConfig
+    rows: int = Field(ge=1)
+    part: Part
+
+
+class KeptCalibration(Options):
+    """What turns evidence into probabilities; fitted on queries whose places are known.
+
+    Attributes:
+        photos: in the index when it was fitted.
+        part: ``.yaml``, plain values.
+    """
+
+    photos: int
+    part: Part
+
+
+class Store(Options):
+    """A Milvus collection; see :class:`beenhere.retrieval.milvus.address.Address`.
+
+    Attributes:
+        address: of the server, or the path of a Milvus Lite database.
+        collection: its name there.
+    """
+
+    address: str
+    collection: str
+
+
 class Manifest(Options):
     """What an index holds.
 
@@ -89,6 +147,11 @@ class Manifest(Options):
         segments: whose rows, one after the other, are the rows of the index.
         marks: ``.npy``, the rows that are removed, int64, ascending; None without one.
         left_out: ``.parquet``, path and reason of what could not be read; None without one.
+        search: how it is to be searched. structure: for that; None where search is exact.
+        whitening: of its descriptors; None: they are the model's own.
+        calibration: None before one was fitted.
+        store: where photos and descriptors lie, if not in segments; ``photos`` is then how many
+            there were when the manifest was written.
     """
 
     format: Literal["beenhere-index"] = "beenhere-index"
@@ -106,6 +169,16 @@ class Manifest(Options):
     segments: tuple[Segment, ...]
     marks: Part | None
     left_out: Part | None
+    search: SearchConfig = SearchConfig()
+    structure: TrainedStructure | None = None
+    whitening: LearnedWhitening | None = None
+    calibration: KeptCalibration | None = None
+    store: Store | None = None
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a descriptor as it is kept; queries have those of the model."""
+        return self.model.dim if self.whitening is None else self.whitening.options.dim
 
     @property
     def rows(self) -> int:
@@ -121,6 +194,9 @@ class Manifest(Options):
                 yield segment.scales
             yield segment.photos
         yield from (part for part in (self.marks, self.left_out) if part is not None)
+        for kept in (self.structure, self.whitening, self.calibration):
+            if kept is not None:
+                yield kept.part
 
     @property
     def bytes(self) -> int:

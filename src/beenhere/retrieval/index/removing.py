@@ -42,13 +42,10 @@ def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) ->
         index = change.before
         assert index is not None
         rows, left_out = _matched(index, [str(path) for path in paths])
-        manifest = index.manifest
         if rows or left_out != index.left_out:
             removed = np.union1d(index.removed, rows).astype(np.int64)
-            manifest = change.commit(
-                manifest.model, manifest.dtype, manifest.segments, removed, left_out
-            )
-    return Removed(len(rows), manifest.photos)
+            change.commit_photos(change.manifest.segments, removed, left_out)
+    return Removed(len(rows), change.manifest.photos)
 
 
 def _matched(index: Snapshot, paths: list[str]) -> tuple[list[int], dict[str, str]]:
@@ -57,8 +54,8 @@ def _matched(index: Snapshot, paths: list[str]) -> tuple[list[int], dict[str, st
     rows: set[int] = set()
     forgotten: set[str] = set()
     for path in paths:
-        chosen = np.flatnonzero(_stands_for(path, known) & index.allowed).tolist()
-        gone = _stands_for(path, list(index.left_out))
+        chosen = np.flatnonzero(stands_for(path, known) & index.allowed).tolist()
+        gone = stands_for(path, list(index.left_out))
         if not chosen and not gone.any():
             raise DataError(
                 f"{index.folder} holds no photo {path}; expected a photo, a folder of photos, or "
@@ -70,7 +67,7 @@ def _matched(index: Snapshot, paths: list[str]) -> tuple[list[int], dict[str, st
     return sorted(rows), kept
 
 
-def _stands_for(path: str, known: list[str]) -> NDArray[np.bool_]:
+def stands_for(path: str, known: list[str]) -> NDArray[np.bool_]:
     """``(n,)``: whether a path or pattern stands for each of the known paths."""
     absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay as they are
     below = os.path.join(absolute, "")  # noqa: PTH118 - pathlib drops the end slash

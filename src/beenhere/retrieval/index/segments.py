@@ -88,7 +88,7 @@ def join_small(change: Change, segments: Sequence[Draft], dim: int, dtype: str) 
         map_vectors(change.folder, segment.vectors, segment.scales, (segment.rows, dim), dtype)
         for segment in segments[first:]
     ]
-    blocks = (block for vectors in mapped for block in _blocks(vectors))
+    blocks = (block for vectors in mapped for block in vector_blocks(vectors))
     vectors, scales, _ = write_vectors(change, blocks, dim, dtype)
     frame = pl.concat([segment.frame for segment in segments[first:]])
     return [*segments[:first], Draft(vectors, scales, frame)]
@@ -99,7 +99,7 @@ def keep_rows(change: Change, snapshot: Snapshot) -> list[Draft]:
     frame = snapshot.frame.filter(pl.Series(snapshot.allowed))
     if frame.height == 0:
         return []
-    dim, dtype = snapshot.manifest.model.dim, snapshot.manifest.dtype
+    dim, dtype = snapshot.manifest.dim, snapshot.manifest.dtype
     vectors, scales, _ = write_vectors(change, _allowed_blocks(snapshot), dim, dtype)
     return [Draft(vectors, scales, frame)]
 
@@ -147,17 +147,17 @@ def block_rows(dim: int) -> int:
     return max(1, BLOCK_BYTES // (4 * dim))
 
 
-def _blocks(vectors: StoredVectors) -> Iterator[StoredVectors]:
+def vector_blocks(vectors: StoredVectors) -> Iterator[StoredVectors]:
+    """Vectors in blocks, not read yet."""
     step = block_rows(vectors.dim)
     for start in range(0, len(vectors), step):
-        scales = None if vectors.scales is None else vectors.scales[start : start + step]
-        yield StoredVectors(vectors.values[start : start + step], scales)
+        yield vectors.part(start, min(start + step, len(vectors)))
 
 
 def _allowed_blocks(snapshot: Snapshot) -> Iterator[StoredVectors]:
     first = 0
     for segment in snapshot.segments:
-        for block in _blocks(segment):
+        for block in vector_blocks(segment):
             kept = snapshot.allowed[first : first + len(block)]
             first += len(block)
             scales = None if block.scales is None else block.scales[kept]

@@ -4,10 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import yaml
 from numpy.typing import NDArray
 
 from beenhere.datasets.table import PhotoTable
@@ -16,8 +17,14 @@ from beenhere.retrieval.index.manifest import Manifest, Part, read_manifest
 from beenhere.retrieval.index.npy import map_array
 from beenhere.retrieval.index.photos import COLUMNS, LEFT_OUT, photo_table
 from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.whitening import Whitening
+
+if TYPE_CHECKING:
+    from beenhere.retrieval.search.approximate import Structure
 
 Bytes = NDArray[np.uint8]
+
+CHANGED = "its SHA-256 is not the one in the manifest"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +43,7 @@ class Snapshot:
     manifest: Manifest
     segments: tuple[StoredVectors, ...]
     removed: NDArray[np.int64]
-    _photo_files: tuple[Bytes, ...]
-    _left_out_file: Bytes | None
+    _files: dict[str, Bytes]
 
     @classmethod
     def open(cls, folder: Path) -> "Snapshot":
@@ -61,15 +67,19 @@ class Snapshot:
     def _open(cls, folder: Path, manifest: Manifest) -> "Snapshot":
         for part in manifest.parts():
             check_size(folder, part)
-        dim, dtype = manifest.model.dim, manifest.dtype
+        dim, dtype = manifest.dim, manifest.dtype
         segments = [
             map_vectors(folder, segment.vectors, segment.scales, (segment.rows, dim), dtype)
             for segment in manifest.segments
         ]
-        photo_files = [_map(folder, segment.photos) for segment in manifest.segments]
-        left_out = _map(folder, manifest.left_out) if manifest.left_out is not None else None
-        removed = _marks(folder, manifest)
-        return cls(folder, manifest, tuple(segments), removed, tuple(photo_files), left_out)
+        later = [segment.photos for segment in manifest.segments]
+        for kept in (manifest.structure, manifest.whitening, manifest.calibration):
+            if kept is not None:
+                later.append(kept.part)
+        if manifest.left_out is not None:
+            later.append(manifest.left_out)
+        files = {part.file: _map(folder, part) for part in later}
+        return cls(folder, manifest, tuple(segments), _marks(folder, manifest), files)
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -79,8 +89,8 @@ class Snapshot:
             DataError: a part is damaged.
         """
         frames = [pl.DataFrame(schema=COLUMNS)]
-        for segment, file in zip(self.manifest.segments, self._photo_files, strict=True):
-            frame = _read_parquet(self.folder, segment.photos, file)
+        for segment in self.manifest.segments:
+            frame = pl.read_parquet(self._read(segment.photos).tobytes())
             schema = {name: kind() for name, kind in COLUMNS.items()}
             if dict(frame.schema) != schema or frame.height != segment.rows:
                 raise damaged(self.folder, segment.photos, "holds other rows or columns")
@@ -102,13 +112,71 @@ class Snapshot:
     @cached_property
     def left_out(self) -> dict[str, str]:
         """Path and reason of each photo that was given and could not be read."""
-        part, file = self.manifest.left_out, self._left_out_file
-        if part is None or file is None:
+        part = self.manifest.left_out
+        if part is None:
             return {}
-        frame = _read_parquet(self.folder, part, file)
+        frame = pl.read_parquet(self._read(part).tobytes())
         if list(frame.columns) != list(LEFT_OUT):
             raise damaged(self.folder, part, "holds other columns")
         return dict(frame.iter_rows())
+
+    @cached_property
+    def structure(self) -> "Structure | None":
+        """What searches are to look through; None where they are exact.
+
+        Raises:
+            DataError: a part is damaged.
+        """
+        kept = self.manifest.structure
+        if kept is None:
+            return None
+        from beenhere.retrieval.search.approximate import Structure  # imports torch
+
+        source = str(self.folder / kept.part.file)
+        if not self.whole(kept.part):
+            raise DataError(
+                f"{source} is damaged: {CHANGED}; train another: "
+                f"beenhere index train {self.folder} --search {kept.kind}"
+            )
+        data = self._files[kept.part.file]
+        return Structure.read(data, self.segments, self.manifest.search, source)
+
+    @cached_property
+    def whitening(self) -> Whitening | None:
+        """What its descriptors went through, and queries must; None: nothing.
+
+        Raises:
+            DataError: a part is damaged.
+        """
+        kept = self.manifest.whitening
+        if kept is None:
+            return None
+        return Whitening.read(self._read(kept.part).tobytes(), str(self.folder / kept.part.file))
+
+    @cached_property
+    def calibration(self) -> dict[str, Any] | None:
+        """What was kept of it; None before one was fitted.
+
+        Raises:
+            DataError: a part is damaged.
+        """
+        kept = self.manifest.calibration
+        if kept is None:
+            return None
+        values = yaml.safe_load(self._read(kept.part).tobytes())
+        if not isinstance(values, dict):
+            raise damaged(self.folder, kept.part, "holds no values by name")
+        return values
+
+    def whole(self, part: Part) -> bool:
+        """Whether a file other than vectors and model is as it was written."""
+        return _whole(part, self._files[part.file])
+
+    def _read(self, part: Part) -> Bytes:
+        """A file, only if it is as it was written: a flipped bit may be a street away."""
+        if not self.whole(part):
+            raise damaged(self.folder, part, CHANGED)
+        return self._files[part.file]
 
 
 def map_vectors(
@@ -157,7 +225,8 @@ def _marks(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
     if manifest.marks is None:
         return np.empty(0, np.int64)
     rows = np.array(_map_array(folder, manifest.marks, (manifest.removed,), "int64"))
-    _check_digest(folder, manifest.marks, _map(folder, manifest.marks))
+    if not _whole(manifest.marks, _map(folder, manifest.marks)):
+        raise damaged(folder, manifest.marks, CHANGED)
     if (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= manifest.rows:
         raise damaged(folder, manifest.marks, "the rows that it names are not those of the index")
     return rows
@@ -177,15 +246,8 @@ def _map(folder: Path, part: Part) -> Bytes:
         raise damaged(folder, part, _one_line(error)) from error
 
 
-def _read_parquet(folder: Path, part: Part, file: Bytes) -> pl.DataFrame:
-    """Read it only if it is as it was written: a flipped bit may be a street away."""
-    _check_digest(folder, part, file)
-    return pl.read_parquet(file.tobytes())
-
-
-def _check_digest(folder: Path, part: Part, file: Bytes) -> None:
-    if hashlib.sha256(file.data).hexdigest() != part.sha256:
-        raise damaged(folder, part, "its SHA-256 is not the one in the manifest")
+def _whole(part: Part, file: Bytes) -> bool:
+    return hashlib.sha256(file.data).hexdigest() == part.sha256
 
 
 def _one_line(error: Exception) -> str:

@@ -4,17 +4,29 @@ import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
 from beenhere.retrieval.index.contents import hash_files
 from beenhere.retrieval.index.photos import COLUMNS, FILE_COLUMNS
-from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.store import PhotoKey
+
+
+class Known(Protocol):
+    """Photos that an index holds; a snapshot is one."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """``n`` rows with :data:`~beenhere.retrieval.index.photos.COLUMNS`."""
+
+    @property
+    def allowed(self) -> NDArray[np.bool_]:
+        """``(n,)``: whether each counts."""
 
 
 @dataclass
@@ -43,14 +55,13 @@ class Sorted:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def sort_photos(
-    table: PhotoTable, snapshot: Snapshot | None, journal: Path, what: str | None
-) -> Sorted:
+def sort_photos(table: PhotoTable, index: Known | None, journal: Path, what: str | None) -> Sorted:
     """Compare photos with those of an index; files are read only if they are new or changed.
 
     Args:
         table: the photos.
-        snapshot: of the index; None if it is a new one.
+        index: what it holds, or those of its photos that share a path or content with one of the
+            table; None if it is a new one.
         journal: see :func:`beenhere.retrieval.index.contents.hash_files`.
         what: what the progress bar says; None: be silent.
 
@@ -58,7 +69,7 @@ def sort_photos(
         DataError: a photo in two rows, or the index is damaged.
         OSError: the journal cannot be written.
     """
-    known = _numbered(snapshot)
+    known = _numbered(index)
     keys, unreadable = _keys(table)
     paths = pl.DataFrame({"path": [key.path for key in keys.values()]}, {"path": pl.String})
     at_path = {row.path: row for row in _rows(known.filter("allowed"), paths)}
@@ -98,10 +109,10 @@ class _Row(NamedTuple):
     allowed: bool
 
 
-def _numbered(snapshot: Snapshot | None) -> pl.DataFrame:
+def _numbered(index: Known | None) -> pl.DataFrame:
     """Every row of an index with the columns of :class:`_Row`."""
-    known = snapshot.frame if snapshot is not None else pl.DataFrame(schema=COLUMNS)
-    allowed = snapshot.allowed if snapshot is not None else np.empty(0, np.bool_)
+    known = index.frame if index is not None else pl.DataFrame(schema=COLUMNS)
+    allowed = index.allowed if index is not None else np.empty(0, np.bool_)
     columns = known.select("path", "size", "mtime_ns", "sha256")
     return columns.with_row_index("number").with_columns(allowed=pl.Series(allowed))
 

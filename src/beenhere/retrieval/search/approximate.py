@@ -1,6 +1,6 @@
 """Approximate search: a structure names candidates, whole descriptors decide among them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import faiss
@@ -22,6 +22,10 @@ FEW_ALLOWED = 10_000
 
 SMALL_SHARE = 0.05
 """Of rows that are allowed; where it is no more, each of them is looked at."""
+
+FEWEST_MATCHES = 20
+"""As for so many matches are candidates looked at, where fewer are wanted: else the first match
+would be missed more often in a search for it alone."""
 
 TILE_QUERIES = 1024
 """Queries whose candidates are in memory at once."""
@@ -53,6 +57,7 @@ class Structure:
         self._index = index
         self._segments = list(segments)
         self._config = config
+        self._memory: NDArray[np.uint8] | None = None  # what the index may point into
 
     def __len__(self) -> int:
         """Rows that the structure covers: the first ones of its segments."""
@@ -73,7 +78,12 @@ class Structure:
         return size
 
     @classmethod
-    def train(cls, segments: Sequence[StoredVectors], config: SearchConfig) -> "Structure":
+    def train(
+        cls,
+        segments: Sequence[StoredVectors],
+        config: SearchConfig,
+        advance: Callable[[int], None] = lambda rows: None,
+    ) -> "Structure":
         """Learn a structure over all vectors; the same ones give the same structure.
 
         Memory holds the structure, a block of vectors and a sample of them.
@@ -81,6 +91,7 @@ class Structure:
         Args:
             segments: of one dimension.
             config: its kind must lead to a structure (:func:`choose`).
+            advance: is told how many vectors were just taken in.
 
         Raises:
             ConfigError: exact search suits these vectors, or was asked for.
@@ -94,6 +105,7 @@ class Structure:
         index = KINDS[kind].learn(take(segments, np.sort(chosen)), count, config)
         for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (4 * dim)), None):
             index.add(kept.floats(0, len(kept)))
+            advance(len(kept))
         return cls(kind, index, segments, config)
 
     def search(
@@ -123,47 +135,72 @@ class Structure:
         """Write the structure to a file; not its vectors.
 
         Raises:
-            DataError: it cannot be written.
+            OSError: the disk is full, say.
         """
-        try:
-            faiss.write_index(self._index, str(path))
-        except RuntimeError as error:
-            raise DataError(f"{path} cannot be written ({_first_line(error)})") from error
+        with path.open("wb") as file:
+            # Not by the path: faiss reports a full disk as an error of its own, without a number.
+            writer = faiss.PyCallbackIOWriter(file.write)  # type: ignore[attr-defined]
+            faiss.write_index(self._index, writer)
 
     @classmethod
     def load(
         cls, path: Path, segments: Sequence[StoredVectors], config: SearchConfig
     ) -> "Structure":
-        """A structure that was saved; it is memory-mapped, so this takes no time.
-
-        Args:
-            path: of the file.
-            segments: those that it was trained on, and maybe more behind them.
-            config: how to search; what the structure was built with stays.
+        """A structure that was saved; it is memory-mapped. See :meth:`read`.
 
         Raises:
             DataError: no such file, not a structure, or one over other vectors.
         """
-        if not path.is_file():
-            raise DataError(f"{path} is not there; expected a search structure")
         try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+            data = np.memmap(path, np.uint8, "r")
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}); build it again") from error
+        return cls.read(data, segments, config, str(path))
+
+    @classmethod
+    def read(
+        cls,
+        data: NDArray[np.uint8],
+        segments: Sequence[StoredVectors],
+        config: SearchConfig,
+        source: str,
+    ) -> "Structure":
+        """A structure from the bytes of a file, which it does not copy.
+
+        Args:
+            data: of the file, ``(bytes,)``; may be a memory map.
+            segments: those that it was trained on, and maybe more behind them.
+            config: how to search; what the structure was built with stays.
+            source: names it in errors.
+
+        Raises:
+            DataError: not a structure, or one over other vectors.
+        """
+        memory = np.asarray(data)
+        try:
+            # faiss' type stubs leave it out.
+            reader = faiss.ZeroCopyIOReader(  # type: ignore[attr-defined]
+                faiss.swig_ptr(memory), memory.size
+            )
+            index = faiss.read_index(reader, faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise DataError(
-                f"{path} is not a whole search structure ({_first_line(error)}); build it again"
+                f"{source} is not a whole search structure ({_first_line(error)}); build it again"
             ) from error
         kind = kind_of(index)
         if kind is None:
             raise DataError(
-                f"{path} is a {type(index).__name__}; expected one of {', '.join(KINDS)}"
+                f"{source} is a {type(index).__name__}; expected one of {', '.join(KINDS)}"
             )
         count, dims = sum(map(len, segments)), {segment.dim for segment in segments}
         if index.ntotal > count or dims != {index.d}:
             raise DataError(
-                f"{path} is over {index.ntotal} descriptors of {index.d} numbers, but there are "
+                f"{source} is over {index.ntotal} descriptors of {index.d} numbers, but there are "
                 f"{count} of {', '.join(map(str, sorted(dims))) or 'no'} numbers; build it again"
             )
-        return cls(kind, index, segments, config)
+        found = cls(kind, index, segments, config)
+        found._memory = memory
+        return found
 
     def _search_covered(
         self,
@@ -195,7 +232,7 @@ class Structure:
         share: float,
     ) -> NDArray[np.int64]:
         """Rows ``(m, c)`` that may be the best; -1 for none."""
-        wanted = k * (self._config.rescore or self._kind.rescore)
+        wanted = max(k, FEWEST_MATCHES) * (self._config.rescore or self._kind.rescore)
         if self._kind.parameters is not None:
             wanted = min(wanted, len(self))
             with selector(allowed) as chosen:

@@ -68,33 +68,47 @@ class Filter:
         """Which photos of a table meet the conditions, ``(n,)``; perhaps none."""
         allowed = np.ones(len(table), bool)
         if self.near is not None and self.radius is not None:
-            allowed &= _near(table.positions, self.near, self.radius)
+            centre = self.centre[np.zeros(len(table), np.intp)]
+            allowed &= geo.distance(table.positions, centre) <= self.radius
         if self.dates is not None:
-            allowed &= _taken(table.frame["captured"], *_range(self.dates))
+            allowed &= _taken(table.frame["captured"], *self.first_and_last)
         if self.heading is not None and self.tolerance is not None:
             headings = table.frame["heading"].fill_null(np.nan).to_numpy()
             turn = np.abs((headings - self.heading % 360 + 180) % 360 - 180)
             allowed &= turn <= self.tolerance
         return allowed
 
+    @property
+    def centre(self) -> geo.Positions:
+        """``near``, one position."""
+        assert self.near is not None
+        return geo.positions([self.near[0]], [self.near[1]])
 
-def _near(positions: geo.Positions, near: tuple[float, float], radius: float) -> Mask:
-    lat, lon = np.array([near[0]], np.float64), np.array([near[1]], np.float64)
-    easting, northing, names = geo.to_utm(lat, lon)
-    zone = np.array([geo.zone_code(name) if name else 0 for name in names], np.int8)
-    centre = geo.Positions(lat, lon, easting, northing, zone)
-    everywhere = np.zeros(len(positions), np.intp)
-    return geo.distance(positions, centre[everywhere]) <= radius
+    @property
+    def first_and_last(self) -> tuple[str, str]:
+        """The seconds at which ``dates`` begin and end, as texts of 19 characters."""
+        assert self.dates is not None
+        return _range(self.dates)
 
 
-def _taken(captured: pl.Series, first: str, last: str) -> Mask:
+def earliest_and_latest(captured: pl.Series) -> pl.DataFrame:
+    """When photos may have been taken: columns ``earliest`` and ``latest``, of 19 characters.
+
+    Null where nothing is known.
+    """
     # Beyond 19 characters stand fractions of a second and the time zone.
     taken = pl.col("captured").str.slice(0, 19)
     length = taken.str.len_chars()
-    earliest = taken + pl.lit(_EARLIEST).str.slice(length)
-    latest = taken + pl.lit(_LATEST).str.slice(length)
-    inside = (earliest <= last) & (latest >= first)
-    return captured.to_frame("captured").select(inside.fill_null(False)).to_series().to_numpy()
+    return captured.to_frame("captured").select(
+        earliest=taken + pl.lit(_EARLIEST).str.slice(length),
+        latest=taken + pl.lit(_LATEST).str.slice(length),
+    )
+
+
+def _taken(captured: pl.Series, first: str, last: str) -> Mask:
+    inside = (pl.col("earliest") <= last) & (pl.col("latest") >= first)
+    found = earliest_and_latest(captured).select(inside.fill_null(False))
+    return found.to_series().to_numpy()
 
 
 def _range(dates: tuple[str | None, str | None]) -> tuple[str, str]:

@@ -43,7 +43,9 @@ class Kind:
             and the options.
         parameters: of a search for so many candidates, restricted by a selector or not; None
             where faiss takes none.
-        rescore: candidates for each match wanted, unless the options say.
+        rescore: candidates for each match wanted, unless the options say. pq's keeps the first
+            match and more than 99.8% of the first 20: of 500,000 clustered descriptors of 512
+            numbers (benchmarks/index.py) 20 kept 98.8%, 50 99.86%, 75 99.95%.
     """
 
     index: type[faiss.Index]
@@ -150,7 +152,7 @@ def _scanning(
 
 
 KINDS: dict[str, Kind] = {
-    "pq": Kind(faiss.IndexPQFastScan, _pq, None, 20),
+    "pq": Kind(faiss.IndexPQFastScan, _pq, None, 75),
     "ivf": Kind(faiss.IndexIVFPQFastScan, _ivf, _probing, 20),
     "hnsw": Kind(faiss.IndexHNSWSQ, _hnsw, _walking, 2),
     "int8": Kind(faiss.IndexScalarQuantizer, _int8, _scanning, 2),

@@ -1,13 +1,14 @@
-"""What a structure costs and loses, measured against exact search on the same vectors."""
+"""What a way to search costs and loses, measured against exact search on the same vectors."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.vectors import StoredVectors
 
@@ -15,6 +16,26 @@ Answer = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 ALONE = 20
 """Queries that are searched one at a time, to see how long one takes."""
+
+
+class Way(Protocol):
+    """A way to search some segments, such as by a structure."""
+
+    @property
+    def kind(self) -> str:
+        """What the table calls it."""
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes."""
+
+    def __len__(self) -> int:
+        """Rows that it covers."""
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> Answer:
+        """As :func:`beenhere.retrieval.search.exact.search_exact`."""
 
 
 @dataclass(frozen=True)
@@ -39,37 +60,40 @@ class Quality:
 
 def measure(
     segments: Sequence[StoredVectors],
-    structure: Structure | None,
+    others: Iterable[Way],
     queries: NDArray[np.float32],
     ks: Sequence[int],
     own: NDArray[np.int64] | None = None,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> list[Quality]:
-    """Exact search, and then the structure, as rows of a table.
+    """Exact search, and then others, as rows of a table.
 
     Args:
-        segments: what the structure is over, at least one vector.
-        structure: None measures exact search alone.
+        segments: what is searched, at least one vector.
+        others: asked for one after the other, so that they need not be in memory together.
         queries: ``(m, D)``, at least one.
         ks: how many matches to look at, 1 or more each.
         own: ``(m,)`` for queries that are photos of the index, their rows: that each finds itself
             does not count.
+        allowed: ``(n,)``, rows that may be found; None: all.
     """
     most = max(ks) + (own is not None)
 
     def exact(some: NDArray[np.float32]) -> Answer:
-        return search_exact(segments, some, most)
+        return search_exact(segments, some, most, allowed)
 
     (_, rows), together, alone = _timed(exact, queries)
     true = _others(rows, own)
     stored = sum(s.values.nbytes + (0 if s.scales is None else s.scales.nbytes) for s in segments)
     stored_bytes = stored / max(1, sum(map(len, segments)))
     table = [Quality("exact", dict.fromkeys(ks, 1.0), stored_bytes, together, alone)]
-    if structure is not None:
-        (_, rows), together, alone = _timed(lambda some: structure.search(some, most), queries)
+    for other in others:
+        search = partial(other.search, k=most, allowed=allowed)
+        (_, rows), together, alone = _timed(search, queries)
         found = _others(rows, own)
         kept = {k: _kept(true[:, :k], found[:, :k]) for k in ks}
-        structure_bytes = structure.nbytes / len(structure)
-        table.append(Quality(structure.kind, kept, structure_bytes, together, alone))
+        photo_bytes = other.nbytes / len(other)
+        table.append(Quality(other.kind, kept, photo_bytes, together, alone))
     return table
 
 
@@ -100,4 +124,4 @@ def _others(rows: NDArray[np.int64], own: NDArray[np.int64] | None) -> NDArray[n
 
 def _kept(true: NDArray[np.int64], found: NDArray[np.int64]) -> float:
     hits = (true[:, :, None] == found[:, None, :]).any(axis=2) & (true >= 0)
-    return float(hits.sum() / (true >= 0).sum())
+    return float(hits.sum() / (true >= 0).sum()) if (true >= 0).any() else 1.0

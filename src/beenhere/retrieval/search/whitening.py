@@ -93,11 +93,16 @@ class Whitening:
         return normalised
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file."""
+        """Write a safetensors file.
+
+        Raises:
+            OSError: the disk is full, say.
+        """
         # safetensors writes memory as it lies, whatever the strides.
         projection = np.ascontiguousarray(self.projection)
         tensors = {"mean": np.ascontiguousarray(self.mean), "projection": projection}
-        safetensors.numpy.save_file(tensors, path)
+        # In memory first: safetensors reports a full disk as an error of its own.
+        path.write_bytes(safetensors.numpy.save(tensors))
 
     @classmethod
     def load(cls, path: Path) -> "Whitening":
@@ -107,9 +112,23 @@ class Whitening:
             DataError: no such file, truncated, or of another content.
         """
         try:
-            tensors = safetensors.numpy.load_file(path)
-        except (SafetensorError, OSError) as error:
+            return cls.read(path.read_bytes(), str(path))
+        except OSError as error:
             raise DataError(f"{path} is not a whole whitening ({error}); learn it again") from error
+
+    @classmethod
+    def read(cls, data: bytes, source: str) -> "Whitening":
+        """What :meth:`save` wrote, from the file's bytes; ``source`` names it in errors.
+
+        Raises:
+            DataError: truncated, or of another content.
+        """
+        try:
+            tensors = safetensors.numpy.load(data)
+        except SafetensorError as error:
+            raise DataError(
+                f"{source} is not a whole whitening ({error}); learn it again"
+            ) from error
         shapes = {name: tensor.shape for name, tensor in tensors.items()}
         mean, projection = tensors.get("mean"), tensors.get("projection")
         if (
@@ -118,5 +137,5 @@ class Whitening:
             or projection.ndim != 2
             or mean.shape != projection.shape[1:]
         ):
-            raise DataError(f"{path} holds {shapes}; expected mean (D,) and projection (d, D)")
+            raise DataError(f"{source} holds {shapes}; expected mean (D,) and projection (d, D)")
         return cls(mean, projection)

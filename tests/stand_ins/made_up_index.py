@@ -1,0 +1,73 @@
+"""Indexes of made-up descriptors: as many photos as a test needs, without a file of one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere.config import IndexConfig
+from beenhere.retrieval.index.change import Change, changing
+from beenhere.retrieval.index.manifest import IndexedModel
+from beenhere.retrieval.index.photos import COLUMNS
+from beenhere.retrieval.index.segments import Draft, write_vectors
+from beenhere.retrieval.index.structures import settle_as_before
+from beenhere.retrieval.search.vectors import quantise
+
+
+def make(folder: Path, vectors: NDArray[np.float32], **options: Any) -> None:
+    """An index of photos that have no files; each lies 10 m north of the one before.
+
+    Args:
+        folder: of the index.
+        vectors: ``(n, D)``, L2-normalised.
+        **options: those of :class:`beenhere.config.IndexConfig`.
+    """
+    config = IndexConfig(**options)
+    model = IndexedModel(
+        name="offline-lite0",
+        fingerprint="none",
+        dim=vectors.shape[1],
+        precision="32",
+        config={},
+        provenance={},
+        parts=(),
+    )
+    with changing(folder, 0, new=True) as change:
+        change.begin(model, config.dtype, config.search)
+        _append(change, vectors)
+        settle_as_before(change, None)
+
+
+def append(folder: Path, vectors: NDArray[np.float32]) -> None:
+    """More photos, as an add would bring them."""
+    with changing(folder, 0) as change:
+        _append(change, vectors)
+        settle_as_before(change, None)
+
+
+def _append(change: Change, vectors: NDArray[np.float32]) -> None:
+    manifest, before = change.manifest, change.before
+    rows = manifest.rows + np.arange(len(vectors))
+    columns = {
+        "path": [f"/photos/{row:06d}.jpg" for row in rows],
+        "lat": 37.0 + 9e-5 * rows,
+        "lon": np.full(len(rows), -122.0),
+        "sha256": [f"{row:032d}".encode() for row in rows],
+        "size": np.ones(len(rows), np.int64),
+        "mtime_ns": np.ones(len(rows), np.int64),
+    }
+    frame = pl.DataFrame(
+        [
+            pl.Series(name, columns.get(name, [None] * len(rows)), kind)
+            for name, kind in COLUMNS.items()
+        ]
+    )
+    written, scales, _ = write_vectors(
+        change, [quantise(vectors, manifest.dtype)], manifest.dim, manifest.dtype
+    )
+    segment = Draft(written, scales, frame).written(change)
+    removed = before.removed if before is not None else np.empty(0, np.int64)
+    left_out = before.left_out if before is not None else {}
+    change.commit_photos([*manifest.segments, segment], removed, left_out)
