@@ -312,3 +312,43 @@ def test_the_nearest_is_that_of_all_pairs(seed: int) -> None:
         every = geo.distance(database[rows], queries[np.full(len(rows), query)])
         expected = np.nanmin(every) if np.isfinite(every).any() else np.nan
         np.testing.assert_equal(metres, expected)
+
+
+# --- planes ---------------------------------------------------------------------------------------
+
+EVERYWHERE = {"lat": [55.7, 48.0, -17.0, 90.0, -89.9999, 0.0], "lon": [13.2, 12, 180, 0, -50, -180]}
+
+
+@given(east=st.floats(-5000, 5000), north=st.floats(-5000, 5000))
+def test_a_plane_goes_there_and_back(east: float, north: float) -> None:
+    centre = geo.positions(**EVERYWHERE)
+    points = geo.from_plane(centre, np.full(6, east), np.full(6, north))
+    back = geo.to_plane(centre, points)
+    np.testing.assert_allclose(back, [np.full(6, east), np.full(6, north)], atol=1e-5)
+    assert (np.abs(points.lon) <= 180).all()
+
+
+def test_a_plane_has_east_and_north_in_metres() -> None:
+    centre = geo.positions([55.7, -17.0], [13.2, 180.0])
+    points = geo.positions([55.701, -17.0], [13.2, -179.999])
+    east, north = geo.to_plane(centre, points)
+    _, _, metres = Geod(ellps="WGS84").inv(centre.lon, centre.lat, points.lon, points.lat)
+    np.testing.assert_allclose(north, [metres[0], 0], atol=1e-3)
+    np.testing.assert_allclose(east, [0, metres[1]], atol=1e-3)
+
+
+def test_positions_of_degrees_have_both_systems() -> None:
+    got = geo.positions([55.7, np.nan, 89.0], [13.2, np.nan, 5.0])
+    easting, northing, names = geo.to_utm(got.lat, got.lon)
+    np.testing.assert_equal(got.easting, easting)
+    np.testing.assert_equal(got.northing, northing)
+    assert names == ["33U", None, None] and got.zone.tolist() == [33, 0, 0]
+    assert got.known.tolist() == [True, False, True]
+
+
+def test_positions_joined() -> None:
+    one, two = geo.positions([55.7], [13.2]), geo.positions([-17.0, np.nan], [180.0, np.nan])
+    both = geo.joined([one, two])
+    np.testing.assert_equal(both.lat, [55.7, -17.0, np.nan])
+    assert both.zone.tolist() == [33, -1, 0]
+    assert len(geo.joined([])) == 0

@@ -44,15 +44,18 @@ class PhotoFacts:
     note: str | None = None
 
 
-def read_facts(path: str | Path) -> PhotoFacts:
+def read_facts(photo: str | Path | bytes) -> PhotoFacts:
     """The facts in a photo's header; no pixel is decoded.
+
+    Args:
+        photo: a path, or what a file holds.
 
     Raises:
         PhotoError: the file cannot be read or holds no picture. Broken EXIF is no reason: the
             facts are then None.
     """
-    with opened(path) as file:
-        header = read_header(file, path)
+    with opened(photo) as file:
+        header = read_header(file, photo)
         height, width = header.upright_size
         gps = _ifd(header.exif, _GPS_IFD)
         lat, lon, note = position(gps)

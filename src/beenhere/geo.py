@@ -123,6 +123,39 @@ def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[
     return lat, np.where(np.abs(lon) > 180, lon - np.copysign(360, lon), lon)
 
 
+def positions(lat: ArrayLike, lon: ArrayLike) -> Positions:
+    """Positions from degrees ``(n,)``, NaN where unknown."""
+    lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+    easting, northing, names = to_utm(lat, lon)
+    zone = np.array([zone_code(name) if name else 0 for name in names], np.int8)
+    return Positions(lat, lon, easting, northing, zone)
+
+
+def joined(parts: Sequence[Positions]) -> Positions:
+    """Positions one after the other; none of no parts."""
+    columns = zip(*((p.lat, p.lon, p.easting, p.northing, p.zone) for p in parts), strict=True)
+    return Positions(*map(np.concatenate, columns)) if parts else positions([], [])
+
+
+def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
+    """Metres east and north of a centre, ``(n,)`` each, along the geodesic (Snyder, 1987, ch. 25).
+
+    The azimuthal equidistant plane: right anywhere, at the poles and the 180th meridian too.
+
+    Args:
+        centre: ``(n,)``, one for each point. points: ``(n,)``; both known.
+    """
+    azimuth, _, metres = _GEOD.inv(centre.lon, centre.lat, points.lon, points.lat)
+    return metres * np.sin(np.radians(azimuth)), metres * np.cos(np.radians(azimuth))
+
+
+def from_plane(centre: Positions, east: ArrayLike, north: ArrayLike) -> Positions:
+    """The positions ``(n,)`` so many metres east and north of a centre; undoes :func:`to_plane`."""
+    azimuth = np.degrees(np.arctan2(east, north))
+    lon, lat, _ = _GEOD.fwd(centre.lon, centre.lat, azimuth, np.hypot(east, north))
+    return positions(lat, lon)
+
+
 def distance(a: Positions, b: Positions) -> Floats:
     """Metres between ``a[i]`` and ``b[i]``, ``(n,)``; NaN where a position is unknown.
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from beenhere.errors import BeenhereError, PhotoError
@@ -23,6 +25,12 @@ MAX_PIXELS = 128_000_000
 """The same for other formats, which have to be decoded at their full size."""
 MAX_BYTES = 1 << 30
 """A file larger than this (1 GiB) is no photo."""
+
+Photo = str | Path | bytes | Image.Image | NDArray[np.uint8]
+"""A file's path, what a file holds, an image of Pillow's, or pixels ``(h, w, 3)``, upright."""
+
+IN_MEMORY = "photo"
+"""What errors call a photo that has no path."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "MPO", "JPEG2000", "PPM")
 _SWAPPED = frozenset({5, 6, 7, 8})
@@ -62,24 +70,36 @@ class PhotoHeader:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[BinaryIO]:
+def opened(photo: str | Path | bytes) -> Iterator[BinaryIO]:
     """The file, open for reading; whatever goes wrong inside becomes a PhotoError.
+
+    Args:
+        photo: a path, or what a file holds.
 
     Raises:
         PhotoError: not a regular file, empty, too large, or any failure of the block within but
             a BeenhereError, which passes.
     """
-    name = str(path)
-    try:
-        status = Path(path).stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise PhotoError(name, "not a regular file")
-        if status.st_size == 0:
+    name = photo_name(photo)
+    with decoding(name):
+        size = len(photo) if isinstance(photo, bytes) else _bytes_on_disk(Path(photo))
+        if size == 0:
             raise PhotoError(name, "empty file (0 bytes)")
-        if status.st_size > MAX_BYTES:
-            raise PhotoError(name, f"file of {status.st_size >> 20} MiB; expected at most 1024")
-        with Path(path).open("rb") as file:
-            yield file
+        if size > MAX_BYTES:
+            raise PhotoError(name, f"file of {size >> 20} MiB; expected at most 1024")
+        with io.BytesIO(photo) if isinstance(photo, bytes) else Path(photo).open("rb") as file:
+            try:
+                yield file
+            except UnidentifiedImageError as error:
+                file.seek(0)
+                raise PhotoError(name, _what_it_is(file.read(512))) from error
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Whatever goes wrong inside becomes a PhotoError of that name; a BeenhereError passes."""
+    try:
+        yield
     except BeenhereError:
         raise
     except FileNotFoundError as error:
@@ -90,24 +110,38 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         raise PhotoError(name, "not enough memory to decode it") from error
     except Image.DecompressionBombError as error:
         raise PhotoError(name, f"declares more than {MAX_PIXELS // 10**6} megapixels") from error
-    except UnidentifiedImageError as error:
-        raise PhotoError(name, _what_it_is(Path(path))) from error
     except Exception as error:
         # Decoders raise struct.error, SyntaxError, EOFError, zlib.error, ... on files that lie.
         raise PhotoError(name, _reason(error)) from error
 
 
-def photo_size(path: str | Path) -> tuple[int, int]:
+def photo_name(photo: object) -> str:
+    """What errors call a photo: its path, if it has one."""
+    return str(photo) if isinstance(photo, str | Path) else IN_MEMORY
+
+
+def _bytes_on_disk(path: Path) -> int:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(str(path), "not a regular file")
+    return status.st_size
+
+
+def photo_size(photo: Photo) -> tuple[int, int]:
     """Height and width in pixels after EXIF orientation, from the header alone.
 
     Raises:
         PhotoError: the file cannot be read or holds no picture.
     """
-    with opened(path) as file:
-        return read_header(file, path).upright_size
+    if isinstance(photo, np.ndarray):
+        return photo.shape[0], photo.shape[1]
+    if isinstance(photo, Image.Image):
+        return image_header(photo).upright_size
+    with opened(photo) as file:
+        return read_header(file, photo).upright_size
 
 
-def read_header(file: BinaryIO, path: str | Path) -> PhotoHeader:
+def read_header(file: BinaryIO, photo: str | Path | bytes) -> PhotoHeader:
     """Size, orientation and EXIF of an open file; to be called inside :func:`opened`.
 
     Raises:
@@ -115,16 +149,16 @@ def read_header(file: BinaryIO, path: str | Path) -> PhotoHeader:
     """
     jpeg = file.read(3) == b"\xff\xd8\xff"
     file.seek(2)
-    header = _jpeg_header(file, str(path)) if jpeg else _pillow_header(file)
+    header = _jpeg_header(file, photo_name(photo)) if jpeg else _pillow_header(file)
     limit = MAX_JPEG_PIXELS if jpeg else MAX_PIXELS
     if header.width * header.height > limit:
         raise PhotoError(
-            str(path),
+            photo_name(photo),
             f"declares {header.width} x {header.height} pixels; "
             f"expected at most {limit // 10**6} megapixels",
         )
     if header.width == 0 or header.height == 0:
-        raise PhotoError(str(path), f"declares {header.width} x {header.height} pixels")
+        raise PhotoError(photo_name(photo), f"declares {header.width} x {header.height} pixels")
     return header
 
 
@@ -172,15 +206,20 @@ def open_image(file: BinaryIO) -> Image.Image:
 
 def _pillow_header(file: BinaryIO) -> PhotoHeader:
     with open_image(file) as image:
-        try:
-            # The base class's: a PNG's own would decode the whole picture to look behind it.
-            tags = Image.Image.getexif(image)
-            dict(tags)
-        except Exception:
-            tags = Image.Exif()
-        # Pillow turns TIFFs upright by itself, size and pixels.
-        turn = 1 if image.format == "TIFF" else orientation(tags)
-        return PhotoHeader(*image.size, turn, False, 0, tags)
+        return image_header(image)
+
+
+def image_header(image: Image.Image) -> PhotoHeader:
+    """What Pillow's image knows of itself before its pixels are decoded."""
+    try:
+        # The base class's: a PNG's own would decode the whole picture to look behind it.
+        tags = Image.Image.getexif(image)
+        dict(tags)
+    except Exception:
+        tags = Image.Exif()
+    # Pillow turns TIFFs upright by itself, size and pixels.
+    turn = 1 if image.format == "TIFF" else orientation(tags)
+    return PhotoHeader(*image.size, turn, False, 0, tags)
 
 
 def _exif_tags(payload: bytes) -> Image.Exif:
@@ -199,9 +238,7 @@ def orientation(tags: Image.Exif) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _what_it_is(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(512)
+def _what_it_is(start: bytes) -> str:
     if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim", b"ftyphevc"):
         return "HEIC photo: save it as JPEG"
     if start[4:8] == b"ftyp":

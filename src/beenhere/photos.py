@@ -13,9 +13,19 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from beenhere.photo_file import PhotoHeader, open_image, opened, photo_size, read_header
+from beenhere.photo_file import (
+    IN_MEMORY,
+    Photo,
+    PhotoHeader,
+    decoding,
+    image_header,
+    open_image,
+    opened,
+    photo_size,
+    read_header,
+)
 
-__all__ = ["load_photo", "photo_size"]
+__all__ = ["Photo", "load_photo", "photo_size"]
 
 Pixels = NDArray[np.uint8]
 
@@ -24,7 +34,7 @@ _TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def load_photo(
-    path: str | Path,
+    photo: Photo,
     target: Callable[[int, int], tuple[int, int]] | None = None,
     interpolation: str = "bilinear",
 ) -> Tensor:
@@ -40,7 +50,7 @@ def load_photo(
     animation the first frame counts. Colour profiles are not applied.
 
     Args:
-        path: the file.
+        photo: a JPEG that Pillow opened, or pixels, are not scaled while they are decoded.
         target: from the photo's upright ``(height, width)`` to the wanted one; None: as it is.
         interpolation: ``"bilinear"`` or ``"bicubic"``, always antialiased.
 
@@ -48,19 +58,34 @@ def load_photo(
         PhotoError: whatever is wrong with the file; a picture that is cut off is refused, not
             filled with grey.
     """
-    mode = functional.InterpolationMode(interpolation)
-    with opened(path) as file:
-        header = read_header(file, path)
-        upright = header.upright_size
-        height, width = upright if target is None else target(*upright)
-        if header.orientation >= 5:  # stored lying on its side
-            height, width = width, height
-        file.seek(0)
-        pixels = _decode_jpeg(file, height, width) if _plain_jpeg(header) else _decode(file)
-        image = torch.from_numpy(pixels).permute(2, 0, 1)
-        if image.shape[1:] != (height, width):
-            image = functional.resize(image, [height, width], interpolation=mode, antialias=True)
-        return _turned(image, header.orientation).contiguous()
+    if isinstance(photo, str | Path | bytes):
+        with opened(photo) as file:
+            header = read_header(file, photo)
+            size = _stored(header.upright_size, header.orientation, target)
+            file.seek(0)
+            pixels = _decode_jpeg(file, *size) if _plain_jpeg(header) else _decode(file)
+            return _finished(pixels, size, header.orientation, interpolation)
+    with decoding(IN_MEMORY):
+        turn = image_header(photo).orientation if isinstance(photo, Image.Image) else 1
+        pixels = _pixels(photo) if isinstance(photo, Image.Image) else photo
+        size = _stored(photo_size(photo), turn, target)
+        return _finished(pixels, size, turn, interpolation)
+
+
+def _stored(
+    upright: tuple[int, int], turn: int, target: Callable[[int, int], tuple[int, int]] | None
+) -> tuple[int, int]:
+    """The wanted height and width, before EXIF orientation."""
+    size = upright if target is None else target(*upright)
+    return size[::-1] if turn >= 5 else size  # stored lying on its side
+
+
+def _finished(pixels: Pixels, size: tuple[int, int], turn: int, interpolation: str) -> Tensor:
+    image = torch.from_numpy(pixels).permute(2, 0, 1)
+    if image.shape[1:] != size:
+        mode = functional.InterpolationMode(interpolation)
+        image = functional.resize(image, list(size), interpolation=mode, antialias=True)
+    return _turned(image, turn).contiguous()
 
 
 def _plain_jpeg(header: PhotoHeader) -> bool:
@@ -86,17 +111,21 @@ def _decode_jpeg(file: BinaryIO, height: int, width: int) -> Pixels:
 
 
 def _decode(file: BinaryIO) -> Pixels:
-    """Pixels ``(h, w, 3)`` by Pillow, of any mode; with few copies, since it may be large."""
     with open_image(file) as image:
-        if image.mode in _DEEP_GREY:
-            grey = _to_eight_bits(np.asarray(image), image)
-            return np.stack([grey] * 3, axis=2)
-        if image.mode in _TRANSPARENT or "transparency" in image.info:
-            picture = image if image.mode == "RGBA" else image.convert("RGBA")
-            white = Image.new("RGB", picture.size, "white")
-            white.paste(picture, mask=picture)
-            return np.array(white)
-        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+        return _pixels(image)
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    """``(h, w, 3)``, of any mode; with few copies, since it may be large."""
+    if image.mode in _DEEP_GREY:
+        grey = _to_eight_bits(np.asarray(image), image)
+        return np.stack([grey] * 3, axis=2)
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        picture = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", picture.size, "white")
+        white.paste(picture, mask=picture)
+        return np.array(white)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _to_eight_bits(grey: NDArray[np.generic], image: Image.Image) -> Pixels:

@@ -10,7 +10,7 @@ PLAIN_SECONDS = 10.0
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int, least: int = 0) -> Iterator[Callable[[int], None]]:
     """Show how far some work is; the yielded function is told how many steps were just done.
 
     Goes to standard error, so that a command's output can be piped.
@@ -18,8 +18,11 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     Args:
         what: a few words, such as ``"database photos"``.
         total: steps in all.
+        least: with fewer steps than that nothing is shown.
     """
-    if sys.stderr.isatty():
+    if total < least:
+        yield lambda steps: None
+    elif sys.stderr.isatty():
         with _bar(what, total) as advance:
             yield advance
     else:

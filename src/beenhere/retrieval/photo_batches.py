@@ -12,7 +12,7 @@ from torch import Tensor
 from beenhere.config import ExtractConfig
 from beenhere.cores import cores
 from beenhere.errors import PhotoError
-from beenhere.photos import load_photo, photo_size
+from beenhere.photos import Photo, load_photo, photo_size
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
@@ -55,12 +55,12 @@ class PhotoBatch:
 
 
 def photo_batches(
-    paths: list[str], model: "VPRModel", config: ExtractConfig, device: torch.device
+    photos: Sequence[Photo], model: "VPRModel", config: ExtractConfig, device: torch.device
 ) -> Iterator[PhotoBatch]:
     """All photos in batches of one size; a few are decoded ahead of the one that is handed out.
 
     Args:
-        paths: of the photos, which are numbered in this order.
+        photos: their paths mostly; they are numbered in this order.
         model: says which size each photo is to have.
         config: batch size and threads.
         device: where the batches will go; for a GPU they lie in page-locked memory.
@@ -70,7 +70,7 @@ def photo_batches(
     interpolation = model.preprocessing.interpolation
     waiting: deque[tuple[_Plan, Tensor, list[Future[str | None]]]] = deque()
     try:
-        for plan in _plans(paths, model, config.batch_size, device, pool):
+        for plan in _plans(photos, model, config.batch_size, device, pool):
             images = torch.empty(
                 (len(plan.members), 3, *plan.size),
                 dtype=torch.uint8,
@@ -78,7 +78,7 @@ def photo_batches(
                 pin_memory=device.type == "cuda",
             )
             decoding = [
-                pool.submit(_load_into, images, place, paths[member], plan.size, interpolation)
+                pool.submit(_load_into, images, place, photos[member], plan.size, interpolation)
                 for place, member in enumerate(plan.members)
             ]
             waiting.append((plan, images, decoding))
@@ -91,7 +91,7 @@ def photo_batches(
 
 
 def _plans(
-    paths: list[str],
+    photos: Sequence[Photo],
     model: "VPRModel",
     batch_size: int,
     device: torch.device,
@@ -99,18 +99,18 @@ def _plans(
 ) -> Iterator[_Plan]:
     """Batches in the order of the photos, where all get one size; else sorted out in windows."""
     preprocessing = model.preprocessing
-    everyone = range(len(paths))
+    everyone = range(len(photos))
     pixels = BATCH_PIXELS.get(device.type, BATCH_PIXELS["cpu"])
     one_size = preprocessing.config.image_size
     if one_size is not None and not preprocessing.config.keep_aspect:
         yield from _of_one_size(everyone, one_size, batch_size, pixels)
         return
-    for start in range(0, len(paths), WINDOW):
+    for start in range(0, len(photos), WINDOW):
         window = everyone[start : start + WINDOW]
         groups: dict[tuple[int, int], list[int]] = {}
         unreadable: dict[int, str] = {}
         for member, size in zip(
-            window, pool.map(_size, paths[start : start + WINDOW]), strict=True
+            window, pool.map(_size, photos[start : start + WINDOW]), strict=True
         ):
             if isinstance(size, str):
                 unreadable[member] = size
@@ -130,21 +130,21 @@ def _of_one_size(
         yield _Plan(list(members[first : first + at_once]), size, {})
 
 
-def _size(path: str) -> tuple[int, int] | str:
+def _size(photo: Photo) -> tuple[int, int] | str:
     """Height and width in pixels, or why the photo cannot be read."""
     try:
-        return photo_size(path)
+        return photo_size(photo)
     except PhotoError as error:
         return error.reason
 
 
 def _load_into(
-    images: Tensor, place: int, path: str, size: tuple[int, int], interpolation: str
+    images: Tensor, place: int, photo: Photo, size: tuple[int, int], interpolation: str
 ) -> str | None:
     """Decode a photo to its place in a batch; the reason if it cannot be read."""
     target: Callable[[int, int], tuple[int, int]] = lambda height, width: size  # noqa: E731
     try:
-        images[place] = load_photo(path, target, interpolation)
+        images[place] = load_photo(photo, target, interpolation)
     except PhotoError as error:
         return error.reason
     return None

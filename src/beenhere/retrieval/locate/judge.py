@@ -1,0 +1,137 @@
+"""From what was found for a query to an answer: how sure it is, and whether that is enough."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.config import LocateConfig
+from beenhere.errors import ConfigError
+from beenhere.retrieval.locate.answer import Location, Place
+from beenhere.retrieval.locate.asking import check_as_calibrated
+from beenhere.retrieval.locate.candidates import Candidates
+from beenhere.retrieval.locate.confidence import Confidence
+from beenhere.retrieval.locate.evidence import evidence
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What an index's calibration makes of evidence.
+
+    Attributes:
+        plain: for matches by similarity alone; None where that was not calibrated.
+        verified: for verified matches; None where that was not calibrated.
+        verify: which of them was asked for.
+        threshold: the probability to ask for; None: the calibration's.
+        nothing: why there may be no match at all, in a sentence.
+    """
+
+    plain: Confidence | None
+    verified: Confidence | None
+    verify: bool
+    threshold: float | None
+    nothing: str
+
+    @classmethod
+    def of(
+        cls,
+        calibration: Mapping[str, Any] | None,
+        verify: bool,
+        config: LocateConfig,
+        nothing: str,
+    ) -> "Judge":
+        """The judge of an index's calibration, if it has one.
+
+        Raises:
+            ConfigError: a threshold without the calibration it needs, or options that make other
+                evidence than it was fitted for.
+            DataError: a calibration that cannot be read.
+        """
+        check_as_calibrated(calibration, config, verify)
+        threshold = config.threshold
+        parts = calibration or {}
+        plain, verified = (
+            Confidence.read(parts[part]) if parts.get(part) else None
+            for part in ("plain", "verified")
+        )
+        if threshold is not None and (verified if verify else plain) is None:
+            what = "verified matches" if verify and plain is not None else "its matches"
+            raise ConfigError(
+                f"threshold is {threshold}, but the index was not calibrated for {what}, so there "
+                "is no probability; leave it out, or calibrate the index first"
+            )
+        return cls(plain, verified, verify, threshold, nothing)
+
+    def location(self, name: str, found: Candidates) -> Location:
+        """The answer for a photo alone."""
+        place, runner_up = (*found.places, None, None)[:2]
+        return self._location(name, found, place, runner_up, self.probability(found))
+
+    def location_on_path(
+        self, name: str, found: Candidates, states: NDArray[np.float64]
+    ) -> Location:
+        """The answer for a frame of a sequence.
+
+        Args:
+            states: ``(n + 1,)`` probabilities of its places, and of none of them, given all frames.
+        """
+        order = np.argsort(-states[:-1], kind="stable")
+        place, runner_up = (*(found.places[row] for row in order), None, None)[:2]
+        calibrated = place is not None and self._confidence(found) is not None
+        probability = float(states[order[0]]) if calibrated else None
+        return self._location(name, found, place, runner_up, probability)
+
+    def probability(self, found: Candidates) -> float | None:
+        """That the likeliest place is right, by this photo alone; None if not calibrated."""
+        confidence = self._confidence(found)
+        if confidence is None or not found.places:
+            return None
+        runner_up = found.places[1] if len(found.places) > 1 else None
+        features = evidence(found.places[0], runner_up, found.matches)
+        return float(confidence.probability(features[None])[0])
+
+    def _confidence(self, found: Candidates) -> Confidence | None:
+        # Where no match could be verified the evidence is plain, whatever was asked for.
+        verified = any(match.inliers is not None for match in found.matches)
+        return self.verified if verified else self.plain
+
+    def _location(
+        self,
+        name: str,
+        found: Candidates,
+        place: Place | None,
+        runner_up: Place | None,
+        probability: float | None,
+    ) -> Location:
+        confidence = self._confidence(found)
+        threshold = self.threshold
+        if threshold is None and confidence is not None:
+            threshold = confidence.threshold
+        reason = None
+        if not found.matches:
+            reason = self.nothing
+        elif place is None:
+            count = len(found.matches)
+            photos = "photo has no position" if count == 1 else f"{count} photos have no positions"
+            reason = f"the most similar {photos}"
+        elif confidence is None and self.verify and self.verified is not None:
+            reason = "no match can be verified, and the index is calibrated for verified ones alone"
+        elif probability is not None and threshold is not None and probability < threshold:
+            reason = f"the probability is {probability:.3f}, below the threshold of {threshold:.3f}"
+        radius = None
+        if confidence is not None and probability is not None:
+            radius = float(confidence.radius_at(np.array([probability]))[0])
+        return Location(
+            query=name,
+            known=reason is None,
+            place=place,
+            radius=radius,
+            probability=probability,
+            threshold=threshold,
+            runner_up=runner_up,
+            # As verification orders them; without it, by rank.
+            matches=tuple(sorted(found.matches, key=lambda match: -(match.inliers or 0))),
+            reason=reason,
+        )

@@ -1,0 +1,160 @@
+"""Where photos were taken: from the photo as it comes to an answer with a confidence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from beenhere.config import LocateConfig, VerifyConfig
+from beenhere.errors import PhotoError
+from beenhere.retrieval.index.models import extraction
+from beenhere.retrieval.locate.answer import Location
+from beenhere.retrieval.locate.candidates import Candidates, find_candidates
+from beenhere.retrieval.locate.describer import Describer
+from beenhere.retrieval.locate.judge import Judge
+from beenhere.retrieval.locate.photo_input import Given, PhotoInput, photo_input
+from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
+
+if TYPE_CHECKING:
+    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.search.filters import Filter
+    from beenhere.retrieval.verify import Verifier
+
+
+@dataclass(frozen=True)
+class Located:
+    """What is said of several photos.
+
+    Attributes:
+        locations: one for each photo, in the order given; None for one that cannot be read.
+        unreadable: name and reason of these.
+    """
+
+    locations: tuple[Location | None, ...]
+    unreadable: tuple[tuple[str, str], ...]
+
+
+class Locator:
+    """Asks an index where photos were taken.
+
+    What the first call sets up (the model, its folded batch norms, what verification has read of
+    the index's photos) is kept for the next.
+
+    Args:
+        index: to ask.
+    """
+
+    def __init__(self, index: "Index") -> None:
+        self._index = index
+        self._describers: dict[str, Describer] = {}
+        self._kept_verifier: Verifier | None = None
+
+    def locate(
+        self, photo: Given, where: "Filter | None", verify: bool, config: LocateConfig
+    ) -> Location:
+        """Where a photo was taken; see :meth:`beenhere.Index.locate`."""
+        located = self.locate_many([photo], where, verify, config)
+        for name, reason in located.unreadable:
+            raise PhotoError(name, reason)
+        location = located.locations[0]
+        assert location is not None
+        return location
+
+    def locate_many(
+        self,
+        photos: Sequence[Given],
+        where: "Filter | None",
+        verify: bool,
+        config: LocateConfig,
+    ) -> Located:
+        """Where each of several photos was taken; see :meth:`beenhere.Index.locate_many`."""
+        judge = self._judge(where, verify, config)
+        asked = self._ask(photos, where, verify, config, 2)
+        names = [photo.name for photo in asked.photos]
+        answers = map(judge.location, names, asked.candidates)
+        return asked.located(list(answers))
+
+    def locate_sequence(
+        self,
+        photos: Sequence[Given],
+        step: float | None,
+        where: "Filter | None",
+        verify: bool,
+        config: LocateConfig,
+    ) -> Located:
+        """Where each frame of a path was taken; see :meth:`beenhere.Index.locate_sequence`."""
+        judge = self._judge(where, verify, config)
+        asked = self._ask(photos, where, verify, config, MOST_PLACES)
+        metres = reaches(asked.photos, asked.numbers, step)
+        names = [photo.name for photo in asked.photos]
+        states = path_states(
+            asked.candidates,
+            [judge.probability(found) for found in asked.candidates],
+            metres,
+            config.radius,
+        )
+        answers = map(judge.location_on_path, names, asked.candidates, states)
+        return asked.located(list(answers))
+
+    def _ask(
+        self,
+        photos: Sequence[Given],
+        where: "Filter | None",
+        verify: bool,
+        config: LocateConfig,
+        places: int,
+    ) -> "_Asked":
+        inputs: dict[int, PhotoInput] = {}
+        unreadable: dict[int, tuple[str, str]] = {}
+        for number, given in enumerate(photos):
+            try:
+                name = f"photo {number + 1}" if len(photos) > 1 else "photo"
+                inputs[number] = photo_input(given, name)
+            except PhotoError as error:
+                unreadable[number] = error.path, error.reason
+        numbers = list(inputs)
+        vectors, failed = self._describer(config.extract.device).describe(
+            list(inputs.values()), extraction(self._index.manifest.model, config.extract, "float32")
+        )
+        for row, reason in failed.items():
+            unreadable[numbers[row]] = inputs[numbers[row]].name, reason
+        rows = [row for row in range(len(numbers)) if row not in failed]
+        read = [inputs[numbers[row]] for row in rows]
+        verifier = self._verifier(config.verification) if verify else None
+        found = find_candidates(self._index, read, vectors[rows], where, verifier, config, places)
+        return _Asked(len(photos), [numbers[row] for row in rows], read, found, unreadable)
+
+    def _judge(self, where: "Filter | None", verify: bool, config: LocateConfig) -> Judge:
+        empty = where is None or len(self._index) == 0
+        nothing = "the index is empty" if empty else "no photo of the index meets the conditions"
+        return Judge.of(self._index.calibration, verify, config, nothing)
+
+    def _describer(self, device: str) -> Describer:
+        if device not in self._describers:
+            self._describers[device] = Describer(self._index.model(device))
+        return self._describers[device]
+
+    def _verifier(self, config: VerifyConfig) -> "Verifier":
+        if self._kept_verifier is None or self._kept_verifier.config != config:
+            from beenhere.retrieval.verify import Verifier
+
+            self._kept_verifier = Verifier(config)
+        return self._kept_verifier
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was found for the photos that could be read, and which they are."""
+
+    count: int
+    numbers: list[int]
+    photos: list[PhotoInput]
+    candidates: list[Candidates]
+    unreadable: dict[int, tuple[str, str]]
+
+    def located(self, answers: Sequence[Location]) -> Located:
+        """The answers among all that were asked for."""
+        locations: list[Location | None] = [None] * self.count
+        for number, answer in zip(self.numbers, answers, strict=True):
+            locations[number] = answer
+        reasons = tuple(self.unreadable[number] for number in sorted(self.unreadable))
+        return Located(tuple(locations), reasons)

@@ -1,0 +1,177 @@
+"""From photos that look like a query to places where it may have been taken.
+
+Photos stand a few metres apart along streets, so clusters that grow from neighbour to neighbour
+would swallow a whole street. A place is where the evidence is densest instead: a ball of a given
+radius, moved to the mean of what it holds until it holds the same (mean shift with a flat kernel:
+Fukunaga and Hostetler, 1975; Comaniciu and Meer, 2002). Matches elsewhere, however many, do not
+pull at it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere import geo
+
+Floats = NDArray[np.float64]
+
+PAIRS_AT_ONCE = 2**18
+"""Distances between matches in memory at once."""
+
+MOST_SHIFTS = 10
+"""Moves of a ball; it mostly rests after one or two."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """A place for each of ``m`` queries; NaN and no members where there is none.
+
+    Attributes:
+        lat, lon: degrees, ``(m,)``.
+        spread: metres, ``(m,)``, root mean square distance of the members by their weights.
+        share: ``(m,)`` of the weights.
+        members: ``(m, K)`` bool, the matches that speak for it.
+    """
+
+    lat: Floats
+    lon: Floats
+    spread: Floats
+    share: Floats
+    members: NDArray[np.bool_]
+
+
+def weights(
+    similarity: NDArray[np.floating],
+    inliers: NDArray[np.floating] | None,
+    temperature: float,
+    min_inliers: int,
+) -> Floats:
+    """How much each match says, ``(m, K)``; a query's add up to 1, and to 0 if it has no match.
+
+    The softmax of similarities over ``temperature`` times their range among a query's matches:
+    cosines of one model lie between 0.2 and 0.5, of another between 0.98 and 0.99, and only the
+    steps between them tell. A verified match with ``min_inliers`` or more gets the square of
+    ``inliers / min_inliers`` on top: just enough of them say as much as all similarities together,
+    and twice as many four times that: chance may reach the number, but hardly ever twice it.
+
+    Args:
+        similarity: ``(m, K)`` cosines, falling or not; NaN where there is no match.
+        inliers: ``(m, K)``, NaN where not verified; None: none was.
+        temperature: above 0.
+        min_inliers: below which inliers say nothing.
+    """
+    there = np.isfinite(similarity)
+    values = np.where(there, similarity, -np.inf).astype(np.float64)
+    best = np.max(values, axis=1, keepdims=True, initial=-np.inf)
+    least = np.min(np.where(there, values, np.inf), axis=1, keepdims=True, initial=np.inf)
+    scale = temperature * (best - least)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.where(values == best, 0.0, (values - best) / scale)
+    said = np.where(there, np.exp(steps), 0.0)
+    said /= np.maximum(said.sum(axis=1, keepdims=True), 1e-300)
+    if inliers is not None:
+        times = np.nan_to_num(inliers) / min_inliers
+        said += np.where(there & (times >= 1), times**2, 0)
+    shares: Floats = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-300)
+    return shares
+
+
+def find_places(
+    weight: Floats, positions: geo.Positions, radius: float, count: int
+) -> list[Places]:
+    """The ``count`` likeliest places of each query, the likeliest first.
+
+    A ball is laid around each match; from the one of the largest weight it is moved. Its matches
+    are taken away, and the next place is found among the others.
+
+    Args:
+        weight: ``(m, K)`` by :func:`weights`.
+        positions: of the matches, ``m * K``, query by query. One without a position speaks for no
+            place, and its weight for none of them.
+        radius: metres, by :func:`beenhere.geo.distance`.
+        count: 1 or more.
+
+    Returns:
+        ``count`` times a place for each query; a later one has less weight around its start.
+    """
+    free = positions.known.reshape(weight.shape) & (weight > 0)
+    near = _near(positions, weight.shape, radius)
+    found = []
+    for _ in range(count):
+        place = _densest(weight, free, near, positions, radius)
+        found.append(place)
+        free = free & ~place.members
+    return found
+
+
+def _near(positions: geo.Positions, shape: tuple[int, ...], radius: float) -> NDArray[np.bool_]:
+    """``(m, K, K)``: whether two matches of a query lie within the radius."""
+    m, k = shape
+    near = np.zeros((m, k, k), bool)
+    first, second = np.triu_indices(k)
+    step = max(1, PAIRS_AT_ONCE // max(len(first), 1))
+    for start in range(0, m, step):
+        base = np.arange(start, min(start + step, m))[:, None] * k
+        a, b = (base + first).ravel(), (base + second).ravel()
+        close = (geo.distance(positions[a], positions[b]) <= radius).reshape(len(base), -1)
+        near[start : start + step, first, second] = close
+        near[start : start + step, second, first] = close
+    return near
+
+
+def _densest(
+    weight: Floats,
+    free: NDArray[np.bool_],
+    near: NDArray[np.bool_],
+    positions: geo.Positions,
+    radius: float,
+) -> Places:
+    m, k = weight.shape
+    lat, lon, spread, share = np.full((4, m), np.nan)
+    found = Places(lat, lon, spread, share, np.zeros((m, k), bool))
+    rows = np.flatnonzero(free.any(axis=1))
+    if len(rows) == 0:
+        return found
+    free, near, left = free[rows], near[rows], np.where(free, weight, 0.0)[rows]
+    held = np.where(free, np.einsum("mij,mj->mi", near, left), -1.0)
+    seed = held.argmax(axis=1)
+    members = near[np.arange(len(rows)), seed] & free
+    matches = positions[(rows[:, None] * k + np.arange(k)).ravel()]
+    origin = positions[rows * k + seed]
+    for _ in range(MOST_SHIFTS):
+        centre = _mean(origin, matches, left * members)
+        moved = free & (_metres(centre, matches) <= radius)
+        # Of a ring of matches the middle may be out of reach of all.
+        moved = np.where(moved.any(axis=1, keepdims=True), moved, members)
+        if (moved == members).all():
+            break
+        members = moved
+    own = left * members
+    centre = _mean(origin, matches, own)
+    squares = np.where(members, _metres(centre, matches), 0.0) ** 2
+    total = own.sum(axis=1)
+    lat[rows], lon[rows], share[rows] = centre.lat, centre.lon, total
+    spread[rows] = np.sqrt((own * squares).sum(axis=1) / total)
+    found.members[rows] = members
+    return found
+
+
+def _mean(origin: geo.Positions, matches: geo.Positions, weight: Floats) -> geo.Positions:
+    """The mean of matches by their weights, on a plane around a point close to them, ``(m,)``."""
+    query, which = np.nonzero(weight)
+    east, north = np.zeros(weight.shape), np.zeros(weight.shape)
+    east[query, which], north[query, which] = geo.to_plane(
+        origin[query], matches[query * weight.shape[1] + which]
+    )
+    total = weight.sum(axis=1)
+    return geo.from_plane(
+        origin, (weight * east).sum(axis=1) / total, (weight * north).sum(axis=1) / total
+    )
+
+
+def _metres(centre: geo.Positions, matches: geo.Positions) -> Floats:
+    """``(m, K)`` from a place to each match of its query; NaN where a match has no position."""
+    k = len(matches) // len(centre)
+    each = np.repeat(np.arange(len(centre)), k)
+    return geo.distance(centre[each], matches).reshape(len(centre), k)

@@ -1,0 +1,226 @@
+"""Several photos along a path: what each frame says, and how far one can get between two.
+
+A hidden Markov model (Rabiner, 1989). The states of a frame are the places where it may have been
+taken; those of the frames around it, since it may have missed where they were right; and
+"unknown", for a place that is not in the map. What a frame says of its states are probabilities,
+not likelihoods, so each is divided by how probable the state is before anything is seen (Bourlard
+and Morgan, 1994). Here the steps between frames are: a step says how much likelier it is to come
+from one place to the other than to be there by chance.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.errors import DataError
+from beenhere.exif import read_facts
+from beenhere.retrieval.locate.answer import Place
+from beenhere.retrieval.locate.candidates import Candidates
+from beenhere.retrieval.locate.photo_input import PhotoInput
+
+Floats = NDArray[np.float64]
+
+MOST_PLACES = 10
+"""Places of a frame that are followed."""
+
+AROUND = 3
+"""Frames before and after, of which a frame may have missed the place."""
+
+CARRIED = 3
+"""Places of each of these that are tried."""
+
+MISSED = 0.5
+"""How much of "unknown" is a place in the map that the frame missed."""
+
+MOST_SPEED = 15.0
+"""Metres a second between frames with a time: people walk, cycle, or drive in a city."""
+
+CHANCE = 0.1
+"""How often a wrong place lies within reach of another frame's by chance. Not rarer: the frames of
+a path look alike, and err alike."""
+
+ELSEWHERE = 0.01
+"""How much likelier than by chance a step to a place out of reach is: a wrong time, a cut."""
+
+LOSE = 0.1
+"""How much likelier than by chance a step out of what is known, or back, is."""
+
+UNKNOWN = 0.1
+"""Share of the evidence for "unknown" where the index is not calibrated."""
+
+
+def path_states(
+    frames: Sequence[Candidates],
+    probabilities: Sequence[float | None],
+    metres: Sequence[float],
+    radius: float,
+) -> list[Floats]:
+    """For each frame the probabilities of its places, given all frames, and of none of them.
+
+    They are as good as the model of the path; only those of frames alone are calibrated.
+
+    Args:
+        frames: ``T``, in their order.
+        probabilities: that the first place of each is right, by the frame alone; None where the
+            index is not calibrated.
+        metres: ``T - 1``, that may lie between a frame and the next.
+        radius: metres of a place, by which positions may be off.
+    """
+    if not frames:
+        return []
+    own = [_positions(frame.places) for frame in frames]
+    first = [_positions(frame.places[:CARRIED]) for frame in frames]
+    states, evidence = [], []
+    for number, (frame, probability) in enumerate(zip(frames, probabilities, strict=True)):
+        around = range(max(number - AROUND, 0), min(number + AROUND + 1, len(frames)))
+        others = geo.joined([first[other] for other in around if other != number])
+        missed = _missed(others, own[number], radius)
+        alone = frame_evidence([place.share for place in frame.places], probability)
+        carried = np.full(len(missed), alone[-1] * MISSED * CHANCE)
+        states.append(geo.joined([own[number], missed]))
+        evidence.append(np.concatenate([alone[:-1], carried, alone[-1:]]))
+    steps = [
+        step_factors(before, after, reach, radius)
+        for (before, after), reach in zip(pairwise(states), metres, strict=True)
+    ]
+    found = (
+        state[: len(frame.places)]
+        for state, frame in zip(posteriors(evidence, steps), frames, strict=True)
+    )
+    return [np.append(places, max(1 - places.sum(), 0.0)) for places in found]
+
+
+def _positions(places: Sequence[Place]) -> geo.Positions:
+    return geo.positions([place.lat for place in places], [place.lon for place in places])
+
+
+def _missed(others: geo.Positions, own: geo.Positions, radius: float) -> geo.Positions:
+    """Those of the others that lie farther than the radius from all of a frame's own places, and
+    from each other: a place that several frames saw is one."""
+    apart = (_metres(others, own) > radius).all(axis=1)
+    between = _metres(others, others)
+    kept: list[int] = []
+    for row in np.flatnonzero(apart).tolist():
+        if (between[row, kept] > radius).all():
+            kept.append(row)
+    return others[np.array(kept, np.intp)]
+
+
+def _metres(a: geo.Positions, b: geo.Positions) -> Floats:
+    """``(len(a), len(b))``."""
+    n, m = len(a), len(b)
+    pairs = geo.distance(a[np.repeat(np.arange(n), m)], b[np.tile(np.arange(m), n)])
+    return pairs.reshape(n, m)
+
+
+def frame_evidence(shares: Sequence[float], probability: float | None) -> Floats:
+    """What one frame says of its states, ``(n + 1,)``, the unknown last; adds up to 1.
+
+    Args:
+        shares: of the evidence, of each of its ``n`` places, the likeliest first.
+        probability: that the first one is right; None where the index is not calibrated. If it is
+            not, another is as likely as its share, and none of them as the rest.
+    """
+    states = np.array([*shares, 0.0])
+    if len(states) == 1:
+        return np.ones(1)
+    if probability is None:
+        states *= (1 - UNKNOWN) / states.sum()
+        states[-1] = UNKNOWN
+        return states
+    states *= 1 - probability
+    states[0] = probability
+    states[-1] = max(1 - states.sum(), 0.0)
+    return states
+
+
+def step_factors(before: geo.Positions, after: geo.Positions, reach: float, blur: float) -> Floats:
+    """How much likelier than by chance each step between two frames is.
+
+    Args:
+        before: ``n`` places of a frame. after: ``m`` places of the next one.
+        reach: metres that may lie between the two frames.
+        blur: metres by which positions may be off: beyond the reach the factor falls as a normal
+            distribution of this width.
+
+    Returns:
+        ``(n + 1, m + 1)``, the unknown last.
+    """
+    n, m = len(before), len(after)
+    beyond = np.maximum(_metres(before, after) - reach, 0)
+    factors = np.full((n + 1, m + 1), LOSE)
+    factors[:n, :m] = np.exp(-0.5 * (beyond / blur) ** 2) / CHANCE + ELSEWHERE
+    factors[n, m] = 1.0
+    return factors
+
+
+def posteriors(evidence: Sequence[Floats], steps: Sequence[Floats]) -> list[Floats]:
+    """The probability of each state given all frames, forward and backward (Rabiner, 1989, III).
+
+    Args:
+        evidence: of ``T`` frames, each ``(s_t,)``.
+        steps: ``T - 1`` of ``(s_t, s_t+1)``.
+
+    Returns:
+        ``T`` times ``(s_t,)``, each adding up to 1: the sum over all paths through the state of
+        the product of their evidence and steps, over that of all paths.
+    """
+    forward = [evidence[0] / evidence[0].sum()]
+    for states, step in zip(evidence[1:], steps, strict=True):
+        reached = (forward[-1] @ step) * states
+        forward.append(reached / reached.sum())
+    backward = [np.ones(len(evidence[-1]))]
+    for states, step in zip(evidence[:0:-1], reversed(steps), strict=True):
+        ahead = step @ (states * backward[-1])
+        backward.append(ahead / ahead.sum())
+    both = [a * b for a, b in zip(forward, reversed(backward), strict=True)]
+    return [product / product.sum() for product in both]
+
+
+def reaches(
+    photos: Sequence[PhotoInput], numbers: Sequence[int], step: float | None
+) -> list[float]:
+    """Metres that may lie between each photo and the next, ``n - 1``.
+
+    Args:
+        photos: in the order in which they were taken.
+        numbers: ``n``, of each in the sequence that was given: some could not be read.
+        step: metres at most between two; 0 for photos of one place. None: by the times in their
+            EXIF headers, at :data:`MOST_SPEED`.
+
+    Raises:
+        DataError: no step, and a photo whose time is not known to the second, or before that of
+            the photo before it; or a step below 0.
+    """
+    if step is not None:
+        if not 0 <= step < np.inf:
+            raise DataError(f"step is {step}; expected metres, 0 or more")
+        return [step * (after - before) for before, after in pairwise(numbers)]
+    metres = []
+    for (photo, time), (next_photo, next_time) in pairwise((p, _time(p)) for p in photos):
+        seconds = (next_time - time).total_seconds()
+        if seconds < 0:
+            raise DataError(
+                f"{next_photo.name} was taken before {photo.name}; give the photos in their order, "
+                "or a step in metres between them"
+            )
+        metres.append(MOST_SPEED * seconds)
+    return metres
+
+
+def _time(photo: PhotoInput) -> datetime:
+    captured = None
+    if isinstance(photo.photo, str | Path | bytes):
+        captured = read_facts(photo.photo).captured
+    if captured is None or len(captured) < len("2015-06-01T12:30:00"):
+        raise DataError(
+            f"{photo.name} does not say when it was taken, to the second; give a step in metres "
+            "between photos"
+        )
+    # In which time zone matters little: one camera keeps to one.
+    return datetime.fromisoformat(captured[:19])

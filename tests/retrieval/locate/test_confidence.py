@@ -1,0 +1,176 @@
+"""A calibration applied: probabilities, radii, and the values that an index keeps."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from beenhere.errors import DataError
+from beenhere.retrieval.locate.confidence import Confidence
+from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.locate.probability import ProbabilityModel, Term
+from beenhere.retrieval.locate.radius import LEAST_RADIUS, ErrorModel
+
+ERRORS = ErrorModel(1.3, 0.7, (0.0, 4.0, 9.0, 24.0), (30.0, 200.0, 1500.0))
+TERMS = (
+    Term("similarity", 4.1, 0.1, 0.9),
+    Term("share", 1 / 3, 0.0, 1.0),
+    Term("spread", -0.2, 0.0, 2.0),
+    Term("inliers", 0.9, 0.0, 6.0),
+    Term("inlier_margin", 0.3, -3.0, 6.0),
+)
+
+
+def confidence(**changed: Any) -> Confidence:
+    values: dict[str, Any] = {
+        "verified": True,
+        "threshold": 0.7,
+        "model": ProbabilityModel(-4.7, TERMS),
+        "errors": ERRORS,
+        "level_known": 0.91,
+        "level_unknown": 0.8,
+        "fitted": {"inside": 150, "promised": False},
+    }
+    return Confidence(**values | changed)
+
+
+def features(n: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.stack(
+        [
+            rng.uniform(-1, 1, n),
+            rng.uniform(-0.2, 0.5, n),
+            rng.uniform(0.01, 1, n),
+            rng.exponential(10, n),
+            rng.integers(0, 300, n),
+            rng.integers(-50, 300, n),
+        ],
+        axis=1,
+    )
+
+
+def test_probability_is_the_logistic_formula() -> None:
+    for row in features(200):
+        similarity, _, share, spread, inliers, margin = row
+        logit = -4.7
+        logit += 4.1 * min(max(similarity, 0.1), 0.9)
+        logit += share / 3
+        logit -= 0.2 * min(np.log1p(spread / 10), 2)
+        logit += 0.9 * min(np.log1p(inliers), 6)
+        logit += 0.3 * min(max(np.sign(margin) * np.log1p(abs(margin)), -3), 6)
+        expected = 1 / (1 + np.exp(-logit))
+        assert confidence().probability(row[None])[0] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["similarity", "share", "inliers", "inlier_margin"])
+def test_more_of_a_feature_never_lowers_the_probability(name: str) -> None:
+    rows = features(300)
+    more = rows.copy()
+    more[:, FEATURES.index(name)] += np.random.default_rng(1).exponential(0.3, 300)
+    assert (confidence().probability(more) >= confidence().probability(rows)).all()
+
+
+@pytest.mark.parametrize("known", [0.91, 1.0])
+def test_radius_is_finite_and_above_zero(known: float) -> None:
+    radius = confidence(level_known=known).radius(features(500))
+    assert np.isfinite(radius).all()
+    assert (radius >= LEAST_RADIUS).all() and radius.max() <= 1500
+
+
+def test_level_of_known_places_begins_at_the_threshold() -> None:
+    one = confidence()
+    rows = features(400)
+    logit = one.model.logit(rows)
+    known = one.probability(rows) >= 0.7
+    assert known.any() and not known.all()
+    expected = np.where(
+        known,
+        ERRORS.quantile(logit, np.full(400, 0.91)),
+        ERRORS.quantile(logit, np.full(400, 0.8)),
+    )
+    np.testing.assert_array_equal(one.radius(rows), expected)
+
+
+def test_quantile_holds_its_share_of_drawn_errors() -> None:
+    rng = np.random.default_rng(0)
+    n = 40_000
+    for logit, level in [(3.0, 0.5), (3.0, 0.99), (0.0, 0.9), (-2.0, 0.3)]:
+        inside = 1 / (1 + np.exp(-(1.3 * logit + 0.7)))
+        near = np.interp(rng.random(n), np.linspace(0, 1, 4), ERRORS.near)
+        far = np.interp(rng.random(n), np.linspace(0, 1, 3), ERRORS.far)
+        error = np.where(rng.random(n) < inside, near, far)
+        radius = ERRORS.quantile(np.array([logit]), np.array([level]))[0]
+        assert (error <= radius).mean() == pytest.approx(level, abs=0.01)
+
+
+def test_level_undoes_the_quantile() -> None:
+    rng = np.random.default_rng(0)
+    logit, level = rng.normal(0, 3, 500), rng.uniform(0.05, 1, 500)
+    metres = ERRORS.quantile(logit, level)
+    there = metres > LEAST_RADIUS
+    np.testing.assert_allclose(ERRORS.level(logit, metres)[there], level[there], atol=1e-12)
+
+
+def test_values_come_back_from_yaml_to_the_last_bit() -> None:
+    rng = np.random.default_rng(2)
+    one = confidence(
+        threshold=float(rng.random()),
+        errors=ErrorModel(float(rng.random()), -1e-17, (0.1 + 0.2, 7.0), (1e22,)),
+    )
+    assert Confidence.read(yaml.safe_load(yaml.safe_dump(one.values()))) == one
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("threshold", None, "threshold"),
+        ("threshold", 1.5, "threshold is 1.5; expected a number from 0 to 1"),
+        ("intercept", float("nan"), "intercept is nan"),
+        ("terms", {"colour": {"slope": 1, "low": 0, "high": 1}}, "'colour'"),
+        ("terms", {"share": {"slope": 1, "low": 2, "high": 1}}, "high is 1"),
+        ("errors.near", [3.0, 2.0], "near holds 2 numbers"),
+        ("errors.far", [], "far holds 0 numbers"),
+        ("errors.slope", -1.0, "slope is -1"),
+        ("errors", 3, "subscriptable"),
+        ("terms", None, "items"),
+    ],
+)
+def test_broken_values_are_refused_in_one_line(path: str, value: Any, said: str) -> None:
+    values = confidence().values()
+    part = values
+    *above, last = path.split(".")
+    for name in above:
+        part = part[name]
+    part[last] = value
+    with pytest.raises(DataError) as error:
+        Confidence.read(values)
+    message = str(error.value)
+    assert said in message and "calibrate the index again" in message and "\n" not in message
+
+
+def test_a_missing_value_is_named() -> None:
+    values = confidence().values()
+    del values["level_known"]
+    with pytest.raises(DataError, match="'level_known' is missing"):
+        Confidence.read(values)
+
+
+def test_evidence_that_was_not_verified_is_refused() -> None:
+    rows = features(3)
+    rows[1, 4:] = np.nan
+    with pytest.raises(DataError, match=r"inliers of 1 of 3 answers is not finite.*verify"):
+        confidence().probability(rows)
+    with pytest.raises(DataError, match=r"shape \(3, 5\); expected \(n, 6\)"):
+        confidence().radius(rows[:, :5])
+
+
+def test_what_is_applied_imports_neither_sklearn_nor_torch() -> None:
+    code = (
+        "import sys, beenhere.retrieval.locate.confidence\n"
+        "print([name for name in ('sklearn', 'torch', 'matplotlib') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

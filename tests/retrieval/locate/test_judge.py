@@ -1,0 +1,124 @@
+"""What a calibration makes of evidence: known or not, how sure, how far off, and why."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beenhere.config import LocateConfig
+from beenhere.errors import ConfigError, DataError
+from beenhere.retrieval.locate.answer import Match, Place
+from beenhere.retrieval.locate.candidates import Candidates
+from beenhere.retrieval.locate.confidence import Confidence
+from beenhere.retrieval.locate.evidence import evidence
+from beenhere.retrieval.locate.judge import Judge
+
+
+def confidence(verified: bool = False, threshold: float = 0.7) -> dict[str, Any]:
+    """Similarity decides; of verified matches inliers do."""
+    feature, high = ("inliers", 6.0) if verified else ("similarity", 1.0)
+    return {
+        "verified": verified,
+        "threshold": threshold,
+        "intercept": -4.0,
+        "terms": {feature: {"slope": 2.0 if verified else 8.0, "low": 0.0, "high": high}},
+        "errors": {
+            "slope": 1.0,
+            "intercept": 0.5,
+            "near": [0.5, 5.0, 12.0, 25.0],
+            "far": [26.0, 500.0, 3000.0],
+        },
+        "level_known": 0.9,
+        "level_unknown": 0.8,
+        "fitted": {},
+    }
+
+
+def found(similarity: float, inliers: int | None = None) -> Candidates:
+    one = Match("a.jpg", 1, similarity, 55.7, 13.2, None, None, inliers)
+    two = Match("b.jpg", 2, 0.1, 55.8, 13.2, None, None, None if inliers is None else 0)
+    places = Place(55.7, 13.2, 2.0, 0.7, (one,)), Place(55.8, 13.2, 0.0, 0.3, (two,))
+    return Candidates((one, two), places)
+
+
+def judge(
+    calibration: dict[str, Any] | None, verify: bool = False, threshold: float | None = None
+) -> Judge:
+    return Judge.of(calibration, verify, LocateConfig(threshold=threshold), "the index is empty")
+
+
+def test_known_and_unknown_as_the_calibration_has_it() -> None:
+    calibration = {"plain": confidence(), "verified": None, "fitted": {}}
+    plain = Confidence.read(calibration["plain"])
+    for similarity, known in ((0.9, True), (0.55, False)):
+        candidates = found(similarity)
+        location = judge(calibration).location("q.jpg", candidates)
+        features = evidence(candidates.places[0], candidates.places[1], candidates.matches)[None]
+        assert location.probability == pytest.approx(plain.probability(features)[0])
+        assert location.radius == pytest.approx(plain.radius(features)[0])
+        assert (location.query, location.known, location.threshold) == ("q.jpg", known, 0.7)
+        assert (location.place, location.runner_up) == candidates.places
+        assert (location.reason is None) == known
+    assert location.reason == "the probability is 0.599, below the threshold of 0.700"
+
+
+def test_another_threshold() -> None:
+    calibration = {"plain": confidence()}
+    assert judge(calibration, threshold=0.5).location("q", found(0.55)).known
+    location = judge(calibration, threshold=0.99).location("q", found(0.9))
+    assert not location.known and location.threshold == 0.99
+    for calibrated, verify, what in (
+        (None, False, "its matches"),
+        (calibration, True, "verified matches"),
+        ({"verified": confidence(True)}, False, "its matches"),
+    ):
+        with pytest.raises(ConfigError, match=f"threshold is 0.5.* not calibrated for {what}"):
+            judge(calibrated, verify, 0.5)
+
+
+def test_verified_matches_have_their_own_calibration() -> None:
+    calibration = {"plain": confidence(), "verified": confidence(True, 0.9)}
+    verified = judge(calibration, verify=True).location("q", found(0.2, 80))
+    assert verified.known and verified.threshold == 0.9
+    # Where no photo of the index can be read any more, similarity is what is left.
+    plain = judge(calibration, verify=True).location("q", found(0.9))
+    assert plain.known and plain.threshold == 0.7
+
+
+def test_verified_matches_without_their_calibration_have_no_probability() -> None:
+    location = judge({"plain": confidence()}, verify=True).location("q", found(0.2, 80))
+    assert location.known and location.probability is location.radius is location.threshold is None
+    location = judge({"verified": confidence(True)}, verify=True).location("q", found(0.9))
+    assert not location.known and location.probability is None
+    assert location.reason is not None and "no match can be verified" in location.reason
+
+
+def test_nothing_found() -> None:
+    for calibration in (None, {"plain": confidence()}):
+        location = judge(calibration).location("q", Candidates((), ()))
+        assert not location.known and location.reason == "the index is empty"
+        assert location.place is location.probability is location.radius is None
+
+
+def test_a_frame_of_a_path() -> None:
+    candidates = found(0.55)
+    calibrated = judge({"plain": confidence()})
+    location = calibrated.location_on_path("q", candidates, np.array([0.04, 0.95, 0.01]))
+    assert location.known and location.probability == 0.95
+    assert (location.runner_up, location.place) == candidates.places
+    alone = calibrated.location("q", candidates)
+    assert location.radius is not None and alone.radius is not None
+    assert location.radius < 25 < alone.radius
+    sure = calibrated.location_on_path("q", candidates, np.array([1.0, 0.0, 0.0]))
+    assert sure.radius is not None and np.isfinite(sure.radius)
+    lost = calibrated.location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
+    assert not lost.known and lost.probability == 0.2
+    plain = judge(None).location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
+    assert plain.known and plain.probability is None
+    nothing = calibrated.location_on_path("q", Candidates((), ()), np.array([1.0]))
+    assert not nothing.known and nothing.reason == "the index is empty"
+
+
+def test_a_calibration_that_cannot_be_read() -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        judge({"plain": {"verified": False}})
