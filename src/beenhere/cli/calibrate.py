@@ -1,0 +1,107 @@
+"""``beenhere calibrate``: fit the confidence of an index's answers, and say how good it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from beenhere.config import CalibrateConfig, LocateConfig
+
+if TYPE_CHECKING:
+    from beenhere.evaluation.calibration_queries import AskedQueries
+
+NAMED = 3
+"""Photos left out that are named on the screen."""
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def calibrate(
+    index: Path,
+    /,
+    *,
+    queries: Path | None = None,
+    outside: Path | None = None,
+    verify: Flag = False,
+    plot: Path | None = None,
+    json: Flag = False,
+    wait: Annotated[float, Parameter(validator=Number(gte=0))] = 0,
+    config: Annotated[CalibrateConfig, Parameter(name="*")] = CalibrateConfig(),
+    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+) -> None:
+    """Fit how sure an index's answers are, on photos of which the place is known.
+
+    Figures are of queries that were held out, street by street. The index keeps the calibration
+    and uses it in `beenhere locate`.
+
+    Args:
+        index: folder of the index.
+        queries: photos with positions, taken on other days than the map; without them photos of
+            the index are asked, which is a makeshift.
+        outside: photos from elsewhere, of places that the index does not have.
+        verify: calibrate `locate --verify` too; takes some tenths of a second a query.
+        plot: a `.png` to draw the reliability diagram and precision against recall in; with
+            --verify a second one, `NAME-verified.png`.
+        json: print the figures as JSON.
+        wait: seconds to wait for another process that writes the index.
+        config: what to hide, what to hold out, what to promise.
+        set_: an option of `locate` by name, such as `matches=50`; `locate` then uses it too.
+    """
+    from beenhere import config_yaml
+    from beenhere.datasets.table import PhotoTable
+    from beenhere.evaluation.calibrate_index import calibrate_index
+    from beenhere.report.calibration_chart import check_chart, draw_calibration
+    from beenhere.report.calibration_text import calibration_text
+    from beenhere.retrieval.index import Index
+
+    locate = config_yaml.assign(LocateConfig(), set_)
+    charts = _charts(plot, verify)
+    for chart in charts.values():
+        check_chart(chart)
+    found = calibrate_index(
+        Index.open(index),
+        None if queries is None else PhotoTable.read(queries),
+        None if outside is None else PhotoTable.read(outside),
+        verify,
+        config,
+        locate,
+        wait,
+    )
+    for way, chart in charts.items():
+        draw_calibration(found.calibrations[way], chart)
+    if json:
+        from json import dumps
+
+        print(dumps(found.values(), indent=1, ensure_ascii=False))
+        return
+    for way, calibration in found.calibrations.items():
+        print(f"{index}, {'matches verified' if way == 'verified' else 'matches by similarity'}")
+        print(_asked(found.asked[way]))
+        print(calibration_text(calibration))
+    for chart in charts.values():
+        print(f"drawn: {chart}")
+
+
+def _charts(plot: Path | None, verify: bool) -> dict[str, Path]:
+    if plot is None:
+        return {}
+    charts = {"plain": plot}
+    if verify:
+        charts["verified"] = plot.with_name(f"{plot.stem}-verified{plot.suffix}")
+    return charts
+
+
+def _asked(asked: "AskedQueries") -> str:
+    kinds = {
+        "with their place hidden": asked.hidden,
+        "without a photo of the index within 25 m": asked.unmatched,
+        "from elsewhere": asked.given_outside,
+    }
+    said = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
+    line = f"  outside the map: {said or 'none'}"
+    if asked.left_out:
+        named = [f"{path} ({reason})" for path, reason in asked.left_out[:NAMED]]
+        more = ", ..." if len(asked.left_out) > NAMED else ""
+        line += f"\n  left out: {len(asked.left_out):,}: {', '.join(named)}{more}"
+    return line
