@@ -55,12 +55,25 @@ index.command(
 )
 index.command("beenhere.cli.index:add", name="add", help="Add photos to an index.")
 index.command("beenhere.cli.index:remove", name="remove", help="Take photos out of an index.")
-index.command("beenhere.cli.index:info", name="info", help="What an index holds.")
+index.command("beenhere.cli.index_info:info", name="info", help="What an index holds.")
 index.command("beenhere.cli.index:check", name="check", help="See that no file is damaged.")
 index.command(
     "beenhere.cli.index:compact", name="compact", help="Give back the space of removed photos."
 )
+index.command("beenhere.cli.index:train", name="train", help="Change how an index is searched.")
 app.command(index)
+
+app.command(
+    "beenhere.cli.locate:locate",
+    name="locate",
+    help="Where photos were taken, by an index: position, radius, probability, or unknown.",
+)
+
+app.command(
+    "beenhere.cli.calibrate:calibrate",
+    name="calibrate",
+    help="Fit how sure an index's answers are, on photos of which the place is known.",
+)
 
 data = App(name="data", help="Look at photo sets, and make a synthetic one.")
 data.command("beenhere.cli.data:show", name="show", help="What a folder or table of photos holds.")

@@ -43,6 +43,19 @@ def metres(value: float) -> str:
     return f"{value:.0f} m" if value >= 100 else f"{value:.1f} m"
 
 
+def whole_metres(value: float) -> str:
+    """Such as ``"8 m"``, ``"1.3 km"``, ``"9,564 km"``: a distance that is known roughly."""
+    if value >= 100_000:
+        return f"{value / 1000:,.0f} km"
+    return f"{value / 1000:.1f} km" if value >= 1000 else f"{value:.0f} m"
+
+
+def round_below(value: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above a positive value."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(times * power for times in (1, 2, 5) if times * power <= value)
+
+
 def option(value: object) -> str:
     """The value of an option: no quotes, no trailing zeros, short exponents."""
     if isinstance(value, float) and value and not 1e-3 <= abs(value) < 1e5:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from beenhere.errors import PhotoError
+from beenhere.photo_file import Photo
 from beenhere.photos import load_photo
 from beenhere.report import numbers
 
@@ -44,7 +45,7 @@ def fitted(height: int, width: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def read(path: str) -> Image.Image | None:
+def read(path: Photo) -> Image.Image | None:
     """A photo as large as fits into a box; None where it cannot be read."""
     try:
         pixels = load_photo(path, fitted, "bilinear").permute(1, 2, 0).numpy()

@@ -21,6 +21,7 @@ from beenhere.report.charts.drawing import (
     blank,
     finish,
 )
+from beenhere.report.numbers import round_below
 
 _METRES_A_DEGREE = 111_195.0
 """Of latitude, on a sphere of 6,371 km; near enough for a picture of a city."""
@@ -141,8 +142,7 @@ def _side_by_side(
 
 def _scale_bar(axes: Axes, longest: float, y: float) -> None:
     """A bar of 1, 2 or 5 times a power of ten metres."""
-    power = 10.0 ** math.floor(math.log10(longest))
-    metres = max(times * power for times in (1, 2, 5) if times * power <= longest)
+    metres = round_below(longest)
     axes.plot([0, metres], [y, y], color=QUIET, linewidth=2)
     axes.annotate(
         f"{metres:g} m", (metres, y), (6, 0), textcoords="offset points", va="center", color=QUIET

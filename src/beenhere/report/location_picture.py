@@ -1,0 +1,137 @@
+"""A picture of an answer: a map, and beside it the query and the photos that look most like it."""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from beenhere import geo
+from beenhere.errors import DataError
+from beenhere.report.location_facts import metres_between
+from beenhere.report.location_map import location_map, match_colour
+from beenhere.report.location_text import describe_location, likeness
+from beenhere.report.numbers import metres
+from beenhere.report.own_position import OwnPosition, own_position
+from beenhere.report.photo_boxes import (
+    BOX,
+    CAPTION,
+    FRAME,
+    GAP,
+    INK,
+    MARGIN,
+    PAPER,
+    QUIET,
+    column_left,
+    put_captions,
+    put_photo,
+    read,
+    width_of,
+    write,
+)
+from beenhere.retrieval.locate.answer import Location, Match, Place
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+"""Ends of the names of pictures, in lower case."""
+
+_COLUMNS, _LINES = 4, 3
+_MAP_COLUMNS = 2
+_SHOWN = (_COLUMNS - _MAP_COLUMNS) * _LINES - 1
+_HEAD = 126
+_ROW = BOX[1] + CAPTION + GAP
+
+
+def draw_location(
+    location: Location, photo: str | bytes, photos: geo.Positions, path: Path
+) -> None:
+    """Write the picture, 1190 pixels wide, as PNG or JPEG by the name's end.
+
+    A match's number and colour are the same on the map and beside its photo: blue for the answer,
+    orange for the runner-up, grey for neither. Where the query itself says where it was taken, in
+    EXIF or in its name, the map shows that too. A photo that cannot be read leaves its place empty.
+
+    Args:
+        location: the answer.
+        photo: the query, a path or what a file holds.
+        photos: positions of the index's photos, ``(n,)``; some may be unknown.
+        path: of the picture.
+
+    Raises:
+        DataError: another kind of file, or a folder that is not there.
+    """
+    check_picture(path)
+    truth = own_position(photo)
+    picture = Image.new("RGB", (width_of(_COLUMNS), _HEAD + _LINES * _ROW), PAPER)
+    canvas = ImageDraw.Draw(picture)
+    _put_head(canvas, location, picture.width - 2 * MARGIN)
+    size = column_left(_MAP_COLUMNS) - GAP - MARGIN, _LINES * _ROW - MARGIN
+    drawn = location_map(location, photos, truth, size, _SHOWN)
+    picture.paste(drawn, (MARGIN, _HEAD))
+    corners = [
+        (column_left(column), _HEAD + line * _ROW)
+        for line in range(_LINES)
+        for column in range(_MAP_COLUMNS, _COLUMNS)
+    ]
+    put_photo(picture, corners[0], read(photo))
+    put_captions(canvas, corners[0], ("the query", _own(location.place, truth)))
+    for number, (match, corner) in enumerate(zip(location.matches, corners[1:], strict=False), 1):
+        _put_match(picture, corner, location, match, number)
+    picture.save(path, quality=92)
+
+
+def check_picture(path: Path) -> None:
+    """See that a picture can be written there, before the work of a minute goes into it.
+
+    Raises:
+        DataError: another kind of file, a folder, or a folder that is not there.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{path} ends in {path.suffix!r}; expected {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; expected the name of a picture")
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def _put_head(canvas: ImageDraw.ImageDraw, location: Location, width: int) -> None:
+    answer, *evidence = describe_location(location)
+    top = MARGIN - 6
+    write(canvas, (MARGIN, top), _end_of(location.query, 15, width), 15, QUIET)
+    write(canvas, (MARGIN, top + 22), answer, 24, INK, width)
+    for number, line in enumerate(evidence):
+        write(canvas, (MARGIN, top + 58 + 20 * number), line, 14, QUIET, width)
+
+
+def _end_of(path: str, size: int, width: int) -> str:
+    """A path, or as much of its end as is not wider: files of one folder differ there."""
+    font = ImageFont.load_default(size)
+    shown = path
+    while font.getlength(shown) > width:
+        path = path[1:]
+        shown = f"...{path}"
+    return shown
+
+
+def _put_match(
+    picture: Image.Image, corner: tuple[int, int], location: Location, match: Match, number: int
+) -> None:
+    canvas = ImageDraw.Draw(picture)
+    colour = match_colour(location, match)
+    left, top = put_photo(picture, corner, read(match.path), colour)
+    badge = (left - FRAME, top - FRAME, left - FRAME + 32, top - FRAME + 30)
+    canvas.rectangle(badge, fill=colour)
+    middle = ((badge[0] + badge[2]) // 2, (badge[1] + badge[3]) // 2)
+    canvas.text(middle, str(number), PAPER, ImageFont.load_default(20), anchor="mm")
+    far = metres_between(location.place, match) if location.place is not None else None
+    where = "its position is not known" if match.lat is None else ""
+    if far is not None:
+        where = f"{metres(far)} from the {'answer' if location.known else 'best guess'}"
+    put_captions(canvas, corner, (where, likeness(match)))
+
+
+def _own(place: Place | None, truth: OwnPosition | None) -> str:
+    if truth is None:
+        return ""
+    if place is None:
+        return f"{truth.source} says {truth.lat:.5f}, {truth.lon:.5f}"
+    here = geo.positions([place.lat], [place.lon])
+    (far,) = geo.distance(here, geo.positions([truth.lat], [truth.lon]))
+    return f"{truth.source} says: {metres(far)} from there"

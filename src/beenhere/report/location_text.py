@@ -1,0 +1,52 @@
+"""A location in a few lines for people."""
+
+from beenhere.report.location_facts import best_match, metres_between
+from beenhere.report.numbers import count, whole_metres
+from beenhere.retrieval.locate.answer import Location, Match, Place
+
+
+def describe_location(location: Location) -> list[str]:
+    """Where, how surely and why, in one to three lines without the query's name."""
+    return [answer(location), *_evidence(location)]
+
+
+def answer(location: Location) -> str:
+    """The first line: the position and how sure it is, or why there is none."""
+    place = location.place
+    if not location.known:
+        guess = "" if place is None else f" (best guess {degrees(place)})"
+        return f"unknown place: {location.reason or 'the evidence does not carry'}{guess}"
+    if place is None:
+        return "unknown place"
+    radius = f" within {whole_metres(location.radius)} (90%)" if location.radius is not None else ""
+    sure = f", probability {location.probability:.2f}" if location.probability is not None else ""
+    return f"{degrees(place)}{radius}{sure}"
+
+
+def degrees(place: Place) -> str:
+    """Latitude and longitude, to about a metre."""
+    return f"{place.lat:.5f}, {place.lon:.5f}"
+
+
+def likeness(match: Match) -> str:
+    """How like the query a match is, such as ``"similarity 0.913, 45 inliers"``."""
+    inliers = "" if match.inliers is None else f", {count(match.inliers, 'inlier')}"
+    return f"similarity {match.similarity:.3f}{inliers}"
+
+
+def _evidence(location: Location) -> list[str]:
+    place, rival = location.place, location.runner_up
+    if place is None:
+        return []
+    best = best_match(place)
+    lines = [
+        f"{len(place.matches)} of {count(len(location.matches), 'match', 'matches')} for it; "
+        f"best {best.path} ({likeness(best)})"
+    ]
+    if rival is not None:
+        far = metres_between(place, rival)
+        away = "" if far is None else f", {whole_metres(far)} away"
+        lines.append(
+            f"runner-up: {degrees(rival)}{away}, {count(len(rival.matches), 'match', 'matches')}"
+        )
+    return lines

@@ -1,0 +1,138 @@
+"""``beenhere locate``: as a person types it, and what it says."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tiny import at_name, write_photo
+
+from beenhere.cli.app import app
+from beenhere.errors import BeenhereError
+from beenhere.retrieval.index import Index
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight photos 5 m apart, eight more a kilometre north, their index, and copies to locate."""
+    root = tmp_path_factory.mktemp("town")
+    for number in range(16):
+        north = 4_100_000 + 5 * number + (1000 if number >= 8 else 0)
+        write_photo(root / "photos" / at_name(500_000, north), number % 3, 64, 64)
+    for number, name in ((0, "q.jpg"), (1, "deep/q.jpg")):
+        write_photo(root / "walk" / name, number, 64, 64)
+    (root / "walk/broken.jpg").write_bytes(b"no photo")
+    Index.build(root / "photos", "offline-lite0", root / "x.index")
+    return root
+
+
+@pytest.fixture
+def folder(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("photos", "walk", "x.index"):
+        (tmp_path / name).symlink_to(town / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> None:
+    app(
+        ["locate", *arguments, "--index", "x.index"],
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+    )
+
+
+def test_every_photo_of_a_folder_and_what_could_not_be_read(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run("walk", "gone.jpg", "--plot", "maps")
+    assert left.value.code == 2
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0] == "walk/deep/q.jpg" and "walk/q.jpg" in lines
+    assert lines[-1] == "2 photos: 2 located, 0 unknown"
+    assert "of 16 matches for it; best " in lines[2]
+    notes = said.err.splitlines()
+    assert notes[0].startswith("beenhere: x.index is not calibrated: no radius, no probability")
+    assert notes[1:] == [
+        "beenhere: gone.jpg: no such file; not located",
+        "beenhere: walk/broken.jpg: not a photo: a text file; not located",
+    ]
+    # Of one name, but of two photos; none of the broken one.
+    assert len(list((folder / "maps").iterdir())) == 2
+    for picture in (folder / "maps").iterdir():
+        with Image.open(picture) as image:
+            assert image.width == 1190
+
+
+def test_forms_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("walk/q.jpg", "--json", "--matches", "5", "--near", "37.04,-123", "--radius", "900")
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["query"] == "walk/q.jpg" and found["known"] is True
+    assert len(found["matches"]) == 5
+    assert all("@41000" in match["path"] for match in found["matches"])
+    run("walk/q.jpg", "--csv")
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["query"] == "walk/q.jpg" and row["known"] == "true"
+    run("walk/q.jpg", "walk/deep/q.jpg", "--geojson", "-o", "answers.geojson")
+    assert capsys.readouterr().out == ""
+    features = json.loads((folder / "answers.geojson").read_text())["features"]
+    assert [feature["geometry"]["type"] for feature in features] == ["Point", "Point"]
+    assert not list(folder.glob(".*"))
+
+
+def test_a_filter_that_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("walk/q.jpg", "--dates", "..2001")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["walk/q.jpg", "  unknown place: no photo of the index meets the conditions"]
+
+
+def test_a_path_of_photos(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("walk/q.jpg", "walk/deep/q.jpg", "--sequence", "--step", "10", "--json")
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_a_photo_on_standard_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = io.BytesIO((folder / "walk/q.jpg").read_bytes())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(photo))
+    run("-", "--json", "--plot", "p.png")
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["query"] == "-" and found["matches"][0]["similarity"] > 0.99
+    assert (folder / "p.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--json", "--csv"], "--json and --csv are given; choose one"),
+        (["--near", "37,-122"], "--near and --radius go together"),
+        (["--step", "5"], "--step is given without --sequence"),
+        (["-o", "walk"], "walk: is a folder; expected the name of a file"),
+        (["-o", "no/x.json"], "no/x.json: there is no folder no; make it first"),
+        (["--plot", "no/x.png"], "no/x.png: there is no folder no; make it first"),
+        (["--plot", "no/maps"], "no/maps: there is no folder no; make it first"),
+        (["walk", "--plot", "x.png"], "--plot is x.png for 3 photos; give a folder"),
+        (["--set", "match=3"], "options: 'match' is not an option; did you mean 'matches'?"),
+        (["--threshold", "0.5"], "threshold is 0.5, "),
+        (["--verfy"], "--verfy: no such option"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(folder: Path, options: list[str], said: str) -> None:
+    with pytest.raises(BeenhereError) as error:
+        run("walk/q.jpg", *options)
+    assert str(error.value).startswith(said) and "\n" not in str(error.value)
+    assert not (folder / "maps").exists()
+
+
+def test_no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_photo(tmp_path / "q.jpg", 1)
+    with pytest.raises(BeenhereError, match=r"x\.index"):
+        run("q.jpg")

@@ -1,0 +1,113 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from locations import (
+    LAT,
+    LON,
+    METRE,
+    known_location,
+    match,
+    place,
+    placeless_location,
+    uncalibrated_location,
+    unknown_location,
+)
+from PIL import Image
+from tiny import at_name, write_photo
+
+from beenhere import geo
+from beenhere.errors import DataError
+from beenhere.report.location_map import (
+    FOR_IT,
+    FOR_NEITHER,
+    FOR_RUNNER_UP,
+    location_map,
+    match_colour,
+)
+from beenhere.report.location_picture import draw_location
+from beenhere.report.own_position import OwnPosition, own_position
+from beenhere.retrieval.locate.answer import Location
+
+STREET = geo.positions(LAT + np.arange(-30, 30) * 7 * METRE, np.full(60, LON + 5 * METRE))
+SIZE, SHOWN = (562, 780), 5
+
+
+def colours(picture: Image.Image, colour: str) -> int:
+    """Pixels of a colour."""
+    wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return int((np.asarray(picture) == wanted).all(axis=2).sum())
+
+
+def test_colours_say_what_a_match_speaks_for() -> None:
+    location = known_location()
+    found = [match_colour(location, each) for each in location.matches]
+    assert found == [FOR_IT, FOR_IT, FOR_RUNNER_UP, FOR_IT, FOR_NEITHER]
+
+
+def test_the_map_shows_matches_radius_and_strays() -> None:
+    known = location_map(known_location(), STREET, None, SIZE, SHOWN)
+    assert known.size == SIZE
+    assert colours(known, FOR_IT) > 500
+    # The runner-up lies 200 m away: an arrow, and the legend.
+    assert colours(known, FOR_RUNNER_UP) > 100
+    alone = location_map(uncalibrated_location(), STREET, None, SIZE, SHOWN)
+    assert colours(alone, FOR_RUNNER_UP) == 0
+    truth = OwnPosition(LAT, LON + 20 * METRE, "EXIF")
+    with_truth = location_map(known_location(), STREET, truth, SIZE, SHOWN)
+    assert not np.array_equal(np.asarray(with_truth), np.asarray(known))
+
+
+@pytest.mark.parametrize(
+    "location",
+    [known_location(), unknown_location(), uncalibrated_location(), placeless_location()],
+    ids=["known", "unknown", "uncalibrated", "placeless"],
+)
+@pytest.mark.parametrize("photos", [STREET, geo.positions([np.nan], [np.nan])], ids=["", "none"])
+def test_every_kind_of_answer_is_drawn(
+    location: Location, photos: geo.Positions, tmp_path: Path
+) -> None:
+    query = write_photo(tmp_path / "q.jpg", 1, 60, 80)
+    draw_location(replace(location, query="x" * 300), query, photos, tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as picture:
+        assert picture.width == 1190
+
+
+def test_the_map_is_the_same_across_the_180th_meridian() -> None:
+    def moved(location: Location, turn: float) -> Location:
+        there = [replace(match(rank, north), lon=LON + turn) for rank, north in ((1, 0), (2, 40))]
+        # The second lies west of the first, on the other side.
+        there[1] = replace(there[1], lon=(LON + turn - 30 * METRE + 180) % 360 - 180)
+        return replace(location, place=place(*there), matches=tuple(there), runner_up=None)
+
+    here = moved(known_location(), 0.0)
+    border = moved(known_location(), -180 - LON)
+    photos = geo.positions(STREET.lat, (STREET.lon - 180 - LON + 180) % 360 - 180)
+    one = location_map(here, STREET, None, SIZE, SHOWN)
+    other = location_map(border, photos, None, SIZE, SHOWN)
+    difference = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16))
+    assert (difference > 40).any(axis=2).mean() < 0.002
+
+
+def test_what_a_photo_says_itself(tmp_path: Path) -> None:
+    named = write_photo(tmp_path / at_name(551_000, 4_182_000), 1)
+    own = own_position(named)
+    assert own is not None and own.source == "its name"
+    assert (own.lat, own.lon) == (pytest.approx(37.78, abs=0.01), pytest.approx(-122.42, abs=0.01))
+    plain = write_photo(tmp_path / "plain.jpg", 1)
+    assert own_position(plain) is None
+    assert own_position(str(tmp_path / "none.jpg")) is None
+    exif = Image.Exif()
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2], gps[3], gps[4] = "N", (37.0, 30.0, 0.0), "W", (122.0, 15.0, 0.0)
+    with Image.open(plain) as image:
+        image.save(tmp_path / "exif.jpg", exif=exif)
+    assert own_position((tmp_path / "exif.jpg").read_bytes()) == OwnPosition(37.5, -122.25, "EXIF")
+
+
+def test_a_place_for_the_picture_is_looked_at_first(tmp_path: Path) -> None:
+    location, query = known_location(), write_photo(tmp_path / "q.jpg", 1)
+    for name, said in (("p.gif", "expected .png"), ("no/p.png", "there is no folder")):
+        with pytest.raises(DataError, match=said):
+            draw_location(location, query, STREET, tmp_path / name)

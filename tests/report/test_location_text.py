@@ -1,0 +1,41 @@
+from dataclasses import replace
+
+from locations import (
+    known_location,
+    match,
+    place,
+    placeless_location,
+    uncalibrated_location,
+    unknown_location,
+)
+
+from beenhere.report.location_text import describe_location
+
+
+def test_a_known_place() -> None:
+    assert describe_location(known_location()) == [
+        "37.78000, -122.42000 within 12 m (90%), probability 0.93",
+        "3 of 5 matches for it; best city/1.jpg (similarity 0.990)",
+        "runner-up: 37.78180, -122.42000, 200 m away, 1 match",
+    ]
+
+
+def test_an_unknown_place_says_why_and_what_it_would_be() -> None:
+    first, *_ = describe_location(unknown_location())
+    assert first == (
+        "unknown place: probability 0.31 is below 0.72 (best guess 37.78000, -122.42000)"
+    )
+    assert describe_location(placeless_location()) == ["unknown place: no match has a position"]
+
+
+def test_without_calibration_nothing_is_said_of_sureness() -> None:
+    assert describe_location(uncalibrated_location()) == [
+        "37.78000, -122.42000",
+        "1 of 1 match for it; best city/1.jpg (similarity 0.990)",
+    ]
+
+
+def test_the_best_match_has_the_most_inliers() -> None:
+    verified = place(match(1, 0, 12), match(2, 1, 80))
+    location = replace(uncalibrated_location(), place=verified, matches=verified.matches)
+    assert "best city/2.jpg (similarity 0.980, 80 inliers)" in describe_location(location)[1]
