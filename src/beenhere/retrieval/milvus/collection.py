@@ -1,0 +1,310 @@
+"""A Milvus collection of photos: made, read and written."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere.config import SearchConfig
+from beenhere.errors import ConfigError, DataError, ModelError
+from beenhere.retrieval.index.manifest import IndexedModel
+from beenhere.retrieval.milvus.address import Address
+from beenhere.retrieval.milvus.connection import connect, speaking_to
+from beenhere.retrieval.milvus.expressions import one_of
+from beenhere.retrieval.milvus.rows import PHOTO, entities
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+FORMAT = 1
+"""Raised when an older reader would misread the rows."""
+
+LOOKED_UP = 1000
+"""Keys in one question."""
+
+WRITTEN_BYTES = 4 * 2**20
+"""Of vectors in one message; servers refuse 64 MiB."""
+
+MOST_HITS = 16_384
+"""That a Milvus server gives for one query."""
+
+_INDEX = {"auto": "FLAT", "exact": "FLAT", "hnsw": "HNSW"}
+_TEXT_BYTES = 65_535
+# Whose descriptors these are stands in their field's name: it is made with the collection, and
+# every version keeps it.
+_VECTORS = "beenhere"
+
+
+class Collection:
+    """Photos and descriptors in Milvus; see :meth:`open` and :meth:`make`.
+
+    Every read sees all writes that were acknowledged (the consistency level Strong).
+
+    Attributes:
+        address: where it is.
+        dim: of its descriptors.
+        graph: whether it is searched by a graph (hnsw), which may miss a photo.
+    """
+
+    def __init__(
+        self,
+        client: "MilvusClient",
+        address: Address,
+        vectors: str,
+        dim: int,
+        graph: bool,
+        effort: int,
+    ) -> None:
+        self.address = address
+        self.dim = dim
+        self.graph = graph
+        self._client = client
+        self._vectors = vectors
+        self._effort = effort
+
+    @classmethod
+    def open(cls, address: Address, model: IndexedModel, search: SearchConfig) -> "Collection":
+        """A collection that is there.
+
+        Args:
+            address: where it is.
+            model: whose descriptors it holds.
+            search: how hard to search, where it was made for hnsw.
+
+        Raises:
+            ConfigError: pymilvus is not installed.
+            DataError: Milvus does not answer, there is no such collection, or it is none of this
+                program, or of a newer one.
+            ModelError: it holds descriptors of another model.
+        """
+        client = connect(address)
+        with speaking_to(address):
+            if not client.has_collection(address.collection):
+                raise DataError(
+                    f"{address} is not there; it was dropped, or the server is another one: build "
+                    "the index again"
+                )
+            fields = client.describe_collection(address.collection)["fields"]
+            vectors = _vector_field(address, fields)
+            _check_model(address, vectors["name"], model)
+            name = vectors["name"]
+            index = client.describe_index(address.collection, name)
+            if index is None:
+                raise DataError(
+                    f"{address}: its making was interrupted; go on with the same command: "
+                    "beenhere index build"
+                )
+            graph = index["index_type"] == "HNSW"
+            client.load_collection(address.collection)
+        dim = int(vectors["params"]["dim"])
+        return cls(client, address, name, dim, graph, search.effort)
+
+    @classmethod
+    def make(cls, address: Address, model: IndexedModel, search: SearchConfig) -> "Collection":
+        """A collection of no photos, or the one of this model that is there.
+
+        Raises:
+            ConfigError: a search that Milvus does not do; pymilvus is not installed.
+            DataError: as :meth:`open`; or it is there, and searched in another way.
+            ModelError: as :meth:`open`.
+        """
+        if search.kind not in _INDEX:
+            raise ConfigError(
+                f"search is {search.kind}, which is not for photos in Milvus; give exact or hnsw"
+            )
+        client = connect(address)
+        with speaking_to(address):
+            if not client.has_collection(address.collection):
+                _create(client, address.collection, _vectors_of(model), model.dim)
+            fields = client.describe_collection(address.collection)["fields"]
+            vectors = _vector_field(address, fields)["name"]
+            # Without one where the process was killed right after it had created the collection.
+            if client.describe_index(address.collection, vectors) is None:
+                _index(client, address.collection, vectors, search)
+        made = cls.open(address, model, search)
+        if made.graph != (search.kind == "hnsw"):
+            there = "hnsw" if made.graph else "exact"
+            raise DataError(
+                f"{address} was made for search {there}; give that, or another collection"
+            )
+        return made
+
+    def count(self) -> int:
+        """Photos in it."""
+        with speaking_to(self.address):
+            found = self._client.query(
+                self.address.collection,
+                filter="",
+                output_fields=["count(*)"],
+                consistency_level="Strong",
+            )
+        return int(found[0]["count(*)"])
+
+    def having(self, field: str, values: Sequence[str]) -> list[dict[str, Any]]:
+        """Photos whose field has one of some values, with the fields of :data:`PHOTO`.
+
+        There should not be many of one value: servers give no more than 16,384 at once.
+        """
+        found = []
+        with speaking_to(self.address):
+            for start in range(0, len(values), LOOKED_UP):
+                found += self._client.query(
+                    self.address.collection,
+                    filter=one_of(field, values[start : start + LOOKED_UP]),
+                    output_fields=list(PHOTO),
+                    consistency_level="Strong",
+                )
+        return found
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Descriptors of photos that are there, ``(len(ids), D)``."""
+        held = np.empty((len(ids), self.dim), np.float32)
+        place = {key: number for number, key in enumerate(ids)}
+        with speaking_to(self.address):
+            for start in range(0, len(ids), LOOKED_UP):
+                for entity in self._client.query(
+                    self.address.collection,
+                    filter=one_of("id", ids[start : start + LOOKED_UP]),
+                    output_fields=["id", self._vectors],
+                    consistency_level="Strong",
+                ):
+                    held[place[entity["id"]]] = entity[self._vectors]
+        return held
+
+    def every(self, where: str, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+        """All photos that meet an expression, with some fields, a thousand at a time."""
+        with speaking_to(self.address):
+            photos = self._client.query_iterator(
+                self.address.collection,
+                batch_size=LOOKED_UP,
+                filter=where,
+                output_fields=list(fields),
+                consistency_level="Strong",
+            )
+            try:
+                while batch := photos.next():
+                    yield batch
+            finally:
+                photos.close()
+
+    def every_vector(self) -> Iterator[tuple[list[dict[str, Any]], NDArray[np.float32]]]:
+        """All photos with the fields of :data:`PHOTO`, and their descriptors ``(n, D)``."""
+        for batch in self.every("", [*PHOTO, "sha256", self._vectors]):
+            yield batch, np.array([entity.pop(self._vectors) for entity in batch], np.float32)
+
+    def put(self, ids: Sequence[str], frame: pl.DataFrame, vectors: NDArray[np.floating]) -> None:
+        """Write photos; those with the same keys are replaced.
+
+        Args:
+            ids: primary keys. frame: their photos. vectors: ``(len(ids), D)``.
+        """
+        step = max(1, WRITTEN_BYTES // (4 * self.dim))
+        for start in range(0, len(ids), step):
+            some = slice(start, start + step)
+            batch = entities(ids[some], frame[some], vectors[some], self._vectors)
+            with speaking_to(self.address):
+                # Not insert: written again, as when its answer was lost, a photo would be twice.
+                self._client.upsert(self.address.collection, batch)
+
+    def settle(self) -> None:
+        """Have what was written searched fast.
+
+        Milvus Lite looks through its last writes one by one in Python, a hundred times as slow as
+        through what it has put in order. A server does so by itself.
+        """
+        if self.address.local:
+            with speaking_to(self.address):
+                self._client.flush(self.address.collection)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Take photos out by their keys; those that are not there do not matter."""
+        with speaking_to(self.address):
+            for start in range(0, len(ids), LOOKED_UP):
+                self._client.delete(
+                    self.address.collection, filter=one_of("id", ids[start : start + LOOKED_UP])
+                )
+
+    def nearest(
+        self, queries: NDArray[np.float32], limit: int, where: str
+    ) -> list[list[dict[str, Any]]]:
+        """Hits of each query, best first: ``id``, ``distance``, ``entity`` (``path``, ``photo``).
+
+        Args:
+            queries: ``(m, D)``.
+            limit: hits for each, at most :data:`MOST_HITS`.
+            where: an expression that they meet.
+        """
+        found: list[list[dict[str, Any]]] = []
+        step = max(1, 2 * MOST_HITS // limit)
+        params = {"ef": max(self._effort, limit)} if self.graph else {}
+        with speaking_to(self.address):
+            for start in range(0, len(queries), step):
+                found += self._client.search(
+                    self.address.collection,
+                    data=list(queries[start : start + step]),
+                    filter=where,
+                    limit=limit,
+                    output_fields=["path", "photo"],
+                    search_params={"metric_type": "IP", "params": params},
+                    anns_field=self._vectors,
+                    consistency_level="Strong",
+                )
+        return found
+
+
+def _create(client: "MilvusClient", name: str, vectors: str, dim: int) -> None:
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=128)
+    for field in ("path", "photo"):
+        schema.add_field(field, DataType.VARCHAR, max_length=_TEXT_BYTES)
+    for field in ("sha256", "earliest", "latest"):
+        schema.add_field(field, DataType.VARCHAR, max_length=64)
+    schema.add_field("zone", DataType.INT64)
+    for field in ("lat", "lon", "easting", "northing", "heading"):
+        schema.add_field(field, DataType.DOUBLE)
+    schema.add_field(vectors, DataType.FLOAT_VECTOR, dim=dim)
+    client.create_collection(name, schema=schema, consistency_level="Strong")
+
+
+def _index(client: "MilvusClient", name: str, vectors: str, search: SearchConfig) -> None:
+    kind = _INDEX[search.kind]
+    params = {"M": search.links, "efConstruction": search.build_effort} if kind == "HNSW" else {}
+    index = client.prepare_index_params()
+    index.add_index(vectors, index_type=kind, metric_type="IP", params=params)
+    client.create_index(name, index)
+
+
+def _vectors_of(model: IndexedModel) -> str:
+    return f"{_VECTORS}{FORMAT}_{model.precision}_{model.fingerprint}"
+
+
+def _vector_field(address: Address, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    """The field of the descriptors.
+
+    Raises:
+        DataError: there is none, or it is of a newer format.
+    """
+    field = next((field for field in fields if field["name"].startswith(_VECTORS)), None)
+    number = field["name"][len(_VECTORS) :].partition("_")[0] if field is not None else ""
+    if field is None or not number.isdecimal():
+        raise DataError(f"{address} holds other things than photos; give another collection")
+    if int(number) > FORMAT:
+        raise DataError(
+            f"{address} was made by a newer beenhere, format {number}; this one reads {FORMAT}: "
+            "update beenhere"
+        )
+    return field
+
+
+def _check_model(address: Address, vectors: str, model: IndexedModel) -> None:
+    wanted = _vectors_of(model)
+    if vectors != wanted:
+        held, asked = (name.split("_", 1)[1].split("_") for name in (vectors, wanted))
+        raise ModelError(
+            f"{address} holds descriptors of the model {held[1][:16]} in the precision {held[0]}, "
+            f"and was given {asked[1][:16]} in {asked[0]}; give that one, or another collection"
+        )

@@ -1,0 +1,106 @@
+"""Writers of an index in Milvus, in processes of their own that are killed."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from index_writer import listed
+from tiny import TinyModel
+
+from beenhere.config import IndexConfig
+from beenhere.retrieval.index.building import build_index
+from beenhere.retrieval.index.change import Change
+from beenhere.retrieval.milvus import MilvusIndex, adding
+from beenhere.retrieval.milvus.collection import Collection
+
+EXTRACT = {"batch_size": 3, "workers": 1, "precision": "32"}
+STEPS = [(Collection, "put"), (Collection, "delete"), (Change, "commit_store")]
+
+_processes = get_context("forkserver")
+_processes.set_forkserver_preload(
+    ["beenhere.retrieval.milvus.building", "beenhere.retrieval.milvus.connection", "pymilvus"]
+)
+
+
+def build(root: Path, store: str) -> None:
+    """An index of the photos in ``first``, a few at once."""
+    adding.PHOTOS_AT_ONCE = 4
+    config = IndexConfig(store=store, extract=EXTRACT)
+    build_index(root / "x.index", listed(root / "first"), TinyModel(), config)
+
+
+def add(root: Path, store: str) -> None:
+    """Add the photos in ``first`` and ``second``."""
+    adding.PHOTOS_AT_ONCE = 2
+    index = MilvusIndex.open(root / "x.index")
+    index.add(listed(root / "first", root / "second"), model=TinyModel(), **EXTRACT)
+
+
+def killed_after(action: Callable[[Path, str], None], root: Path, store: str, wait: float) -> bool:
+    """Run an action, and kill it some seconds after it began; whether it still ran."""
+    here, there = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_begin, args=(action, root, store, there))
+    process.start()
+    there.close()
+    with suppress(EOFError):
+        here.recv()
+    here.close()
+    process.join(wait)
+    process.kill()
+    return _died(process)
+
+
+def dies_at(
+    action: Callable[[Path, str], None], root: Path, store: str, moment: int, after: bool
+) -> bool:
+    """Run an action that kills itself at its so-manieth step; whether it got so far."""
+    process = _processes.Process(target=_die, args=(action, root, store, moment, after))
+    process.start()
+    return _died(process)
+
+
+def close_lite(path: Path) -> None:
+    """Let another process have the database."""
+    from milvus_lite.server_manager import server_manager_instance
+
+    server_manager_instance.release_server(str(path))
+
+
+def _died(process: Any) -> bool:
+    process.join()
+    code = process.exitcode
+    process.close()
+    assert code in (0, -signal.SIGKILL), code
+    return code == -signal.SIGKILL
+
+
+def _begin(action: Callable[[Path, str], None], root: Path, store: str, begun: Connection) -> None:
+    begun.send(None)
+    action(root, store)
+
+
+def _die(
+    action: Callable[[Path, str], None], root: Path, store: str, moment: int, after: bool
+) -> None:
+    done = 0
+
+    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any) -> None:
+            nonlocal done
+            done += 1
+            if done == moment and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            function(*args)
+            if done == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return counted
+
+    for owner, name in STEPS:
+        setattr(owner, name, deadly(getattr(owner, name)))
+    action(root, store)
