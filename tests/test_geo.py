@@ -352,3 +352,20 @@ def test_positions_joined() -> None:
     np.testing.assert_equal(both.lat, [55.7, -17.0, np.nan])
     assert both.zone.tolist() == [33, -1, 0]
     assert len(geo.joined([])) == 0
+
+
+@given(
+    radius=st.floats(0, 30_000),
+    lat=st.floats(-89, 89),
+    lon=st.floats(-180, 180),
+    seed=st.integers(0, 1000),
+)
+def test_near_is_distance(radius: float, lat: float, lon: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    degrees = radius / 80_000 + 0.001
+    around = np.clip(lat + rng.uniform(-degrees, degrees, 40), -90, 90)
+    lons = (lon + rng.uniform(-3 * degrees, 3 * degrees, 40) + 180) % 360 - 180
+    database = geo.positions(np.append(around, np.nan), np.append(lons, np.nan))
+    centre = geo.positions([lat], [lon])
+    metres = geo.distance(database, centre[np.zeros(41, np.intp)])
+    assert (geo.near(database, centre, radius) == (metres <= radius)).all()

@@ -24,6 +24,8 @@ _GEOD = Geod(ellps="WGS84")
 # A UTM plane distance differs from the one on the ground by less than 0.1% inside a zone; 1% and a
 # metre is a safe margin for finding candidates by the other measure.
 _MARGIN = 1.01
+_LEAST_DEGREE = 110_500.0
+"""Metres between two parallels a degree apart, at the equator and below."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,21 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
             found[row].extend(members[hits].tolist())
     _add_across_zones(database, queries, radius, found)
     return [_closest(database, queries, row, hits, radius) for row, hits in enumerate(found)]
+
+
+def near(database: Positions, centre: Positions, radius: float) -> NDArray[np.bool_]:
+    """Whether each of ``n`` positions is at most ``radius`` metres from one, ``(n,)``.
+
+    Equal to comparing by :func:`distance`, which only those in a band of latitude go through.
+
+    Args:
+        centre: one position, known. radius: 0 or more.
+    """
+    band = (radius * _MARGIN + 1) / _LEAST_DEGREE
+    found: NDArray[np.bool_] = np.abs(database.lat - centre.lat[0]) <= band
+    rows = np.flatnonzero(found)
+    found[rows] = distance(database[rows], centre[np.zeros_like(rows)]) <= radius
+    return found
 
 
 def nearest(

@@ -1,6 +1,7 @@
 """PhotoTable: where and when each photo was taken, one row an image."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class PhotoTable:
         """The path of every row."""
         return self.frame["path"].to_list()
 
-    @property
+    @cached_property
     def positions(self) -> geo.Positions:
         """Every row's position, for :mod:`beenhere.geo`."""
         number = {

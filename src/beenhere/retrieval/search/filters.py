@@ -68,8 +68,7 @@ class Filter:
         """Which photos of a table meet the conditions, ``(n,)``; perhaps none."""
         allowed = np.ones(len(table), bool)
         if self.near is not None and self.radius is not None:
-            centre = self.centre[np.zeros(len(table), np.intp)]
-            allowed &= geo.distance(table.positions, centre) <= self.radius
+            allowed &= geo.near(table.positions, self.centre, self.radius)
         if self.dates is not None:
             allowed &= _taken(table.frame["captured"], *self.first_and_last)
         if self.heading is not None and self.tolerance is not None:
