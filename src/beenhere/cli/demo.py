@@ -124,6 +124,8 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
         ("beenhere data show PHOTOS", "what a folder of yours holds"),
         ("beenhere eval offline-lite0 --photos PHOTOS --leave-one-out", "measure on it"),
         (f"beenhere eval {out / 'run'} --data {out / 'city/sf_xs/test'}", "this model again"),
+        (f"beenhere index build PHOTOS --model {out / 'run'} -o my.index", "keep an index of it"),
+        ("beenhere locate PHOTO --index my.index --plot map.png", "where was a photo taken?"),
         ("beenhere train mixvpr --print-config", "the options, to train your own"),
     ):
         output.print(f"  {command:<60} {meaning}", markup=False)
