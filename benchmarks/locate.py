@@ -100,8 +100,9 @@ def measure_corridor(photos: Path, folder: Path) -> None:
     index = beenhere.Index.build(database, "offline-lite0", folder / "corridor.index")
     plain = index.locate_many(queries.paths).locations
     verified = index.locate_many(queries.paths, verify=True).locations
+    path = index.locate_sequence(queries.paths, step=2 * FRAME).locations
     title = f"Corridor, a frame counts {FRAME:.0f} m"
-    CONSOLE.print(_table(title, plain, verified, queries.positions))
+    CONSOLE.print(_table(title, plain, verified, queries.positions, path))
 
 
 def count_street(photos: Path, folder: Path) -> None:
@@ -152,6 +153,7 @@ def _table(
     plain: Sequence[Location | None],
     verified: Sequence[Location | None],
     truth: geo.Positions,
+    path: Sequence[Location | None] = (),
 ) -> Table:
     table = Table(title=f"{title}: {len(plain):,} queries")
     table.add_column("position")
@@ -160,7 +162,10 @@ def _table(
         table.add_column(f"within {metres} m, %", justify="right")
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(plain), (RESAMPLES, len(plain)))
-    for way in _ways(plain, verified):
+    ways = list(_ways(plain, verified))
+    if path:
+        ways.append(Way("our position, as a sequence", [_position(answer) for answer in path]))
+    for way in ways:
         errors = _errors(way, truth)
         cells = [_median(errors, draws)]
         cells += [_share(errors <= metres, draws) for metres in WITHIN]

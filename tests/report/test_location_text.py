@@ -20,6 +20,11 @@ def test_a_known_place() -> None:
     ]
 
 
+def test_nobody_is_certain() -> None:
+    first, *_ = describe_location(replace(known_location(), probability=0.9999))
+    assert first.endswith("probability above 0.99")
+
+
 def test_an_unknown_place_says_why_and_what_it_would_be() -> None:
     first, *_ = describe_location(unknown_location())
     assert first == (

@@ -19,8 +19,13 @@ def answer(location: Location) -> str:
     if place is None:
         return "unknown place"
     radius = f" within {whole_metres(location.radius)} (90%)" if location.radius is not None else ""
-    sure = f", probability {location.probability:.2f}" if location.probability is not None else ""
+    sure = f", {_probability(location.probability)}" if location.probability is not None else ""
     return f"{degrees(place)}{radius}{sure}"
+
+
+def _probability(probability: float) -> str:
+    """Never 1.00, which nobody can know."""
+    return "probability above 0.99" if probability >= 0.995 else f"probability {probability:.2f}"
 
 
 def degrees(place: Place) -> str:
