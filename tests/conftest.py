@@ -1,9 +1,12 @@
 """What every test shares: one thread a process, since several test processes run side by side."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from warm_python import WarmPython
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test waits for a network
@@ -17,3 +20,13 @@ def real_photos() -> Path:
     if not REAL_PHOTOS.is_dir():
         pytest.skip("needs the developers' real photos in ../shared/data")
     return REAL_PHOTOS
+
+
+@pytest.fixture(scope="session")
+def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with ``beenhere`` and ``python``; on Linux they start in no time."""
+    if sys.platform != "linux":
+        yield Path(sys.executable).parent
+        return
+    with WarmPython(tmp_path_factory.mktemp("warm")) as warm:
+        yield warm.folder

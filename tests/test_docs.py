@@ -3,6 +3,9 @@
 The folder holds ``city/`` (a small demo city) and ``photos/`` (its pictures with EXIF positions, as
 a phone writes them). A block after a comment ``<!-- not run: REASON -->`` is passed over; blocks of
 other languages (``console``: what a person sees) are not code.
+
+The README's blocks are run by real processes from their start; those of docs/ by forks of one that
+has imported torch already, which saves minutes.
 """
 
 import os
@@ -55,12 +58,13 @@ def _with_gps(source: Path, target: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_of_a_page_runs(page: Path, city: Path, tmp_path: Path) -> None:
+def test_every_block_of_a_page_runs(
+    page: Path, city: Path, warm_python: Path, tmp_path: Path
+) -> None:
     for name in ("city", "photos"):
         shutil.copytree(city / name, tmp_path / name)
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    programs = Path(sys.executable).parent if page.name == "README.md" else warm_python
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     for language, code in blocks(page):
         if language in NOT_CODE:
             continue
@@ -74,7 +78,7 @@ def test_every_block_of_a_page_runs(page: Path, city: Path, tmp_path: Path) -> N
             continue
         command = {
             "bash": ["bash", "-euo", "pipefail", "-c", code],
-            "python": [sys.executable, "-c", code],
+            "python": [str(programs / "python"), "-c", code],
         }[language]
         run = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -479,7 +479,7 @@ class VerifyConfig(Options):
         None, ge=8, description="inliers from which on more say nothing more; null: they always do"
     )
     cache_mib: int = Field(
-        256, ge=0, description="MiB of database photos' features to keep; one photo takes about 0.5"
+        256, ge=0, description="MiB of photos' features to keep; one photo takes about 0.5"
     )
     workers: int | None = Field(None, ge=1, description="threads; null: one a core")
 

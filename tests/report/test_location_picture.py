@@ -19,14 +19,9 @@ from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.errors import DataError
-from beenhere.report.location_map import (
-    FOR_IT,
-    FOR_NEITHER,
-    FOR_RUNNER_UP,
-    location_map,
-    match_colour,
-)
+from beenhere.report.location_map import location_map
 from beenhere.report.location_picture import draw_location
+from beenhere.report.location_view import FOR_IT, FOR_NEITHER, FOR_RUNNER_UP, match_colour
 from beenhere.report.own_position import OwnPosition, own_position
 from beenhere.retrieval.locate.answer import Location
 

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +45,18 @@ def add(root: Path, store: str) -> None:
 
 def killed_after(action: Callable[[Path, str], None], root: Path, store: str, wait: float) -> bool:
     """Run an action, and kill it some seconds after it began; whether it still ran."""
-    here, there = _processes.Pipe(duplex=False)
-    process = _processes.Process(target=_begin, args=(action, root, store, there))
-    process.start()
-    there.close()
-    with suppress(EOFError):
-        here.recv()
-    here.close()
+    process = _start(action, root, store)
     process.join(wait)
     process.kill()
     return _died(process)
+
+
+def seconds(action: Callable[[Path, str], None], root: Path, store: str) -> float:
+    """Run an action to its end; how long it took."""
+    process = _start(action, root, store)
+    begin = time.monotonic()
+    assert not _died(process)
+    return time.monotonic() - begin
 
 
 def dies_at(
@@ -71,7 +75,19 @@ def close_lite(path: Path) -> None:
     server_manager_instance.release_server(str(path))
 
 
-def _died(process: Any) -> bool:
+def _start(action: Callable[[Path, str], None], root: Path, store: str) -> BaseProcess:
+    """Run an action in a process; returns when it begins."""
+    here, there = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_begin, args=(action, root, store, there))
+    process.start()
+    there.close()
+    with suppress(EOFError):
+        here.recv()
+    here.close()
+    return process
+
+
+def _died(process: BaseProcess) -> bool:
     process.join()
     code = process.exitcode
     process.close()

@@ -5,18 +5,30 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
 ROWS = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
 
 
-def beenhere(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "beenhere", "study", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL
-    )
+@pytest.fixture
+def beenhere(warm_python: Path, tmp_path: Path) -> Command:
+    """Run ``beenhere study`` in the test's folder."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [warm_python / "beenhere", "study", *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
 
 
 def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
@@ -30,9 +42,9 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def test_an_interrupted_study_gives_the_same_report(write, profile, tmp_path):
+def test_an_interrupted_study_gives_the_same_report(write, profile, beenhere, tmp_path):
     study = write(ROWS, set={"fit.epochs": 3}, compare=[["mine", "slow", "fast"]])
-    whole = beenhere(tmp_path, "run", study, "--data", profile, "--out", "whole")
+    whole = beenhere("run", study, "--data", profile, "--out", "whole")
     assert whole.returncode == 0, whole.stderr
     assert "1 table, 2 rows, 2 different trainings" in whole.stdout
     assert "[2/2] fast: done in" in whole.stdout
@@ -56,10 +68,10 @@ def test_an_interrupted_study_gives_the_same_report(write, profile, tmp_path):
     assert process.returncode == 130
     again = f"beenhere study run {study} --data {profile} --out cut"
     assert said == f"\ninterrupted; go on with: {again}\n"
-    left = beenhere(tmp_path, "status", study, "--out", "cut")
+    left = beenhere("status", study, "--out", "cut")
     assert "interrupted, epoch" in left.stdout and "waiting" in left.stdout
 
-    again = beenhere(tmp_path, "run", study, "--data", profile, "--out", "cut")
+    again = beenhere("run", study, "--data", profile, "--out", "cut")
     assert again.returncode == 0, again.stderr
     assert "slow: goes on after epoch" in again.stdout
     assert tables(tmp_path / "cut/town/mine") == tables(tmp_path / "whole/town/mine") != {}
@@ -68,16 +80,16 @@ def test_an_interrupted_study_gives_the_same_report(write, profile, tmp_path):
     page = tmp_path / "cut/town/mine/report.html"
     before = page.read_bytes()
     page.unlink()
-    report = beenhere(tmp_path, "report", study, "--out", "cut")
+    report = beenhere("report", study, "--out", "cut")
     assert report.returncode == 0, report.stderr
     assert page.read_bytes() == before
 
     study.write_text(study.read_text().replace("0.01", "0.02"))
-    changed = beenhere(tmp_path, "run", study, "--data", profile, "--out", "cut")
+    changed = beenhere("run", study, "--data", profile, "--out", "cut")
     assert changed.returncode == 2
     assert "fast (Mine): optimizer.lr 0.01 -> 0.02" in changed.stderr
     assert "this row has changed since the last training; add --yes" in changed.stderr
-    old = beenhere(tmp_path, "status", study, "--out", "cut")
+    old = beenhere("status", study, "--out", "cut")
     assert old.returncode == 0 and "file has changed since it was run" in old.stderr
 
 
@@ -96,13 +108,13 @@ def test_an_interrupted_study_gives_the_same_report(write, profile, tmp_path):
         ),
     ],
 )
-def test_bad_input_is_one_line(arguments, message, tmp_path):
-    done = beenhere(tmp_path, *arguments)
+def test_bad_input_is_one_line(arguments, message, beenhere, tmp_path):
+    done = beenhere(*arguments)
     assert done.returncode == 2 and message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
-def test_a_study_without_data_says_so(write, tmp_path):
-    done = beenhere(tmp_path, "run", write(ROWS))
+def test_a_study_without_data_says_so(write, beenhere):
+    done = beenhere("run", write(ROWS))
     assert done.returncode == 2 and "does not say what to train on; give --data" in done.stderr

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from beenhere.studies.photos import StudyPhotos
 from beenhere.studies.plan import Plan, make_plan
 from beenhere.studies.study import read_study
 
+PYTHON = sys.executable
 SLOW, FAST = {"optimizer.lr": 1e-4}, {"optimizer.lr": 1e-2}
 
 
@@ -63,8 +64,16 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str] | Non
         time.sleep(0.02)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def warm_rows(warm_python: Path) -> Iterator[None]:
+    """Rows start in no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(warm_python / "python"))
+        yield
+
+
 @pytest.fixture(scope="module")
-def whole(base, profile, tmp_path_factory) -> tuple[Plan, Path]:
+def whole(base, profile, tmp_path_factory, warm_rows) -> tuple[Plan, Path]:
     """A study of three rows that nothing interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     study = folder / "study.yaml"
@@ -108,7 +117,7 @@ def test_a_killed_study_ends_at_once_and_goes_on_to_the_same(whole, profile, tmp
         "run(plan(Path(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program, study, profile, tmp_path / "out"],
+        [PYTHON, "-c", program, study, profile, tmp_path / "out"],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},

@@ -45,7 +45,7 @@ def build(
     from beenhere import config_yaml
     from beenhere.datasets.table import PhotoTable
     from beenhere.retrieval.index.building import build_index
-    from beenhere.retrieval.index.manifest import read_manifest
+    from beenhere.retrieval.index.manifest_file import read_manifest
 
     options = config_yaml.assign(config, set_)
     table = PhotoTable.read(photos)
@@ -162,7 +162,7 @@ def check(index: Path, /) -> None:
     """
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.checking import check_index
-    from beenhere.retrieval.index.manifest import read_manifest
+    from beenhere.retrieval.index.manifest_file import read_manifest
 
     inside = read_manifest(index).store is None  # a damaged one cannot be opened
     found = check_index(index) if inside else Index.open(index).check()

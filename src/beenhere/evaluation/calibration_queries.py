@@ -72,7 +72,8 @@ class CalibrationQueries:
         locate: how to ask.
 
     Raises:
-        DataError: no query has a position, or none can be read.
+        DataError: no query has a position, or none can be read; no queries are given for an index
+            whose photos lie in Milvus.
     """
 
     def __init__(
@@ -85,20 +86,20 @@ class CalibrationQueries:
     ) -> None:
         self._index, self._config, self._locate = index, config, locate
         self._own = queries is None
-        photos = index.photos.rows(np.flatnonzero(index.allowed))
         if queries is None:
-            queries = _drawn(photos, config)
+            queries = _drawn(index, config)
         placed = queries.positions.known
         without = [(path, "no position") for path in queries.rows(np.flatnonzero(~placed)).paths]
-        self._inside = self._described(queries.rows(np.flatnonzero(placed)), without)
+        self._inside = self._described(
+            queries.rows(np.flatnonzero(placed)), [*queries.unusable, *without]
+        )
         if len(self._inside.photos) == 0:
             raise DataError(
                 f"none of {len(queries):,} queries can be read and has a position; expected "
                 "photos of which it is known where they were taken"
             )
-        self._outside = None if outside is None else self._described(outside, [])
-        near = geo.within(photos.positions, self._inside.positions, RIGHT_WITHIN)
-        self._matched = np.array([len(rows) > 0 for rows in near])
+        self._outside = None if outside is None else self._described(outside, outside.unusable)
+        self._matched = index.covers(self._inside.positions, RIGHT_WITHIN)
 
     def ask(self, verifier: "Verifier | None") -> AskedQueries:
         """The evidence for each query.
@@ -122,12 +123,11 @@ class CalibrationQueries:
             answers.append(_Answers.of(found, elsewhere, np.ones(len(elsewhere.photos), bool)))
         return self._together(answers, verifier is not None)
 
-    def _described(self, table: PhotoTable, left_out: list[tuple[str, str]]) -> _Set:
+    def _described(self, table: PhotoTable, left_out: Sequence[tuple[str, str]]) -> _Set:
         found = self._index.describe(table, **self._locate.extract.model_dump())
         photos = table.rows(found.rows.astype(np.intp))
         vectors = np.asarray(found.vectors, np.float32)
-        unusable = [*table.unusable, *left_out, *found.unreadable]
-        return _Set(photos, vectors, photos.positions, unusable)
+        return _Set(photos, vectors, photos.positions, [*left_out, *found.unreadable])
 
     def _find(
         self, index: Searchable, asked: _Set, verifier: "Verifier | None"
@@ -140,7 +140,7 @@ class CalibrationQueries:
         features = np.concatenate([one.features for one in answers])
         outside = np.concatenate([one.outside for one in answers])
         paths = [path for one in answers for path in one.paths]
-        positions = _joined([one.positions for one in answers])
+        positions = geo.joined([one.positions for one in answers])
         most = max(1, len(paths) // LARGEST_STREET)
         groups = streets(positions, self._config.gap, most)
         placed = np.isfinite(features[:, 0])
@@ -192,18 +192,17 @@ class _Answers:
         return cls(asked.photos.paths, asked.positions, features, error, outside)
 
 
-def _drawn(photos: PhotoTable, config: CalibrateConfig) -> PhotoTable:
-    placed = np.flatnonzero(photos.positions.known)
+def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
+    if index.manifest.store is not None:
+        raise DataError(
+            f"{index.path}: its photos lie in Milvus, from where none are drawn; give other "
+            "photos whose position is known (--queries)"
+        )
+    photos = index.photos
+    placed = np.flatnonzero(index.allowed & photos.positions.known)
     rng = np.random.default_rng(config.seed)
     chosen = rng.choice(placed, min(config.queries, len(placed)), replace=False)
     return photos.rows(np.sort(chosen))
-
-
-def _joined(parts: Sequence[geo.Positions]) -> geo.Positions:
-    names = ("lat", "lon", "easting", "northing", "zone")
-    return geo.Positions(
-        **{name: np.concatenate([getattr(one, name) for one in parts]) for name in names}
-    )
 
 
 def _of(paths: Sequence[str], rows: NDArray[np.bool_]) -> list[str]:

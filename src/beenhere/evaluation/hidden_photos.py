@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.retrieval.index.index import Matches
+from beenhere.retrieval.index.matches import Matches
 from beenhere.retrieval.locate.candidates import Searchable
 from beenhere.retrieval.search.filters import Filter
 

@@ -1,13 +1,12 @@
 """A map of an answer: the index's photos, the matches, the place with its radius, and north up.
 
-No tiles are fetched; the index's photos draw the streets. Axes are metres on a plane around the
-place, so that the map is right anywhere on Earth.
+No tiles are fetched; the index's photos draw the streets.
 """
 
 import io
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,34 +15,31 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.path import Path
-from numpy.typing import NDArray
 from PIL import Image
 
 from beenhere import geo
-from beenhere.report.location_facts import supporting
+from beenhere.report.location_arrows import draw_strays
+from beenhere.report.location_view import (
+    FOR_IT,
+    FOR_NEITHER,
+    FOR_RUNNER_UP,
+    GROUND,
+    Mark,
+    View,
+    match_marks,
+    middle_of,
+    on_plane,
+    other_marks,
+    view_of,
+)
 from beenhere.report.numbers import round_below, whole_metres
 from beenhere.report.own_position import OwnPosition
 from beenhere.report.photo_boxes import INK, PAPER, QUIET
-from beenhere.retrieval.locate.answer import Location, Match
+from beenhere.retrieval.locate.answer import Location
 
-# Colours that colour-blind people can tell apart (Okabe and Ito, 2008); shapes say the same.
-FOR_IT, FOR_RUNNER_UP, FOR_NEITHER = "#0072B2", "#D55E00", "#767676"
-PHOTO, GROUND = "#A9A9A9", "#F6F5F2"
+PHOTO = "#A9A9A9"
 
-NEAREST_VIEW = 30.0
-"""Metres from the middle to the nearer edge, at least."""
-
-_REACH = 3.0
-"""What lies farther than so many times the answer's own extent is a stray at the edge."""
-
-_WIDEST = 10.0
-"""A radius is shown whole up to so many times the extent of the matches."""
-
-_TOGETHER = math.radians(20)
-"""Strays in directions that differ by less share an arrow."""
-
-_METRES_A_DEGREE = 110_000.0
-"""Of latitude, at least (110,574 at the equator)."""
+_SHAPES = {FOR_IT: "o", FOR_RUNNER_UP: "s", FOR_NEITHER: "D"}
 
 # Four strokes with a gap between, so that a match in the middle is seen.
 _CROSSHAIR = Path(
@@ -54,47 +50,6 @@ _CROSSHAIR = Path(
     ],
     [Path.MOVETO, Path.LINETO] * 4,
 )
-
-Points = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _View:
-    """What the map shows, in metres east and north of the answer.
-
-    Attributes:
-        centre: ``(2,)``. half: ``(2,)``, from there to the edges.
-    """
-
-    centre: Points
-    half: Points
-
-    def holds(self, mark: "_Mark") -> bool:
-        """Whether it lies inside, some pixels from the edge."""
-        offset = np.abs(np.array([mark.east, mark.north]) - self.centre)
-        return bool((offset <= 0.96 * self.half).all())
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """Something on the map: ``label`` and metres east and north of the answer."""
-
-    label: str
-    east: float
-    north: float
-    colour: str
-
-    @property
-    def far(self) -> float:
-        return math.hypot(self.east, self.north)
-
-
-def match_colour(location: Location, match: Match) -> str:
-    """Of a match, by the place that it speaks for."""
-    if match.rank in supporting(location):
-        return FOR_IT
-    rivals = location.runner_up.matches if location.runner_up is not None else ()
-    return FOR_RUNNER_UP if match.rank in [rival.rank for rival in rivals] else FOR_NEITHER
 
 
 def location_map(
@@ -116,7 +71,7 @@ def location_map(
         size: width and height in pixels.
         numbered: of the first matches.
     """
-    middle = _middle(location, photos)
+    middle = middle_of(location, photos)
     figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, facecolor=PAPER)
     axes = figure.add_axes((0.003, 0.14, 0.994, 0.857), facecolor=GROUND)
     axes.set(xticks=[], yticks=[])
@@ -140,13 +95,13 @@ def _draw(
     numbered: int,
     tall: float,
 ) -> None:
-    marks = list(_match_marks(location, middle, numbered))
-    others = list(_other_marks(location, truth, middle))
-    view = _view(location, marks + others, photos, middle, tall)
+    marks = list(match_marks(location, middle, numbered))
+    others = list(other_marks(location, truth, middle))
+    view = view_of(location, marks + others, photos, middle, tall)
     (left, low), (right, high) = view.centre - view.half, view.centre + view.half
     axes.set(xlim=(left, right), ylim=(low, high), aspect="equal")
     legend: list[tuple[Any, str]] = []
-    dots = _plane(middle, photos, float(np.hypot(*view.centre) + np.hypot(*view.half)))
+    dots = on_plane(middle, photos, float(np.hypot(*view.centre) + np.hypot(*view.half)))
     axes.scatter(dots[:, 0], dots[:, 1], s=9, color=PHOTO, linewidths=0, zorder=1)
     legend.append((_handle("o", PHOTO, 4), "photos of the index"))
     legend += _draw_answer(axes, location)
@@ -171,7 +126,7 @@ def _draw(
         legend.append((_handle("P", FOR_RUNNER_UP, 10), "runner-up"))
     if truth is not None:
         legend.append((_handle("*", INK, 12), f"where {truth.source} says it was taken"))
-    _draw_strays(axes, [mark for mark in marks + others if not view.holds(mark)], view)
+    draw_strays(axes, [mark for mark in marks + others if not view.holds(mark)], view)
     _draw_scale(axes, view)
     handles, words_of = zip(*legend, strict=True)
     axes.figure.legend(
@@ -187,79 +142,6 @@ def _draw(
         handletextpad=0.5,
         borderpad=0,
     )
-
-
-_SHAPES = {FOR_IT: "o", FOR_RUNNER_UP: "s", FOR_NEITHER: "D"}
-
-
-def _middle(location: Location, photos: geo.Positions) -> tuple[float, float] | None:
-    """Of the map: the place, or else the middle of all photos."""
-    if location.place is not None:
-        return location.place.lat, location.place.lon
-    box = geo.extent(photos)
-    if box is None:
-        return None
-    east = box.west + ((box.east - box.west) % 360) / 2
-    return (box.south + box.north) / 2, (east + 180) % 360 - 180
-
-
-def _plane(middle: tuple[float, float], points: geo.Positions, within: float) -> Points:
-    """Metres east and north of the middle, ``(k, 2)``, of the points not farther than that."""
-    # Most of a large index is passed over by its latitude, before any geodesic is worked out.
-    near = np.abs(points.lat - middle[0]) <= within / _METRES_A_DEGREE
-    chosen = points[np.flatnonzero(points.known & near)]
-    centre = geo.positions(np.full(len(chosen), middle[0]), np.full(len(chosen), middle[1]))
-    plane = np.stack(geo.to_plane(centre, chosen), axis=1)
-    found: Points = plane[np.hypot(*plane.T) <= within]
-    return found
-
-
-def _at(middle: tuple[float, float], lat: float, lon: float) -> tuple[float, float]:
-    (east,), (north,) = geo.to_plane(
-        geo.positions([middle[0]], [middle[1]]), geo.positions([lat], [lon])
-    )
-    return float(east), float(north)
-
-
-def _match_marks(location: Location, middle: tuple[float, float], numbered: int) -> Iterator[_Mark]:
-    for number, match in enumerate(location.matches, 1):
-        if match.lat is not None and match.lon is not None:
-            label = str(number) if number <= numbered else ""
-            colour = match_colour(location, match)
-            yield _Mark(label, *_at(middle, match.lat, match.lon), colour)
-
-
-def _other_marks(
-    location: Location, truth: OwnPosition | None, middle: tuple[float, float]
-) -> Iterator[_Mark]:
-    if location.runner_up is not None:
-        where = _at(middle, location.runner_up.lat, location.runner_up.lon)
-        yield _Mark("runner-up", *where, FOR_RUNNER_UP)
-    if truth is not None:
-        yield _Mark(truth.source, *_at(middle, truth.lat, truth.lon), INK)
-
-
-def _view(
-    location: Location,
-    marks: list[_Mark],
-    photos: geo.Positions,
-    middle: tuple[float, float],
-    tall: float,
-) -> _View:
-    """All but strays, with some ground around, ``tall`` times as high as wide."""
-    if location.place is None:
-        shown = _plane(middle, photos, math.inf)
-    else:
-        own = max((mark.far for mark in marks if mark.colour == FOR_IT), default=0.0)
-        core = max(own, NEAREST_VIEW / 2)
-        reach = min(location.radius or 0.0, _WIDEST * core)
-        near = max(core, reach) * _REACH
-        close = [(mark.east, mark.north) for mark in marks if mark.far <= near]
-        around = [(reach, 0), (-reach, 0), (0, reach), (0, -reach)]
-        shown = np.array([*close, *around], np.float64)
-    low, high = shown.min(axis=0), shown.max(axis=0)
-    wide = max(NEAREST_VIEW, *(1.25 * (high - low) / 2 / [1, tall]))
-    return _View((low + high) / 2, np.array([wide, wide * tall]))
 
 
 def _draw_answer(axes: Axes, location: Location) -> list[tuple[Any, str]]:
@@ -280,9 +162,9 @@ def _draw_answer(axes: Axes, location: Location) -> list[tuple[Any, str]]:
     return legend
 
 
-def _apart(marks: Sequence[_Mark], least: float) -> list[_Mark]:
+def _apart(marks: Sequence[Mark], least: float) -> list[Mark]:
     """Marks of one colour that are nearer than so many metres are one, with the labels of all."""
-    kept: list[_Mark] = []
+    kept: list[Mark] = []
     for mark in marks:
         for number, other in enumerate(kept):
             close = math.hypot(mark.east - other.east, mark.north - other.north) < least
@@ -295,7 +177,7 @@ def _apart(marks: Sequence[_Mark], least: float) -> list[_Mark]:
     return kept
 
 
-def _draw_match(axes: Axes, mark: _Mark) -> None:
+def _draw_match(axes: Axes, mark: Mark) -> None:
     size = 14 + 3 * mark.label.count(",") if mark.label else 8
     axes.plot(
         mark.east,
@@ -321,56 +203,7 @@ def _draw_match(axes: Axes, mark: _Mark) -> None:
         )
 
 
-def _draw_strays(axes: Axes, strays: Sequence[_Mark], view: _View) -> None:
-    """An arrow at the edge for each direction in which something lies, and how far it is."""
-    groups: list[list[_Mark]] = []
-    for mark in sorted((mark for mark in strays if mark.label), key=_bearing):
-        if groups and _turn(groups[-1][0], mark) < _TOGETHER:
-            groups[-1].append(mark)
-        else:
-            groups.append([mark])
-    if len(groups) > 1 and _turn(groups[0][0], groups[-1][0]) < _TOGETHER:
-        groups[0] += groups.pop()
-    for group in groups:
-        _draw_arrow(axes, group, view)
-
-
-def _draw_arrow(axes: Axes, group: Sequence[_Mark], view: _View) -> None:
-    toward = np.array([group[0].east, group[0].north]) / group[0].far
-    # From the answer, which is in view, to the edge.
-    room = np.where(toward > 0, view.centre + view.half, view.centre - view.half)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = room / toward
-    edge = toward * 0.96 * float(np.min(steps[toward != 0]))
-    step = toward * float(view.half.min())
-    words = [f"{mark.label}: {whole_metres(mark.far)}" for mark in group]
-    colour = group[0].colour
-    arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "lw": 2}
-    axes.annotate("", _pair(edge), _pair(edge - 0.1 * step), arrowprops=arrow, zorder=9)
-    axes.text(
-        *_pair(edge - 0.12 * step),
-        "\n".join(words),
-        ha="right" if toward[0] > 0.3 else "left" if toward[0] < -0.3 else "center",
-        va="top" if toward[1] > 0.3 else "bottom" if toward[1] < -0.3 else "center",
-        color=colour,
-        size=10,
-        weight="bold",
-        bbox={"fc": GROUND, "ec": "none", "alpha": 0.8, "pad": 1},
-        zorder=9,
-    )
-
-
-def _bearing(mark: _Mark) -> float:
-    return math.atan2(mark.east, mark.north)
-
-
-def _turn(one: _Mark, other: _Mark) -> float:
-    """Radians between their directions."""
-    turn = _bearing(one) - _bearing(other)
-    return abs((turn + math.pi) % (2 * math.pi) - math.pi)
-
-
-def _draw_scale(axes: Axes, view: _View) -> None:
+def _draw_scale(axes: Axes, view: View) -> None:
     length = round_below(0.6 * float(view.half[0]))
     left, low = view.centre - [0.95, 0.94] * view.half
     axes.plot([left, left + length], [low, low], color=INK, lw=3, solid_capstyle="butt", zorder=10)
@@ -380,12 +213,15 @@ def _draw_scale(axes: Axes, view: _View) -> None:
     north = view.centre + [0.93, 0.95] * view.half
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": INK, "lw": 1.6}
     axes.annotate(
-        "N", _pair(north), (0, -34), size=11, weight="bold", arrowprops=arrow, zorder=10, **look
+        "N",
+        (float(north[0]), float(north[1])),
+        (0, -34),
+        size=11,
+        weight="bold",
+        arrowprops=arrow,
+        zorder=10,
+        **look,
     )
-
-
-def _pair(point: Points) -> tuple[float, float]:
-    return float(point[0]), float(point[1])
 
 
 def _handle(marker: str, colour: str, size: float) -> Line2D:

@@ -7,8 +7,9 @@ from PIL import Image, ImageDraw, ImageFont
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.report.location_facts import metres_between
-from beenhere.report.location_map import location_map, match_colour
+from beenhere.report.location_map import location_map
 from beenhere.report.location_text import describe_location, likeness
+from beenhere.report.location_view import match_colour
 from beenhere.report.numbers import metres
 from beenhere.report.own_position import OwnPosition, own_position
 from beenhere.report.photo_boxes import (

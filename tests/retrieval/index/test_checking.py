@@ -12,7 +12,7 @@ from beenhere.errors import DataError
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import check_index
-from beenhere.retrieval.index.manifest import MANIFEST, write_manifest
+from beenhere.retrieval.index.manifest_file import MANIFEST, write_manifest
 
 KINDS = [
     "vectors.npy",

@@ -10,6 +10,7 @@ import pytest
 from tiny import TinyModel, at_name, write_photo
 
 import beenhere
+from beenhere import geo
 from beenhere.config import ExtractConfig, ModelConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, ModelError
@@ -211,3 +212,15 @@ def test_opening_imports_no_torch(index: Index) -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["6", "False"]
+
+
+def test_whether_photos_lie_near(index: Index) -> None:
+    metres = np.array([500_000.0, 500_012.0, 500_016.0, 500_050.0, 500_056.0])
+    lat, lon = geo.to_wgs84(metres, np.full(5, 4_100_000.0), np.full(5, 10))
+    positions = geo.positions([*lat, np.nan], [*lon, np.nan])
+    assert index.covers(positions, 5.0).tolist() == [True, True, True, True, False, False]
+    assert index.covers(positions, 3.0).tolist() == [True, True, False, True, False, False]
+    removed = [path for path in index.photos.paths if "@500050" in path]
+    index.remove(*removed)
+    assert index.covers(positions, 5.0).tolist() == [True, True, True, False, False, False]
+    assert index.covers(positions[np.arange(0)], 5.0).shape == (0,)

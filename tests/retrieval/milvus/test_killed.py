@@ -12,6 +12,8 @@ from tiny import TinyModel, write_photo
 
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.milvus import MilvusIndex
+from beenhere.retrieval.milvus.address import Address
+from beenhere.retrieval.milvus.connection import connect
 from beenhere.retrieval.milvus.rows import photo_frame
 
 
@@ -81,10 +83,15 @@ def change_photos(root: Path) -> None:
 
 def test_killed_later_and_later(root: Path, store: str) -> None:
     wanted = local(root)
-    wait, kills = 0.1, 0
-    while milvus_writer.killed_after(milvus_writer.build, root, store, wait):
+    whole = milvus_writer.seconds(milvus_writer.build, root, store)
+    shutil.rmtree(root / "x.index")
+    address = Address.parse(store)
+    connect(address).drop_collection(address.collection)
+    if address.local:
+        milvus_writer.close_lite(Path(address.where))
+    kills = 0
+    while milvus_writer.killed_after(milvus_writer.build, root, store, (kills + 1) * whole / 10):
         kills += 1
-        wait += 0.08
         if (root / "x.index" / "index.yaml").exists():
             assert in_milvus(root) <= wanted
     assert kills > 2 and in_milvus(root) == wanted

@@ -183,7 +183,7 @@ def test_damaged_and_foreign_files_are_refused(structure: Structure, tmp_path: P
         Structure.load(path, segments()[:1], SearchConfig())
     with pytest.raises(DataError, match="but there are 5000 of 3 numbers"):
         Structure.load(path, [StoredVectors(np.ones((5000, 3), np.float32))], SearchConfig())
-    with pytest.raises(DataError, match="cannot be read .*No such file"):
+    with pytest.raises(DataError, match=r"cannot be read .*No such file"):
         Structure.load(tmp_path / "no", segments(), SearchConfig())
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(DataError, match=r"not a whole search structure .*build it again"):

@@ -105,6 +105,12 @@ def test_a_second_query_does_not_open_the_photos_again(
     opened.clear()
     bare.inliers(QUERY, street)
     assert len(opened) == 1 + len(street)
+    opened.clear()
+    wanted = checker.inliers(facade(7), street)
+    query = tmp_path / "query.png"
+    Image.fromarray(facade(7)).save(query)
+    assert checker.inliers(query, street) == checker.inliers(str(query), street) == wanted
+    assert len(opened) == 2  # once from memory, once from the file
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (240, 320)])

@@ -13,7 +13,7 @@ from beenhere.config import ComputeConfig, WhiteningConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.retrieval.index.change import STAGING, Change, changing, clear_staging
 from beenhere.retrieval.index.describing import Described, describe
-from beenhere.retrieval.index.manifest import read_manifest
+from beenhere.retrieval.index.manifest_file import read_manifest
 from beenhere.retrieval.index.models import check_model, extraction, indexed_model
 from beenhere.retrieval.index.photos import COLUMNS, differing, updated
 from beenhere.retrieval.index.segments import drafts, join_small

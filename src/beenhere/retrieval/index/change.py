@@ -25,7 +25,6 @@ from beenhere.retrieval.index import npy
 from beenhere.retrieval.index.locking import LOCK, writing
 from beenhere.retrieval.index.manifest import (
     FORMAT_VERSION,
-    MANIFEST,
     IndexedModel,
     KeptCalibration,
     LearnedWhitening,
@@ -34,6 +33,9 @@ from beenhere.retrieval.index.manifest import (
     Segment,
     Store,
     TrainedStructure,
+)
+from beenhere.retrieval.index.manifest_file import (
+    MANIFEST,
     read_manifest,
     sync_folder,
     write_manifest,

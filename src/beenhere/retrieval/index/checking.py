@@ -10,7 +10,8 @@ import numpy as np
 
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import leftovers
-from beenhere.retrieval.index.manifest import Manifest, Part, read_manifest
+from beenhere.retrieval.index.manifest import Manifest, Part
+from beenhere.retrieval.index.manifest_file import read_manifest
 from beenhere.retrieval.index.segments import block_rows
 from beenhere.retrieval.index.snapshot import Snapshot, check_size
 from beenhere.retrieval.search.vectors import StoredVectors

@@ -1,22 +1,22 @@
 """The saved index: photos, where they were taken, and their descriptors, to be searched."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import config_yaml
+from beenhere import config_yaml, geo
 from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
-from beenhere.errors import DataError
 from beenhere.retrieval.index.calibrating import keep_calibration
 from beenhere.retrieval.index.checking import Check, check_index
 from beenhere.retrieval.index.compaction import Compacted, compact_index
 from beenhere.retrieval.index.manifest import Manifest
+from beenhere.retrieval.index.matches import Matches
 from beenhere.retrieval.index.removing import Removed, remove_photos
+from beenhere.retrieval.index.searching import checked_descriptors, search_snapshot
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.index.structures import train_index
 from beenhere.retrieval.locate.asking import locate_options
@@ -33,39 +33,6 @@ if TYPE_CHECKING:
 
 # What computes descriptors is imported when it is called: torch takes seconds, and to open an
 # index and look at it needs none of it.
-
-
-class Searched(Protocol):
-    """Photos among which some were found."""
-
-    @property
-    def photos(self) -> PhotoTable:
-        """Which the rows of matches number."""
-
-
-@dataclass(frozen=True, eq=False)
-class Matches:
-    """The photos nearest to some queries, nearest first.
-
-    Attributes:
-        similarity: ``(m, k)`` float32, cosine; NaN where there are fewer than k photos.
-        rows: ``(m, k)`` int64 rows of :attr:`photos`; -1 there.
-        index: the state that was searched; of photos in Milvus those that were found.
-    """
-
-    similarity: NDArray[np.float32]
-    rows: NDArray[np.int64]
-    index: Searched
-
-    @property
-    def photos(self) -> PhotoTable:
-        """Every row of the index as it was searched, removed ones too; of Milvus those found."""
-        return self.index.photos
-
-    def paths(self, query: int) -> list[str]:
-        """Of the photos found for a query, nearest first."""
-        found = self.rows[query]
-        return self.photos.frame["path"].gather(found[found >= 0]).to_list()
 
 
 class Index:
@@ -275,24 +242,24 @@ class Index:
         Raises:
             DataError: descriptors of another shape, k below 1, or a damaged index.
         """
-        index = self._snapshot
-        queries = checked_descriptors(self.path, index.manifest, descriptors, k)
-        if index.whitening is not None:
-            queries = index.whitening.apply(queries)
-        allowed = index.allowed if len(index.removed) else None
-        if where is not None:
-            chosen = where.rows(index.photos)
-            allowed = chosen if allowed is None else allowed & chosen
-        if not exact and index.structure is not None:
-            similarity, rows = index.structure.search(queries, k, allowed)
-        elif index.segments:
-            from beenhere.retrieval.search.exact import search_exact
+        queries = checked_descriptors(self.path, self.manifest, descriptors, k)
+        return search_snapshot(self._snapshot, queries, k, where, exact)
 
-            similarity, rows = search_exact(index.segments, queries, k, allowed)
-        else:
-            similarity = np.full((len(queries), k), np.nan, np.float32)
-            rows = np.full((len(queries), k), -1, np.int64)
-        return Matches(similarity, rows, index)
+    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+        """Whether a photo of the index was taken near each of some positions.
+
+        Args:
+            positions: ``(m,)``; near one that is not known is nothing.
+            radius: metres at most, 0 or more.
+
+        Returns:
+            ``(m,)``.
+
+        Raises:
+            DataError: a damaged index.
+        """
+        photos = self.photos.positions[self.allowed.nonzero()[0]]
+        return np.array([len(rows) > 0 for rows in geo.within(photos, positions, radius)], bool)
 
     def train(self, search: str | dict[str, Any] = "auto", wait: float = 0) -> None:
         """Have the index searched in another way; descriptors stay as they are.
@@ -471,22 +438,3 @@ class Index:
 
 def _table(photos: PhotoTable | str | Path) -> PhotoTable:
     return photos if isinstance(photos, PhotoTable) else PhotoTable.read(photos)
-
-
-def checked_descriptors(
-    path: Path, manifest: Manifest, descriptors: NDArray[np.floating], k: int
-) -> NDArray[np.float32]:
-    """Descriptors to search an index for, ``(m, D)`` float32.
-
-    Raises:
-        DataError: they have another shape, or k is below 1.
-    """
-    queries = np.asarray(descriptors, np.float32)
-    dim = manifest.model.dim
-    if queries.ndim != 2 or queries.shape[1] != dim:
-        raise DataError(
-            f"descriptors are {queries.shape}; expected (queries, {dim}), by the model of {path}"
-        )
-    if k < 1:
-        raise DataError(f"k is {k}; expected 1 or more")
-    return queries

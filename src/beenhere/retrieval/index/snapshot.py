@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.retrieval.index.manifest import Manifest, Part, read_manifest
+from beenhere.retrieval.index.manifest import Manifest, Part
+from beenhere.retrieval.index.manifest_file import read_manifest
 from beenhere.retrieval.index.npy import map_array
 from beenhere.retrieval.index.photos import COLUMNS, LEFT_OUT, photo_table
 from beenhere.retrieval.search.vectors import StoredVectors

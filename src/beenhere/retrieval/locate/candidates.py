@@ -16,7 +16,7 @@ from beenhere.retrieval.locate.photo_input import PhotoInput
 from beenhere.retrieval.locate.places import Places, find_places, weights
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.index import Matches
+    from beenhere.retrieval.index.matches import Matches
     from beenhere.retrieval.search.filters import Filter
     from beenhere.retrieval.verify import Verifier
 

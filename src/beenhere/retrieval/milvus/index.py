@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import config_yaml
+from beenhere import config_yaml, geo
 from beenhere.config import ComputeConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import Check, check_index
 from beenhere.retrieval.index.compaction import Compacted
-from beenhere.retrieval.index.index import Index, Matches, checked_descriptors
+from beenhere.retrieval.index.index import Index
+from beenhere.retrieval.index.matches import Matches
 from beenhere.retrieval.index.removing import Removed
+from beenhere.retrieval.index.searching import checked_descriptors
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.milvus.address import Address
 from beenhere.retrieval.milvus.checking import damages_of
 from beenhere.retrieval.milvus.collection import Collection
 from beenhere.retrieval.milvus.removing import remove_from_collection
-from beenhere.retrieval.milvus.searching import search_collection
+from beenhere.retrieval.milvus.searching import covered_by, search_collection
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.adding import Added
@@ -94,6 +96,16 @@ class MilvusIndex(Index):
             )
         similarity, rows, found = search_collection(self.collection, queries, k, where)
         return Matches(similarity, rows, found)
+
+    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+        """Whether a photo was taken near each of some positions, as :meth:`Index.covers`.
+
+        Milvus is asked once for each.
+
+        Raises:
+            DataError: Milvus does not answer.
+        """
+        return covered_by(self.collection, positions, radius)
 
     def add(
         self,

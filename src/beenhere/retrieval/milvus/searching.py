@@ -7,12 +7,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from beenhere import geo
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.retrieval.index.photos import COLUMNS, photo_table
 from beenhere.retrieval.milvus.collection import MOST_HITS, Collection
 from beenhere.retrieval.milvus.expressions import both, expression, one_of
-from beenhere.retrieval.milvus.rows import photo_frame
+from beenhere.retrieval.milvus.rows import PHOTO, photo_frame
 from beenhere.retrieval.search.filters import Filter
 
 
@@ -93,3 +94,20 @@ def search_collection(
         limit = min(2 * limit, MOST_HITS)
     frame = pl.concat([pl.DataFrame(schema=COLUMNS), *known.frames])
     return similarity, rows, Found(photo_table(frame))
+
+
+def covered_by(
+    collection: Collection, positions: geo.Positions, radius: float
+) -> NDArray[np.bool_]:
+    """Whether a photo was taken at most ``radius`` metres from each of ``m`` positions, ``(m,)``.
+
+    Raises:
+        DataError: Milvus does not answer.
+    """
+    covered = positions.known.copy()
+    for number in np.flatnonzero(covered):
+        where = Filter((float(positions.lat[number]), float(positions.lon[number])), radius)
+        batches = collection.every(expression(where), PHOTO)
+        tables = (photo_table(photo_frame(batch)) for batch in batches)
+        covered[number] = any(where.rows(table).any() for table in tables)
+    return covered

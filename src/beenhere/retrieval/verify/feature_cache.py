@@ -1,4 +1,4 @@
-"""Local features of database photos, kept for the next query of the same street."""
+"""Local features of photos, kept for the next query of the same street."""
 
 from collections import OrderedDict
 from pathlib import Path

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,8 +29,8 @@ Points = NDArray[np.float32]
 class Verifier:
     """Compares a query's local features with those of the first matches.
 
-    Features of database photos are kept for later queries, so one verifier should serve them all;
-    several threads may use it at once.
+    Features of photos that are files are kept for later queries, so one verifier should serve them
+    all; several threads may use it at once.
 
     Args:
         config: which features, how many, and what counts as agreement.
@@ -85,7 +86,7 @@ class Verifier:
         Raises:
             PhotoError: the query cannot be read.
         """
-        asked = self.features(query)
+        asked = self._of_file(str(query)) if isinstance(query, str | Path) else self.features(query)
         points: dict[int, tuple[Points, Points]] = {}
         missing: set[int] = set()
 
@@ -123,19 +124,24 @@ class Verifier:
         return inliers if self.config.enough is None else min(inliers, self.config.enough)
 
     def _of_database(self, path: str) -> LocalFeatures | None:
-        """Features of a photo, from the cache or its file; None if it cannot be read."""
+        """Features of a photo of the database; None if it cannot be read."""
         try:
-            file = version(path)
-            features = self._cache.get(file)
-            if features is None:
-                features = self.features(path)
-                self._cache.put(file, features)
+            features = self._of_file(path)
         except PhotoError as error:
             if path not in self.unreadable:
                 log.warning("not verified: %s", error)
             self.unreadable[path] = error.reason
             return None
         self.unreadable.pop(path, None)
+        return features
+
+    def _of_file(self, path: str) -> LocalFeatures:
+        """Features of a photo, from the cache or from its file."""
+        file = version(path)
+        features = self._cache.get(file)
+        if features is None:
+            features = self.features(path)
+            self._cache.put(file, features)
         return features
 
     def _target(self, height: int, width: int) -> tuple[int, int]:

@@ -1,0 +1,156 @@
+"""What a map of an answer shows: its matches and other marks, in which colours, and how far around.
+
+Everything lies on a plane around the place, in metres east and north, so that the map is right
+anywhere on Earth.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.report.location_facts import supporting
+from beenhere.report.own_position import OwnPosition
+from beenhere.report.photo_boxes import INK
+from beenhere.retrieval.locate.answer import Location, Match
+
+# Colours that colour-blind people can tell apart (Okabe and Ito, 2008); shapes say the same.
+FOR_IT, FOR_RUNNER_UP, FOR_NEITHER = "#0072B2", "#D55E00", "#767676"
+GROUND = "#F6F5F2"
+
+NEAREST_VIEW = 30.0
+"""Metres from the middle to the nearer edge, at least."""
+
+_REACH = 3.0
+"""What lies farther than so many times the answer's own extent is a stray at the edge."""
+
+_WIDEST = 10.0
+"""A radius is shown whole up to so many times the extent of the matches."""
+
+_METRES_A_DEGREE = 110_000.0
+"""Of latitude, at least (110,574 at the equator)."""
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class View:
+    """What the map shows, in metres east and north of the answer.
+
+    Attributes:
+        centre: ``(2,)``. half: ``(2,)``, from there to the edges.
+    """
+
+    centre: Points
+    half: Points
+
+    def holds(self, mark: "Mark") -> bool:
+        """Whether it lies inside, some pixels from the edge."""
+        offset = np.abs(np.array([mark.east, mark.north]) - self.centre)
+        return bool((offset <= 0.96 * self.half).all())
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something on the map.
+
+    Attributes:
+        label: beside it; none: "". east, north: metres from the answer. colour: as matplotlib has.
+    """
+
+    label: str
+    east: float
+    north: float
+    colour: str
+
+    @property
+    def far(self) -> float:
+        """Metres from the answer."""
+        return math.hypot(self.east, self.north)
+
+
+def match_colour(location: Location, match: Match) -> str:
+    """Of a match, by the place that it speaks for."""
+    if match.rank in supporting(location):
+        return FOR_IT
+    rivals = location.runner_up.matches if location.runner_up is not None else ()
+    return FOR_RUNNER_UP if match.rank in [rival.rank for rival in rivals] else FOR_NEITHER
+
+
+def middle_of(location: Location, photos: geo.Positions) -> tuple[float, float] | None:
+    """Latitude and longitude of the place, or else of the middle of all photos; None of none."""
+    if location.place is not None:
+        return location.place.lat, location.place.lon
+    box = geo.extent(photos)
+    if box is None:
+        return None
+    east = box.west + ((box.east - box.west) % 360) / 2
+    return (box.south + box.north) / 2, (east + 180) % 360 - 180
+
+
+def on_plane(middle: tuple[float, float], points: geo.Positions, within: float) -> Points:
+    """Metres east and north of the middle, ``(k, 2)``, of the points ``within`` metres of it.
+
+    Args:
+        middle: latitude and longitude. points: ``(n,)``, which may be unknown. within: may be inf.
+    """
+    # Most of a large index is passed over by its latitude, before any geodesic is worked out.
+    near = np.abs(points.lat - middle[0]) <= within / _METRES_A_DEGREE
+    chosen = points[np.flatnonzero(points.known & near)]
+    centre = geo.positions(np.full(len(chosen), middle[0]), np.full(len(chosen), middle[1]))
+    plane = np.stack(geo.to_plane(centre, chosen), axis=1)
+    found: Points = plane[np.hypot(*plane.T) <= within]
+    return found
+
+
+def _at(middle: tuple[float, float], lat: float, lon: float) -> tuple[float, float]:
+    (east,), (north,) = geo.to_plane(
+        geo.positions([middle[0]], [middle[1]]), geo.positions([lat], [lon])
+    )
+    return float(east), float(north)
+
+
+def match_marks(location: Location, middle: tuple[float, float], numbered: int) -> Iterator[Mark]:
+    """Of the matches that have positions; the first ``numbered`` have their number as label."""
+    for number, match in enumerate(location.matches, 1):
+        if match.lat is not None and match.lon is not None:
+            label = str(number) if number <= numbered else ""
+            colour = match_colour(location, match)
+            yield Mark(label, *_at(middle, match.lat, match.lon), colour)
+
+
+def other_marks(
+    location: Location, truth: OwnPosition | None, middle: tuple[float, float]
+) -> Iterator[Mark]:
+    """Of the runner-up, and of where the query says it was taken."""
+    if location.runner_up is not None:
+        where = _at(middle, location.runner_up.lat, location.runner_up.lon)
+        yield Mark("runner-up", *where, FOR_RUNNER_UP)
+    if truth is not None:
+        yield Mark(truth.source, *_at(middle, truth.lat, truth.lon), INK)
+
+
+def view_of(
+    location: Location,
+    marks: list[Mark],
+    photos: geo.Positions,
+    middle: tuple[float, float],
+    tall: float,
+) -> View:
+    """All but strays, with some ground around, ``tall`` times as high as wide."""
+    if location.place is None:
+        shown = on_plane(middle, photos, math.inf)
+    else:
+        own = max((mark.far for mark in marks if mark.colour == FOR_IT), default=0.0)
+        core = max(own, NEAREST_VIEW / 2)
+        reach = min(location.radius or 0.0, _WIDEST * core)
+        near = max(core, reach) * _REACH
+        close = [(mark.east, mark.north) for mark in marks if mark.far <= near]
+        around = [(reach, 0), (-reach, 0), (0, reach), (0, -reach)]
+        shown = np.array([*close, *around], np.float64)
+    low, high = shown.min(axis=0), shown.max(axis=0)
+    wide = max(NEAREST_VIEW, *(1.25 * (high - low) / 2 / [1, tall]))
+    return View((low + high) / 2, np.array([wide, wide * tall]))
