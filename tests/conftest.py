@@ -11,7 +11,18 @@ from warm_python import WarmPython
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test waits for a network
 
+LONGEST = ("test_docs.py", "studies", "training", "cli")
+"""Files and folders that run first, so that no process waits for them at the end."""
+
 REAL_PHOTOS = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        first = item.path.relative_to(Path(__file__).parent).parts[0]
+        return LONGEST.index(first) if first in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from beenhere.errors import ConfigError
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
-_CHOICES = ("loss", "miner", "aggregator", "schedule")
+_CHOICES = ("loss", "miner", "aggregator", "schedule", "features")
 """Groups whose ``name`` decides which options they have."""
 
 

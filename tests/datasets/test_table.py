@@ -100,7 +100,8 @@ def test_headings_are_brought_into_one_turn(heading: float) -> None:
 
 
 def test_a_heading_a_hair_below_north() -> None:
-    assert table(path=["a"], heading=[-1e-20]).frame["heading"][0] == 0.0
+    for heading in (-1e-20, -5e-324):
+        assert table(path=["a"], heading=[heading]).frame["heading"][0] == 0.0
     assert table(path=["a", "b"], heading=[719.0, None]).frame["heading"].to_list() == [359.0, None]
 
 

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from beenhere.cli.index_info import search_line, size_text
-from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig
+from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, WhiteningConfig
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.adding import Added
@@ -18,6 +18,14 @@ NAMED = 3
 
 Wait = Annotated[float, Parameter(validator=Number(gte=0))]
 
+_WhereGiven = Parameter(show_default=lambda value: f"no whitening; {value} if the other is given")
+
+
+class _BuildConfig(IndexConfig):
+    """As an index has it; the help says that there is no whitening unless it is asked for."""
+
+    whitening: Annotated[WhiteningConfig | None, _WhereGiven] = None
+
 
 def build(
     photos: Path,
@@ -26,7 +34,7 @@ def build(
     model: str,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     wait: Wait = 0,
-    config: Annotated[IndexConfig, Parameter(name="*")] = IndexConfig(),
+    config: Annotated[_BuildConfig, Parameter(name="*")] = _BuildConfig(),
     set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
 ) -> None:
     """Make an index of photos with a model.
@@ -109,10 +117,11 @@ def remove(
         paths: photos, folders, or patterns in quotes, such as `"*/2019/*.jpg"`.
         wait: seconds to wait for another process that writes the index.
     """
+    from beenhere.report.numbers import count
     from beenhere.retrieval.index import Index
 
     removed = Index.open(index).remove(*paths, wait=wait)
-    print(f"{index}: {removed.removed:,} photos removed, {removed.photos:,} left")
+    print(f"{index}: {count(removed.removed, 'photo')} removed, {removed.photos:,} left")
 
 
 def compact(index: Path, /, *, wait: Wait = 0) -> None:

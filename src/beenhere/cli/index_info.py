@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from beenhere.cli.index_calibration import calibration_lines
+
 if TYPE_CHECKING:
     from beenhere.retrieval.index.manifest import Manifest
     from beenhere.retrieval.index.recall import Recall
@@ -51,6 +53,8 @@ def info(
             **config_yaml.plain(manifest),
             **facts,
         }
+        if manifest.calibration is not None:
+            found["calibration"]["values"] = state.calibration
         if measured is not None:
             found["recall"] = asdict(measured)
         print(dumps(found, indent=1, ensure_ascii=False))
@@ -67,13 +71,16 @@ def info(
         "model": f"{name} ({model.fingerprint[:16]}), in the precision {model.precision}",
         "descriptors": f"{manifest.dim} numbers in {manifest.dtype}{_whitened(manifest)}",
         "search": search_line(manifest),
-        "calibration": _calibration(manifest, index),
+        "calibration": calibration_lines(manifest, state.calibration, index),
         "size": f"{size_text(manifest.bytes)}{each}",
         "written": f"{manifest.written} by beenhere {manifest.beenhere}",
     }
     print(index)
     for what, value in lines.items():
-        print(f"  {what:<12}{value}")
+        first, *more = [value] if isinstance(value, str) else value
+        print(f"  {what:<12}{first}")
+        for line in more:
+            print(f"  {'':<12}{line}")
     if measured is not None:
         _print_recall(measured)
 
@@ -99,6 +106,7 @@ def _photos_in_milvus(index: Path) -> tuple[str, dict[str, Any]]:
 
 def search_line(manifest: "Manifest") -> str:
     """How an index is searched, and why."""
+    from beenhere.report.numbers import count
     from beenhere.retrieval.search.choice import choose
 
     if manifest.store is not None:
@@ -107,10 +115,15 @@ def search_line(manifest: "Manifest") -> str:
     structure = manifest.structure
     if structure is None:
         kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
-        due = "" if kind == "exact" else f"; {kind} is due: see train"
-        return f"exact: {reason}{due}"
+        if kind != "exact":
+            return f"exact: {reason}; {kind} is due: see train"
+        if manifest.photos == 0:
+            return "exact: there is no photo to search"
+        _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
+        return f"exact: {reason}"
     later = manifest.rows - structure.rows
-    rest = f"; {later:,} photos came later, and are searched exactly" if later else ""
+    came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
+    rest = f"; {came} searched exactly" if later else ""
     return f"{structure.kind}: {structure.reason}{rest}"
 
 
@@ -118,15 +131,6 @@ def _whitened(manifest: "Manifest") -> str:
     if manifest.whitening is None:
         return ""
     return f", whitened from {manifest.model.dim} on {manifest.whitening.photos:,} photos"
-
-
-def _calibration(manifest: "Manifest", index: Path) -> str:
-    if manifest.calibration is None:
-        return f"none; fit one: beenhere calibrate {index} --queries PHOTOS"
-    fitted = manifest.calibration.photos
-    if fitted == manifest.photos:
-        return "fitted with these photos"
-    return f"fitted with {fitted:,} photos, where now are {manifest.photos:,}: fit it again"
 
 
 def _print_recall(measured: "Recall") -> None:

@@ -15,7 +15,7 @@ from beenhere.evaluation.hidden_photos import HiddenPhotos
 from beenhere.evaluation.labelled_evidence import LabelledEvidence
 from beenhere.evaluation.streets import ALONE, streets
 from beenhere.retrieval.locate.candidates import Candidates, Searchable, find_candidates
-from beenhere.retrieval.locate.evidence import FEATURES, evidence
+from beenhere.retrieval.locate.evidence import FEATURES
 from beenhere.retrieval.locate.photo_input import photo_input
 from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 
@@ -183,9 +183,8 @@ class _Answers:
         features = np.full((len(found), len(FEATURES)), np.nan)
         where = np.full((len(found), 2), np.nan)
         for row, one in enumerate(found):
-            if one.places:
-                runner_up = one.places[1] if len(one.places) > 1 else None
-                features[row] = evidence(one.places[0], runner_up, one.matches)
+            if one.evidence is not None:
+                features[row] = one.evidence
                 where[row] = one.places[0].lat, one.places[0].lon
         metres = geo.distance(geo.positions(*where.T), asked.positions)
         error = np.where(outside | np.isnan(metres), np.inf, metres)

@@ -38,7 +38,7 @@ def found(similarity: float, inliers: int | None = None) -> Candidates:
     one = Match("a.jpg", 1, similarity, 55.7, 13.2, None, None, inliers)
     two = Match("b.jpg", 2, 0.1, 55.8, 13.2, None, None, None if inliers is None else 0)
     places = Place(55.7, 13.2, 2.0, 0.7, (one,)), Place(55.8, 13.2, 0.0, 0.3, (two,))
-    return Candidates((one, two), places)
+    return Candidates((one, two), places, evidence(*places, (one, two)))
 
 
 def judge(
@@ -67,12 +67,12 @@ def test_another_threshold() -> None:
     assert judge(calibration, threshold=0.5).location("q", found(0.55)).known
     location = judge(calibration, threshold=0.99).location("q", found(0.9))
     assert not location.known and location.threshold == 0.99
-    for calibrated, verify, what in (
-        (None, False, "its matches"),
-        (calibration, True, "verified matches"),
-        ({"verified": confidence(True)}, False, "its matches"),
+    for calibrated, verify in (
+        (None, False),
+        (None, True),
+        ({"verified": confidence(True)}, False),
     ):
-        with pytest.raises(ConfigError, match=f"threshold is 0.5.* not calibrated for {what}"):
+        with pytest.raises(ConfigError, match=r"threshold is 0\.5.* not calibrated"):
             judge(calibrated, verify, 0.5)
 
 
@@ -85,9 +85,9 @@ def test_verified_matches_have_their_own_calibration() -> None:
     assert plain.known and plain.threshold == 0.7
 
 
-def test_verified_matches_without_their_calibration_have_no_probability() -> None:
-    location = judge({"plain": confidence()}, verify=True).location("q", found(0.2, 80))
-    assert location.known and location.probability is location.radius is location.threshold is None
+def test_verified_matches_need_their_calibration() -> None:
+    with pytest.raises(ConfigError, match="calibrate it by beenhere calibrate --verify"):
+        judge({"plain": confidence()}, verify=True)
     location = judge({"verified": confidence(True)}, verify=True).location("q", found(0.9))
     assert not location.known and location.probability is None
     assert location.reason is not None and "no match can be verified" in location.reason

@@ -97,7 +97,7 @@ def test_a_street_is_no_place() -> None:
     # 5 m apart over 400 m, which single linkage would take for one; the best photo is the last.
     east = np.arange(81) * 5.0
     similarity = np.linspace(0.3, 0.5, 81)[None]
-    weight = weights(similarity, None, 0.1, 12)
+    weight = weights(similarity, None, 0.1, 12, similarity)
     (place,) = find_places(weight, around(CENTRES["city"], east, 0 * east), RADIUS, 1)
     assert place.members.sum() <= 11
     assert offset(CENTRES["city"], place)[0][0] > 380
@@ -157,7 +157,7 @@ def test_weights_are_a_softmax_over_the_range(
     similarity: list[float], missing: int, temperature: float
 ) -> None:
     row = np.array([similarity + [np.nan] * missing])
-    got = weights(row, None, temperature, 12)[0]
+    got = weights(row, None, temperature, 12, row)[0]
     best, scale = max(similarity), temperature * (max(similarity) - min(similarity))
     raised = [math.exp((s - best) / scale) if s < best else 1.0 for s in similarity]
     expected = [value / sum(raised) for value in raised] + [0.0] * missing
@@ -167,20 +167,23 @@ def test_weights_are_a_softmax_over_the_range(
 def test_weights_do_not_depend_on_the_scale_of_a_model() -> None:
     steps = np.array([[0.5, 0.42, 0.4, 0.1]])
     np.testing.assert_allclose(
-        weights(steps, None, 0.1, 12), weights(0.99 + steps / 1000, None, 0.1, 12), rtol=1e-6
+        weights(steps, None, 0.1, 12, steps),
+        weights(0.99 + steps / 1000, None, 0.1, 12, 0.99 + steps / 1000),
+        rtol=1e-6,
     )
 
 
 def test_inliers_far_above_chance_win_and_few_say_nothing() -> None:
     similarity = np.array([[0.9, 0.5, 0.4]])
-    plain = weights(similarity, None, 0.1, 12)
-    few = weights(similarity, np.array([[0.0, 11.0, np.nan]]), 0.1, 12)
+    plain = weights(similarity, None, 0.1, 12, similarity)
+    few = weights(similarity, np.array([[0.0, 11.0, np.nan]]), 0.1, 12, similarity)
     np.testing.assert_allclose(few, plain)
-    just_enough = weights(similarity, np.array([[0.0, 12.0, np.nan]]), 0.1, 12)[0]
+    just_enough = weights(similarity, np.array([[0.0, 12.0, np.nan]]), 0.1, 12, similarity)[0]
     assert just_enough[1] == pytest.approx(0.5, abs=0.01)
-    many = weights(similarity, np.array([[0.0, 60.0, np.nan]]), 0.1, 12)[0]
+    many = weights(similarity, np.array([[0.0, 60.0, np.nan]]), 0.1, 12, similarity)[0]
     np.testing.assert_allclose(many, (plain[0] + [0, 25, 0]) / 26)
 
 
 def test_no_match_at_all_has_no_weight() -> None:
-    assert weights(np.full((2, 3), np.nan), None, 0.1, 12).tolist() == [[0.0] * 3] * 2
+    nothing = np.full((2, 3), np.nan)
+    assert weights(nothing, None, 0.1, 12, nothing).tolist() == [[0.0] * 3] * 2

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from beenhere import geo
 from beenhere.config import LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Match, Place
+from beenhere.retrieval.locate.evidence import evidence
 from beenhere.retrieval.locate.photo_input import PhotoInput
-from beenhere.retrieval.locate.places import Places, find_places, weights
+from beenhere.retrieval.locate.places import Places, find_places, weights, within_places
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.matches import Matches
@@ -31,10 +34,13 @@ class Candidates:
     Attributes:
         matches: that were looked at, by rank.
         places: where it may have been taken, the likeliest first.
+        evidence: ``(6,)`` for the likeliest place, by
+            :func:`beenhere.retrieval.locate.evidence.evidence`; None where there is none.
     """
 
     matches: tuple[Match, ...]
     places: tuple[Place, ...]
+    evidence: NDArray[np.float64] | None = None
 
 
 class Searchable(Protocol):
@@ -58,7 +64,11 @@ def find_candidates(
     config: LocateConfig,
     count: int,
 ) -> list[Candidates]:
-    """Places for each query.
+    """Places for each query, and the evidence for the likeliest.
+
+    Conditions choose where an answer may lie, not what speaks against it: photos that do not meet
+    them are its rivals all the same. Else a filter that leaves a single street would make any photo
+    look as if it had been taken there, since nothing comes near it.
 
     Args:
         index: to search; empty ones are legal.
@@ -70,68 +80,142 @@ def find_candidates(
         count: places for each query at most.
     """
     k = max(1, min(config.matches, len(index)))
-    found = index.search(descriptors, k, where)
-    there = found.rows >= 0
-    rows, number = np.unique(found.rows[there], return_inverse=True)
-    if len(rows) == 0:
+    inside = _Looked.at(index.search(descriptors, k, where))
+    if inside is None:
         return [Candidates((), ())] * len(queries)
-    photos = found.photos.rows(rows)
-    which = np.zeros(found.rows.shape, np.intp)  # the first photo, without weight, where none is
-    which[there] = number.ravel()
-    similarity = np.where(there, found.similarity, np.nan).astype(np.float64)
+    looked, seen = inside, inside.similarity
+    if where is not None:
+        everywhere = _Looked.at(index.search(descriptors, k))
+        assert everywhere is not None  # some photos meet the conditions
+        looked, seen = inside.joined(everywhere), everywhere.similarity
     inliers = None
     if verifier is not None:
-        first = config.verification.matches
-        inliers = _inliers(
-            verifier, queries, photos.paths, np.where(there, which, -1)[:, :first], k
-        )
+        inliers = _inliers(verifier, queries, looked, config.verification.matches, k)
     sure = config.verification.features.min_inliers
-    weight = weights(similarity, inliers, config.temperature, sure)
-    places = find_places(weight, photos.positions[which.ravel()], config.radius, count)
-    matches = _matches(photos, which, similarity, inliers)
+    weight = weights(looked.similarity, inliers, config.temperature, sure, seen)
+    positions = looked.positions
+    own = np.arange(weight.shape[1]) < k
+    places = find_places(np.where(own, weight, 0), positions, config.radius, count)
+    near = within_places(places[0], positions, config.radius)
+    rivals = np.where(near | own, 0, weight)
+    (elsewhere,) = find_places(rivals, positions, config.radius, 1)
+    matches = _matches(looked, inliers, k)
     return [
-        Candidates(
-            tuple(match for match in row if match is not None),
-            tuple(_place(place, query, row) for place in places if place.members[query].any()),
+        _candidates(
+            row[:k],
+            [_place(place, query, row) for place in places if place.members[query].any()],
+            [match for match, rival in zip(row, rivals[query] > 0, strict=True) if rival],
+            _place(elsewhere, query, row) if elsewhere.members[query].any() else None,
+            float(weight[query, near[query] & ~own].sum()),
         )
         for query, row in enumerate(matches)
     ]
 
 
+def _candidates(
+    own: Sequence[Match | None],
+    places: Sequence[Place],
+    others: Sequence[Match | None],
+    elsewhere: Place | None,
+    beside: float,
+) -> Candidates:
+    """What was found for a query, with the evidence for its likeliest place.
+
+    Args:
+        own: matches that meet the conditions. places: that they speak for, the likeliest first.
+        others: matches that look like it, do not meet them, and lie elsewhere.
+        elsewhere: the likeliest place of these.
+        beside: share of the matches that do not meet them and lie at the likeliest place.
+    """
+    matches = tuple(match for match in own if match is not None)
+    if not places:
+        return Candidates(matches, ())
+    rivals = [place for place in (*places[1:2], elsewhere) if place is not None]
+    told = evidence(
+        replace(places[0], share=min(places[0].share + beside, 1.0)),
+        max(rivals, key=lambda place: place.share, default=None),
+        (*matches, *(match for match in others if match is not None)),
+    )
+    return Candidates(matches, tuple(places), told)
+
+
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """Photos that a search looked at, ``(n, K)``: numbers of a small table, and similarities.
+
+    Where there is no photo, the number is that of the first one and the similarity NaN.
+    """
+
+    photos: PhotoTable
+    number: NDArray[np.intp]
+    similarity: NDArray[np.float64]
+
+    @classmethod
+    def at(cls, found: "Matches") -> "_Looked | None":
+        """What was found; None where nothing was, for no query."""
+        there = found.rows >= 0
+        rows, number = np.unique(found.rows[there], return_inverse=True)
+        if len(rows) == 0:
+            return None
+        which = np.zeros(found.rows.shape, np.intp)
+        which[there] = number.ravel()
+        similarity = np.where(there, found.similarity, np.nan).astype(np.float64)
+        return cls(found.photos.rows(rows), which, similarity)
+
+    def joined(self, other: "_Looked") -> "_Looked":
+        """These, and behind them those of another search that are not among them."""
+        photos = PhotoTable(pl.concat([self.photos.frame, other.photos.frame]))
+        paths = np.array(photos.paths, object)
+        number = other.number + len(self.photos)
+        known = (paths[number][:, :, None] == paths[self.number][:, None, :]) & np.isfinite(
+            self.similarity
+        )[:, None, :]
+        similarity = np.where(known.any(axis=2), np.nan, other.similarity)
+        return _Looked(
+            photos,
+            np.hstack([self.number, number]),
+            np.hstack([self.similarity, similarity]),
+        )
+
+    @property
+    def positions(self) -> geo.Positions:
+        """Of all matches, query by query, ``n * K``."""
+        return self.photos.positions[self.number.ravel()]
+
+
 def _inliers(
-    verifier: "Verifier",
-    queries: Sequence[PhotoInput],
-    paths: Sequence[str],
-    rows: NDArray[np.intp],
-    k: int,
+    verifier: "Verifier", queries: Sequence[PhotoInput], looked: _Looked, first: int, k: int
 ) -> NDArray[np.float64]:
-    """``(n, k)``: those of ``rows``, the first matches (-1: none), NaN of all others."""
-    inliers = np.full((len(queries), k), np.nan)
+    """``(n, K)``: those of the first matches of each ``k``; NaN of all others."""
+    paths, there = looked.photos.paths, np.isfinite(looked.similarity)
+    checked = there & (np.arange(there.shape[1]) % k < first)
+    inliers = np.full(there.shape, np.nan)
     with progress("queries verified", len(queries), MANY) as advance:
         for number, query in enumerate(queries):
-            first = [paths[row] for row in rows[number].tolist() if row >= 0]
-            counts = verifier.inliers(query.photo, first)
-            inliers[number, : len(first)] = [np.nan if count is None else count for count in counts]
+            ranks = np.flatnonzero(checked[number])
+            counts = verifier.inliers(
+                query.photo, [paths[at] for at in looked.number[number, ranks]]
+            )
+            inliers[number, ranks] = [np.nan if count is None else count for count in counts]
             advance(1)
     return inliers
 
 
 def _matches(
-    photos: PhotoTable,
-    which: NDArray[np.intp],
-    similarity: NDArray[np.float64],
-    inliers: NDArray[np.float64] | None,
+    looked: _Looked, inliers: NDArray[np.float64] | None, k: int
 ) -> list[list[Match | None]]:
-    columns = photos.frame.select("path", "lat", "lon", "heading", "captured").rows()
-    counts = np.full(which.shape, np.nan) if inliers is None else inliers
+    """A row for each query; ranks begin anew after ``k``."""
+    columns = looked.photos.frame.select("path", "lat", "lon", "heading", "captured").rows()
+    counts = np.full(looked.number.shape, np.nan) if inliers is None else inliers
+    numbers, similarity = looked.number.tolist(), looked.similarity.tolist()
     return [
         [
             None
             if math.isnan(cosine)
-            else _match(columns[row], rank, cosine, None if math.isnan(count) else int(count))
-            for rank, (row, cosine, count) in enumerate(zip(*query, strict=True), start=1)
+            else _match(columns[row], at % k + 1, cosine, None if math.isnan(count) else int(count))
+            for at, (row, cosine, count) in enumerate(zip(*query, strict=True))
         ]
-        for query in zip(which.tolist(), similarity.tolist(), counts.tolist(), strict=True)
+        for query in zip(numbers, similarity, counts.tolist(), strict=True)
     ]
 
 

@@ -13,7 +13,6 @@ from beenhere.retrieval.locate.answer import Location, Place
 from beenhere.retrieval.locate.asking import check_as_calibrated
 from beenhere.retrieval.locate.candidates import Candidates
 from beenhere.retrieval.locate.confidence import Confidence
-from beenhere.retrieval.locate.evidence import evidence
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class Judge:
         """The judge of an index's calibration, if it has one.
 
         Raises:
-            ConfigError: a threshold without the calibration it needs, or options that make other
-                evidence than it was fitted for.
+            ConfigError: a threshold without the calibration it needs, verification without its
+                own, or options that make other evidence than it was fitted for.
             DataError: a calibration that cannot be read.
         """
         check_as_calibrated(calibration, config, verify)
@@ -56,11 +55,16 @@ class Judge:
             Confidence.read(parts[part]) if parts.get(part) else None
             for part in ("plain", "verified")
         )
-        if threshold is not None and (verified if verify else plain) is None:
-            what = "verified matches" if verify and plain is not None else "its matches"
+        if verify and plain is not None and verified is None:
             raise ConfigError(
-                f"threshold is {threshold}, but the index was not calibrated for {what}, so there "
-                "is no probability; leave it out, or calibrate the index first"
+                "the index was calibrated for matches by similarity alone, so it cannot say how "
+                "sure verified ones are; calibrate it by beenhere calibrate --verify, or leave "
+                "verification out"
+            )
+        if threshold is not None and (verified if verify else plain) is None:
+            raise ConfigError(
+                f"threshold is {threshold}, but the index was not calibrated, so there is no "
+                "probability; leave it out, or calibrate the index first"
             )
         return cls(plain, verified, verify, threshold, nothing)
 
@@ -86,11 +90,9 @@ class Judge:
     def probability(self, found: Candidates) -> float | None:
         """That the likeliest place is right, by this photo alone; None if not calibrated."""
         confidence = self._confidence(found)
-        if confidence is None or not found.places:
+        if confidence is None or found.evidence is None:
             return None
-        runner_up = found.places[1] if len(found.places) > 1 else None
-        features = evidence(found.places[0], runner_up, found.matches)
-        return float(confidence.probability(features[None])[0])
+        return float(confidence.probability(found.evidence[None])[0])
 
     def _confidence(self, found: Candidates) -> Confidence | None:
         # Where no match could be verified the evidence is plain, whatever was asked for.

@@ -23,6 +23,10 @@ MOST_SHIFTS = 10
 """Moves of a ball; it mostly rests after one or two."""
 
 
+LEAST_STEP = -200.0
+"""Logarithm of the least weight of a match, before they add up to 1."""
+
+
 @dataclass(frozen=True, eq=False)
 class Places:
     """A place for each of ``m`` queries; NaN and no members where there is none.
@@ -46,6 +50,7 @@ def weights(
     inliers: NDArray[np.floating] | None,
     temperature: float,
     min_inliers: int,
+    seen: NDArray[np.floating],
 ) -> Floats:
     """How much each match says, ``(m, K)``; a query's add up to 1, and to 0 if it has no match.
 
@@ -60,15 +65,18 @@ def weights(
         inliers: ``(m, K)``, NaN where not verified; None: none was.
         temperature: above 0.
         min_inliers: below which inliers say nothing.
+        seen: ``(m, K')`` cosines of the matches whose range counts, NaN where there is none:
+            ``similarity`` itself, or that of all photos if it is of some.
     """
     there = np.isfinite(similarity)
     values = np.where(there, similarity, -np.inf).astype(np.float64)
-    best = np.max(values, axis=1, keepdims=True, initial=-np.inf)
-    least = np.min(np.where(there, values, np.inf), axis=1, keepdims=True, initial=np.inf)
+    best = np.max(np.where(np.isfinite(seen), seen, -np.inf), axis=1, keepdims=True)
+    least = np.min(np.where(np.isfinite(seen), seen, np.inf), axis=1, keepdims=True)
     scale = temperature * (best - least)
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.where(values == best, 0.0, (values - best) / scale)
-    said = np.where(there, np.exp(steps), 0.0)
+    # A match that says next to nothing still has a place, where no other has one.
+    said = np.where(there, np.exp(np.maximum(steps, LEAST_STEP)), 0.0)
     said /= np.maximum(said.sum(axis=1, keepdims=True), 1e-300)
     if inliers is not None:
         times = np.nan_to_num(inliers) / min_inliers
@@ -103,6 +111,12 @@ def find_places(
         found.append(place)
         free = free & ~place.members
     return found
+
+
+def within_places(places: Places, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+    """``(m, K)``: whether each match lies within ``radius`` metres of its query's place."""
+    centre = geo.positions(places.lat, places.lon)
+    return _metres(centre, positions) <= radius
 
 
 def _near(positions: geo.Positions, shape: tuple[int, ...], radius: float) -> NDArray[np.bool_]:

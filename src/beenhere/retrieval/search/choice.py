@@ -27,7 +27,8 @@ def choose(n: int, dim: int, config: SearchConfig) -> tuple[str, str]:
         return "exact", "exact search was asked for"
     if n < FEWEST_TO_LEARN:
         asked = "" if config.kind == "auto" else f"{config.kind} was asked for, but "
-        return "exact", f"{asked}{n:,} photos are searched exactly in no time"
+        few = "1 photo is" if n == 1 else f"{n:,} photos are"
+        return "exact", f"{asked}{few} searched exactly in no time"
     if config.kind != "auto":
         return config.kind, f"{config.kind} was asked for"
     size = f"{n:,} descriptors of {dim:,} numbers"
