@@ -69,6 +69,7 @@ def test_figures_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[
     said = json.loads(capsys.readouterr().out)
     assert said == Index.open("x.index").calibration
     assert list(said) == ["plain", "locate", "fitted"]
+    assert said["fitted"]["queries"].startswith("queries (photos; what is known of them comes")
     assert said["fitted"]["options"]["hide"] == 150 and said["fitted"]["outside"] is None
     assert said["plain"]["fitted"]["inside"] == said["plain"]["fitted"]["outside"] == 60
 
@@ -88,6 +89,14 @@ def test_what_cannot_be_done_is_one_line(folder: Path, options: list[str], said:
         run("calibrate", "x.index", *options)
     assert str(error.value).startswith(said) and "\n" not in str(error.value)
     assert Index.open("x.index").calibration is None
+
+
+def test_a_missing_index_is_told_before_what_takes_seconds_to_import(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "beenhere.evaluation.calibrate_index", None)
+    with pytest.raises(BeenhereError, match=r"^y\.index does not exist"):
+        run("calibrate", "y.index", "--queries", "queries")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     assert "  photos      2, 2 with a position, taken 2015-07 to 2015-07" in shown
     assert "  removed     3, see compact" in shown and "  unreadable  1, see --json" in shown
     assert "  descriptors 112 numbers in float16" in shown
-    assert "  search      exact: 5 photos are searched exactly in no time" in shown
+    assert "  search      exact: 2 photos are searched exactly in no time" in shown
     assert "  calibration none; fit one: beenhere calibrate x.index --queries PHOTOS" in shown
     (check,) = says("check", "x.index")
     assert check.startswith("x.index: 6 files, ") and check.endswith(", all as they were written")
@@ -117,23 +117,75 @@ def test_how_it_is_searched(
     monkeypatch.setattr(structures, "LAG", 0.5)
     run("add", "x.index", "more")
     (line,) = (line for line in says("info", "x.index") if line.startswith("  search"))
-    assert line.endswith("hnsw was asked for; 1 photos came later, and are searched exactly")
+    assert line.endswith("hnsw was asked for; 1 photo came later, and is searched exactly")
     assert says("train", "x.index", "--search", "exact") == [
         "x.index: exact: exact search was asked for"
     ]
 
 
-def test_a_calibration_of_other_photos_is_said(
+def test_what_a_calibration_is_and_that_photos_have_changed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown(*options: str) -> list[str]:
+        capsys.readouterr()
+        run("info", "x.index", *options)
+        return capsys.readouterr().out.splitlines()
+
+    def confidence(inside: int, threshold: float) -> dict[str, object]:
+        return {"threshold": threshold, "fitted": {"inside": inside, "outside": 1000}}
+
+    build()
+    index = Index.open("x.index")
+    index.set_calibration({"plain": {}})  # values that nothing of ours has fitted
+    assert "  calibration plain only" in shown()
+    values = {
+        "plain": confidence(970, 0.64),
+        "verified": confidence(970, 0.8512),
+        "fitted": {
+            "at": "2026-01-31T12:00:00+00:00",
+            "notes": {"plain": ["one", "both"], "verified": ["both"]},
+        },
+    }
+    index.set_calibration(values)
+    said = (
+        "  calibration plain and verified, fitted 2026-01-31 on 970 queries inside and 1,000 "
+        "outside; threshold 0.64 / 0.85"
+    )
+    lines = shown()
+    first = lines.index(said)
+    assert lines[first + 1 : first + 3] == [
+        "              note (plain): one",
+        "              note: both",
+    ]
+    assert lines[first + 3].startswith("  size ")
+    index.set_calibration({"plain": confidence(60, 0.5)})
+    run("remove", "x.index", "*/@500001*")
+    assert capsys.readouterr().out == "x.index: 1 photo removed, 3 left\n"
+    lines = shown()
+    first = lines.index(
+        "  calibration plain only, fitted on 60 queries inside and 1,000 outside; threshold 0.50"
+    )
+    changed = "              fitted with 4 photos, where now are 3: fit it again"
+    assert lines[first + 1] == changed
+    found = json.loads("\n".join(shown("--json")))["calibration"]
+    assert (found["photos"], found["values"]) == (4, index.calibration)
+
+
+def test_the_search_of_an_index_of_which_all_is_removed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build()
-    Index.open("x.index").set_calibration({"plain": {}})
+    run("remove", "x.index", "photos")
     run("info", "x.index")
-    assert "  calibration fitted with these photos" in capsys.readouterr().out
-    run("remove", "x.index", "*/@500001*")
-    run("info", "x.index")
-    said = "  calibration fitted with 4 photos, where now are 3: fit it again"
-    assert said in capsys.readouterr().out
+    assert "  search      exact: there is no photo to search\n" in capsys.readouterr().out
+
+
+def test_no_whitening_is_the_default_that_help_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    run("build", "--help")
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "[default: no whitening; 512 if the other is given]" in said
+    assert "[default: no whitening; 1.0 if the other is given]" in said
+    assert "[default: 512]" not in said
 
 
 def test_a_damaged_index_ends_with_one(folder: Path) -> None:

@@ -42,7 +42,7 @@ def test_every_command(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_photo(folder / "more" / at_name(1, 5), 9)
     (folder / "photos" / at_name(500_000, 4_100_000)).rename(folder / "more" / at_name(1, 6))
     assert says("add", "x.index", "more") == ["x.index: 1 new, 1 moved; 5 photos now"]
-    assert says("remove", "x.index", "*/@500001*") == ["x.index: 1 photos removed, 4 left"]
+    assert says("remove", "x.index", "*/@500001*") == ["x.index: 1 photo removed, 4 left"]
     shown = says("info", "x.index")
     assert "  photos      4" in shown and f"  search      exact: by Milvus, {where}" in shown
     assert any(

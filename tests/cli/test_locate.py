@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -118,6 +119,8 @@ def test_a_photo_on_standard_input(
         (["-o", "no/x.json"], "no/x.json: there is no folder no; make it first"),
         (["--plot", "no/x.png"], "no/x.png: there is no folder no; make it first"),
         (["--plot", "no/maps"], "no/maps: there is no folder no; make it first"),
+        (["--plot", "x.gif"], "--plot is x.gif, which ends in '.gif'; expected .png or .jpg, or a"),
+        ([""], "the name of a photo is empty; give . for all photos of this folder"),
         (["walk", "--plot", "x.png"], "--plot is x.png for 3 photos; give a folder"),
         (["--set", "match=3"], "options: 'match' is not an option; did you mean 'matches'?"),
         (["--threshold", "0.5"], "threshold is 0.5, "),
@@ -128,7 +131,26 @@ def test_what_cannot_be_done_is_one_line(folder: Path, options: list[str], said:
     with pytest.raises(BeenhereError) as error:
         run("walk/q.jpg", *options)
     assert str(error.value).startswith(said) and "\n" not in str(error.value)
-    assert not (folder / "maps").exists()
+    assert not (folder / "maps").exists() and not (folder / "x.gif").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "file"), [(["--json", "-o", "o.json"], "o.json"), (["--plot", "p.png"], "p.png")]
+)
+def test_what_cannot_be_written_leaves_nothing(folder: Path, options: list[str], file: str) -> None:
+    (folder / file).write_bytes(b"old")
+    there = sorted(folder.iterdir())
+    # Nothing can be written whole: the system refuses what is longer, as a full disk does.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(BeenhereError) as error:
+            run("walk/q.jpg", *options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = f"{file} cannot be written (file too large); mend that, or give another place"
+    assert str(error.value) == said
+    assert sorted(folder.iterdir()) == there and (folder / file).read_bytes() == b"old"
 
 
 def test_no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from streets import street_model, write_streets
 
@@ -95,8 +96,17 @@ def test_other_evidence_than_it_was_calibrated_for_is_refused(index: Index, stre
 def test_what_cannot_be_fitted_leaves_the_old_calibration(index: Index, streets: Path) -> None:
     before = index.calibration
     few = PhotoTable.read(streets / "queries").rows(np.arange(40))
-    with pytest.raises(DataError, match=r"^40 queries from inside the map; expected 50 or more"):
-        calibrate_index(index, few, None, False, CONFIG, LOCATE)
+    few.unusable.append(("broken.jpg", "no photo"))
+    elsewhere = PhotoTable.read(streets / "elsewhere")
+    far = few.frame.head(3).with_columns(lat=0.0, lon=0.0, easting=None, northing=None, zone=None)
+    mixed = PhotoTable.from_columns(pl.concat([few.frame, far]).to_dict(), few.unusable)
+    with pytest.raises(DataError) as refused:
+        calibrate_index(index, mixed, elsewhere, False, CONFIG, LOCATE)
+    assert str(refused.value) == (
+        "40 queries from inside the map; expected 50 or more to calibrate: give more photos whose "
+        f"position is known; 44 queries were given, {len(elsewhere)} photos from elsewhere: 3 "
+        "outside the map (no photo of it within 25 m), 1 left out (no photo: 1)"
+    )
     # Each photo of the index shows a wall of its own: without itself it is not found.
     with pytest.raises(DataError, match="of 120 answers are right; expected 10 or more: take a be"):
         calibrate_index(index, None, None, False, CONFIG, LOCATE)

@@ -14,11 +14,13 @@ from locations import (
     uncalibrated_location,
     unknown_location,
 )
+from matplotlib.figure import Figure
 from PIL import Image
 from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.errors import DataError
+from beenhere.report import location_picture, photo_boxes
 from beenhere.report.location_map import location_map
 from beenhere.report.location_picture import draw_location
 from beenhere.report.location_view import FOR_IT, FOR_NEITHER, FOR_RUNNER_UP, match_colour
@@ -106,3 +108,38 @@ def test_a_place_for_the_picture_is_looked_at_first(tmp_path: Path) -> None:
     for name, said in (("p.gif", "expected .png"), ("no/p.png", "there is no folder")):
         with pytest.raises(DataError, match=said):
             draw_location(location, query, STREET, tmp_path / name)
+
+
+def test_what_the_words_of_a_picture_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def write(canvas: object, at: object, text: str, *look: object) -> None:
+        written.append(text)
+
+    for module in (location_picture, photo_boxes):
+        monkeypatch.setattr(module, "write", write)
+    long = replace(match(17, 0, inliers=45), path="streets/" * 40 + "17.jpg")
+    location = replace(known_location(), place=place(long), matches=(long, match(1, 5, 9)))
+    query = write_photo(tmp_path / "q.jpg", 1, 60, 80)
+    draw_location(location, query, STREET, tmp_path / "p.png")
+    (line,) = (text for text in written if " for it; best " in text)
+    assert line.startswith("1 of 2 matches for it; best ...") and len(line) < 200
+    assert line.endswith("streets/17.jpg (similarity 0.830, 45 inliers)")
+    assert "at the answer" in written and "17th by similarity 0.830, 45 inliers" in written
+    assert "5.0 m from the answer" in written and "1st by similarity 0.990, 9 inliers" in written
+
+
+@pytest.mark.parametrize(("radius", "beyond"), [(40.0, False), (1800.0, True)])
+def test_a_radius_beyond_the_map_is_said(
+    radius: float, beyond: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def legend(self: Figure, handles: object, words: list[str], **look: object) -> None:
+        said.extend(words)
+
+    monkeypatch.setattr(Figure, "legend", legend)
+    location = replace(known_location(), radius=radius)
+    location_map(location, STREET, None, SIZE, SHOWN)
+    (words,) = (words for words in said if words.startswith("radius of "))
+    assert words.endswith("beyond this map") == beyond

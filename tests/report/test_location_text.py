@@ -9,7 +9,7 @@ from locations import (
     unknown_location,
 )
 
-from beenhere.report.location_text import describe_location
+from beenhere.report.location_text import describe_location, likeness
 
 
 def test_a_known_place() -> None:
@@ -44,3 +44,12 @@ def test_the_best_match_has_the_most_inliers() -> None:
     verified = place(match(1, 0, 12), match(2, 1, 80))
     location = replace(uncalibrated_location(), place=verified, matches=verified.matches)
     assert "best city/2.jpg (similarity 0.980, 80 inliers)" in describe_location(location)[1]
+
+
+def test_the_rank_by_similarity_where_verification_gave_another_number() -> None:
+    assert likeness(match(17, 0, inliers=45), 1) == "17th by similarity 0.830, 45 inliers"
+    assert likeness(match(1, 0, inliers=1), 1) == "similarity 0.990, 1 inlier"
+    assert likeness(match(2, 0), 1) == "similarity 0.980"
+    said = [likeness(match(rank, 0, inliers=4), 5) for rank in (1, 2, 3, 4, 11, 12, 13, 21)]
+    ranks = ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st"]
+    assert [each.split()[0] for each in said] == ranks

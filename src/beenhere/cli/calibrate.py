@@ -49,25 +49,18 @@ def calibrate(
         set_: an option of `locate` by name, such as `matches=50`; `locate` then uses it too.
     """
     from beenhere import config_yaml
-    from beenhere.datasets.table import PhotoTable
-    from beenhere.evaluation.calibrate_index import calibrate_index
-    from beenhere.report.calibration_chart import check_chart, draw_calibration
-    from beenhere.report.calibration_text import calibration_text
     from beenhere.retrieval.index import Index
 
     locate = config_yaml.assign(LocateConfig(), set_)
+    opened = Index.open(index)  # before what takes seconds to import
+    from beenhere.evaluation.calibrate_index import calibrate_index
+    from beenhere.report.calibration_chart import check_chart, draw_calibration
+    from beenhere.report.calibration_text import calibration_text
+
     charts = _charts(plot, verify)
     for chart in charts.values():
         check_chart(chart)
-    found = calibrate_index(
-        Index.open(index),
-        None if queries is None else PhotoTable.read(queries),
-        None if outside is None else PhotoTable.read(outside),
-        verify,
-        config,
-        locate,
-        wait,
-    )
+    found = calibrate_index(opened, queries, outside, verify, config, locate, wait)
     for way, chart in charts.items():
         draw_calibration(found.calibrations[way], chart)
     if json:

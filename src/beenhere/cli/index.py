@@ -27,6 +27,9 @@ class _BuildConfig(IndexConfig):
     whitening: Annotated[WhiteningConfig | None, _WhereGiven] = None
 
 
+_DEFAULT = _BuildConfig()
+
+
 def build(
     photos: Path,
     /,
@@ -34,7 +37,7 @@ def build(
     model: str,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     wait: Wait = 0,
-    config: Annotated[_BuildConfig, Parameter(name="*")] = _BuildConfig(),
+    config: Annotated[_BuildConfig, Parameter(name="*")] = _DEFAULT,
     set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
 ) -> None:
     """Make an index of photos with a model.

@@ -37,7 +37,8 @@ def calibration_lines(
     lines = [line]
     fitted = manifest.calibration.photos
     if fitted != manifest.photos:
-        lines.append(f"fitted with {fitted:,} photos, where now are {manifest.photos:,}: fit again")
+        now = f"where now are {manifest.photos:,}: fit it again"
+        lines.append(f"fitted with {fitted:,} photos, {now}")
     told: dict[str, list[str]] = {}
     for way, notes in _mapping(how, "notes").items():
         for note in notes:

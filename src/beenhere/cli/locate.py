@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from beenhere.cli.output import replacing
 from beenhere.cli.photo_arguments import STANDARD_INPUT, named_photos
 from beenhere.cli.search_filter import search_filter
 from beenhere.config import LocateConfig
@@ -159,16 +160,20 @@ def _write(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
         return
-    new = out.with_name(f".{out.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(out)
+    with replacing(out) as new:
+        new.write_text(text, encoding="utf-8")
 
 
 def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:
     """Where each photo's picture goes; a folder is made if only it is missing."""
-    from beenhere.report.location_picture import SUFFIXES, check_picture
+    from beenhere.report.location_picture import SUFFIXES, check_picture, is_picture
 
-    if plot.suffix.lower() in SUFFIXES and not plot.is_dir():
+    if is_picture(plot) and not plot.is_dir():
+        if plot.suffix.lower() not in SUFFIXES:
+            raise ConfigError(
+                f"--plot is {plot}, which ends in {plot.suffix!r}; expected .png or .jpg, or a "
+                "folder"
+            )
         if len(paths) > 1:
             raise ConfigError(
                 f"--plot is {plot} for {len(paths)} photos; give a folder for their pictures"
@@ -203,7 +208,8 @@ def _draw(
         positions = geo.positions([], [])
     for answer, photo, picture in zip(answers, photos, pictures, strict=True):
         if answer is not None:
-            draw_location(answer, photo, positions, picture)
+            with replacing(picture) as new:
+                draw_location(answer, photo, positions, new)
 
 
 def _say(text: str) -> None:

@@ -20,7 +20,7 @@ def named_photos(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]
         Paths, and ``(path, reason)`` of what looks like a photo and cannot be one.
 
     Raises:
-        ConfigError: no name at all, or an option that there is not.
+        ConfigError: no name at all, an empty one, or an option that there is not.
         DataError: nothing there, or no photos in a folder.
     """
     if not names:
@@ -31,6 +31,8 @@ def named_photos(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]
     photos: dict[str, None] = {}
     unusable: dict[str, str] = {}
     for name in names:
+        if not name:
+            raise ConfigError("the name of a photo is empty; give . for all photos of this folder")
         if name.startswith("-") and name != STANDARD_INPUT:
             raise ConfigError(
                 f"{name}: no such option, see 'beenhere locate --help'; a photo of that name is "

@@ -88,7 +88,9 @@ class PhotoTable:
         _refuse_half_positions(frame)
         turned = pl.col("heading") % 360.0
         # -1e-20 % 360 is 360 in floating point, and the least number below 0 stays as it is.
-        frame = frame.with_columns(heading=pl.when((turned >= 0) & (turned < 360)).then(turned).otherwise(turned * 0))
+        frame = frame.with_columns(
+            heading=pl.when((turned >= 0) & (turned < 360)).then(turned).otherwise(turned * 0)
+        )
         return cls(_derive_positions(_checked(frame)), unusable, notes, source)
 
     @classmethod

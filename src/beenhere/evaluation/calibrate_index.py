@@ -1,19 +1,26 @@
 """Calibrate an index: ask it queries with known answers, fit, measure, and keep what was fitted."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beenhere import __version__, config_yaml
 from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
+from beenhere.errors import DataError
 from beenhere.evaluation.calibration import Calibration, fit_calibration
 from beenhere.evaluation.calibration_queries import AskedQueries, CalibrationQueries
 from beenhere.retrieval.locate.asking import KEPT
+from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
+
+_REASONS = 3
+"""Why photos were left out, that an error names."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ class CalibratedIndex:
 
 def calibrate_index(
     index: "Index",
-    queries: PhotoTable | None,
-    outside: PhotoTable | None,
+    queries: PhotoTable | str | Path | None,
+    outside: PhotoTable | str | Path | None,
     verify: bool,
     config: CalibrateConfig,
     locate: LocateConfig,
@@ -57,9 +64,10 @@ def calibrate_index(
 
     Args:
         index: with photos that have positions.
-        queries: photos with positions; None: photos of the index, a makeshift.
-        outside: photos of places that the index does not have; None: none but those made by
-            hiding the place of each query.
+        queries: photos with positions, a table or a path of any format that is known; None:
+            photos of the index, a makeshift.
+        outside: photos of places that the index does not have, alike; None: none but those made
+            by hiding the place of each query.
         verify: fit it for verified matches too.
         config: what to hide, hold out and promise.
         locate: how to ask.
@@ -75,18 +83,53 @@ def calibrate_index(
         from beenhere.retrieval.verify import Verifier
 
         verifier = Verifier(locate.verification)
-    set_of = CalibrationQueries(index, queries, outside, config, locate)
+    inside, elsewhere = (_table(photos) for photos in (queries, outside))
+    set_of = CalibrationQueries(index, inside, elsewhere, config, locate)
     asked = {"plain": set_of.ask(None)}
     if verifier is not None:
         asked["verified"] = set_of.ask(verifier)
-    calibrations = {way: fit_calibration(one.labelled, config) for way, one in asked.items()}
+    calibrations = {}
+    for way, one in asked.items():
+        try:
+            calibrations[way] = fit_calibration(one.labelled, config)
+        except DataError as error:
+            raise DataError(f"{error}; {_counted(one, inside, elsewhere)}") from error
     fitted = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "beenhere": __version__,
-        "queries": "photos of the index" if queries is None else queries.source,
-        "outside": None if outside is None else outside.source,
+        "queries": "photos of the index" if inside is None else _named(queries, inside),
+        "outside": None if elsewhere is None else _named(outside, elsewhere),
         "options": config_yaml.plain(config),
     }
     found = CalibratedIndex(calibrations, asked, locate, fitted)
     index.set_calibration(found.values(), wait)
     return found
+
+
+def _table(photos: PhotoTable | str | Path | None) -> PhotoTable | None:
+    return PhotoTable.read(photos) if isinstance(photos, str | Path) else photos
+
+
+def _named(given: PhotoTable | str | Path | None, table: PhotoTable) -> str:
+    """Photos in words: the path, if one was given, and what was found there."""
+    return f"{given} ({table.source})" if isinstance(given, str | Path) else table.source
+
+
+def _counted(asked: AskedQueries, inside: PhotoTable | None, outside: PhotoTable | None) -> str:
+    """How many photos were given, and why some of them do not count as from inside the map."""
+    given = "photos of the index were asked"
+    if inside is not None:
+        given = f"{len(inside) + len(inside.unusable):,} queries were given"
+    if outside is not None:
+        given += f", {len(outside) + len(outside.unusable):,} photos from elsewhere"
+    counts = []
+    if asked.unmatched:
+        counts.append(
+            f"{asked.unmatched:,} outside the map (no photo of it within {RIGHT_WITHIN:g} m)"
+        )
+    reasons = Counter(reason for _, reason in asked.left_out)
+    if reasons:
+        most = [f"{reason}: {number:,}" for reason, number in reasons.most_common(_REASONS)]
+        more = ", ..." if len(reasons) > _REASONS else ""
+        counts.append(f"{len(asked.left_out):,} left out ({', '.join(most)}{more})")
+    return ": ".join(filter(None, (given, ", ".join(counts))))

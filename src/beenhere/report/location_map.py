@@ -104,7 +104,7 @@ def _draw(
     dots = on_plane(middle, photos, float(np.hypot(*view.centre) + np.hypot(*view.half)))
     axes.scatter(dots[:, 0], dots[:, 1], s=9, color=PHOTO, linewidths=0, zorder=1)
     legend.append((_handle("o", PHOTO, 4), "photos of the index"))
-    legend += _draw_answer(axes, location)
+    legend += _draw_answer(axes, location, view)
     inside = [mark for mark in marks if view.holds(mark)]
     for mark in reversed(_apart(inside, 0.03 * float(view.half.min()))):
         _draw_match(axes, mark)
@@ -144,7 +144,7 @@ def _draw(
     )
 
 
-def _draw_answer(axes: Axes, location: Location) -> list[tuple[Any, str]]:
+def _draw_answer(axes: Axes, location: Location, view: View) -> list[tuple[Any, str]]:
     if location.place is None:
         return []
     line = "-" if location.known else (0, (4, 3))
@@ -154,7 +154,10 @@ def _draw_answer(axes: Axes, location: Location) -> list[tuple[Any, str]]:
         axes.add_patch(Circle((0, 0), location.radius, fc=FOR_IT, alpha=0.1, zorder=2))
         axes.add_patch(Circle((0, 0), location.radius, fill=False, **around))
         handle = Line2D([], [], color=FOR_IT, lw=1.6, ls=line)
-        legend.append((handle, f"radius of {whole_metres(location.radius)} (90%)"))
+        words = f"radius of {whole_metres(location.radius)} (90%)"
+        if location.radius > float((view.half - np.abs(view.centre)).min()):
+            words += ",\nbeyond this map"
+        legend.append((handle, words))
     for colour, width, size in ((PAPER, 6, 41), (INK, 2.6, 38)):
         axes.plot(0, 0, marker=_CROSSHAIR, color=colour, mew=width, ms=size, zorder=8)
     handle = Line2D([], [], marker=_CROSSHAIR, ls="", color=INK, mew=2, ms=13)

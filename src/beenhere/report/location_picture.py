@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from beenhere import geo
 from beenhere.errors import DataError
-from beenhere.report.location_facts import metres_between
+from beenhere.report.location_facts import best_match, metres_between
 from beenhere.report.location_map import location_map
 from beenhere.report.location_text import describe_location, likeness
 from beenhere.report.location_view import match_colour
@@ -37,6 +37,8 @@ _COLUMNS, _LINES = 4, 3
 _MAP_COLUMNS = 2
 _SHOWN = (_COLUMNS - _MAP_COLUMNS) * _LINES - 1
 _HEAD = 126
+_NOWHERE_ELSE = 0.05
+"""Metres; less reads as 0.0."""
 _ROW = BOX[1] + CAPTION + GAP
 
 
@@ -78,6 +80,11 @@ def draw_location(
     picture.save(path, quality=92)
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a name is one of a picture, of a kind that is drawn here or of another."""
+    return path.suffix.lower() in {".svg", *Image.registered_extensions()}
+
+
 def check_picture(path: Path) -> None:
     """See that a picture can be written there, before the work of a minute goes into it.
 
@@ -94,18 +101,21 @@ def check_picture(path: Path) -> None:
 
 def _put_head(canvas: ImageDraw.ImageDraw, location: Location, width: int) -> None:
     answer, *evidence = describe_location(location)
+    best = "" if location.place is None else best_match(location.place).path
     top = MARGIN - 6
     write(canvas, (MARGIN, top), _end_of(location.query, 15, width), 15, QUIET)
     write(canvas, (MARGIN, top + 22), answer, 24, INK, width)
     for number, line in enumerate(evidence):
-        write(canvas, (MARGIN, top + 58 + 20 * number), line, 14, QUIET, width)
+        room = width - ImageFont.load_default(14).getlength(line.replace(best, ""))
+        shown = line.replace(best, _end_of(best, 14, room))
+        write(canvas, (MARGIN, top + 58 + 20 * number), shown, 14, QUIET, width)
 
 
-def _end_of(path: str, size: int, width: int) -> str:
+def _end_of(path: str, size: int, width: float) -> str:
     """A path, or as much of its end as is not wider: files of one folder differ there."""
     font = ImageFont.load_default(size)
     shown = path
-    while font.getlength(shown) > width:
+    while path and font.getlength(shown) > width:
         path = path[1:]
         shown = f"...{path}"
     return shown
@@ -124,8 +134,9 @@ def _put_match(
     far = metres_between(location.place, match) if location.place is not None else None
     where = "its position is not known" if match.lat is None else ""
     if far is not None:
-        where = f"{metres(far)} from the {'answer' if location.known else 'best guess'}"
-    put_captions(canvas, corner, (where, likeness(match)))
+        away = "at" if far < _NOWHERE_ELSE else f"{metres(far)} from"
+        where = f"{away} the {'answer' if location.known else 'best guess'}"
+    put_captions(canvas, corner, (where, likeness(match, number)))
 
 
 def _own(place: Place | None, truth: OwnPosition | None) -> str:

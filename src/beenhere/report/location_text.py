@@ -33,10 +33,25 @@ def degrees(place: Place) -> str:
     return f"{place.lat:.5f}, {place.lon:.5f}"
 
 
-def likeness(match: Match) -> str:
-    """How like the query a match is, such as ``"similarity 0.913, 45 inliers"``."""
-    inliers = "" if match.inliers is None else f", {count(match.inliers, 'inlier')}"
-    return f"similarity {match.similarity:.3f}{inliers}"
+def likeness(match: Match, number: int | None = None) -> str:
+    """How like the query a match is, such as ``"17th by similarity 0.913, 45 inliers"``.
+
+    Args:
+        match: of an answer.
+        number: that it is shown by; its rank by similarity is said where verification has given it
+            another number. None: it is shown by none.
+    """
+    similarity = f"similarity {match.similarity:.3f}"
+    if match.inliers is None:
+        return similarity
+    rank = "" if number in (None, match.rank) else f"{_ordinal(match.rank)} by "
+    return f"{rank}{similarity}, {count(match.inliers, 'inlier')}"
+
+
+def _ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else endings.get(number % 10, 'th')}"
 
 
 def _evidence(location: Location) -> list[str]:

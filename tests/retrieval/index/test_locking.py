@@ -128,3 +128,14 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, index: Index) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"cannot be written \(.*\); nothing is lost"):
         Index.build(index.photos, TinyModel(), tmp_path / "file" / "x.index")
+
+
+def test_an_index_that_is_being_built_is_not_called_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "y.index" / "staging").mkdir(parents=True)
+    with (
+        changing(tmp_path / "y.index", 0, new=True),
+        pytest.raises(DataError, match=r"y\.index is being built by process \d+ on .*; try again"),
+    ):
+        Index.open(tmp_path / "y.index")
+    with pytest.raises(DataError, match="its building was interrupted"):
+        Index.open(tmp_path / "y.index")

@@ -202,6 +202,8 @@ def test_a_photo_added_is_found(index: Index, street: list[str], tmp_path: Path)
 def test_wrong_options(index: Index, street: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"Index\.locate.*'matchs' is not an option"):
         index.locate(street[0], matchs=3)
+    with pytest.raises(ConfigError, match=r"^where is 5; expected a .*Filter"):
+        index.locate(street[0], where=5)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="precision is bf16"):
         index.locate(street[0], extract={"precision": "bf16"})
     with pytest.raises(ConfigError, match=r"threshold is 0\.5, but the index was not calibrated"):

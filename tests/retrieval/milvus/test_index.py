@@ -248,6 +248,11 @@ def test_a_server_that_does_not_answer(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not answer; see that Milvus") as error:
         Index.build(photos, TinyModel(), tmp_path / "y.index", store="milvus://127.0.0.1:9/city")
     assert "\n" not in str(error.value)
+    assert not (tmp_path / "y.index").exists()
+    (tmp_path / "z.index").mkdir()  # a person's own stays
+    with pytest.raises(DataError, match="does not answer"):
+        Index.build(photos, TinyModel(), tmp_path / "z.index", store="milvus://127.0.0.1:9/city")
+    assert (tmp_path / "z.index").is_dir()
 
 
 def test_a_file_that_another_process_has(

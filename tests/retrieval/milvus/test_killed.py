@@ -90,7 +90,7 @@ def test_killed_later_and_later(root: Path, store: str) -> None:
     if address.local:
         milvus_writer.close_lite(Path(address.where))
     kills = 0
-    while milvus_writer.killed_after(milvus_writer.build, root, store, (kills + 1) * whole / 10):
+    while milvus_writer.killed_after(milvus_writer.build, root, store, (kills + 1) * whole / 30):
         kills += 1
         if (root / "x.index" / "index.yaml").exists():
             assert in_milvus(root) <= wanted

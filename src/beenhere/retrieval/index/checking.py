@@ -1,6 +1,5 @@
 """See whether every part of an index is as it was written, and whether the parts agree."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ import numpy as np
 
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import leftovers
-from beenhere.retrieval.index.manifest import Manifest, Part
+from beenhere.retrieval.index.manifest import Manifest
 from beenhere.retrieval.index.manifest_file import read_manifest
 from beenhere.retrieval.index.segments import block_rows
-from beenhere.retrieval.index.snapshot import Snapshot, check_size
+from beenhere.retrieval.index.snapshot import Snapshot, damage_of
 from beenhere.retrieval.search.vectors import StoredVectors
 
 NORM_TOLERANCE = {"float32": 1e-3, "float16": 2e-3, "int8": 2e-2}
@@ -63,29 +62,12 @@ def check_index(folder: Path) -> Check:
 def _damages(folder: Path, manifest: Manifest) -> Iterator[str]:
     whole = True
     for part in manifest.parts():
-        damage = _damage(folder, part)
+        damage = damage_of(folder, part)
         if damage is not None:
             whole = False
             yield damage
     if whole:  # else what follows would only say again what is damaged
         yield from _disagreements(folder)
-
-
-def _damage(folder: Path, part: Part) -> str | None:
-    """How a file differs from the one that was written."""
-    try:
-        check_size(folder, part)
-        with (folder / part.file).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except DataError as error:
-        return str(error).partition(";")[0]
-    except OSError as error:
-        return f"{folder / part.file} is damaged: {error.strerror}"
-    if digest != part.sha256:
-        return (
-            f"{folder / part.file} is damaged: its SHA-256 is {digest[:16]}, not {part.sha256[:16]}"
-        )
-    return None
 
 
 def _disagreements(folder: Path) -> Iterator[str]:

@@ -16,7 +16,11 @@ from beenhere.retrieval.index.compaction import Compacted, compact_index
 from beenhere.retrieval.index.manifest import Manifest
 from beenhere.retrieval.index.matches import Matches
 from beenhere.retrieval.index.removing import Removed, remove_photos
-from beenhere.retrieval.index.searching import checked_descriptors, search_snapshot
+from beenhere.retrieval.index.searching import (
+    check_condition,
+    checked_descriptors,
+    search_snapshot,
+)
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.index.structures import train_index
 from beenhere.retrieval.locate.asking import locate_options
@@ -240,8 +244,10 @@ class Index:
             exact: whether to look at every photo, structure or not.
 
         Raises:
+            ConfigError: ``where`` is no filter.
             DataError: descriptors of another shape, k below 1, or a damaged index.
         """
+        check_condition(where)
         queries = checked_descriptors(self.path, self.manifest, descriptors, k)
         return search_snapshot(self._snapshot, queries, k, where, exact)
 
@@ -308,8 +314,9 @@ class Index:
 
         Raises:
             PhotoError: the photo cannot be read.
-            ConfigError: an unknown option, a threshold for an index that is not calibrated, or an
-                option that makes other evidence than it was calibrated for, such as ``matches``.
+            ConfigError: an unknown option, ``where`` is no filter, a threshold for an index that
+                is not calibrated, or an option that makes other evidence than it was calibrated
+                for, such as ``matches``.
             DataError: a part of the index is damaged.
             ModelError: the photo has a size that the model cannot take.
         """

@@ -47,6 +47,25 @@ def writing(folder: Path, wait: float) -> Iterator[None]:
         yield
 
 
+def writer_of(folder: Path) -> str | None:
+    """Who writes an index now, such as ``process 71 on desk, since 2026-01-31 12:00:00+00:00``.
+
+    None where nobody does, or that cannot be told.
+    """
+    if fcntl is None:
+        return None
+    try:
+        with (folder / LOCK).open("rb", buffering=0) as lock:
+            try:
+                # Shared, and given back at once: a writer who comes meanwhile may be refused.
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _holder(lock)
+    except OSError:
+        return None
+    return None
+
+
 def _take(lock: FileIO, folder: Path, wait: float) -> None:
     deadline = time.monotonic() + wait
     told = False

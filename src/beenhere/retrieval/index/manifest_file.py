@@ -14,6 +14,7 @@ import yaml
 
 from beenhere import config_yaml
 from beenhere.errors import ConfigError, DataError
+from beenhere.retrieval.index.locking import writer_of
 from beenhere.retrieval.index.manifest import FORMAT_VERSION, Manifest
 
 MANIFEST = "index.yaml"
@@ -100,6 +101,9 @@ def _parsed(data: bytes) -> dict[str, Any] | None:
 
 
 def _none_here(folder: Path) -> str:
+    writer = writer_of(folder)
+    if writer is not None:
+        return f"{folder} is being built by {writer}; try again when it has ended"
     if (folder / "staging").is_dir():
         return (
             f"{folder}: its building was interrupted; go on with the same command: "

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from beenhere import config_yaml
 from beenhere.config import ComputeConfig, ExtractConfig
 from beenhere.devices import choose_device
-from beenhere.errors import ConfigError, ModelError
+from beenhere.errors import BeenhereError, ConfigError, ModelError
 from beenhere.models.checkpoint import BUILT_IN, load_model, read_provenance, save_checkpoint
 from beenhere.retrieval.extract import precision_on
 from beenhere.retrieval.index.change import MODEL, Change
 from beenhere.retrieval.index.manifest import IndexedModel
+from beenhere.retrieval.index.snapshot import MEND, damage_of
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
@@ -53,12 +54,21 @@ def indexed_model(folder: Path, entry: IndexedModel, device: str) -> "VPRModel":
     """The model of an index, on a device; ``"auto"``: the first GPU if there is one.
 
     Raises:
-        ModelError: it is not as it was when the index was built.
+        ModelError: it is not as it was when the index was built; the damaged file is named.
         ConfigError: no such device.
     """
     spec = entry.name if entry.name is not None else folder / MODEL
-    model = load_model(spec, choose_device(device))
-    check_model(folder, entry, model)
+    chosen = choose_device(device)
+    try:
+        model = load_model(spec, chosen)
+        check_model(folder, entry, model)
+    except BeenhereError as error:
+        # Read whole only now: it takes as long as loading, and nearly always says nothing new.
+        for part in entry.parts:
+            damage = damage_of(folder, part)
+            if damage is not None:
+                raise ModelError(f"{damage}; {MEND}") from error
+        raise
     return model
 
 

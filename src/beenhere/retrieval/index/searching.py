@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.errors import DataError
+from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.index.manifest import Manifest
 from beenhere.retrieval.index.matches import Matches
 from beenhere.retrieval.index.snapshot import Snapshot
@@ -62,3 +62,16 @@ def checked_descriptors(
     if k < 1:
         raise DataError(f"k is {k}; expected 1 or more")
     return queries
+
+
+def check_condition(where: object) -> None:
+    """See that a condition on photos is one.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if where is not None and not isinstance(where, Filter):
+        raise ConfigError(
+            f"where is {where!r}; expected a beenhere.retrieval.search.filters.Filter, such as "
+            "Filter(near=(37.78, -122.42), radius=500), or None"
+        )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.uint8]
 
 CHANGED = "its SHA-256 is not the one in the manifest"
+MEND = "bring back a copy of the folder, or build the index again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,10 +217,24 @@ def check_size(folder: Path, part: Part) -> None:
 
 def damaged(folder: Path, part: Part, what: str) -> DataError:
     """The error for a part that is not as it was written."""
-    return DataError(
-        f"{folder / part.file} is damaged: {what}; bring back a copy of the folder, or build the "
-        "index again"
-    )
+    return DataError(f"{folder / part.file} is damaged: {what}; {MEND}")
+
+
+def damage_of(folder: Path, part: Part) -> str | None:
+    """How a file differs from the one that was written, all of it being read; None: it is whole."""
+    try:
+        check_size(folder, part)
+        with (folder / part.file).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except DataError as error:
+        return str(error).partition(";")[0]
+    except OSError as error:
+        return f"{folder / part.file} is damaged: {error.strerror}"
+    if digest != part.sha256:
+        return (
+            f"{folder / part.file} is damaged: its SHA-256 is {digest[:16]}, not {part.sha256[:16]}"
+        )
+    return None
 
 
 def _marks(folder: Path, manifest: Manifest) -> NDArray[np.int64]:

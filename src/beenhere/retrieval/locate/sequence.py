@@ -6,6 +6,11 @@ taken; those of the frames around it, since it may have missed where they were r
 not likelihoods, so each is divided by how probable the state is before anything is seen (Bourlard
 and Morgan, 1994). Here the steps between frames are: a step says how much likelier it is to come
 from one place to the other than to be there by chance.
+
+The frames of a path are not independent, as that model has them: they see the same facade, and
+are misled by it alike. So what the frames on one side say is raised to a power below 1 with every
+frame it passes (the power steady model: Smith, "A generalization of the Bayesian steady
+forecasting model", 1979): the next frame counts by that power, the one after it by its square.
 """
 
 from collections.abc import Sequence
@@ -50,6 +55,11 @@ ELSEWHERE = 0.01
 LOSE = 0.1
 """How much likelier than by chance a step out of what is known, or back, is."""
 
+PASSED_ON = 0.5
+"""The power of what is passed on from a frame to the next: however long a path, the others count
+as two more frames. Of 1, 0.7, 0.5 and 0.35 the largest at which the radii of known frames held
+85% or more on paths of 2, 5 and 10 frames."""
+
 UNKNOWN = 0.1
 """Share of the evidence for "unknown" where the index is not calibrated."""
 
@@ -62,7 +72,8 @@ def path_states(
 ) -> list[Floats]:
     """For each frame the probabilities of its places, given all frames, and of none of them.
 
-    They are as good as the model of the path; only those of frames alone are calibrated.
+    They are as good as the model of the path, which is made to err towards "unknown"; only those of
+    frames alone are calibrated.
 
     Args:
         frames: ``T``, in their order.
@@ -88,10 +99,10 @@ def path_states(
         step_factors(before, after, reach, radius)
         for (before, after), reach in zip(pairwise(states), metres, strict=True)
     ]
-    found = (
-        state[: len(frame.places)]
-        for state, frame in zip(posteriors(evidence, steps), frames, strict=True)
-    )
+    # Without a calibration nobody is told how sure a place is, and independent frames find more.
+    calibrated = any(probability is not None for probability in probabilities)
+    given_all = posteriors(evidence, steps, PASSED_ON if calibrated else 1.0)
+    found = (state[: len(frame.places)] for state, frame in zip(given_all, frames, strict=True))
     return [np.append(places, max(1 - places.sum(), 0.0)) for places in found]
 
 
@@ -159,27 +170,34 @@ def step_factors(before: geo.Positions, after: geo.Positions, reach: float, blur
     return factors
 
 
-def posteriors(evidence: Sequence[Floats], steps: Sequence[Floats]) -> list[Floats]:
+def posteriors(evidence: Sequence[Floats], steps: Sequence[Floats], power: float) -> list[Floats]:
     """The probability of each state given all frames, forward and backward (Rabiner, 1989, III).
 
     Args:
         evidence: of ``T`` frames, each ``(s_t,)``.
         steps: ``T - 1`` of ``(s_t, s_t+1)``.
+        power: of what is passed on from a frame to the next, (0, 1] (Smith, 1979). 1: frames are
+            independent.
 
     Returns:
-        ``T`` times ``(s_t,)``, each adding up to 1: the sum over all paths through the state of
-        the product of their evidence and steps, over that of all paths.
+        ``T`` times ``(s_t,)``, each adding up to 1. At a power of 1: the sum over all paths through
+        the state of the product of their evidence and steps, over that of all paths.
     """
-    forward = [evidence[0] / evidence[0].sum()]
-    for states, step in zip(evidence[1:], steps, strict=True):
-        reached = (forward[-1] @ step) * states
-        forward.append(reached / reached.sum())
-    backward = [np.ones(len(evidence[-1]))]
-    for states, step in zip(evidence[:0:-1], reversed(steps), strict=True):
-        ahead = step @ (states * backward[-1])
-        backward.append(ahead / ahead.sum())
-    both = [a * b for a, b in zip(forward, reversed(backward), strict=True)]
+    before = _passed_on(evidence, steps, power)
+    after = _passed_on(evidence[::-1], [step.T for step in reversed(steps)], power)
+    both = [
+        own * said * more for own, said, more in zip(evidence, before, reversed(after), strict=True)
+    ]
     return [product / product.sum() for product in both]
+
+
+def _passed_on(evidence: Sequence[Floats], steps: Sequence[Floats], power: float) -> list[Floats]:
+    """What all frames before it say of the states of each, up to a factor."""
+    passed = [np.ones(len(evidence[0]))]
+    for states, step in zip(evidence[:-1], steps, strict=True):
+        reached = (passed[-1] * states) @ step
+        passed.append((reached / reached.sum()) ** power)
+    return passed
 
 
 def reaches(

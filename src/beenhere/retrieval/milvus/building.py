@@ -1,5 +1,6 @@
 """Make an index whose photos and descriptors lie in Milvus."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,10 +8,10 @@ from typing import TYPE_CHECKING
 from beenhere.config import IndexConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device
-from beenhere.errors import ConfigError, DataError
+from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.models.checkpoint import load_model
 from beenhere.retrieval.index.adding import Added
-from beenhere.retrieval.index.change import changing
+from beenhere.retrieval.index.change import Change, changing
 from beenhere.retrieval.index.manifest import Store
 from beenhere.retrieval.index.models import check_model, keep_model
 from beenhere.retrieval.milvus.adding import held_at, put_in_collection
@@ -63,24 +64,49 @@ def build_in_milvus(
         model = load_model(model, choose_device(config.extract.device))
     elif config.extract.device != "auto":
         model.to(choose_device(config.extract.device))
+    made = not folder.exists()
     with changing(folder, wait, new=True) as change:
-        kept = Store(address=address.where, collection=address.collection)
-        if change.before is not None:
-            check_model(folder, change.manifest.model, model)
-            if change.manifest.store != kept:
-                raise DataError(f"{folder} holds an index that is not in {address}; give another")
-            entry = change.manifest.model
-        else:
-            entry = keep_model(change, model, spec, config.extract)
-        collection = Collection.make(address, entry, config.search)
-        count = collection.count()
-        if len(held_at(collection, photos).ids) < count:
-            raise DataError(
-                f"{address} holds {count:,} photos, and not all are among these; give another "
-                "collection, or add these: beenhere index add INDEX PHOTOS, with the folder of "
-                "the index that the collection was made for"
-            )
-        if change.before is None:
-            change.begin(entry, "float32", config.search, store=kept)
-            change.commit_store(count, {})
+        try:
+            collection = _begin(change, photos, model, spec, address, config)
+        except BeenhereError:
+            if made and change.before is None:
+                shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
+            raise
         return put_in_collection(change, collection, photos, model, config.extract, what, start)
+
+
+def _begin(
+    change: Change,
+    photos: PhotoTable,
+    model: "VPRModel",
+    spec: str | None,
+    address: Address,
+    config: IndexConfig,
+) -> Collection:
+    """The collection that photos go into; the folder then says where it is.
+
+    Raises:
+        ConfigError, DataError, ModelError: as :func:`build_in_milvus`.
+    """
+    kept = Store(address=address.where, collection=address.collection)
+    if change.before is not None:
+        check_model(change.folder, change.manifest.model, model)
+        if change.manifest.store != kept:
+            raise DataError(
+                f"{change.folder} holds an index that is not in {address}; give another"
+            )
+        entry = change.manifest.model
+    else:
+        entry = keep_model(change, model, spec, config.extract)
+    collection = Collection.make(address, entry, config.search)
+    count = collection.count()
+    if len(held_at(collection, photos).ids) < count:
+        raise DataError(
+            f"{address} holds {count:,} photos, and not all are among these; give another "
+            "collection, or add these: beenhere index add INDEX PHOTOS, with the folder of "
+            "the index that the collection was made for"
+        )
+    if change.before is None:
+        change.begin(entry, "float32", config.search, store=kept)
+        change.commit_store(count, {})
+    return collection

@@ -17,7 +17,7 @@ from beenhere.retrieval.index.compaction import Compacted
 from beenhere.retrieval.index.index import Index
 from beenhere.retrieval.index.matches import Matches
 from beenhere.retrieval.index.removing import Removed
-from beenhere.retrieval.index.searching import checked_descriptors
+from beenhere.retrieval.index.searching import check_condition, checked_descriptors
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.milvus.address import Address
 from beenhere.retrieval.milvus.checking import damages_of
@@ -85,9 +85,11 @@ class MilvusIndex(Index):
             exact: of a collection that was made for exact search it is; of another it is refused.
 
         Raises:
+            ConfigError: ``where`` is no filter.
             DataError: descriptors of another shape, a k that is out of range, exact search of a
                 collection for hnsw, or Milvus does not answer.
         """
+        check_condition(where)
         queries = checked_descriptors(self.path, self.manifest, descriptors, k)
         if exact and self.collection.graph:
             raise DataError(
