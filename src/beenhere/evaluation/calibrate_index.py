@@ -85,15 +85,16 @@ def calibrate_index(
         verifier = Verifier(locate.verification)
     inside, elsewhere = (_table(photos) for photos in (queries, outside))
     set_of = CalibrationQueries(index, inside, elsewhere, config, locate)
-    asked = {"plain": set_of.ask(None)}
-    if verifier is not None:
-        asked["verified"] = set_of.ask(verifier)
-    calibrations = {}
-    for way, one in asked.items():
+    asked, calibrations = {}, {}
+    # Plain first: too few queries are told before minutes of verification.
+    for way, check in {"plain": None, "verified": verifier}.items():
+        if way == "verified" and verifier is None:
+            continue
+        asked[way] = set_of.ask(check)
         try:
-            calibrations[way] = fit_calibration(one.labelled, config)
+            calibrations[way] = fit_calibration(asked[way].labelled, config)
         except DataError as error:
-            raise DataError(f"{error}; {_counted(one, inside, elsewhere)}") from error
+            raise DataError(f"{error}; {_counted(asked[way], inside, elsewhere)}") from error
     fitted = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "beenhere": __version__,

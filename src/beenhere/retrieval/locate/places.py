@@ -104,7 +104,8 @@ def find_places(
         ``count`` times a place for each query; a later one has less weight around its start.
     """
     free = positions.known.reshape(weight.shape) & (weight > 0)
-    near = _near(positions, weight.shape, radius)
+    m, k = weight.shape
+    near = _near(positions, (m, k), radius) if free.any() else np.zeros((m, k, k), bool)
     found = []
     for _ in range(count):
         place = _densest(weight, free, near, positions, radius)
