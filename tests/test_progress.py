@@ -33,6 +33,15 @@ def test_plain_lines_where_there_is_no_terminal(
     ]
 
 
+def test_work_of_which_nobody_knows_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PLAIN_SECONDS", 0.0)
+    with progress("photos", None, least=3) as advance:
+        advance(7)
+    assert capsys.readouterr().err.startswith("photos: 7, ")
+
+
 def test_short_work_says_nothing_where_there_is_no_terminal() -> None:
     run = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, check=True)
     assert (run.stdout, run.stderr) == ("", "")

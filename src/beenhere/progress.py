@@ -10,17 +10,17 @@ PLAIN_SECONDS = 10.0
 
 
 @contextmanager
-def progress(what: str, total: int, least: int = 0) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None, least: int = 0) -> Iterator[Callable[[int], None]]:
     """Show how far some work is; the yielded function is told how many steps were just done.
 
     Goes to standard error, so that a command's output can be piped.
 
     Args:
         what: a few words, such as ``"database photos"``.
-        total: steps in all.
+        total: steps in all; None where that shows only at the end.
         least: with fewer steps than that nothing is shown.
     """
-    if total < least:
+    if total is not None and total < least:
         yield lambda steps: None
     elif sys.stderr.isatty():
         with _bar(what, total) as advance:
@@ -31,7 +31,7 @@ def progress(what: str, total: int, least: int = 0) -> Iterator[Callable[[int], 
 
 
 @contextmanager
-def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -48,7 +48,7 @@ def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _lines(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def _lines(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     start = last = time.monotonic()
     done = 0
 
@@ -60,6 +60,7 @@ def _lines(what: str, total: int) -> Iterator[Callable[[int], None]]:
             last = now
             rate = done / (now - start)
             pace = f"{rate:.0f} a second" if rate >= 2 else f"{1 / rate:.1f} s each"
-            print(f"{what}: {done} of {total}, {pace}", file=sys.stderr, flush=True)
+            of_all = "" if total is None else f" of {total}"
+            print(f"{what}: {done}{of_all}, {pace}", file=sys.stderr, flush=True)
 
     yield advance

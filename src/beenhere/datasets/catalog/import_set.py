@@ -1,0 +1,209 @@
+"""Take over a set that a person got by hand: check it, and lay it out where sets lie."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from beenhere.datasets.catalog.entry import NamedSet
+from beenhere.datasets.catalog.expect import Held, compare_counts, counted
+from beenhere.datasets.catalog.find_root import find_root
+from beenhere.datasets.catalog.marker import MARKER
+from beenhere.datasets.catalog.write_marker import write_held
+from beenhere.datasets.download.inner import unpack_inner
+from beenhere.datasets.download.lift import lift
+from beenhere.datasets.download.space import need_space
+from beenhere.datasets.download.staging import staged
+from beenhere.datasets.download.unpack import is_archive, unpack
+from beenhere.datasets.table import PhotoTable
+from beenhere.errors import DataError, PhotoError
+from beenhere.photo_file import photo_size
+from beenhere.progress import progress
+
+_DEPTH = 2
+"""How many folders below the given one archives are looked for."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was laid out.
+
+    Attributes:
+        folder: the set's own.
+        photos: how many the protocols or folders hold, by their names.
+        linked: files that take no room of their own.
+        copied: files that were copied.
+        unpacked: archives.
+        unusable: names and reasons of photos that cannot be used and that no count misses.
+    """
+
+    folder: Path
+    photos: dict[str, int]
+    linked: int
+    copied: int
+    unpacked: int
+    unusable: list[str]
+
+
+def import_set(entry: NamedSet, source: Path, to: Path) -> Imported:
+    """Lay out a set in ``to/NAME``, whole or not at all; the source stays as it is.
+
+    The source may be the set's folder, one around it, or a folder with its archives. Files get
+    hard links where the file system allows it (they take no room; a change to one is a change to
+    both), else they are copied.
+
+    Args:
+        source: a folder, or one archive.
+        to: the folder that sets lie in.
+
+    Raises:
+        DataError: the source does not hold the set, or a part of it; a photo cannot be read; the
+            target is there already; the disk has no room.
+    """
+    source = source.expanduser()
+    if not source.exists():
+        raise DataError(f"{source}: no such folder; give the one with what you got of {entry.name}")
+    start, archives = _what_to_take(entry, source)
+    target = to.expanduser() / entry.name
+    if source.is_dir() and target.absolute().is_relative_to(start.absolute()):
+        raise DataError(f"{target}: lies in what shall be imported; give another place by --to")
+    files = list(_files(start)) if source.is_dir() else []
+    with staged(target) as folder, _telling_of(source, folder):
+        linked, copied = _lay_out(files, start, folder)
+        for archive in archives:
+            unpack(archive, folder, what=archive.name)
+        unpacked = len(archives) + (unpack_inner(folder) if archives else 0)
+        lift(find_root(entry, folder), folder)
+        held = counted(entry, folder)
+        compare_counts(entry, folder, held)
+        tables = _tables(held)
+        _open_some(entry, tables)
+        write_held(entry, folder, {}, held)
+    photos = {name: len(table) for name, table in tables.items()}
+    unusable = {
+        f"{Path(path).name} ({reason})"
+        for table in tables.values()
+        for path, reason in table.unusable
+    }
+    return Imported(target, photos, linked, copied, unpacked, sorted(unusable))
+
+
+@contextmanager
+def _telling_of(source: Path, folder: Path) -> Iterator[None]:
+    """What is wrong in the staged folder, which is gone then, is told of the source."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(str(error).replace(str(folder), str(source))) from error
+
+
+def _what_to_take(entry: NamedSet, source: Path) -> tuple[Path, list[Path]]:
+    """The folder whose files are taken over, and the archives that are unpacked over them."""
+    if not source.is_dir():
+        if not is_archive(source.name):
+            raise DataError(f"{source}: is no folder and no archive (.zip, .tar, .tar.gz, ...)")
+        return source.parent, [source]
+    try:
+        return find_root(entry, source), []  # archives that lie there too have been unpacked
+    except DataError:
+        archives = _archives(source)
+        if not archives:
+            raise
+        return source, archives
+
+
+def _archives(source: Path) -> list[Path]:
+    found: list[Path] = []
+    level = [source]
+    for _ in range(_DEPTH):
+        inner = [one for folder in level for one in sorted(folder.iterdir())]
+        shown = [one for one in inner if not one.name.startswith(".")]
+        found += [one for one in shown if is_archive(one.name) and one.is_file()]
+        level = [one for one in shown if one.is_dir()]
+    return found
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Every file below a folder but hidden ones and archives; links to folders are followed."""
+    seen = set()
+    for folder, inner, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            inner.clear()  # a link back into what was walked
+            continue
+        seen.add(real)
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and name != "__MACOSX")
+        for name in sorted(names):
+            path = Path(folder, name)
+            passed_over = name.startswith(".") or name == MARKER or is_archive(name)
+            if not passed_over and path.is_file():
+                yield path
+
+
+def _lay_out(files: list[Path], root: Path, folder: Path) -> tuple[int, int]:
+    """Link or copy files to the same place below another folder; returns how many of each."""
+    if not files:
+        return 0, 0
+    linked = _can_link(files[0], folder)
+    if not linked:
+        need_space(folder, sum(file.stat().st_size for file in files), root.name)
+    made = set()
+    copies = 0
+    with progress("files", len(files), least=1000) as advance:
+        for file in files:
+            new = folder / file.relative_to(root)
+            if new.parent not in made:
+                new.parent.mkdir(parents=True, exist_ok=True)
+                made.add(new.parent)
+            copies += not _place(file, new, linked)
+            advance(1)
+    return len(files) - copies, copies
+
+
+def _can_link(file: Path, folder: Path) -> bool:
+    probe = folder / ".link"
+    done = _place_link(file, probe)
+    probe.unlink(missing_ok=True)
+    return done
+
+
+def _place(file: Path, new: Path, link: bool) -> bool:
+    """Whether the file was linked; else it was copied."""
+    if link and _place_link(file, new):
+        return True
+    shutil.copyfile(file, new)
+    with suppress(OSError):  # times and modes that the file system does not know
+        shutil.copystat(file, new)
+    return False
+
+
+def _place_link(file: Path, new: Path) -> bool:
+    try:
+        os.link(os.path.realpath(file) if file.is_symlink() else file, new)
+    except OSError:  # another file system, or one without hard links
+        return False
+    return True
+
+
+def _tables(held: Held) -> dict[str, PhotoTable]:
+    """What a person counts: tables by folder, or by protocol and side."""
+    tables = dict(held.photos)
+    for name, (database, queries) in held.protocols.items():
+        tables |= {f"{name} database": database, f"{name} queries": queries}
+    return tables
+
+
+def _open_some(entry: NamedSet, tables: dict[str, PhotoTable]) -> None:
+    """See that the first, middle and last photo of each table are photos."""
+    for name, table in tables.items():
+        paths = table.paths
+        for path in {paths[0], paths[len(paths) // 2], paths[-1]}:
+            try:
+                photo_size(path)
+            except PhotoError as error:
+                raise DataError(
+                    f"{entry.name}, {name}: {Path(path).name} cannot be read ({error.reason}); "
+                    "what you got is damaged: get it again"
+                ) from error

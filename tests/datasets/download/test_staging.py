@@ -1,0 +1,131 @@
+"""A folder is there whole or not there, whatever happens on the way."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from beenhere.datasets.download.lift import lift
+from beenhere.datasets.download.space import need_space, size_text
+from beenhere.datasets.download.staging import staged
+from beenhere.errors import DataError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from beenhere.datasets.download.staging import staged
+with staged(Path(sys.argv[1])) as folder:
+    (folder / "half").write_text("x")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_clean_end(tmp_path: Path) -> None:
+    target = tmp_path / "sets" / "town"
+    with staged(target) as folder:
+        assert folder.parent == target.parent and list(folder.iterdir()) == []
+        (folder / "a").write_text("1")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["a"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), staged(tmp_path / "town") as folder:
+        (folder / "a").write_text("1")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "broken link"])
+def test_what_exists_is_refused_before_any_work(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "town"
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "file":
+        target.write_text("mine")
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="exists already and is not replaced"), staged(target):
+        pytest.fail("work has begun")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "town"
+    with pytest.raises(DataError, match="exists already"), staged(target):
+        target.mkdir()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_second_process_is_told_and_a_dead_one_is_cleaned_up_after(tmp_path: Path) -> None:
+    target = tmp_path / "town"
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(target)], stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None
+    assert first.stdout.readline() == "ready\n"
+    with pytest.raises(DataError, match="is being made by another process"), staged(target):
+        pytest.fail("work has begun")
+    first.kill()
+    first.wait()
+    first.stdout.close()
+    assert (tmp_path / ".staging-town" / "half").exists() and not target.exists()
+    with staged(target) as folder:
+        assert list(folder.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_sets_of_other_names_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    with staged(tmp_path / "a"), staged(tmp_path / "b"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_lift(tmp_path: Path) -> None:
+    root = tmp_path / "town" / "town" / "deep"
+    for path in ("val/a", "LICENSE", "town"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("set")
+    (tmp_path / "README").write_text("beside 1")
+    (tmp_path / "town" / "LICENSE").write_text("beside 2")
+    (tmp_path / "town" / "town" / "paper.pdf").write_text("beside 3")
+    lift(root, tmp_path)
+    found = {
+        p.relative_to(tmp_path).as_posix(): p.read_text()
+        for p in tmp_path.rglob("*")
+        if p.is_file()
+    }
+    assert found == {
+        "val/a": "set",
+        "LICENSE": "set",
+        "town": "set",
+        "README": "beside 1",
+        "paper.pdf": "beside 3",
+    }
+    lift(tmp_path, tmp_path)
+    assert (tmp_path / "val" / "a").exists()
+
+
+def test_space(tmp_path: Path) -> None:
+    need_space(tmp_path / "not" / "there" / "yet", 1, "a byte")
+    with pytest.raises(DataError, match=r"^all of it takes 1000\.0 TB, and .* has .* left; make"):
+        need_space(tmp_path, 10**15, "all of it")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (150_000, "150 kB"),
+        (23_400_000_000, "23.4 GB"),
+        (10**12, "1.0 TB"),
+    ],
+)
+def test_sizes(size: int, text: str) -> None:
+    assert size_text(size) == text

@@ -1,0 +1,100 @@
+"""A small published set with its archive, and processes that get it and may be killed.
+
+Processes are forked from one that has imported everything, so that each costs milliseconds.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import zipfile
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from beenhere.datasets.catalog import NamedProtocol, NamedSet, RemoteFile
+from beenhere.datasets.download import get, meter, staging, unpack
+from beenhere.datasets.download.patience import Patience
+
+DATABASE, QUERIES = 5, 3
+LICENCE = random.Random(0).randbytes(1_000_000)
+"""So long that a download takes several reads."""
+QUICK = Patience(tries=3, first_wait=0.001, longest_wait=0.002, connecting=2, silence=0.5)
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["beenhere.datasets.download.get"])
+
+
+def town(*files: RemoteFile, **facts: Any) -> NamedSet:
+    """What the catalogue says of the set."""
+    protocol = NamedProtocol(
+        about="a test", threshold=25, split="val", database=DATABASE, queries=QUERIES
+    )
+    said: dict[str, Any] = {
+        "name": "town",
+        "title": "Town",
+        "about": "a few streets",
+        "purpose": ("val",),
+        "licence": "CC BY",
+        "commercial": "allowed",
+        "paper": "none",
+        "page": "http://town.test/",
+        "files": files,
+        "steps": "Write to the mayor.",
+        "layouts": (("val/database", "val/queries"),),
+        "protocols": {"val": protocol},
+    }
+    return NamedSet(**said | facts)
+
+
+def write_town(folder: Path) -> Path:
+    """The set's photos, as its authors have them."""
+    from camera import write_photo
+
+    for split, count, shift in (("database", DATABASE, 0), ("queries", QUERIES, 3)):
+        for number in range(count):
+            name = f"@{500_000 + 10 * number + shift}@4100000@10@S@@@@@{number}@@@@201507@@.jpg"
+            write_photo(folder / "val" / split / name, size=(30, 40))
+    return folder
+
+
+def pack(folder: Path, archive: Path, inside: str = "town-v2") -> bytes:
+    """A zip of a folder, with a licence beside it; its bytes."""
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr(f"{inside}/LICENSE".lstrip("/"), LICENCE)
+        for path in sorted(folder.rglob("*.jpg")):
+            opened.write(path, f"{inside}/data/{path.relative_to(folder)}".lstrip("/"))
+    return archive.read_bytes()
+
+
+def _die_after(calls: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    left = calls
+
+    def dying(*arguments: Any, **options: Any) -> Any:
+        nonlocal left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return function(*arguments, **options)
+
+    return dying
+
+
+def getting(url: str, to: Path, where: str = "") -> BaseProcess:
+    """A process that gets the set, and is killed where that is said; it has been started."""
+    process = _processes.Process(target=_get, args=(url, to, where))
+    process.start()
+    return process
+
+
+def _get(url: str, to: Path, where: str) -> None:
+    if where == "downloading":
+        meter.Meter.reached = _die_after(1, meter.Meter.reached)  # type: ignore[method-assign]
+    elif where == "unpacking":
+        unpack._Unpacking._write = _die_after(4, unpack._Unpacking._write)  # type: ignore[method-assign]
+    elif where == "before the name":
+        staging._sync = _die_after(0, staging._sync)
+    elif where == "after the name":
+        staging._sync_folder = _die_after(0, staging._sync_folder)
+    get.get_set(town(RemoteFile(name="town.zip", url=url)), to, QUICK)
