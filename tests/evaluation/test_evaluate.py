@@ -213,7 +213,8 @@ def test_files_say_what_the_result_says(tmp_path: Path) -> None:
     predictions = pl.read_parquet(out / "predictions.parquet")
     assert predictions.equals(result.predictions)
     assert predictions.columns == [
-        "query", "rank", "database", "similarity", "distance_m", "query_condition"
+        "query", "rank", "database", "similarity", "distance_m", "positive",
+        "query_condition",
     ]  # fmt: skip
     first = predictions.filter(pl.col("query") == tables.queries.paths[0])
     assert first["rank"].to_list() == list(range(1, 21))
@@ -246,7 +247,7 @@ def test_an_empty_side_is_refused(tmp_path: Path) -> None:
 
 def test_a_recall_that_was_not_measured_says_what_was(tmp_path: Path) -> None:
     result = evaluate(TinyModel(), utm_tables(tmp_path, 2, 2), CONFIG)
-    with pytest.raises(DataError, match=r"Recall@7 at 25 m.*there are N 1, 2, 5, 10"):
+    with pytest.raises(DataError, match=r"Recall@7, right within 25 m.*there are N 1, 2, 5, 10"):
         result.recall(7)
 
 

@@ -24,6 +24,7 @@ def compare(
     /,
     *,
     data: Path | None = None,
+    protocol: str | None = None,
     database: Path | None = None,
     queries: Path | None = None,
     photos: Path | None = None,
@@ -45,12 +46,14 @@ def compare(
     Args:
         a: a run folder, a checkpoint, `offline-lite0`, or the folder of an evaluation.
         b: another.
-        data: a folder with `database/` and `queries/`.
+        data: a folder with `database/` and `queries/`, or a published set as it comes.
+        protocol: of a published set that has several [default: its first].
         database: photos that can be found; goes with `--queries`.
         queries: photos to find.
         photos: one folder of photos, each searched in the rest.
         at: N; a query is right if one of the first N photos found is.
-        threshold: metres within which a photo is right [default: that of A's evaluation].
+        threshold: metres within which a photo is right [default: that of A's evaluation]; sets
+            that list what is right have none.
         count: queries to draw of those that A alone gets right, and of those that B alone does.
         seed: chooses these queries.
         maps: draw what the models look at.
@@ -66,13 +69,13 @@ def compare(
     given = {"data": data, "database": database, "queries": queries, "photos": photos}
     new = any(given.values())
     names = distinct_names(*(Path(side.known_model if new else side.name) for side in sides))
-    where = [data_name(data, database, queries, photos)] if new else []
+    where = [data_name(data, database, queries, photos, protocol)] if new else []
     folder = out or Path("comparisons") / "-".join([*names, *where])
     compare_folder.check_free(folder)
     if new:
         folders = [evaluation_folder(name, *where) for name in names]
         for side, target in zip(sides, folders, strict=True):
-            _evaluate(side, given, target, at, threshold, extract)
+            _evaluate(side, given, protocol, target, at, threshold, extract)
         found = compare_runs(*folders, at=at, threshold=threshold)
     else:
         found = compare_runs(*sides, at=at, threshold=threshold)
@@ -88,6 +91,7 @@ def compare(
 def _evaluate(
     side: "Contender",
     photos: dict[str, Path | None],
+    protocol: str | None,
     folder: Path,
     at: int,
     threshold: float | None,
@@ -107,7 +111,7 @@ def _evaluate(
         options |= json.loads((folder / "results.json").read_text(encoding="utf-8"))["config"]
     options["recall_at"] = sorted({*options["recall_at"], at})
     options["extract"] = config_yaml.plain(extract)
-    evaluate(side.known_model, **photos, out=folder, **options)
+    evaluate(side.known_model, **photos, protocol=protocol, out=folder, **options)
 
 
 def _choose(
@@ -136,13 +140,14 @@ def _print(
     pictures: list[Path],
 ) -> None:
     from beenhere.cli.output import console
+    from beenhere.evaluation.right import rule_in_words
     from beenhere.report.compare_folder import RECORD
 
     output = console()
     output.print(f"A: {sides[0].name}\nB: {sides[1].name}\n", markup=False)
     for one in found:
         sought = f"{one.a.queries.height} queries in {one.a.results['database']} photos"
-        output.print(f"{one.name}: {sought}, right within {one.threshold:g} m", markup=False)
+        output.print(f"{one.name}: {sought}, {rule_in_words(one.threshold)}", markup=False)
         output.print(_table(one))
         output.print()
     for line in _notes(found, shown):

@@ -24,6 +24,7 @@ def evaluate(
     /,
     *,
     data: Path | None = None,
+    protocol: str | None = None,
     database: Path | None = None,
     queries: Path | None = None,
     photos: Path | None = None,
@@ -44,7 +45,8 @@ def evaluate(
 
     Args:
         model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
-        data: a folder with `database/` and `queries/`.
+        data: a folder with `database/` and `queries/`, or a published set as it comes.
+        protocol: of a published set that has several [default: its first].
         database: photos that can be found; goes with `--queries`.
         queries: photos to find.
         photos: one folder of photos; goes with `--leave-one-out`.
@@ -66,10 +68,17 @@ def evaluate(
         )
     options = config_yaml.plain(config_yaml.assign(config, set_))
     folder = out or evaluation_folder(
-        short_name(Path(model)), data_name(data, database, queries, photos)
+        short_name(Path(model)), data_name(data, database, queries, photos, protocol)
     )
     result = evaluate_paths(
-        model, data=data, database=database, queries=queries, photos=photos, out=folder, **options
+        model,
+        data=data,
+        protocol=protocol,
+        database=database,
+        queries=queries,
+        photos=photos,
+        out=folder,
+        **options,
     )
     if panels:
         _draw(result, model, folder, panels)
@@ -80,10 +89,10 @@ def evaluate(
 
 
 def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
+    from beenhere.evaluation.right import rule_in_words
     from beenhere.report import panels
 
-    threshold = result.recalls[0].threshold
-    title = f"{result.name}: found by {model}, right within {threshold:g} m"
+    title = f"{result.name}: found by {model}, {rule_in_words(result.recalls[0].threshold)}"
     panels.draw(panels.choose(result, count), folder / "matches.jpg", title)
 
 
@@ -109,6 +118,8 @@ def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
 
 def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
     """One table with a column a condition; one a condition where there are several thresholds."""
+    from beenhere.evaluation.right import in_words
+
     thresholds = list(dict.fromkeys(one.threshold for one in result.recalls))
     conditions = list(dict.fromkeys(one.condition for one in result.recalls))
     if len(conditions) == 2 and _queries(result, conditions[1]) == result.queries:
@@ -118,15 +129,15 @@ def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
             f"{condition or 'all'} ({_queries(result, condition)})": (thresholds[0], condition)
             for condition in conditions
         }
-        yield _table(result, f"within {thresholds[0]:g} m", columns)
+        yield _table(result, in_words(thresholds[0]), columns)
         return
     for condition in conditions:
         title = f"{condition or 'all'} ({_queries(result, condition)})"
-        yield _table(result, title, {f"within {t:g} m": (t, condition) for t in thresholds})
+        yield _table(result, title, {in_words(t): (t, condition) for t in thresholds})
 
 
 def _table(
-    result: "Evaluation", title: str, columns: dict[str, tuple[float, str | None]]
+    result: "Evaluation", title: str, columns: dict[str, tuple[float | None, str | None]]
 ) -> "Table":
     from rich import box
     from rich.table import Table
@@ -146,6 +157,8 @@ def _queries(result: "Evaluation", condition: str | None) -> int:
 
 
 def _notes(result: "Evaluation") -> Iterator[str]:
+    from beenhere.evaluation.right import in_words
+
     confidence = result.config["confidence"]
     yield (
         "R@N: percent of all queries with a right photo among the first N found, "
@@ -160,8 +173,11 @@ def _notes(result: "Evaluation") -> Iterator[str]:
         )
     for threshold, paths in result.without_positive.items():
         if paths:
-            yield f"without a photo within {threshold:g} m, so never right: {_named(paths)}"
-    if result.without_position:
+            yield f"without a photo {in_words(threshold)}, so never right: {_named(paths)}"
+    listed = None in result.without_positive
+    if listed:
+        yield "lists say which photos are right here, so distances (thresholds) do not apply"
+    if result.without_position and not listed:
         yield f"queries without a position, so never right: {_named(result.without_position)}"
     fates = {
         ("unreadable", "queries"): "queries that cannot be read, counted as not found",

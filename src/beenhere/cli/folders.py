@@ -27,10 +27,15 @@ def distinct_names(one: Path, other: Path) -> tuple[str, str]:
 
 
 def data_name(
-    data: Path | None, database: Path | None, queries: Path | None, photos: Path | None
+    data: Path | None,
+    database: Path | None,
+    queries: Path | None,
+    photos: Path | None,
+    protocol: str | None = None,
 ) -> str:
     """A short name of the photos of an evaluation, however they are given."""
     if database is not None and queries is not None:
         together = database.resolve().parent == queries.resolve().parent
         return short_name(database.resolve().parent if together else queries)
-    return short_name(data or photos or Path())
+    name = short_name(data or photos or Path())
+    return f"{name}-{protocol}" if protocol else name

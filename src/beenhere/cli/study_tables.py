@@ -35,7 +35,7 @@ def print_study(results: "StudyResults") -> None:
 def _legend(results: "StudyResults") -> Iterator[str]:
     rows = [row for table in results.tables for row in table.rows]
     yield (
-        f"\nR@N: percent of all queries with a photo from within {results.threshold:g} m among the "
+        f"\nR@N: percent of all queries with a photo {results.right_in_words} among the "
         f"first N found [{100 * results.confidence:g}% bootstrap interval]"
     )
     yield "* not to be told from the best of the table (paired test on the same queries, Holm)"

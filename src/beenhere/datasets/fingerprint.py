@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 
 
@@ -25,6 +26,16 @@ def table_fingerprint(table: PhotoTable, root: Path) -> dict[str, Any]:
     digest = hashlib.sha256("\n".join(sorted(lines)).encode())
     places = table.frame.drop_nulls("place").select("city", "place").n_unique()
     return {"photos": len(table), "places": places, "sha256": digest.hexdigest()}
+
+
+def lists_fingerprint(tables: EvaluationTables, root: Path) -> str:
+    """SHA-256 over which database photos are listed for which query, in whatever order."""
+    names = [_below(root, path) for path in tables.database.paths]
+    lines = [
+        repr((_below(root, path), sorted(names[row] for row in rows)))
+        for path, rows in zip(tables.queries.paths, tables.truth.positives(None), strict=True)
+    ]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def _below(root: Path, path: str) -> str:

@@ -100,6 +100,7 @@ def compare(
         a, b: run folders (their ``tests/`` are taken) or folders of evaluations.
         at: N of Recall@N.
         threshold: metres within which a prediction is right; None: the first of A's evaluation.
+            Test sets that list what is right have none: :attr:`Differences.threshold` is None.
 
     Raises:
         DataError: no such folders, no test set in common, or other photos in it.

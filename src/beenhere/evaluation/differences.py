@@ -47,7 +47,7 @@ class Differences:
     Attributes:
         a, b: the evaluations.
         at: N: a query is right if one of its first N predictions is.
-        threshold: metres within which a prediction is right.
+        threshold: metres within which a prediction is right; None: lists say what is.
         right_a, right_b: ``(queries,)``, in the order of ``a.queries``.
         rows_b: ``(queries,)``, the row of ``b.queries`` of each.
     """
@@ -55,7 +55,7 @@ class Differences:
     a: SavedEvaluation
     b: SavedEvaluation
     at: int
-    threshold: float
+    threshold: float | None
     right_a: NDArray[np.bool_]
     right_b: NDArray[np.bool_]
     rows_b: NDArray[np.int64]
@@ -155,13 +155,15 @@ def differences(
         a, b: of the same queries in the same database; where the photos lay when they were
             evaluated, and in which order they came, does not matter.
         at: N of Recall@N.
-        threshold: metres; None: A's first.
+        threshold: metres; None: A's first. Where lists say what is right, it does not apply.
 
     Raises:
         DataError: other queries or another database, or too few predictions were kept.
     """
     check_same_queries([a, b])
-    if threshold is None:
+    if a.listed:
+        threshold = None
+    elif threshold is None:
         threshold = float(a.results["config"]["thresholds"][0])
     rows = _rows_of(a.queries["query"].to_list(), b.queries["query"].to_list())
     if rows is None:

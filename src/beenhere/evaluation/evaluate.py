@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from beenhere import config_yaml, geo
 from beenhere.config import EvalConfig
-from beenhere.datasets.fingerprint import table_fingerprint
+from beenhere.datasets.fingerprint import lists_fingerprint, table_fingerprint
+from beenhere.datasets.ground_truth import Positives
 from beenhere.errors import DataError
 from beenhere.evaluation import protocol
 from beenhere.evaluation.results import RANKS, Evaluation, Recall, Timing
@@ -33,6 +34,8 @@ def evaluate(
     provenance: dict[str, Any] | None = None,
 ) -> Evaluation:
     """Recall@N over all queries, with intervals, and by condition where the queries have one.
+
+    Where the positives are listed, the thresholds do not apply: recalls have None for theirs.
 
     A photo is never its own answer: where the queries are the database (the same table, or the
     same files), each photo is searched in the rest.
@@ -67,15 +70,17 @@ def evaluate(
     start = time.perf_counter()
     predictions, similarity = _predict(database, queries, own, max(RANKS, *config.recall_at))
     search_seconds = time.perf_counter() - start
+    thresholds: list[float | None] = [None] if tables.truth.listed else [*config.thresholds]
     positives = {
-        threshold: _positives(tables, database, own, threshold) for threshold in config.thresholds
+        threshold: _positives(tables, database, own, threshold) for threshold in thresholds
     }
+    listed = positives.get(None)
     computed = [database] if queries is database else [database, queries]
     result = Evaluation(
         name=tables.name,
         recalls=_recalls(tables.queries, predictions, positives, config),
-        predictions=_predictions_frame(tables, predictions, similarity),
-        sought=_queries_frame(tables, database, own),
+        predictions=_predictions_frame(tables, predictions, similarity, listed),
+        sought=_queries_frame(tables, database, own, listed),
         queries=len(tables.queries),
         database=len(tables.database),
         without_positive={
@@ -111,12 +116,18 @@ def evaluate(
 
 
 def evaluation_fingerprint(tables: "EvaluationTables") -> dict[str, Any]:
-    """Which photos were searched in which: a ``table_fingerprint`` of each side."""
+    """Which photos were searched in which: a ``table_fingerprint`` of each side.
+
+    Where the positives are listed, ``truth`` tells one list from another.
+    """
     sides = {"database": tables.database, "queries": tables.queries}
     folders = [os.path.dirname(path) for table in sides.values() for path in table.paths]  # noqa: PTH120
     mixed = len({os.path.isabs(folder) for folder in folders}) > 1  # noqa: PTH117
     root = Path() if mixed else Path(os.path.commonpath(folders))
-    return {side: table_fingerprint(table, root) for side, table in sides.items()}
+    found = {side: table_fingerprint(table, root) for side, table in sides.items()}
+    if tables.listed is None:
+        return found
+    return found | {"truth": lists_fingerprint(tables, root)}
 
 
 def _predict(
@@ -142,21 +153,27 @@ def _own_rows(tables: "EvaluationTables") -> list[list[int]]:
 
 
 def _positives(
-    tables: "EvaluationTables", database: Descriptors, own: list[list[int]], threshold: float
-) -> list[NDArray[np.intp]]:
-    """For each query the rows of readable database photos within the threshold, without itself."""
+    tables: "EvaluationTables",
+    database: Descriptors,
+    own: list[list[int]],
+    threshold: float | None,
+) -> Positives:
+    """For each query the rows of readable database photos that are right, without itself."""
     readable = np.zeros(len(tables.database), np.bool_)
     readable[database.rows] = True
-    near = geo.within(tables.database.positions, tables.queries.positions, threshold)
     return [
         rows[readable[rows] & ~np.isin(rows, itself)]
-        for rows, itself in zip(near, own, strict=True)
+        for rows, itself in zip(tables.truth.positives(threshold), own, strict=True)
     ]
 
 
 def _queries_frame(
-    tables: "EvaluationTables", database: Descriptors, own: list[list[int]]
+    tables: "EvaluationTables",
+    database: Descriptors,
+    own: list[list[int]],
+    listed: Positives | None,
 ) -> pl.DataFrame:
+    counts = [None] * len(tables.queries) if listed is None else [len(rows) for rows in listed]
     positions = tables.database.positions[database.rows]
     excluded = [np.flatnonzero(np.isin(database.rows, itself)) for itself in own]
     metres = geo.nearest(positions, tables.queries.positions, excluded)
@@ -166,13 +183,14 @@ def _queries_frame(
         "lat",
         "lon",
         pl.Series("nearest_m", metres).fill_nan(None),
+        pl.Series("positives", counts, pl.Int64),
     )
 
 
 def _recalls(
     queries: "PhotoTable",
     predictions: protocol.Rows,
-    positives: dict[float, list[NDArray[np.intp]]],
+    positives: dict[float | None, Positives],
     config: EvalConfig,
 ) -> list[Recall]:
     conditions = queries.frame["condition"].to_numpy()
@@ -192,7 +210,7 @@ def _recalls(
 
 
 def _recall(
-    threshold: float,
+    threshold: float | None,
     n: int,
     condition: str | None,
     hits: NDArray[np.bool_],
@@ -216,11 +234,15 @@ def _recall(
 
 
 def _predictions_frame(
-    tables: "EvaluationTables", predictions: protocol.Rows, similarity: NDArray[np.float32]
+    tables: "EvaluationTables",
+    predictions: protocol.Rows,
+    similarity: NDArray[np.float32],
+    listed: Positives | None,
 ) -> pl.DataFrame:
     query, place = np.nonzero(predictions != protocol.NOTHING)
     row = predictions[query, place]
     metres = geo.distance(tables.database.positions[row], tables.queries.positions[query])
+    positive = None if listed is None else protocol.contains(listed, predictions)[query, place]
     return pl.DataFrame(
         {
             "query": tables.queries.frame["path"][query],
@@ -228,6 +250,9 @@ def _predictions_frame(
             "database": tables.database.frame["path"][row],
             "similarity": similarity[query, place],
             "distance_m": pl.Series(metres).fill_nan(None),
+            "positive": pl.Series(
+                [None] * len(row) if positive is None else positive, dtype=pl.Boolean
+            ),
             "query_condition": tables.queries.frame["condition"][query],
         }
     )

@@ -22,6 +22,7 @@ def evaluate(
     model: VPRModel | str | Path,
     *,
     data: str | Path | None = None,
+    protocol: str | None = None,
     database: Photos | None = None,
     queries: Photos | None = None,
     photos: Photos | None = None,
@@ -37,7 +38,8 @@ def evaluate(
 
     Args:
         model: a model, a checkpoint or run folder, or ``"offline-lite0"``.
-        data: a folder with ``database/`` and ``queries/``.
+        data: a folder with ``database/`` and ``queries/``, or a published set as it comes.
+        protocol: of a published set that has several; None: its first.
         database: photos that can be found: a table, or a path of any known format.
         queries: photos to find, alike.
         photos: photos that are each searched in the rest (leave-one-out).
@@ -53,7 +55,7 @@ def evaluate(
     """
     config = config_yaml.validate(EvalConfig, options, "options of evaluate")
     folder = Path(out) if out is not None else None
-    tables = _tables(data, database, queries, photos, folder)
+    tables = _tables(data, protocol, database, queries, photos, folder)
     provenance = None
     if not isinstance(model, VPRModel):
         spec = str(model)
@@ -65,15 +67,18 @@ def evaluate(
 
 def _tables(
     data: str | Path | None,
+    protocol: str | None,
     database: Photos | None,
     queries: Photos | None,
     photos: Photos | None,
     out: Path | None,
 ) -> EvaluationTables:
     keep = out / "tables" if out is not None else None
+    if protocol is not None and data is None:
+        raise ConfigError(f"protocol {protocol!r} is one of a published set; give its folder too")
     match (data, database, queries, photos):
         case (tree, None, None, None) if tree is not None:
-            return read_tables(EvaluationData(tree=Path(tree)), keep)
+            return read_tables(EvaluationData(tree=Path(tree), protocol=protocol), keep)
         case (None, None, None, PhotoTable() as table):
             return leave_one_out(table, "photos")
         case (None, None, None, str() | Path() as path):

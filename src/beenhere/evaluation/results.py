@@ -13,6 +13,7 @@ import polars as pl
 
 from beenhere import __version__
 from beenhere.errors import DataError
+from beenhere.evaluation.right import rule_in_words
 
 FORMAT_VERSION = 1
 """Of ``results.json``; raised when the meaning of a field changes."""
@@ -26,7 +27,7 @@ class Recall:
     """Recall@N at one threshold, over all queries or those of one condition.
 
     Attributes:
-        threshold: metres within which a prediction is right.
+        threshold: metres within which a prediction is right; None: lists say what is.
         at: N.
         condition: such as ``"night"``; None: all queries.
         queries: how many, with and without a positive: the denominator.
@@ -37,7 +38,7 @@ class Recall:
             number, never the one to compare with others'.
     """
 
-    threshold: float
+    threshold: float | None
     at: int
     condition: str | None
     queries: int
@@ -77,12 +78,16 @@ class Evaluation:
         name: of the data.
         recalls: for every threshold, N and condition; all queries (condition None) first.
         predictions: ``query``, ``rank`` (from 1), ``database`` (paths), ``similarity`` (cosine),
-            ``distance_m`` (null where a position is unknown), ``query_condition``.
+            ``distance_m`` (null where a position is unknown), ``positive`` (whether a list says
+            it is right; null where positions do), ``query_condition``.
         sought: every query, readable or not: ``query`` (path), ``condition``, ``lat``, ``lon``
-            (degrees), ``nearest_m``, metres to the nearest readable database photo.
+            (degrees), ``nearest_m``, metres to the nearest readable database photo, and
+            ``positives``, how many of them are listed (null where positions say what is right).
         queries, database: how many photos: the queries are the denominator of every recall.
-        without_positive: by threshold, paths of queries with no database photo within it.
-        without_position: paths of queries that lie nobody knows where; they have no positive.
+        without_positive: by threshold (None: by lists), paths of queries that no database photo
+            is right for.
+        without_position: paths of queries that lie nobody knows where; by position they have no
+            positive.
         unreadable: path and reason of photos whose files cannot be read, by ``"database"`` and
             ``"queries"``: those of the database are left out, those of the queries are misses.
         unusable: path and reason, alike, of files that looked like photos and did not become one;
@@ -99,7 +104,7 @@ class Evaluation:
     sought: pl.DataFrame
     queries: int
     database: int
-    without_positive: dict[float, list[str]]
+    without_positive: dict[float | None, list[str]]
     without_position: list[str]
     unreadable: dict[str, list[tuple[str, str]]]
     unusable: dict[str, list[tuple[str, str]]]
@@ -132,7 +137,7 @@ class Evaluation:
             if (one.at, one.threshold, one.condition) == (at, threshold, condition):
                 return one
         raise DataError(
-            f"Recall@{at} at {threshold:g} m, condition {condition}, was not measured; "
+            f"Recall@{at}, {rule_in_words(threshold)}, condition {condition}, was not measured; "
             f"there are N {_values(self.recalls, 'at')}, metres "
             f"{_values(self.recalls, 'threshold')}, conditions "
             f"{_values(self.recalls, 'condition')}"
@@ -149,7 +154,10 @@ class Evaluation:
             "queries": self.queries,
             "database": self.database,
             "recalls": [asdict(one) for one in self.recalls],
-            "without_positive": {f"{t:g}": paths for t, paths in self.without_positive.items()},
+            "without_positive": {
+                "listed" if threshold is None else f"{threshold:g}": paths
+                for threshold, paths in self.without_positive.items()
+            },
             "without_position": self.without_position,
             "unreadable": _with_reasons(self.unreadable),
             "unusable": _with_reasons(self.unusable),

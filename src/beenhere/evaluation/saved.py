@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from beenhere.errors import DataError
 from beenhere.evaluation.results import RANKS
+from beenhere.evaluation.right import is_right
 
 FILES = ("results.json", "predictions.parquet", "queries.parquet")
 
@@ -25,9 +26,11 @@ class SavedEvaluation:
         folder: where it lies.
         results: ``results.json``.
         predictions: ``query``, ``rank`` (from 1), ``database``, ``similarity``, ``distance_m``
-            (null where unknown), ``query_condition``.
+            (null where unknown), ``positive`` (null where positions say what is right),
+            ``query_condition``.
         queries: every query, the denominator of every recall: ``query``, ``condition``, ``lat``,
-            ``lon``, ``nearest_m`` (metres to the nearest database photo; null where unknown).
+            ``lon``, ``nearest_m`` (metres to the nearest database photo; null where unknown),
+            ``positives`` (how many are listed; null where positions say what is right).
     """
 
     folder: Path
@@ -50,12 +53,22 @@ class SavedEvaluation:
             )
         results: dict[str, Any] = json.loads((folder / FILES[0]).read_text(encoding="utf-8"))
         predictions, queries = (pl.read_parquet(folder / name) for name in FILES[1:])
+        # Evaluations from before there were lists have not these columns.
+        if "positive" not in predictions.columns:
+            predictions = predictions.with_columns(positive=pl.lit(None, pl.Boolean))
+        if "positives" not in queries.columns:
+            queries = queries.with_columns(positives=pl.lit(None, pl.Int64))
         return cls(folder, results, predictions, queries)
 
     @property
     def name(self) -> str:
         """Of the data."""
         return str(self.results["name"])
+
+    @property
+    def listed(self) -> bool:
+        """Whether lists say what is right; then no threshold applies."""
+        return any(recall["threshold"] is None for recall in self.results["recalls"])
 
     @property
     def depth(self) -> int:
@@ -68,26 +81,25 @@ class SavedEvaluation:
         """Of the queries, sorted."""
         return sorted(self.queries["condition"].drop_nulls().unique().to_list())
 
-    def first_hits(self, threshold: float) -> NDArray[np.int64]:
-        """The rank of each query's first prediction within ``threshold`` metres, ``(queries,)``.
+    def first_hits(self, threshold: float | None) -> NDArray[np.int64]:
+        """The rank of each query's first right prediction, ``(queries,)``.
 
-        From 1, in the order of ``queries``; 0 where no prediction is.
+        From 1, in the order of ``queries``; 0 where no prediction is right.
+
+        Args:
+            threshold: metres; where lists say what is right, it does not matter.
         """
-        right = (
-            self._ranked.filter(pl.col("distance_m") <= threshold)
-            .group_by("row")
-            .agg(pl.col("rank").min())
-        )
+        right = self._ranked.filter(is_right(threshold)).group_by("row").agg(pl.col("rank").min())
         first = np.zeros(self.queries.height, np.int64)
         first[right["row"].to_numpy()] = right["rank"].to_numpy()
         return first
 
-    def hits(self, at: int, threshold: float) -> NDArray[np.bool_]:
-        """Whether each query has a prediction within ``threshold`` among the first ``at``.
+    def hits(self, at: int, threshold: float | None) -> NDArray[np.bool_]:
+        """Whether each query has a right prediction among the first ``at``.
 
         Args:
             at: N of Recall@N; their mean is that recall.
-            threshold: metres.
+            threshold: metres; where lists say what is right, it does not matter.
 
         Returns:
             ``(queries,)``, in the order of ``queries``.
@@ -116,9 +128,11 @@ class SavedEvaluation:
 
     @cached_property
     def _ranked(self) -> pl.DataFrame:
-        """``row`` of the query, ``rank``, ``distance_m``."""
+        """``row`` of the query, ``rank``, ``distance_m``, ``positive``."""
         rows = self.queries.select("query").with_row_index("row")
-        return self.predictions.join(rows, on="query").select("row", "rank", "distance_m")
+        return self.predictions.join(rows, on="query").select(
+            "row", "rank", "distance_m", "positive"
+        )
 
 
 def check_same_queries(evaluations: Sequence[SavedEvaluation]) -> None:
@@ -136,6 +150,11 @@ def check_same_queries(evaluations: Sequence[SavedEvaluation]) -> None:
                     f"({one['photos']} and {two['photos']} photos); a comparison query by query "
                     "needs the same test set: evaluate both on it"
                 )
+        if evaluations[0].results["data"].get("truth") != other.results["data"].get("truth"):
+            raise DataError(
+                f"{evaluations[0].folder} and {other.folder} have the same photos, and other lists "
+                "of what is right; a comparison needs one ground truth: evaluate both by it"
+            )
 
 
 def check_same_order(evaluations: Sequence[SavedEvaluation]) -> None:

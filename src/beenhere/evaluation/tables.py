@@ -11,8 +11,12 @@ import polars as pl
 from beenhere import __version__
 from beenhere.config import EvaluationData
 from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.datasets.formats.listed_truth import TRUTH_FILES
 from beenhere.datasets.formats.listing import CONDITIONS
+from beenhere.datasets.ground_truth import ListedTruth
 from beenhere.datasets.table import PhotoTable
+
+_ROWS = pl.List(pl.Int64)
 
 
 def leave_one_out(photos: PhotoTable, name: str) -> EvaluationTables:
@@ -43,13 +47,20 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
             database = _load(keep, "database", found)
             if isinstance(data, Path):
                 return leave_one_out(database, found["name"])
-            return EvaluationTables(database, _load(keep, "queries", found), found["name"])
+            queries = _load(keep, "queries", found)
+            listed = _load_lists(keep, len(database)) if found["listed"] else None
+            return EvaluationTables(database, queries, found["name"], listed)
     tables = _read(data)
     keep.mkdir(parents=True, exist_ok=True)
     description.unlink(missing_ok=True)
     tables.database.write(keep / "database.parquet")
     tables.queries.write(keep / "queries.parquet")
-    written: dict[str, Any] = {"stamp": stamp, "name": tables.name}
+    if tables.listed is not None:
+        pl.DataFrame({"rows": pl.Series(tables.listed.positives(None), dtype=_ROWS)}).write_parquet(
+            keep / "positives.parquet"
+        )
+    by_lists = tables.listed is not None
+    written: dict[str, Any] = {"stamp": stamp, "name": tables.name, "listed": by_lists}
     for side, table in (("database", tables.database), ("queries", tables.queries)):
         about = {"unusable": table.unusable, "notes": table.notes, "source": table.source}
         written |= {side: about}
@@ -70,13 +81,18 @@ def _load(keep: Path, side: str, description: dict[str, Any]) -> PhotoTable:
     return PhotoTable(pl.read_parquet(keep / f"{side}.parquet"), unusable, notes, about["source"])
 
 
+def _load_lists(keep: Path, database: int) -> ListedTruth:
+    return ListedTruth(pl.read_parquet(keep / "positives.parquet")["rows"].to_list(), database)
+
+
 def _stamp(data: EvaluationData | Path) -> str:
     """Changes when a file below the data does; looks at names, sizes and times alone."""
     roots = [data] if isinstance(data, Path) else [data.tree, data.database, data.queries]
     digest = hashlib.sha256(f"{__version__} {data}".encode(errors="surrogateescape"))
     for root in [root.expanduser() for root in roots if root is not None]:
-        beside = root.parent / CONDITIONS  # may belong to a database and queries given one by one
-        for file in [beside, root] if root.is_file() else [beside, *_files(root)]:
+        # May belong to a database and queries that are given one by one.
+        beside = [root.parent / name for name in (CONDITIONS, *TRUTH_FILES)]
+        for file in [*beside, root] if root.is_file() else [*beside, *_files(root)]:
             digest.update(f"{file} ".encode(errors="surrogateescape"))
             if file.exists():  # a link may lead nowhere
                 digest.update(f"{file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())

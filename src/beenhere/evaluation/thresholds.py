@@ -61,7 +61,7 @@ def recall_against_threshold(
 
     Raises:
         DataError: no evaluation, other queries, too few predictions kept, a threshold that is no
-            distance, or no such condition.
+            distance, no such condition, or positives that are listed: no distance decides there.
     """
     metres = np.atleast_1d(np.asarray(thresholds, np.float64))
     if not (np.isfinite(metres) & (metres >= 0)).all():
@@ -69,6 +69,11 @@ def recall_against_threshold(
     if not evaluations:
         raise DataError("no evaluation to read recall from; expected one a seed")
     check_same_order(evaluations)
+    if evaluations[0].listed:
+        raise DataError(
+            f"{evaluations[0].folder}: its positives are listed, so there is no recall against a "
+            "distance; leave this test set out"
+        )
     members = _members(evaluations[0], condition)
     found = np.stack([nearest_found(one, at)[members] for one in evaluations])
     nearest = _metres(evaluations[0].queries["nearest_m"])[members]

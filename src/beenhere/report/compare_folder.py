@@ -7,6 +7,7 @@ from pathlib import Path
 from beenhere import __version__
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences
+from beenhere.evaluation.right import in_words
 from beenhere.report import compare_panels
 from beenhere.report.compared import ComparedQuery
 
@@ -102,8 +103,8 @@ def _draw(
     first = "first photo" if found.at == 1 else f"first {found.at} photos"
     # What is cut where names are long is said again elsewhere.
     title = (
-        f"right if the {first} found {'is' if found.at == 1 else 'hold one'} within "
-        f"{found.threshold:g} m; {found.name}, A: {names[0]}, B: {names[1]}"
+        f"right if the {first} found {'is' if found.at == 1 else 'hold one'} "
+        f"{in_words(found.threshold)}; {found.name}, A: {names[0]}, B: {names[1]}"
     )
     headings = {}
     for winner, text, among in (

@@ -7,6 +7,7 @@ from PIL import Image
 
 from beenhere.errors import ModelError, PhotoError
 from beenhere.evaluation.differences import Differences
+from beenhere.evaluation.right import is_right
 from beenhere.evaluation.saved import SavedEvaluation
 from beenhere.models.similarity_map import similarity_maps
 from beenhere.photos import load_photo
@@ -62,13 +63,16 @@ def compared_queries(
 
 
 def _side(
-    evaluation: SavedEvaluation, query: str, threshold: float, name: str, model: "VPRModel | None"
+    evaluation: SavedEvaluation,
+    query: str,
+    threshold: float | None,
+    name: str,
+    model: "VPRModel | None",
 ) -> Side:
     rows = evaluation.predictions.filter(pl.col("query") == query, pl.col("rank") <= SHOWN)
     predictions = [
-        Prediction(row["database"], row["similarity"], row["distance_m"], right)
-        for row in rows.sort("rank").iter_rows(named=True)
-        for right in [None if row["distance_m"] is None else row["distance_m"] <= threshold]
+        Prediction(row["database"], row["similarity"], row["distance_m"], row["right"])
+        for row in rows.sort("rank").with_columns(right=is_right(threshold)).iter_rows(named=True)
     ]
     if model is None or not predictions:
         return Side(name, predictions)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from beenhere.evaluation.right import has_positive
 from beenhere.report.figures import TableFigures
 from beenhere.studies.results import StudyResults
 
@@ -24,7 +25,7 @@ class Failure:
         model: table and row. best: whether it is the study's best model on this test set.
         test: name of the test set.
         condition: of the query; empty where unknown.
-        kind: ``"impossible"``: no database photo lies within the threshold.
+        kind: ``"impossible"``: no database photo is right.
         query, prediction: paths; the prediction is empty where nothing was found.
         metres: from the query to the prediction; None where unknown.
         similarity: of the two; None where nothing was found.
@@ -92,7 +93,7 @@ def _grouped(
     row = next(row for row in table.rows if row.name == name)
     evaluation = row.evaluations(test)[0]
     right = evaluation.hits(1, results.threshold)
-    first = evaluation.queries.join(
+    first = evaluation.queries.with_columns(possible=has_positive(results.threshold)).join(
         evaluation.predictions.filter(pl.col("rank") == 1).drop("query_condition"),
         on="query",
         how="left",
@@ -101,14 +102,12 @@ def _grouped(
     groups: dict[tuple[str, Kind], list[Failure]] = {}
     order = np.random.default_rng(results.seed).permutation(np.flatnonzero(~right))
     for asked in first[order.tolist()].iter_rows(named=True):
-        nearest = asked["nearest_m"]
-        possible = nearest is not None and nearest <= results.threshold
         failure = Failure(
             model=model,
             best=best,
             test=test,
             condition=asked["condition"] or "",
-            kind="wrong" if possible else "impossible",
+            kind="wrong" if asked["possible"] else "impossible",
             query=asked["query"],
             prediction=asked["database"] or "",
             metres=asked["distance_m"],

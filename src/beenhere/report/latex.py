@@ -122,7 +122,7 @@ def _comments(results: StudyResults, figures: TableFigures) -> list[str]:
     at = results.recall_at[0]
     lines = [
         r"needs \usepackage{booktabs}",
-        f"R@N in percent within {results.threshold:g} m on {results.data_title}; in brackets the "
+        f"R@N in percent {results.right_in_words} on {results.data_title}; in brackets the "
         f"{100 * results.confidence:g}% interval of R@{at}; bold: best of its column; approx: "
         f"R@{at} cannot be told from the best.",
     ]

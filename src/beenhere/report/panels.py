@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from beenhere.errors import DataError
 from beenhere.evaluation.balanced import balanced_choice
 from beenhere.evaluation.results import Evaluation
+from beenhere.evaluation.right import in_words, is_right
 from beenhere.report.photo_boxes import (
     BOX,
     CAPTION,
@@ -92,11 +93,10 @@ def draw(panels: Sequence[Panel], path: Path, title: str) -> None:
     picture.save(path, quality=90)
 
 
-def _panel(rows: pl.DataFrame, threshold: float, without_positive: set[str]) -> Panel:
+def _panel(rows: pl.DataFrame, threshold: float | None, without_positive: set[str]) -> Panel:
     predictions = [
-        Prediction(row["database"], row["similarity"], row["distance_m"], right)
-        for row in rows.sort("rank").iter_rows(named=True)
-        for right in [None if row["distance_m"] is None else row["distance_m"] <= threshold]
+        Prediction(row["database"], row["similarity"], row["distance_m"], row["right"])
+        for row in rows.sort("rank").with_columns(right=is_right(threshold)).iter_rows(named=True)
     ]
     query = rows["query"][0]
     name = Path(query).name
@@ -105,7 +105,7 @@ def _panel(rows: pl.DataFrame, threshold: float, without_positive: set[str]) -> 
     if all(prediction.right is None for prediction in predictions):
         second = "its position is not known"
     elif query in without_positive:
-        second = f"no photo within {threshold:g} m to be found"
+        second = f"no photo {in_words(threshold)} to be found"
     return Panel(query, (", ".join(filter(None, about)) or "query", second), predictions)
 
 

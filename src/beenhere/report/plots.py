@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from beenhere.evaluation.right import has_positive
 from beenhere.evaluation.thresholds import recall_against_threshold
 from beenhere.report.charts import conditions, cost, recall, training
 from beenhere.report.charts.drawing import chart_style
@@ -106,9 +107,12 @@ class _Plotter:
         return Plot("Recall against N", caption, charts, legend(self.series))
 
     def _against_threshold(self) -> Plot:
-        charts, results = [], self.results
+        charts, listed, results = [], [], self.results
         shown = {name: one for name, one in self.series.items() if one is not BACKGROUND}
         for test, title in self._titled():
+            if any(one.listed for row in self._on(test) for one in row.evaluations(test)):
+                listed.append(title)
+                continue
             curves = {
                 row.name: recall_against_threshold(
                     row.evaluations(test),
@@ -127,6 +131,8 @@ class _Plotter:
             "What counts as right is a choice. The dashed line is the share of queries that have "
             f"any photo that near; bands are {100 * results.confidence:g}% intervals."
         )
+        if listed:
+            caption += f" Not for {', '.join(listed)}: lists say there what is right."
         return Plot("Recall against the threshold", caption, charts, legend(shown))
 
     def _against_option(self) -> Plot:
@@ -216,14 +222,18 @@ class _Plotter:
             if best is None:
                 continue
             one = best.evaluations(test)[0]
-            lat, lon, nearest = (
+            lat, lon = (
                 one.queries[name].cast(float).fill_null(np.nan).to_numpy()
-                for name in ("lat", "lon", "nearest_m")
+                for name in ("lat", "lon")
             )
             if not np.isfinite(lat).any():
                 continue
             right = one.hits(self.first_n, self.results.threshold)
-            possible = nearest <= self.results.threshold
+            possible = (
+                one.queries.select(has_positive(self.results.threshold).fill_null(False))
+                .to_series()
+                .to_numpy()
+            )
             charts.append(error_map(lat, lon, right, possible, title, self._key("map", test)))
             named.append(f"{best.name} on {title}")
         caption = (
@@ -233,7 +243,7 @@ class _Plotter:
         signs = [
             LegendEntry("right", "right", "circle"),
             LegendEntry("wrong", "wrong", "cross"),
-            LegendEntry(f"no photo within {self.results.threshold:g} m", "faded", "ring"),
+            LegendEntry(f"no photo {self.results.right_in_words}", "faded", "ring"),
         ]
         return Plot("Where queries fail", caption, charts, signs, folded=True)
 

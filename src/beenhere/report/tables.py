@@ -142,7 +142,7 @@ def _plain(value: Any) -> Cell:
 def _note(results: StudyResults) -> str:
     caveat = f" {results.caveat}" if results.caveat else ""
     return (
-        f"R@N in percent within {results.threshold:g} m on {results.data_title}, with "
+        f"R@N in percent {results.right_in_words} on {results.data_title}, with "
         f"{100 * results.confidence:g}% intervals; bold: best of its column; ≈: "
         f"R@{results.recall_at[0]} cannot be told from the best.{caveat}"
     )

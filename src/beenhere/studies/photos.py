@@ -54,7 +54,7 @@ class StudyPhotos:
                         "test is too kind; validate on other photos, or leave this test out"
                     )
             sets["the validation set"] = data.validation
-        train = self._table(data.train)
+        train = self._table(Path(data.train))
         for name, path in sets.items():
             tables = self._evaluation(path)
             for what, side in (("queries", tables.queries), ("database photos", tables.database)):

@@ -5,10 +5,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from beenhere import config_yaml
 from beenhere.config import DataConfig, TrainConfig
+from beenhere.datasets.shards.location import is_shards
 from beenhere.errors import ConfigError, DataError
 from beenhere.studies.data_profile import DataProfile
 from beenhere.studies.photos import StudyPhotos
@@ -146,7 +148,12 @@ def make_plan(
 
 
 def _check_there(data: DataConfig, profile: str) -> None:
-    paths = [("train", data.train)]
+    if is_shards(data.train):
+        raise DataError(
+            f"data profile {profile!r}: {data.train} holds shards, and a study looks at where each "
+            "training photo was taken; give the folder of photos by --set data.train=PATH"
+        )
+    paths = [("train", Path(data.train))]
     pairs = {"validation": data.validation} | {
         f"tests.{key}": one for key, one in data.tests.items()
     }
@@ -248,7 +255,7 @@ def _fingerprint(config: TrainConfig, photos: StudyPhotos) -> str:
     data = config.data
     if data.share == 1:
         del kept["data.share"], kept["data.share_seed"]
-    kept["training photos"] = photos.training(data.train)
+    kept["training photos"] = photos.training(Path(data.train))
     if data.validation is not None:
         kept["validation photos"] = photos.evaluation(data.validation)
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

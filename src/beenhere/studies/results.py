@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from beenhere.evaluation.right import in_words
 from beenhere.evaluation.saved import SavedEvaluation
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
@@ -108,7 +109,8 @@ class StudyResults:
         published_queries: how many queries the published figures rest on, by test set
             (``{"sf_xs": 1000}``): the width of their intervals.
         tests: the test sets in the order of their columns, with titles (``{"sf_xs": "SF-XS"}``).
-        recall_at: each N that is measured. threshold: metres within which a match is right.
+        recall_at: each N that is measured. threshold: metres within which a match is right; test
+            sets that list what is right have none.
         confidence: of the intervals, such as 0.95. resamples, seed: of the bootstrap.
         tables: in the order of the study.
         compare: pairs (table, row, row) whose differing queries are shown.
@@ -131,3 +133,17 @@ class StudyResults:
     tables: tuple[Table, ...]
     compare: tuple[tuple[str, str, str], ...]
     command: str
+
+    @property
+    def right_in_words(self) -> str:
+        """``"within 25 m"``, and on which test sets lists say what is right instead."""
+        runs = [run for table in self.tables for row in table.rows for run in row.finished]
+        listed = [
+            title
+            for name, title in self.tests.items()
+            if any(name in run.tests and run.evaluations[name].listed for run in runs)
+        ]
+        if len(listed) == len(self.tests) and listed:
+            return in_words(None)
+        exception = f" ({in_words(None)} for {', '.join(listed)})" if listed else ""
+        return in_words(self.threshold) + exception

@@ -12,9 +12,13 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.dates import iso_date
 
 SOURCE = "photos; what is known of them comes from their names (@ fields, as in GSV-XS)"
+NO_DATE = "no date that is known as its date"
+"""The note of a photo whose name has a date that no calendar has."""
 
 _NUMBERS = {"easting": 1, "northing": 2, "lat": 5, "lon": 6}
 _FIELDS_WITH_NOTE = 16
+_FARTHEST = 2e7
+"""Metres; no UTM easting or northing is as large, and the projection of far larger ones fails."""
 _ZONE = r"^(?:0?[1-9]|[1-5][0-9]|60)[C-HJ-NP-X]$"
 
 
@@ -109,6 +113,10 @@ def _reason() -> pl.Expr:
             (pl.col(name).abs() > limit, got(name, f"degrees from -{limit} to {limit}"))
             for name, limit in (("lat", 90), ("lon", 180))
         ),
+        *(
+            (pl.col(name).abs() > _FARTHEST, got(name, "metres in a UTM zone"))
+            for name in ("easting", "northing")
+        ),
         (
             ~zone.str.contains(_ZONE),
             pl.format("its name has UTM zone {}; expected such as 10S", zone),
@@ -132,5 +140,5 @@ def _notes(known: pl.DataFrame) -> list[tuple[str, str]]:
     lost_heading = pl.col("heading_text").is_not_null() & pl.col("heading").is_null()
     lost_date = pl.col("timestamp").is_not_null() & pl.col("captured").is_null()
     heading = [(path, "no number as heading") for path in known.filter(lost_heading)["path"]]
-    date = [(path, "no date that is known as its date") for path in known.filter(lost_date)["path"]]
+    date = [(path, NO_DATE) for path in known.filter(lost_date)["path"]]
     return heading + date

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from beenhere.datasets.catalog.marker import assert_photos
 from beenhere.datasets.formats.at_names import is_at_name, read_at_names
 from beenhere.datasets.formats.exif_folder import read_exif_folder
 from beenhere.datasets.formats.gsv_cities import is_gsv_cities, read_gsv_cities
@@ -11,8 +12,12 @@ from beenhere.datasets.formats.listing import (
     Listing,
     list_photos,
 )
+from beenhere.datasets.formats.msls import msls_training_cities, read_msls_cities
 from beenhere.datasets.formats.photo_list import photo_list_in, read_photo_list
+from beenhere.datasets.formats.published import published_at
 from beenhere.datasets.formats.sets import sets_of
+from beenhere.datasets.formats.sides import sides
+from beenhere.datasets.shards.location import is_shards
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
@@ -20,20 +25,42 @@ from beenhere.errors import DataError
 def read_photos(path: Path) -> PhotoTable:
     """The photos at a path, in a known order, whatever format they come in.
 
-    A CSV or Parquet file, a photo, or a folder: GSV-Cities; photos most of whose names hold ``@``
-    fields; one table of photos; photos with EXIF. In a folder the first that fits is taken, and
-    everything below it counts.
+    A CSV or Parquet file, a photo, or a folder: GSV-Cities; cities of MSLS; photos most
+    of whose names hold ``@`` fields; one table of photos; photos with EXIF. In a folder the first
+    that fits is taken, and everything below it counts. In a set that was got by name its counts
+    are asserted.
 
     Raises:
-        DataError: nothing there, no photos in it, or several sets in it: the message names them.
+        DataError: nothing there, no photos in it, or several sets in it: the message names them;
+            a set that is not whole: the message explains it.
     """
     path = path.expanduser()
+    table = _read(path)
+    assert_photos(path, table)
+    return table
+
+
+def _read(path: Path) -> PhotoTable:
+    if is_shards(path):
+        raise DataError(
+            f"{path}: holds tar shards, which are trained on (data.train={path}) and shown by "
+            "beenhere data show; give the photos themselves"
+        )
     if path.is_file():
         return _read_file(path)
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
     if is_gsv_cities(path):
         return read_gsv_cities(path)
+    cities = msls_training_cities(path)
+    if cities:
+        return read_msls_cities(cities)
+    published = published_at(path)
+    if published is not None:
+        raise DataError(
+            f"{path}: holds a database and queries ({published.name}); evaluate the whole, or name "
+            "one folder of photos in it"
+        )
     listing = list_photos(path)
     _refuse_several(listing)
     named = sum(map(is_at_name, listing.photos))
@@ -52,9 +79,9 @@ def _refuse_several(listing: Listing) -> None:
     sets = sets_of(listing)
     if not sets:
         return
-    names = []
+    names: list[Path] = []
     for each in sets:
-        names += [each.path / "database", each.path / "queries"] if each.evaluation else [each.path]
+        names += (sides(each.path) or [each.path]) if each.evaluation else [each.path]
     raise DataError(
         f"{listing.root}: holds several sets of photos; name one of {', '.join(map(str, names))}"
     )

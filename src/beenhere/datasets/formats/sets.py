@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beenhere.datasets.formats.gsv_cities import is_gsv_cities
-from beenhere.datasets.formats.listing import TABLE_SUFFIXES, Listing, list_photos
+from beenhere.datasets.formats.listing import Listing, list_photos
+from beenhere.datasets.formats.published import published_at
+from beenhere.datasets.formats.sides import PAIRS, sides
 
 SPLITS = frozenset({"train", "val", "test"})
 """Folders of these names are sets of their own, where there are several."""
@@ -22,15 +24,11 @@ class PhotoSet:
     evaluation: bool
 
 
-def side(tree: Path, name: str) -> Path | None:
-    """``database`` or ``queries`` of a folder: a folder, or a table of that name."""
-    candidates = [tree / name, *(tree / f"{name}{suffix}" for suffix in sorted(TABLE_SUFFIXES))]
-    return next((path for path in candidates if path.exists()), None)
-
-
 def is_evaluation(folder: Path) -> bool:
-    """Whether a folder has a database and queries."""
-    return side(folder, "database") is not None and side(folder, "queries") is not None
+    """Whether a folder has a database and queries, or is a published set that has them."""
+    if published_at(folder) is not None:
+        return True
+    return sides(folder) is not None
 
 
 def sets_in(path: Path) -> list[PhotoSet]:
@@ -47,15 +45,26 @@ def sets_of(listing: Listing) -> list[PhotoSet]:
 
     Where there is a set, photos in other folders of the root are sets too.
     """
-    folders = frozenset(listing.folders)
-    trees = [
+    published = [
         folder
-        for folder in ("", *listing.folders)
-        if {_inside(folder, "database"), _inside(folder, "queries")} <= folders
+        for folder in listing.folders
+        if "/" not in folder and published_at(listing.root / folder) is not None
+    ]
+    within = tuple(_inside(folder, "") for folder in published)
+    others = [
+        folder
+        for folder in listing.folders
+        if folder not in published and not folder.startswith(within)
+    ]
+    folders = frozenset(others)
+    trees = published + [
+        folder
+        for folder in ("", *others)
+        if any({_inside(folder, name) for name in pair} <= folders for pair in PAIRS)
     ]
     splits = [
         folder
-        for folder in listing.folders
+        for folder in others
         if folder.rpartition("/")[2] in SPLITS
         and not any(tree == folder or tree.startswith(f"{folder}/") for tree in trees)
         and not any(folder.startswith(_inside(tree, "")) for tree in trees)

@@ -1,56 +1,59 @@
 """Evaluation sets: a folder with ``database/`` and ``queries/``, or one path each."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from beenhere.config import EvaluationData
+from beenhere.datasets.evaluation_tables import EvaluationTables
+from beenhere.datasets.formats.listed_truth import read_listed_truth, truth_file
 from beenhere.datasets.formats.listing import CONDITIONS, TABLE_SUFFIXES
+from beenhere.datasets.formats.published import published_at, read_published
 from beenhere.datasets.formats.recognise import read_photos
-from beenhere.datasets.formats.sets import SPLITS, sets_in, side
+from beenhere.datasets.formats.sets import SPLITS, sets_in
+from beenhere.datasets.formats.sides import sides
 from beenhere.datasets.table import PhotoTable
-from beenhere.errors import DataError
-
-
-@dataclass(frozen=True)
-class EvaluationTables:
-    """What can be found, and what to find.
-
-    Attributes:
-        name: such as ``"sf_xs-test"``; fit for a file's name.
-    """
-
-    database: PhotoTable
-    queries: PhotoTable
-    name: str
+from beenhere.errors import ConfigError, DataError
 
 
 def read_evaluation(data: EvaluationData) -> EvaluationTables:
-    """Database and queries, each of any format that :func:`read_photos` knows.
+    """A published set, or database and queries, each of a format that :func:`read_photos` knows.
 
     Where ``conditions.csv`` (``path,condition``, paths relative to its folder) lies beside them,
-    it fills the column ``condition``.
+    it fills the column ``condition``; where ``ground_truth.csv`` or ``.npy`` does, it says what is
+    right (see :mod:`beenhere.datasets.formats.listed_truth`), else positions do.
 
     Raises:
         DataError: a folder that is not there or holds no photos; for the root of several sets the
             message names those that would work.
+        ConfigError: a protocol that the folder cannot serve.
     """
     if data.tree is not None:
         tree = data.tree.expanduser()
-        database, queries = side(tree, "database"), side(tree, "queries")
-        if database is None or queries is None:
+        published = published_at(tree)
+        if published is not None:
+            return read_published(published, tree, data.protocol)
+        if data.protocol is not None:
+            raise ConfigError(
+                f"{tree}: is not laid out as a published set that has protocols, so there is no "
+                f"{data.protocol!r}; leave the protocol out"
+            )
+        both = sides(tree)
+        if both is None:
             raise DataError(_what_would_work(tree))
-        name = _name(tree)
+        database, queries = both
+        together, name = True, _name(tree)
     else:
         assert data.database is not None and data.queries is not None  # EvaluationData sees to it
         database, queries = data.database.expanduser(), data.queries.expanduser()
-        same = database.absolute().parent == queries.absolute().parent
-        name = _name(database.parent) if same else f"{_name(database)}-{_name(queries)}"
+        together = database.absolute().parent == queries.absolute().parent
+        name = _name(database.parent) if together else f"{_name(database)}-{_name(queries)}"
     tables = _with_conditions(
         read_photos(database), read_photos(queries), [database.parent, queries.parent]
     )
-    return EvaluationTables(*tables, name=name)
+    truth = truth_file(database.parent) if together else None
+    listed = read_listed_truth(truth, *tables) if truth is not None else None
+    return EvaluationTables(*tables, name, listed)
 
 
 def _name(path: Path) -> str:
@@ -68,7 +71,7 @@ def _what_would_work(tree: Path) -> str:
     below = [str(each.path) for each in sets_in(tree) if each.evaluation]
     if below:
         return f"{tree}: has no database/ and queries/ itself; name one of {', '.join(below)}"
-    missing = [name for name in ("database", "queries") if side(tree, name) is None]
+    missing = [name for name in ("database", "queries") if not (tree / name).exists()]
     return (
         f"{tree}: has no {'/ and no '.join(missing)}/; expected a folder with database/ and "
         "queries/, or give database and queries by their own paths"
@@ -113,5 +116,9 @@ def _joined(table: PhotoTable, given: pl.DataFrame) -> PhotoTable:
     joined = table.frame.join(given, on="path", how="left", maintain_order="left")
     frame = joined.with_columns(pl.coalesce("condition_right", "condition").alias("condition"))
     return PhotoTable(
-        frame.drop("condition_right"), table.unusable, list(table.notes), table.source
+        frame.drop("condition_right"),
+        table.unusable,
+        list(table.notes),
+        table.source,
+        table.turned,
     )

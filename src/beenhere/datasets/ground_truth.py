@@ -1,0 +1,84 @@
+"""Which database photos are right for which query: by position, or by lists."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from beenhere import geo
+from beenhere.errors import ConfigError, DataError
+
+Positives = list[NDArray[np.intp]]
+"""For each query the rows of the database table that are right, ascending."""
+
+
+class GroundTruth(Protocol):
+    """What makes a database photo a positive of a query."""
+
+    listed: bool
+    """Whether lists say it; then no distance decides, and the threshold is None."""
+
+    def positives(self, threshold: float | None) -> Positives:
+        """For each query the database rows that are right.
+
+        Args:
+            threshold: metres, at least 0; None where lists say it.
+
+        Raises:
+            ConfigError: metres for lists, or none for positions.
+        """
+
+
+class PositionTruth:
+    """Database photos within a distance of the query are its positives.
+
+    Args:
+        database, queries: a photo without a position is no positive, and has none.
+    """
+
+    listed = False
+
+    def __init__(self, database: geo.Positions, queries: geo.Positions) -> None:
+        self._database = database
+        self._queries = queries
+
+    def positives(self, threshold: float | None) -> Positives:
+        """See :meth:`GroundTruth.positives`."""
+        if threshold is None:
+            raise ConfigError("positives by position need a threshold in metres, such as 25")
+        return geo.within(self._database, self._queries, threshold)
+
+
+class ListedTruth:
+    """The positives of each query are listed.
+
+    Args:
+        rows: for each query its database rows, in any order; repeated ones count once.
+        database: how many rows there are.
+
+    Raises:
+        DataError: a row that the database does not have.
+    """
+
+    listed = True
+
+    def __init__(self, rows: Sequence[ArrayLike], database: int) -> None:
+        self._rows = [np.unique(np.asarray(one, np.intp)) for one in rows]
+        for query, found in enumerate(self._rows):
+            if len(found) and (found[0] < 0 or found[-1] >= database):
+                raise DataError(
+                    f"positives of query {query}: row {found[0] if found[0] < 0 else found[-1]} "
+                    f"is not in the database; expected rows from 0 to {database - 1}"
+                )
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def positives(self, threshold: float | None) -> Positives:
+        """See :meth:`GroundTruth.positives`."""
+        if threshold is not None:
+            raise ConfigError(
+                f"the positives are listed, so a threshold of {threshold:g} m does not apply"
+            )
+        return list(self._rows)
