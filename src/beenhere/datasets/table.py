@@ -41,6 +41,7 @@ class PhotoTable:
         unusable: ``(path, reason)`` of what was found but cannot be a row; shown, never hidden.
         notes: ``(path, what)`` of what was found with a row or file and left out of the table.
         source: in words, what the table was read from.
+        turned: ``path``, ``heading``: headings as they were given, where that is not in [0, 360).
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class PhotoTable:
         unusable: list[tuple[str, str]] | None = None,
         notes: list[tuple[str, str]] | None = None,
         source: str = "",
+        turned: pl.DataFrame | None = None,
     ) -> None:
         self.frame = _checked(frame)
         self.unusable = unusable or []
         self.notes = notes or []
         self.source = source
+        self.turned = frame.select("path", "heading").clear() if turned is None else turned
 
     @classmethod
     def from_columns(
@@ -86,12 +89,14 @@ class PhotoTable:
         frame = given.with_columns(missing).select(list(SCHEMA))
         frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
         _refuse_half_positions(frame)
-        turned = pl.col("heading") % 360.0
+        outside = ~pl.col("heading").is_between(0, 360, closed="left")
+        turned = frame.filter(outside).select("path", "heading")
+        angle = pl.col("heading") % 360.0
         # -1e-20 % 360 is 360 in floating point, and the least number below 0 stays as it is.
         frame = frame.with_columns(
-            heading=pl.when((turned >= 0) & (turned < 360)).then(turned).otherwise(turned * 0)
+            heading=pl.when((angle >= 0) & (angle < 360)).then(angle).otherwise(angle * 0)
         )
-        return cls(_derive_positions(_checked(frame)), unusable, notes, source)
+        return cls(_derive_positions(_checked(frame)), unusable, notes, source, turned)
 
     @classmethod
     def read(cls, path: str | Path) -> "PhotoTable":
