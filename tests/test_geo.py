@@ -369,3 +369,40 @@ def test_near_is_distance(radius: float, lat: float, lon: float, seed: int) -> N
     centre = geo.positions([lat], [lon])
     metres = geo.distance(database, centre[np.zeros(41, np.intp)])
     assert (geo.near(database, centre, radius) == (metres <= radius)).all()
+
+
+# --- places -----------------------------------------------------------------------------------
+
+
+@given(case=clouds())
+@example(case=(positions([0, 0], [6, 6]), positions([], []), 5.0))
+@settings(max_examples=150, deadline=None)
+def test_any_within_is_within(case: tuple[geo.Positions, geo.Positions, float]) -> None:
+    database, queries, radius = case
+    expected = [len(rows) > 0 for rows in geo.within(database, queries, radius)]
+    assert geo.any_within(database, queries, radius).tolist() == expected
+
+
+def test_any_within_at_the_edge() -> None:
+    def at(*eastings: float) -> geo.Positions:
+        easting, northing = np.array(eastings), np.full(len(eastings), 4.18e6)
+        zone = np.full(len(eastings), 10, np.int8)
+        return geo.Positions(*geo.to_wgs84(easting, northing, zone), easting, northing, zone)
+
+    assert geo.any_within(at(550_000), at(550_050, 550_050.002), 50.001).tolist() == [True, False]
+    nowhere = positions([np.nan], [np.nan])
+    assert geo.any_within(at(550_000), nowhere, 50).tolist() == [False]
+    assert geo.any_within(nowhere, at(550_000, 550_000), 50).tolist() == [False, False]
+
+
+@given(lat=st.floats(-79, 83), lon=LONGITUDES, east=st.floats(-400, 400))
+@settings(max_examples=150, deadline=None)
+def test_a_neighbour_zone_continues_the_plane(lat: float, lon: float, east: float) -> None:
+    here = positions(lat, lon)
+    there = geo.from_plane(here, [east], [300.0])
+    easting, northing = geo.to_zone(there, here.zone)
+    metres = math.hypot(easting[0] - here.easting[0], northing[0] - here.northing[0])
+    assert metres == pytest.approx(math.hypot(east, 300), rel=3e-3)
+    own = geo.to_zone(here, here.zone)
+    assert (own[0][0], own[1][0]) == (here.easting[0], here.northing[0])
+    assert np.isnan(geo.to_zone(here, np.zeros(1, np.int8))).all()

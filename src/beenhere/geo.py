@@ -125,6 +125,26 @@ def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[
     return lat, np.where(np.abs(lon) > 180, lon - np.copysign(360, lon), lon)
 
 
+def to_zone(points: Positions, zone: NDArray[np.int8]) -> tuple[Floats, Floats]:
+    """Easting and northing in metres in planes of given zones, which need not be the points' own.
+
+    So positions on both sides of a zone's border, or of the equator, come to lie in one plane. In
+    its own zone a position keeps the numbers it has.
+
+    Args:
+        points: ``(n,)``.
+        zone: ``(n,)`` signed numbers of the zones; 0 for none, which gives NaN.
+    """
+    own = points.zone == zone
+    easting = np.where(own, points.easting, np.nan)
+    northing = np.where(own, points.northing, np.nan)
+    for code, rows in _by_zone(np.where(own | ~points.known, 0, zone).astype(np.int8)):
+        easting[rows], northing[rows] = _projection(code).transform(
+            points.lon[rows], points.lat[rows]
+        )
+    return easting, northing
+
+
 def positions(lat: ArrayLike, lon: ArrayLike) -> Positions:
     """Positions from degrees ``(n,)``, NaN where unknown."""
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
@@ -194,6 +214,29 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
     return [_closest(database, queries, row, hits, radius) for row, hits in enumerate(found)]
 
 
+def any_within(database: Positions, queries: Positions, radius: float) -> NDArray[np.bool_]:
+    """Whether each query has a database position at most ``radius`` metres away, ``(queries,)``.
+
+    Equal to asking :func:`within`, without its lists: most queries are settled by their nearest.
+
+    Args:
+        database, queries: where unknown, out of account.
+        radius: 0 to 1,000,000; beyond, a chord through the Earth says too little.
+    """
+    found = np.zeros(len(queries), np.bool_)
+    members, rows = np.flatnonzero(database.known), np.flatnonzero(queries.known)
+    if len(members) == 0 or len(rows) == 0:
+        return found
+    tree = cKDTree(earth_centred(database[members]))
+    reach = radius * _MARGIN + 1
+    chord, _ = tree.query(earth_centred(queries[rows]), distance_upper_bound=reach)
+    found[rows] = chord * _MARGIN + 1 <= radius
+    unsure = rows[(chord <= reach) & ~found[rows]]
+    hits = within(database, queries[unsure], radius)
+    found[unsure] = [len(each) > 0 for each in hits]
+    return found
+
+
 def near(database: Positions, centre: Positions, radius: float) -> NDArray[np.bool_]:
     """Whether each of ``n`` positions is at most ``radius`` metres from one, ``(n,)``.
 
@@ -224,8 +267,8 @@ def nearest(
     most = max((len(out) for out in excluded), default=0) + 1
     if len(rows) == 0 or len(members) == 0:
         return metres
-    tree = cKDTree(_earth_centred(database[members]))
-    chords, order = tree.query(_earth_centred(queries[rows]), k=range(1, most + 1))
+    tree = cKDTree(earth_centred(database[members]))
+    chords, order = tree.query(earth_centred(queries[rows]), k=range(1, most + 1))
     for row, chord, near in zip(rows.tolist(), chords, order, strict=True):
         found = np.isfinite(chord)
         left = ~np.isin(members[near[found]], excluded[row])
@@ -233,7 +276,7 @@ def nearest(
             # The nearest by chord need not be the nearest by `distance`, but bounds it.
             metres[row] = chord[found][left].min()
     reach = np.where(np.isfinite(metres), metres * _MARGIN + 1, 0)[rows]
-    balls = tree.query_ball_point(_earth_centred(queries[rows]), reach)
+    balls = tree.query_ball_point(earth_centred(queries[rows]), reach)
     for row, ball in zip(rows.tolist(), balls, strict=True):
         close = np.setdiff1d(members[ball], excluded[row])
         if np.isfinite(metres[row]):
@@ -260,8 +303,8 @@ def _add_across_zones(
     rows, members = np.flatnonzero(queries.known), np.flatnonzero(database.known)
     if len(rows) == 0 or len(members) == 0:
         return
-    tree = cKDTree(_earth_centred(database[members]))
-    balls = tree.query_ball_point(_earth_centred(queries[rows]), radius * _MARGIN + 1)
+    tree = cKDTree(earth_centred(database[members]))
+    balls = tree.query_ball_point(earth_centred(queries[rows]), radius * _MARGIN + 1)
     for row, hits in zip(rows, balls, strict=True):
         near = members[hits]
         other = (database.zone[near] != queries.zone[row]) | (queries.zone[row] == 0)
@@ -303,8 +346,8 @@ def extent(positions: Positions) -> Extent | None:
     return Extent(south, north, west, east, float(width), float(height))
 
 
-def _earth_centred(p: Positions) -> Floats:
-    """Earth-centred coordinates in metres on the ellipsoid, ``(n, 3)``."""
+def earth_centred(p: Positions) -> Floats:
+    """Earth-centred coordinates in metres on the ellipsoid, ``(n, 3)``; NaN where unknown."""
     lat, lon = np.radians(p.lat), np.radians(p.lon)
     normal = _GEOD.a / np.sqrt(1 - _GEOD.es * np.sin(lat) ** 2)
     return np.column_stack(

@@ -1,0 +1,25 @@
+"""To tables of photos that stay where they are."""
+
+from pathlib import Path
+
+from beenhere.datasets.convert.source import SourcePart
+from beenhere.datasets.convert.written import Written
+from beenhere.datasets.relative_paths import with_paths_from
+
+
+def write_tables(
+    parts: list[SourcePart], folder: Path, out: Path, suffix: str, written: Written
+) -> None:
+    """Write ``photos.csv`` or ``photos.parquet`` into the folder of each part's name.
+
+    Args:
+        folder: where they are written. out: what that folder will be called: paths are from there.
+        suffix: ``".csv"`` or ``".parquet"``.
+    """
+    for part in parts:
+        (folder / part.folder).mkdir(parents=True, exist_ok=True)
+        table = with_paths_from(part.table, out / part.folder)
+        table.write(folder / part.folder / f"photos{suffix}")
+        written.photos[part.folder] = len(table)
+        if part.listed and part.folder.endswith("queries"):
+            written.lost.append(f"the lists of right answers of {part.tree or 'the set'}")

@@ -1,0 +1,101 @@
+"""A training set from own photos, in words: what came out, and how far it can be trusted."""
+
+from collections import Counter
+from statistics import median
+
+import numpy as np
+
+from beenhere.config import PlacesConfig
+from beenhere.datasets.places import BuiltPlaces, EvaluationPart, Part
+
+FEW_PLACES = 200
+"""Fewer teach an aggregator little: the study's training sets have tens of thousands."""
+FEW_QUERIES = 100
+"""With fewer, Recall@1 is known to no better than about ten points either way."""
+
+_WAYS = {
+    "folders": "queries are from other folders than the database, but not from other days",
+    "photos": "queries are single photos of the same walks as the database: neighbours are easy to "
+    "find, and the recall is too good; photos of another day would tell more",
+}
+
+
+def places_text(built: BuiltPlaces, config: PlacesConfig) -> str:
+    """Lines for a person: places, parts with their shares, what is left out and why, cautions."""
+    lines = [_row("photos", f"{len(built.photos):,} with a position, in {_areas(built)}")]
+    lines += _places(built, config)
+    total = len(built.photos)
+    lines.append(_row("train", _share(len(built.train), total)))
+    for name, part in built.evaluation.items():
+        lines.append(_row(name, f"{_share(_size(part), total)}: {_sides(part)}"))
+    lines.append(_row("gap", f"{config.split.gap:g} m between photos of two parts, at least"))
+    if built.left_out:
+        lines.append(_row("left out", f"{len(built.left_out):,}"))
+        reasons = Counter(reason for _, reason in built.left_out)
+        lines += [f"    {count:,}: {reason}" for reason, count in reasons.most_common()]
+    return "\n".join([*lines, *(_row("caution", text) for text in _cautions(built, config))])
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<11}{text}"
+
+
+def _areas(built: BuiltPlaces) -> str:
+    number = len(np.unique(built.planes.area))
+    return "one area" if number == 1 else f"{number:,} areas more than 1 km apart"
+
+
+def _places(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
+    counts = built.train.frame.group_by("place").len()["len"].sort().to_list()
+    each = f"{counts[0]} to {counts[-1]} photos each, median {median(counts):g}"
+    if counts[0] == counts[-1]:
+        each = f"{counts[0]} photos each"
+    lines = [_row("places", f"{len(counts):,}, {each}")]
+    how = "by position and heading" if built.by_heading else "by position alone"
+    if not built.by_heading:
+        headed = int(built.photos.frame["heading"].is_not_null().sum())
+        how += f" ({headed:,} of {len(built.photos):,} photos have a heading)"
+    if config.method == "cells":
+        groups = built.train.frame["city"].n_unique()
+        what = f"cells of {config.cells.size:g} m {how}, in {groups} group{'s' * (groups > 1)}"
+    else:
+        clusters = config.clusters
+        what = f"clusters of {clusters.radius:g} m {how}, {clusters.apart:g} m apart"
+    return [*lines, _row("", what)]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} photos ({100 * part / whole:.0f}%)"
+
+
+def _size(part: EvaluationPart) -> int:
+    return len(part.database) + len(part.queries)
+
+
+def _sides(part: EvaluationPart) -> str:
+    return f"database {len(part.database):,}, queries {len(part.queries):,}, by {part.sides.way}"
+
+
+def _cautions(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
+    found = []
+    places = built.train.frame["place"].n_unique()
+    if places < FEW_PLACES:
+        more = "; of few photos --method clusters makes more" if config.method == "cells" else ""
+        found.append(
+            f"{places} places teach little{more}; hundreds are a start, and thousands make a "
+            "model. Compare it with one that was not trained on them"
+        )
+    for name, part in built.evaluation.items():
+        if part.sides.way != "days":
+            found.append(f"{name}: {_WAYS[part.sides.way]}")
+        if len(part.queries) < FEW_QUERIES:
+            found.append(
+                f"{name}: {len(part.queries)} quer{'y' if len(part.queries) == 1 else 'ies'} give "
+                "a rough figure; mind its interval"
+            )
+    lost = int((built.part == Part.GAP).sum())
+    if lost > 0.25 * len(built.photos):
+        found.append(
+            f"{lost:,} photos fell into the gap; --split.pieces 1 or a lower --split.gap keep more"
+        )
+    return found

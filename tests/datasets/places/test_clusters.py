@@ -1,0 +1,113 @@
+"""Clusters: what they promise, on the ground; and the same by looking at every pair."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from walks import CORNERS, metres_between, streets, town
+
+from beenhere.config import ClustersConfig
+from beenhere.datasets.places.clusters import form_clusters
+from beenhere.datasets.places.planes import Planes, lay_out
+
+
+def apart(one: float, other: float) -> float:
+    """Degrees between two headings."""
+    return abs((one - other + 180) % 360 - 180)
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+) -> tuple[str, int, float, ClustersConfig, int, NDArray[np.float64] | None]:
+    seed = draw(st.integers(0, 10_000))
+    config = ClustersConfig(
+        radius=draw(st.sampled_from([3.0, 10.0, 40.0])),
+        angle=draw(st.sampled_from([30.0, 45.0, 100.0, 360.0])),
+        apart=draw(st.sampled_from([0.0, 25.0, 100.0])),
+    )
+    heading = np.random.default_rng(seed).choice([0.0, 3, 40, 170, 181, 359], 100)
+    return (
+        draw(st.sampled_from(sorted(CORNERS))),
+        seed,
+        draw(st.sampled_from([60.0, 400.0, 4000.0])),
+        config,
+        draw(st.integers(2, 5)),
+        heading if draw(st.booleans()) else None,
+    )
+
+
+@given(cases())
+@settings(max_examples=80, deadline=None)
+def test_photos_of_a_place_are_near_and_places_apart(
+    case: tuple[str, int, float, ClustersConfig, int, NDArray[np.float64] | None],
+) -> None:
+    corner, seed, side, config, least, heading = case
+    positions = town(corner, streets(seed, 100, side))
+    places = form_clusters(lay_out(positions), heading, config, least)
+    metres = metres_between(positions, positions)
+    label = places.place
+    same = (label[:, None] == label[None]) & (label >= 0)[:, None]
+    different = (label[:, None] != label[None]) & (label >= 0)[:, None] & (label >= 0)[None]
+    assert (metres[same] <= 2 * config.radius * 1.01 + 0.01).all()
+    assert (metres[different] >= config.apart).all()
+    counts = np.bincount(label[label >= 0])
+    assert len(counts) == len(places.group)
+    assert (counts >= least).all()
+    assert ((label >= 0) == (places.why == "")).all()
+    if heading is not None:
+        for one, other in np.argwhere(same):
+            assert apart(heading[one], heading[other]) <= config.angle
+
+
+@given(cases())
+@settings(max_examples=60, deadline=None)
+def test_they_are_those_of_the_rule(
+    case: tuple[str, int, float, ClustersConfig, int, NDArray[np.float64] | None],
+) -> None:
+    corner, seed, side, config, least, heading = case
+    planes = lay_out(town(corner, streets(seed, 100, side)))
+    expected = naive(planes, heading, config, least)
+    places = form_clusters(planes, heading, config, least)
+    found = [
+        sorted(np.flatnonzero(places.place == place).tolist()) for place in range(len(places.group))
+    ]
+    assert sorted(found) == sorted(expected)
+
+
+def naive(
+    planes: Planes, heading: NDArray[np.float64] | None, config: ClustersConfig, least: int
+) -> list[list[int]]:
+    """Every photo and every sector, the fullest first, each pair by itself."""
+    n = len(planes.east)
+    starts = [0.0]
+    if heading is not None:
+        starts = [k * config.angle / 2 for k in range(int(np.ceil(720 / config.angle)))]
+
+    def metres(a: int, b: int) -> float:
+        if (planes.area[a], planes.zone[a]) != (planes.area[b], planes.zone[b]):
+            return np.inf
+        return float(np.hypot(planes.east[a] - planes.east[b], planes.north[a] - planes.north[b]))
+
+    near = [[b for b in range(n) if metres(a, b) <= config.radius] for a in range(n)]
+    candidates = []
+    for sector, start in enumerate(starts):
+        for a in range(n):
+            look = [
+                b for b in near[a] if heading is None or (heading[b] - start) % 360 <= config.angle
+            ]
+            if a in look and len(look) >= least:
+                candidates.append((-len(look), a, sector, look))
+    taken: list[int] = []
+    found = []
+    for _, a, _, look in sorted(candidates, key=lambda candidate: candidate[:3]):
+        if all(metres(a, b) > 1.01 * (config.apart + 2 * config.radius) for b in taken):
+            taken.append(a)
+            found.append(sorted(look))
+    return found
+
+
+def test_numbers_go_by_place_not_by_size() -> None:
+    metres = np.repeat([[0.0, 500.0], [0.0, 0.0], [0.0, 1000.0]], [6, 4, 5], axis=0)
+    places = form_clusters(lay_out(town("inside a zone", metres)), None, ClustersConfig(), 4)
+    assert places.place.tolist() == [1] * 6 + [0] * 4 + [2] * 5
