@@ -37,6 +37,7 @@ _SWAPPED = frozenset({5, 6, 7, 8})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAX_GARBAGE = 1 << 16
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 # Pillow warns of files that lie. What matters of it is said in the PhotoError instead; and
 # warnings.catch_warnings would be unsafe in the threads that decode.
@@ -53,6 +54,7 @@ class PhotoHeader:
         jpeg: whether it is a JPEG.
         components: colour components of a JPEG (1 grey, 3 colour, 4 CMYK), else 0.
         exif: EXIF tags; empty if there are none or they cannot be read.
+        xmp: the XMP packet as it is, of a JPEG, PNG, WebP or TIFF; empty if there is none.
     """
 
     width: int
@@ -61,6 +63,7 @@ class PhotoHeader:
     jpeg: bool
     components: int
     exif: Image.Exif
+    xmp: bytes = b""
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -164,7 +167,7 @@ def read_header(file: BinaryIO, photo: str | Path | bytes) -> PhotoHeader:
 
 def _jpeg_header(file: BinaryIO, path: str) -> PhotoHeader:
     """Walk the markers up to the frame header (ITU T.81, B.1 and B.2.2)."""
-    exif, garbage = b"", 0
+    exif, xmp, garbage = b"", b"", 0
     while marker := file.read(1):
         if marker != b"\xff":
             garbage += 1
@@ -183,12 +186,15 @@ def _jpeg_header(file: BinaryIO, path: str) -> PhotoHeader:
                 break
             height, width = int.from_bytes(frame[1:3]), int.from_bytes(frame[3:5])
             tags = _exif_tags(exif)
-            return PhotoHeader(width, height, orientation(tags), True, frame[5], tags)
+            return PhotoHeader(width, height, orientation(tags), True, frame[5], tags, xmp)
         if code in (0xD9, 0xDA) or length < 2:
             break
-        if code == 0xE1 and not exif:
+        if code == 0xE1:
             payload = file.read(length - 2)
-            exif = payload if payload.startswith(b"Exif\0") else b""
+            if payload.startswith(b"Exif\0"):
+                exif = exif or payload
+            elif payload.startswith(_XMP):
+                xmp = xmp or payload[len(_XMP) :]
         else:
             file.seek(length - 2, io.SEEK_CUR)
     raise PhotoError(path, "damaged JPEG: cut off or broken before the picture starts")
@@ -219,7 +225,9 @@ def image_header(image: Image.Image) -> PhotoHeader:
         tags = Image.Exif()
     # Pillow turns TIFFs upright by itself, size and pixels.
     turn = 1 if image.format == "TIFF" else orientation(tags)
-    return PhotoHeader(*image.size, turn, False, 0, tags)
+    xmp = image.info.get("xmp", image.info.get("XML:com.adobe.xmp", b""))
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    return PhotoHeader(*image.size, turn, False, 0, tags, xmp if isinstance(xmp, bytes) else b"")
 
 
 def _exif_tags(payload: bytes) -> Image.Exif:

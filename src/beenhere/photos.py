@@ -25,7 +25,7 @@ from beenhere.photo_file import (
     read_header,
 )
 
-__all__ = ["Photo", "load_photo", "photo_size"]
+__all__ = ["Photo", "decode_photo", "load_photo", "photo_size"]
 
 Pixels = NDArray[np.uint8]
 
@@ -59,17 +59,42 @@ def load_photo(
             filled with grey.
     """
     if isinstance(photo, str | Path | bytes):
-        with opened(photo) as file:
-            header = read_header(file, photo)
-            size = _stored(header.upright_size, header.orientation, target)
-            file.seek(0)
-            pixels = _decode_jpeg(file, *size) if _plain_jpeg(header) else _decode(file)
-            return _finished(pixels, size, header.orientation, interpolation)
+        pixels, size, turn = _decoded(photo, target)
+        return _finished(pixels, size, turn, interpolation)
     with decoding(IN_MEMORY):
         turn = image_header(photo).orientation if isinstance(photo, Image.Image) else 1
         pixels = _pixels(photo) if isinstance(photo, Image.Image) else photo
         size = _stored(photo_size(photo), turn, target)
         return _finished(pixels, size, turn, interpolation)
+
+
+def decode_photo(
+    photo: str | Path | bytes, target: Callable[[int, int], tuple[int, int]]
+) -> Tensor:
+    """A photo as uint8 RGB, ``(3, height, width)``, upright, for a caller that resizes it himself.
+
+    Args:
+        target: from the photo's upright ``(height, width)`` to the size that it is wanted for. A
+            JPEG is decoded at the least of its scales with at least twice as many pixels a side,
+            or in full; everything else in full.
+
+    Raises:
+        PhotoError: as :func:`load_photo`.
+    """
+    pixels, _, turn = _decoded(photo, target)
+    return _turned(torch.from_numpy(pixels).permute(2, 0, 1), turn)
+
+
+def _decoded(
+    photo: str | Path | bytes, target: Callable[[int, int], tuple[int, int]] | None
+) -> tuple[Pixels, tuple[int, int], int]:
+    """Pixels of a file, the size they are wanted at before orientation, and the orientation."""
+    with opened(photo) as file:
+        header = read_header(file, photo)
+        size = _stored(header.upright_size, header.orientation, target)
+        file.seek(0)
+        pixels = _decode_jpeg(file, *size) if _plain_jpeg(header) else _decode(file)
+        return pixels, size, header.orientation
 
 
 def _stored(
