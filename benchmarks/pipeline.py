@@ -51,6 +51,7 @@ from beenhere.retrieval.extract import extract
 from beenhere.retrieval.knn import search
 from beenhere.training.loop import choose_precision
 from beenhere.training.module import TrainingModule
+from beenhere.training.source import FolderPhotos
 
 PIXELS = 640
 """Side of the photos on disk; the networks see 320."""
@@ -194,7 +195,8 @@ def _our_steps(config: TrainConfig, photos: PhotoTable) -> float:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(TrainingModule(build_model(config.model), config, photos))
+    source = FolderPhotos(photos, Path())
+    trainer.fit(TrainingModule(build_model(config.model), config, source))
     return (clock.ends[-1] - clock.ends[0]) / STEPS
 
 

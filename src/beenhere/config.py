@@ -579,7 +579,12 @@ def _tree_alone(value: Any) -> Any:
 class EvaluationData(Options):
     """A database and queries: a tree that holds both, or one path each."""
 
-    tree: Path | None = Field(None, description="a folder with database/ and queries/")
+    tree: Path | None = Field(
+        None, description="a folder with database/ and queries/, or a published set as it comes"
+    )
+    protocol: str | None = Field(
+        None, description="which of a published set's protocols; null: its first"
+    )
     database: Path | None = Field(None, description="photos that can be found")
     queries: Path | None = Field(None, description="photos to find")
 
@@ -589,6 +594,8 @@ class EvaluationData(Options):
         none = self.database is None and self.queries is None
         if not ((pair and self.tree is None) or (none and self.tree is not None)):
             raise ValueError("give either tree, or both database and queries")
+        if self.protocol is not None and self.tree is None:
+            raise ValueError("a protocol goes with tree; database and queries have none")
         return self
 
 
@@ -601,10 +608,36 @@ def _named(value: Any) -> Any:
     return value
 
 
+class StreamConfig(Options):
+    """How tar shards are read in training; photos in a folder know nothing of it."""
+
+    shards: int = Field(4, ge=1, description="read side by side")
+    buffer_mib: int = Field(
+        1024,
+        ge=1,
+        description="MiB of photo files from which places are drawn, on each device; more mix "
+        "better",
+    )
+    verify: bool = Field(False, description="compare each shard's checksum as it is read")
+
+
+# A Path would make s3:/bucket of s3://bucket.
+_PathOrUrl = Annotated[
+    Path | str,
+    BeforeValidator(
+        lambda value: Path(value) if isinstance(value, str) and "://" not in value else value
+    ),
+]
+
+
 class DataConfig(Options):
     """What to train on, and what to validate and test on."""
 
-    train: Path = Field(Path("data/gsv_xs/train"), description="photos with a place each")
+    train: _PathOrUrl = Field(
+        Path("data/gsv_xs/train"),
+        description="photos with a place each; or tar shards: their folder, or its URL such as "
+        "s3://bucket/gsv",
+    )
     share: float = Field(
         1.0,
         gt=0,
@@ -612,6 +645,7 @@ class DataConfig(Options):
         description="of the training places to train on; a smaller share lies within a larger",
     )
     share_seed: int = Field(0, ge=0, description="which places are in the share")
+    stream: StreamConfig = StreamConfig()
     validation: EvaluationPath | None = Field(
         None, description="chooses the best checkpoint: a tree, or database and queries"
     )
@@ -684,6 +718,219 @@ class TrainConfig(Options):
     optimizer: ScheduledOptimizerConfig = ScheduledOptimizerConfig()
     fit: FitConfig = FitConfig()
     evaluation: EvalConfig = EvalConfig()
+
+
+# --- own photos ----------------------------------------------------------------------------------
+
+
+class CellsConfig(Options):
+    """Places as square cells of the UTM grid, cut by heading (CosPlace; Berton et al., 2022)."""
+
+    size: float = Field(10.0, ge=1, le=1000, description="metres of a cell's side (M)")
+    angle: float = Field(30.0, gt=0, le=360, description="degrees of heading in a place (alpha)")
+    groups: int = Field(
+        5, ge=1, le=20, description="cells from one place to the next of its group, each way (N)"
+    )
+    turns: int = Field(
+        2, ge=1, le=12, description="angles from one place to the next of its group in a cell (L)"
+    )
+
+    @model_validator(mode="after")
+    def _full_circle(self) -> "CellsConfig":
+        steps = 360 / self.angle
+        if abs(steps - round(steps)) > 1e-9 or round(steps) % self.turns:
+            raise ValueError(
+                f"angle is {self.angle:g} and turns {self.turns}; expected a full circle of "
+                "angles, and of turns, such as 30 and 2"
+            )
+        return self
+
+
+class ClustersConfig(Options):
+    """Places around the spots with most photos, well apart (GSV-Cities; Ali-bey et al., 2022)."""
+
+    radius: float = Field(
+        10.0, gt=0, le=100, description="metres from a place's middle to its farthest photo"
+    )
+    angle: float = Field(45.0, gt=0, le=360, description="degrees of heading in a place")
+    apart: float = Field(
+        100.0, ge=0, le=800, description="metres between photos of two places, at least"
+    )
+
+
+class SplitConfig(Options):
+    """A geographic split into train, validation and test."""
+
+    val: float = Field(0.1, ge=0, lt=1, description="share of the photos for validation")
+    test: float = Field(0.1, ge=0, lt=1, description="share of the photos for the test")
+    gap: float = Field(
+        50.0, ge=0, le=10_000, description="metres between photos of two parts, at least"
+    )
+    pieces: int = Field(
+        4, ge=1, le=100, description="of ground that validation and test are put together from"
+    )
+    queries: float = Field(
+        0.3, gt=0, lt=1, description="share of validation's and test's photos to ask for, about"
+    )
+    seed: int = Field(0, ge=0, description="another seed is another split")
+
+    @model_validator(mode="after")
+    def _some_to_train_on(self) -> "SplitConfig":
+        if self.val + self.test >= 1:
+            raise ValueError(f"val is {self.val:g} and test {self.test:g}: nothing is left")
+        return self
+
+
+class PlacesConfig(Options):
+    """A training set from photos with positions."""
+
+    method: Literal["clusters", "cells"] = Field(
+        "clusters", description="how places are formed; the group of its name says more"
+    )
+    headings: Literal["auto", "use", "ignore"] = Field(
+        "auto",
+        description="use: photos without one are left out; ignore: places by position alone; auto: "
+        "use them where at least half of the photos have one",
+    )
+    min_images: int = Field(4, ge=2, description="photos of a place, at least")
+    clusters: ClustersConfig = ClustersConfig()
+    cells: CellsConfig = CellsConfig()
+    split: SplitConfig = SplitConfig()
+
+
+# --- panoramas and tracks ------------------------------------------------------------------------
+
+
+class ViewsConfig(Options):
+    """The views that a panorama is cut into, evenly around it."""
+
+    views: int = Field(12, ge=1, le=360, description="of each panorama")
+    fov: float = Field(60.0, gt=0, le=150, description="degrees across the width of a view")
+    pitch: float = Field(
+        0.0, ge=-90, le=90, description="degrees of the views above the horizon; below: negative"
+    )
+    size: tuple[Annotated[int, Field(ge=16, le=8192)], Annotated[int, Field(ge=16, le=8192)]] = (
+        Field((512, 512), description="height and width of a view in pixels")
+    )
+    turn: float = Field(
+        0.0,
+        ge=-360,
+        le=360,
+        description="degrees of the first view clockwise from north, or from the panorama's "
+        "middle where its heading is not known",
+    )
+    quality: int = Field(92, ge=1, le=100, description="of the JPEG files")
+    workers: int | None = Field(None, ge=1, description="panoramas at a time; null: one a core")
+
+
+class TrackConfig(Options):
+    """How a GPS track gives positions by time."""
+
+    timezone: str | None = Field(
+        None,
+        description="of times that do not say theirs: such as Europe/Stockholm or +02:00",
+    )
+    shift: float = Field(
+        0.0,
+        description="seconds to add to the times of the photos or the video: "
+        "-37 for a clock that runs 37 s ahead",
+    )
+    max_seconds: float = Field(
+        60.0, gt=0, description="between two points of the track, to take a position between them"
+    )
+    max_metres: float = Field(200.0, gt=0, description="the same as a distance")
+    mount: float | None = Field(
+        None,
+        ge=-360,
+        le=360,
+        description="degrees clockwise from the direction of travel that the camera looked: "
+        "0 ahead, 90 to the right; gives headings; null: no heading is worked out",
+    )
+
+
+class FramesConfig(Options):
+    """Which frames of a video are taken."""
+
+    every_metres: float | None = Field(
+        None, gt=0, description="metres of way between two frames; null: 5, unless every_seconds"
+    )
+    every_seconds: float | None = Field(None, gt=0, description="seconds between two frames")
+    start: str | None = Field(
+        None,
+        description="when the video starts, such as 2024-05-01T14:30:00+02:00; null: as it says",
+    )
+    quality: int = Field(92, ge=1, le=100, description="of the JPEG files")
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "FramesConfig":
+        if self.every_metres is not None and self.every_seconds is not None:
+            raise ValueError("give either every_metres or every_seconds")
+        return self
+
+
+# --- check ---------------------------------------------------------------------------------------
+
+
+class CheckConfig(Options):
+    """From where on the doctor speaks of a fault in a set of photos."""
+
+    radius: float = Field(
+        25.0,
+        ge=0,
+        le=1e6,
+        description="metres within which a database photo is a positive, and copies of one photo "
+        "are at one place",
+    )
+    street_gap: float = Field(
+        25.0,
+        ge=0,
+        le=1e6,
+        description="metres between a training and a test photo, at most, that share a street",
+    )
+    images: int = Field(4, ge=2, description="photos that training takes of a place (K)")
+    place_radius: float = Field(
+        25.0, gt=0, description="metres from the middle of a place within which its photos lie"
+    )
+    disagree: float = Field(
+        10.0, gt=0, description="metres between a photo's UTM and its latitude, longitude, at most"
+    )
+    far: float = Field(
+        50.0, gt=0, le=2000, description="kilometres between photos of a city or journey, at most"
+    )
+    max_speed: float = Field(
+        70.0, gt=0, description="metres a second that a camera moves, at most (70 is 252 km/h)"
+    )
+    min_contrast: float = Field(
+        4.0,
+        ge=0,
+        description="standard deviation of a photo's brightness (0 to 255), at least; below it is "
+        "near-empty",
+    )
+    near_bits: int = Field(
+        44,
+        ge=0,
+        le=128,
+        description="of a perceptual hash of 256 that differ between near copies, at most",
+    )
+    pixels: bool = Field(True, description="open the photos; else names and tables alone")
+    workers: int | None = Field(
+        None, ge=1, description="threads that decode photos; null: one a core"
+    )
+    skip: Annotated[list[str], _EACH_ONCE] = Field(
+        [], description="kinds of findings to leave out, by name, such as other-size"
+    )
+
+
+# --- shards --------------------------------------------------------------------------------------
+
+
+class ShardsConfig(Options):
+    """Photos as tar shards, to be trained on as a stream."""
+
+    mib: int = Field(
+        256, ge=1, description="MiB of a shard; it ends with the place that reaches them"
+    )
+    seed: int = Field(0, ge=0, description="of the order in which places are written")
 
 
 # --- demo ----------------------------------------------------------------------------------------

@@ -115,6 +115,7 @@ def test_other_names_of_the_convention(tmp_path: Path) -> None:
         ("@east@4181327.6@10@S@37.7@-122.4@@@.jpg", "easting east; expected a number"),
         ("@5@north@10@S@37.7@-122.4@@@.jpg", "northing north; expected a number"),
         ("@inf@4181327.6@10@S@@@@@.jpg", "easting inf; expected a number"),
+        ("@5e9@4181327.6@10@S@@@@@.jpg", "easting 5e9; expected metres in a UTM zone"),
         ("@5@6@10@S@91@-122.4@@@.jpg", "lat 91; expected degrees from -90 to 90"),
         ("@5@6@10@S@37@-181@@@.jpg", "lon -181; expected degrees from -180 to 180"),
         ("@5@6@61@S@37@-122@@@.jpg", "zone 61S; expected such as 10S"),

@@ -17,6 +17,7 @@ app = App(
     "of the same place. Start with `beenhere demo`.",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # main says that it was one
     help_format="markdown",
 )
 # A text is imported when its command runs: torch takes seconds, `--help` must not.
@@ -75,8 +76,49 @@ app.command(
     help="Fit how sure an index's answers are, on photos of which the place is known.",
 )
 
-data = App(name="data", help="Look at photo sets, and make a synthetic one.")
+data = App(name="data", help="Photo sets: get them, check them, make them of your own photos.")
+data.command(
+    "beenhere.cli.data_list:list_sets",
+    name="list",
+    help="The published sets known by name.",
+)
+data.command("beenhere.cli.data_get:get", name="get", help="Download a published set.")
+data.command(
+    "beenhere.cli.data_import:import_set",
+    name="import",
+    help="Check a published set that you got by hand, and lay it out.",
+)
 data.command("beenhere.cli.data:show", name="show", help="What a folder or table of photos holds.")
+data.command(
+    "beenhere.cli.data_check:check",
+    name="check",
+    help="Find what is wrong with photos and would change a score.",
+)
+data.command(
+    "beenhere.cli.data_check:leave_out",
+    name="leave-out",
+    help="Tables of sets without the photos on a fix list.",
+)
+data.command(
+    "beenhere.cli.data_places:places",
+    name="places",
+    help="Make a training set of your own photos.",
+)
+data.command(
+    "beenhere.cli.data_views:views",
+    name="views",
+    help="Cut panoramas into views, each with its heading.",
+)
+data.command(
+    "beenhere.cli.data_track:track",
+    name="track",
+    help="Positions for photos or video frames, by time, from GPS tracks.",
+)
+data.command(
+    "beenhere.cli.data_convert:convert",
+    name="convert",
+    help="Write a set in another layout, or as shards.",
+)
 data.command("beenhere.cli.data:city", name="city", help="Render the synthetic demo city.")
 app.command(data)
 

@@ -10,7 +10,7 @@ from beenhere.config import CityConfig, EvalConfig
 
 
 def show(
-    path: Path,
+    path: str,
     /,
     *,
     radius: Annotated[float, Parameter(validator=Number(gte=0))] = EvalConfig().thresholds[0],
@@ -20,18 +20,25 @@ def show(
 
     The format is recognised: photos with positions in their names (GSV-XS, SF-XS and kin),
     GSV-Cities, photos with EXIF, a CSV or Parquet table; a folder with `database/` and `queries/`;
-    or a folder with several of these.
+    a published set as it comes; or a folder with several of these.
 
     Args:
-        path: a folder, a table, or one photo.
+        path: a folder, a table, one photo, or tar shards: their folder or its URL.
         radius: metres within which a database photo is a positive of a query.
         list_: name every file that cannot be used, not only a few.
     """
     from beenhere.config import EvaluationData
-    from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
-    from beenhere.report.photo_set import describe, neighbours, positives
+    from beenhere.datasets.formats import protocols_of, read_evaluation, read_photos, sets_in
+    from beenhere.datasets.shards.location import is_shards
+    from beenhere.report.photo_set import describe, describe_shards, neighbours, positives
 
-    for number, found in enumerate(sets_in(path.expanduser())):
+    if is_shards(path):
+        from beenhere.datasets.shards.shards import Shards
+
+        shards = Shards.open(path)
+        _show(shards.location.name, describe_shards(shards, list_))
+        return
+    for number, found in enumerate(sets_in(Path(path).expanduser())):
         if number:
             print()
         root = str(found.path if found.path.is_dir() else found.path.parent)
@@ -39,7 +46,10 @@ def show(
             tables = read_evaluation(EvaluationData(tree=found.path))
             _show(f"{root}, database", describe(tables.database, root, list_))
             _show(f"{root}, queries", describe(tables.queries, root, list_))
-            print(positives(tables.database, tables.queries, radius))
+            print(positives(tables, radius))
+            offered = protocols_of(found.path)
+            if offered:
+                print(f"  protocols  {', '.join(offered)} (the first is shown)")
         else:
             table = read_photos(found.path)
             _show(str(found.path), describe(table, root, list_))

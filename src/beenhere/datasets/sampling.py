@@ -18,6 +18,8 @@ from beenhere.errors import DataError
 
 Rows = NDArray[np.intp]
 
+_ADVICE = "set batch.places or batch.min_images lower"
+
 
 @dataclass(frozen=True)
 class PlaceDraw:
@@ -66,7 +68,7 @@ class PlaceSampler:
         if not 0 <= rank < world:
             raise ValueError(f"rank is {rank}; expected 0 to {world - 1}")
         self.config, self.seed, self.rank, self.world = config, seed, rank, world
-        groups = _by_place(table)
+        groups = rows_by_place(table)
         enough = groups.filter(pl.col("rows").list.len() >= config.min_images)
         self.places: list[tuple[str | None, str]] = list(
             zip(enough["city"].to_list(), enough["place"].to_list(), strict=True)
@@ -105,45 +107,26 @@ class PlaceSampler:
         batches = [batch for group in groups for batch in self._cut(random.permutation(group))]
         if within:
             batches = [batches[i] for i in random.permutation(len(batches))]
-        if self.config.drop_last:
-            return batches[: len(batches) - len(batches) % self.world]
-        return _shared_out(batches, self.world)
+        sizes = shared_out([len(batch) for batch in batches], self.config, self.world)
+        return _split(np.concatenate(batches), sizes)
 
     def _by_city(self) -> Iterator[Rows]:
         for city in np.unique(self._city):
             yield np.flatnonzero(self._city == city)
 
     def _cut(self, order: Rows) -> list[Rows]:
-        size = self.config.places
-        whole, rest = divmod(len(order), size)
-        if self.config.drop_last:
-            return [order[i * size : (i + 1) * size] for i in range(whole)]
-        # A rest of one joins the last whole batch; a longer one is a batch of its own.
-        batches = max(1, whole + (rest > 1))
-        return np.split(order, [i * size for i in range(1, batches)])
+        return _split(order, batch_sizes(len(order), self.config))
 
     def _check_enough(self, groups: pl.DataFrame) -> None:
-        config, found = self.config, len(self.places)
-        if groups.height == 0:
-            raise DataError(
-                "no photo has a place label, and training needs to know which photos show the same "
-                "place; give a folder whose names hold places, or a table with a 'place' column"
-            )
-        advice = "set batch.places or batch.min_images lower"
-        if found < config.places * self.world:
-            devices = f" on each of {self.world} devices" if self.world > 1 else ""
-            raise DataError(
-                f"found {found} places with at least {config.min_images} photos (and "
-                f"{self.left_out} with fewer), too few for a batch of {config.places} places"
-                f"{devices}; {advice}"
-            )
+        check_enough(groups.height, len(self.places), self.config, self.world)
+        config = self.config
         if config.shuffle == "across_cities":
             return
         sizes = np.bincount(self._city)
         if config.drop_last and (sizes // config.places).sum() < self.world:
             raise DataError(
                 f"no city fills a batch of {config.places} places (the biggest has {sizes.max()}) "
-                f"and batch.drop_last leaves smaller ones out; {advice}, or batch.drop_last=false"
+                f"and batch.drop_last leaves smaller ones out; {_ADVICE}, or batch.drop_last=false"
             )
         if not config.drop_last and sizes.min() == 1:
             city = self.places[int(np.flatnonzero(self._city == sizes.argmin())[0])][0]
@@ -153,7 +136,7 @@ class PlaceSampler:
             )
 
 
-def _by_place(table: PhotoTable) -> pl.DataFrame:
+def rows_by_place(table: PhotoTable) -> pl.DataFrame:
     """Columns ``city``, ``place``, ``rows``; in the order of names and paths, not of rows."""
     return (
         table.frame.lazy()
@@ -167,16 +150,65 @@ def _by_place(table: PhotoTable) -> pl.DataFrame:
     )
 
 
-def _shared_out(batches: list[Rows], world: int) -> list[Rows]:
-    """Halve the biggest batches until their number is a multiple of ``world``."""
-    batches = list(batches)
-    while len(batches) % world:
-        biggest = max(range(len(batches)), key=lambda i: len(batches[i]))
-        if len(batches[biggest]) < 4:
+def check_enough(labelled: int, found: int, config: BatchConfig, world: int) -> None:
+    """See that places make a batch for each device.
+
+    Args:
+        labelled: places in all.
+        found: those with at least ``min_images`` photos.
+        config, world: as of :class:`PlaceSampler`.
+
+    Raises:
+        DataError: there are too few.
+    """
+    if labelled == 0:
+        raise DataError(
+            "no photo has a place label, and training needs to know which photos show the same "
+            "place; give a folder whose names hold places, or a table with a 'place' column"
+        )
+    if found < config.places * world:
+        devices = f" on each of {world} devices" if world > 1 else ""
+        raise DataError(
+            f"found {found} places with at least {config.min_images} photos (and "
+            f"{labelled - found} with fewer), too few for a batch of {config.places} places"
+            f"{devices}; {_ADVICE}"
+        )
+
+
+def batch_sizes(places: int, config: BatchConfig) -> list[int]:
+    """How many places each batch has, where ``places`` of them are cut into batches."""
+    whole, rest = divmod(places, config.places)
+    if config.drop_last:
+        return [config.places] * whole
+    # A rest of one joins the last whole batch; a longer one is a batch of its own.
+    sizes = [config.places] * max(1, whole + (rest > 1))
+    sizes[-1] += places - sum(sizes)
+    return sizes
+
+
+def shared_out(sizes: list[int], config: BatchConfig, world: int) -> list[int]:
+    """The biggest batches halved, or with ``drop_last`` the last left out, until all devices get
+    the same number.
+
+    Raises:
+        DataError: there are too few places to halve.
+    """
+    if config.drop_last:
+        return sizes[: len(sizes) - len(sizes) % world]
+    sizes = list(sizes)
+    while len(sizes) % world:
+        biggest = sizes.index(max(sizes))
+        if sizes[biggest] < 4:
             raise DataError(
-                f"{len(batches)} batches of at most {len(batches[biggest])} places cannot be "
-                f"shared out to {world} devices; set fit.devices=1 or batch.places higher"
+                f"{len(sizes)} batches of at most {sizes[biggest]} places cannot be shared out to "
+                f"{world} devices; set fit.devices=1 or batch.places higher"
             )
-        middle = len(batches[biggest]) // 2
-        batches[biggest : biggest + 1] = [batches[biggest][:middle], batches[biggest][middle:]]
-    return batches
+        middle = sizes[biggest] // 2
+        sizes[biggest : biggest + 1] = [middle, sizes[biggest] - middle]
+    return sizes
+
+
+def _split(order: Rows, sizes: list[int]) -> list[Rows]:
+    """The first ``sizes[0]`` numbers, the next ``sizes[1]``, ...; what is left is left out."""
+    ends = np.cumsum(sizes, dtype=np.intp)
+    return [order[end - size : end] for size, end in zip(sizes, ends, strict=True)]

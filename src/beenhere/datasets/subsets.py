@@ -22,17 +22,26 @@ def share_of_places(table: PhotoTable, share: float, seed: int) -> PhotoTable:
     if share == 1:
         return table
     places = table.frame.drop_nulls("place").select("city", "place").unique()
+    frame = in_share(table.frame, places, share, seed)
+    return PhotoTable(frame, table.unusable, table.notes, table.source)
+
+
+def in_share(frame: pl.DataFrame, places: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
+    """The rows of ``frame`` whose ``city`` and ``place`` are in the share, in their order.
+
+    Args:
+        frame: with the columns ``city`` and ``place``.
+        places: ``city``, ``place`` of all of which ``share`` is a part, each once.
+        share, seed: as of :func:`share_of_places`.
+    """
     # A hash of its name gives each place its turn, whichever others there are.
     turn = pl.struct("city", "place").map_elements(
         lambda one: _turn(seed, one["city"], one["place"]), return_dtype=pl.String
     )
     count = max(1, round(share * places.height))
     kept = places.sort(turn).head(count)
-    rows = table.frame.with_row_index().join(
-        kept, on=["city", "place"], how="semi", nulls_equal=True
-    )["index"]
-    frame = table.frame[np.sort(rows.to_numpy())]
-    return PhotoTable(frame, table.unusable, table.notes, table.source)
+    rows = frame.with_row_index().join(kept, on=["city", "place"], how="semi", nulls_equal=True)
+    return frame[np.sort(rows["index"].to_numpy())]
 
 
 def _turn(seed: int, city: str | None, place: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from statistics import median
 
+from beenhere.datasets.evaluation_tables import EvaluationTables
+from beenhere.datasets.shards.shards import Shards
 from beenhere.datasets.summary import (
     Sizes,
     Summary,
@@ -26,19 +28,36 @@ def describe(table: PhotoTable, root: str, every: bool = False) -> list[str]:
         every: name every file that cannot be used, not only a few.
     """
     summary, sizes = summarise(table), photo_sizes(table)
-    rows = [("format", table.source), ("photos", _photos(summary)), *_labels(summary)]
-    if summary.extent is not None:
-        rows += _extent(summary.extent)
-    rows += [("taken", _dates(summary)), ("headings", _headings(summary))]
-    if sizes.counts:
-        rows.append(("pixels", _sizes(sizes, summary.photos)))
-    lines = [_row(*row) for row in rows]
+    lines = _described(table.source, summary, sizes)
     lines += _problems("not used", table.unusable + sizes.unusable, root, every)
     return lines + _problems("notes", table.notes, root, every)
 
 
-def positives(database: PhotoTable, queries: PhotoTable, radius: float) -> str:
-    """How many queries have a database photo within ``radius`` metres."""
+def describe_shards(shards: Shards, every: bool = False) -> list[str]:
+    """What shards hold, by their manifest, and what was left out when they were written."""
+    manifest = shards.manifest
+    source = f"tar shards, by {manifest.written_by}"
+    lines = _described(source, manifest.summary(shards.written), manifest.sizes())
+    count = len(manifest.shards)
+    files = f"{count:,} shard{'s' if count > 1 else ''}, {_bytes(manifest.bytes)}"
+    lines.insert(1, _row("files", files))
+    if manifest.without_place:
+        photos = "photo" if manifest.without_place == 1 else "photos"
+        lines.append(_row("not here", f"{manifest.without_place:,} {photos} without a place"))
+    return lines + _problems("left out", manifest.left_out, "", every)
+
+
+def positives(tables: EvaluationTables, radius: float) -> str:
+    """How many queries have a database photo that is right: on their list, or within ``radius`` m.
+
+    Lists say it where there are lists; the radius does not count then.
+    """
+    database, queries = tables.database, tables.queries
+    if tables.truth.listed:
+        some = sum(len(rows) > 0 for rows in tables.truth.positives(None))
+        return _row(
+            "positives", f"{_share(some, len(queries), ' queries')} have a photo on the list"
+        )
     for table, what in ((database, "database photo"), (queries, "query")):
         if not table.positions.known.any():
             return _row("positives", f"unknown: no {what} has a position")
@@ -55,6 +74,20 @@ def neighbours(table: PhotoTable, radius: float) -> str:
     found = int(with_neighbour(table, radius).sum())
     share = _share(found, len(table), " photos")
     return _row("neighbours", f"{share} have another within {radius:g} m")
+
+
+def _described(source: str, summary: Summary, sizes: Sizes) -> list[str]:
+    rows = [("format", source), ("photos", _photos(summary)), *_labels(summary)]
+    if summary.extent is not None:
+        rows += _extent(summary.extent)
+    rows += [("taken", _dates(summary)), ("headings", _headings(summary))]
+    if sizes.counts:
+        rows.append(("pixels", _sizes(sizes, summary.photos)))
+    return [_row(*row) for row in rows]
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 2**30:,.1f} GiB" if count >> 30 else f"{count / 2**20:,.1f} MiB"
 
 
 def _row(label: str, text: str) -> str:

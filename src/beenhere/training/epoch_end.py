@@ -9,15 +9,14 @@ import torch
 
 from beenhere import config_yaml
 from beenhere.config import EvalConfig, TrainConfig
-from beenhere.datasets.fingerprint import table_fingerprint
 from beenhere.datasets.formats import EvaluationTables
-from beenhere.datasets.table import PhotoTable
 from beenhere.evaluation.evaluate import evaluate
 from beenhere.evaluation.results import Evaluation
 from beenhere.models import save_checkpoint
 from beenhere.training.module import TrainingModule
 from beenhere.training.provenance import versions
 from beenhere.training.run_folder import RunFolder, beside, epoch_line, settle
+from beenhere.training.source import TrainingPhotos
 from beenhere.training.step_metrics import StepMetrics, learning_rates
 
 
@@ -30,7 +29,7 @@ class EpochEnd(pl.Callback):
     Args:
         config: every option.
         run: where to write.
-        table: training photos.
+        photos: to train on.
         validation: or None.
         steps: knows the means of the epoch; must come before this one in the trainer's list.
 
@@ -43,14 +42,14 @@ class EpochEnd(pl.Callback):
         self,
         config: TrainConfig,
         run: RunFolder,
-        table: PhotoTable,
+        photos: TrainingPhotos,
         validation: EvaluationTables | None,
         steps: StepMetrics,
     ) -> None:
         self.config, self.run, self.validation, self.steps = config, run, validation, steps
-        self.data = table_fingerprint(table, config.data.train)
+        self.data = photos.fingerprint()
         self.history: list[dict[str, Any]] = []
-        self.unreadable = dict(table.unusable)
+        self.unreadable = dict(photos.unusable())
 
     def state_dict(self) -> dict[str, Any]:
         """For the trainer's checkpoint."""
@@ -162,7 +161,7 @@ def named_recalls(evaluation: Evaluation) -> dict[str, float]:
     """``{"R@1": 61.2, ...}`` in percent; other thresholds than the first as ``"R@1 50 m"``."""
     first = evaluation.recalls[0].threshold
     return {
-        f"R@{one.at}" if one.threshold == first else f"R@{one.at} {one.threshold:g} m": one.percent
+        f"R@{one.at}" + ("" if one.threshold == first else f" {one.threshold:g} m"): one.percent
         for one in evaluation.recalls
         if one.condition is None
     }

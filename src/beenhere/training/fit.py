@@ -7,17 +7,15 @@ import torch
 
 from beenhere import config_yaml
 from beenhere.config import ModelConfig, TrainConfig
-from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
-from beenhere.datasets.subsets import share_of_places
-from beenhere.datasets.table import PhotoTable
-from beenhere.errors import ConfigError, PhotoError
+from beenhere.datasets.formats import EvaluationTables, read_evaluation
+from beenhere.errors import ConfigError
 from beenhere.evaluation.evaluate import evaluate, evaluation_fingerprint
 from beenhere.models import load_model, read_provenance
-from beenhere.photos import photo_size
 from beenhere.training.epoch_end import named_recalls, with_first
 from beenhere.training.loop import choose_fit_device, choose_precision, seed_everything, train
 from beenhere.training.processes import run_on_devices
 from beenhere.training.run_folder import RunFolder
+from beenhere.training.source import TrainingPhotos, training_photos
 
 __all__ = ["FitResult", "fit", "seed_everything"]
 
@@ -69,17 +67,16 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         )
     device = choose_fit_device(config.fit)
     choose_precision(config.fit)
-    photos = read_photos(config.data.train)
-    table = share_of_places(photos, config.data.share, config.data.share_seed)
+    photos = training_photos(config.data)
     validation = read_evaluation(config.data.validation) if config.data.validation else None
     # Tests are read now too: a wrong path must not show after hours.
     tests = {name: read_evaluation(data) for name, data in config.data.tests.items()}
-    architecture = _with_image_size(config.model, table)
+    architecture = _with_image_size(config.model, photos)
     run = RunFolder(run_dir)
     with run.taken():
         run.agree(config)
         before = run.read_results().get("epochs", [])
-        arguments = (config, architecture, run.path, table, validation)
+        arguments = (config, architecture, run.path, photos, validation)
         if config.fit.devices > 1:
             run_on_devices(config.fit.devices, train, *arguments)
         else:
@@ -87,21 +84,16 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         return _finish(config, run, tests, device, len(before))
 
 
-def _with_image_size(config: ModelConfig, table: PhotoTable) -> ModelConfig:
+def _with_image_size(config: ModelConfig, photos: TrainingPhotos) -> ModelConfig:
     """MixVPR's layers are tied to one image size: unless given, that of the training photos."""
     if config.aggregator.name != "mixvpr" or config.preprocessing.image_size is not None:
         return config
-    for path in table.paths:
-        try:
-            size = photo_size(path)
-        except PhotoError:
-            continue
-        print(
-            f"mixvpr takes images of one size: {size[0]} x {size[1]}, that of the training photos"
-        )
-        preprocessing = config.preprocessing.model_copy(update={"image_size": size})
-        return config.model_copy(update={"preprocessing": preprocessing})
-    return config
+    size = photos.image_size()
+    if size is None:
+        return config
+    print(f"mixvpr takes images of one size: {size[0]} x {size[1]}, that of the training photos")
+    preprocessing = config.preprocessing.model_copy(update={"image_size": size})
+    return config.model_copy(update={"preprocessing": preprocessing})
 
 
 def _finish(

@@ -18,13 +18,13 @@ from lightning.pytorch.strategies import DDPStrategy
 from beenhere.config import FitConfig, ModelConfig, TrainConfig
 from beenhere.cores import cores
 from beenhere.datasets.formats import EvaluationTables
-from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.models import VPRModel, build_model
 from beenhere.training.epoch_end import EpochEnd
 from beenhere.training.module import TrainingModule
 from beenhere.training.run_folder import RunFolder
+from beenhere.training.source import TrainingPhotos
 from beenhere.training.step_metrics import StepMetrics
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
@@ -37,7 +37,7 @@ def train(
     config: TrainConfig,
     architecture: ModelConfig,
     run_dir: Path,
-    table: PhotoTable,
+    photos: TrainingPhotos,
     validation: EvaluationTables | None,
 ) -> None:
     """Train for the epochs that the run's folder does not have yet.
@@ -48,7 +48,7 @@ def train(
         config: every option.
         architecture: ``config.model`` with what it leaves open filled in.
         run_dir: where the state of the last finished epoch is looked for, and written.
-        table: training photos.
+        photos: to train on.
         validation: or None.
     """
     run = RunFolder(run_dir)
@@ -58,9 +58,9 @@ def train(
     seed_everything(config.fit.seed)
     # The weights of a run that goes on are in its state: none need to be fetched.
     model = VPRModel(architecture) if going_on else build_model(architecture)
-    module = TrainingModule(model, config, table)
+    module = TrainingModule(model, config, photos)
     steps = StepMetrics(run.metrics)
-    epochs = EpochEnd(config, run, table, validation, steps)
+    epochs = EpochEnd(config, run, photos, validation, steps)
     handler = signal.getsignal(signal.SIGINT)
     with _quiet_lightning():
         trainer = pl.Trainer(

@@ -8,13 +8,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from beenhere.config import TrainConfig
-from beenhere.datasets.batches import BatchLoader, TrainingBatch
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.decoding import TrainingBatch, TrainingBatches
 from beenhere.models import VPRModel
 from beenhere.training.augment import augment, generator_of
 from beenhere.training.objectives import Objective
 from beenhere.training.optim import build_optimizer, set_learning_rates
+from beenhere.training.source import TrainingPhotos
 
 
 class TrainingModule(pl.LightningModule):
@@ -26,34 +25,28 @@ class TrainingModule(pl.LightningModule):
     Args:
         model: trained in place.
         config: every option of the run.
-        table: training photos.
+        photos: to train on.
     """
 
-    def __init__(self, model: VPRModel, config: TrainConfig, table: PhotoTable) -> None:
+    def __init__(self, model: VPRModel, config: TrainConfig, photos: TrainingPhotos) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         self.objective = Objective(config.loss, config.miner)
-        self.config, self.table = config, table
-        self.batches: BatchLoader | None = None
+        self.config, self.photos = config, photos
+        self.batches: TrainingBatches | None = None
         self._describe = model.forward
 
     def configure_optimizers(self) -> Optimizer:
         """The optimizer; learning rates are set at every step."""
         return build_optimizer(self.config.optimizer, self.model)
 
-    def train_dataloader(self) -> BatchLoader:
-        """This device's batches; sampled here, where the device's number is known."""
-        trainer, fit = self.trainer, self.config.fit
-        sampler = PlaceSampler(
-            self.table, self.config.batch, fit.seed, trainer.global_rank, trainer.world_size
-        )
-        preprocessing = self.model.preprocessing
-        self.batches = BatchLoader(
-            sampler,
-            self.table.paths,
-            preprocessing.target_size,
-            preprocessing.interpolation,
-            threads=fit.workers,
+    def train_dataloader(self) -> TrainingBatches:
+        """This device's batches; drawn here, where the device's number is known."""
+        self.batches = self.photos.batches(
+            self.config,
+            self.model.preprocessing,
+            self.trainer.global_rank,
+            self.trainer.world_size,
             pin=self.device.type == "cuda",
         )
         self.batches.check_sizes()

@@ -5,7 +5,6 @@ from pathlib import Path
 import made_up_index
 import numpy as np
 import pytest
-from places import views
 
 from beenhere.errors import DataError
 from beenhere.retrieval.index import Index
@@ -14,6 +13,7 @@ from beenhere.retrieval.index.recall import measure_recall
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.kinds import KINDS
 from beenhere.retrieval.search.vectors import quantise
+from places import views
 
 DATABASE, _ = views(places=300, each=4, dim=16, noise=0.5, seed=0)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import made_up_index
 import numpy as np
 import pytest
-from places import views
 
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.index import Index
@@ -15,6 +14,7 @@ from beenhere.retrieval.index.structures import LAG
 from beenhere.retrieval.search import approximate, choice
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.kinds import KINDS
+from places import views
 
 DATABASE, QUERIES = views(places=300, each=5, dim=32, noise=0.5, seed=0)
 QUERIES = QUERIES[:40]

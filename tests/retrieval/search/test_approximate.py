@@ -6,7 +6,6 @@ import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from places import views
 
 from beenhere.config import SearchConfig
 from beenhere.errors import ConfigError, DataError
@@ -17,6 +16,7 @@ from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.kinds import KINDS
 from beenhere.retrieval.search.products import pair_products
 from beenhere.retrieval.search.vectors import StoredVectors, quantise
+from places import views
 
 DATABASE, QUERIES = views(places=800, each=5, dim=128, noise=0.8, seed=0)
 QUERIES = np.ascontiguousarray(QUERIES[::8])

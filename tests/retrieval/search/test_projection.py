@@ -4,9 +4,9 @@ import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from places import views
 
 from beenhere.retrieval.search.projection import projection
+from places import views
 
 
 def matrix(transform: faiss.LinearTransform) -> NDArray[np.float64]:

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from places import views
 
 from beenhere.config import SearchConfig
 from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.quality import measure
 from beenhere.retrieval.search.vectors import StoredVectors, quantise
+from places import views
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from places import views
 
 from beenhere.config import WhiteningConfig
 from beenhere.errors import DataError
@@ -13,6 +12,7 @@ from beenhere.retrieval.search import whitening
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.vectors import StoredVectors, quantise
 from beenhere.retrieval.search.whitening import Whitening
+from places import views
 
 
 def descriptors(n: int, dim: int, seed: int) -> NDArray[np.float32]:

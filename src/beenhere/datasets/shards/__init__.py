@@ -1,0 +1,1 @@
+"""Tar shards: photos written as a stream, and trained on as one."""

@@ -1,0 +1,151 @@
+"""What a run trains on: photos in a folder, drawn at will, or tar shards, read as a stream."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from beenhere.config import DataConfig, TrainConfig
+from beenhere.datasets.batches import BatchLoader
+from beenhere.datasets.decoding import TrainingBatches
+from beenhere.datasets.fingerprint import table_fingerprint
+from beenhere.datasets.formats import read_photos
+from beenhere.datasets.sampling import PlaceSampler
+from beenhere.datasets.shards.location import is_shards
+from beenhere.datasets.shards.place_stream import StreamLoader
+from beenhere.datasets.shards.plan import StreamPlan
+from beenhere.datasets.shards.shards import Shards
+from beenhere.datasets.subsets import share_of_places
+from beenhere.datasets.table import PhotoTable
+from beenhere.errors import PhotoError
+from beenhere.models.preprocessing import Preprocessing
+from beenhere.photos import photo_size
+
+
+class TrainingPhotos(ABC):
+    """Photos with places, or a share of them. Goes to each device's process."""
+
+    @abstractmethod
+    def fingerprint(self) -> dict[str, Any]:
+        """Which photos these are, in short, for a model's provenance."""
+
+    @abstractmethod
+    def unusable(self) -> list[tuple[str, str]]:
+        """Path and reason of what was found and cannot be trained on."""
+
+    @abstractmethod
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of a photo, in pixels; None where none can be read."""
+
+    @abstractmethod
+    def batches(
+        self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
+    ) -> TrainingBatches:
+        """The batches of one device.
+
+        Args:
+            config: every option of the run.
+            preprocessing: the model's.
+            rank, world: which of how many devices.
+            pin: whether batches go to page-locked memory.
+
+        Raises:
+            DataError: too few places for a batch on each device.
+            ConfigError: an option that these photos do not allow.
+        """
+
+
+class FolderPhotos(TrainingPhotos):
+    """Photos that lie as files.
+
+    Args:
+        table: all of them to train on.
+        root: the folder they were read from.
+    """
+
+    def __init__(self, table: PhotoTable, root: Path) -> None:
+        self.table, self.root = table, root
+
+    def fingerprint(self) -> dict[str, Any]:
+        """See :func:`beenhere.datasets.fingerprint.table_fingerprint`."""
+        return table_fingerprint(self.table, self.root)
+
+    def unusable(self) -> list[tuple[str, str]]:
+        """What the reader could not use."""
+        return self.table.unusable
+
+    def image_size(self) -> tuple[int, int] | None:
+        """Of the first photo that can be read."""
+        for path in self.table.paths:
+            try:
+                return photo_size(path)
+            except PhotoError:
+                continue
+        return None
+
+    def batches(
+        self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
+    ) -> TrainingBatches:
+        """Drawn by a :class:`beenhere.datasets.sampling.PlaceSampler`."""
+        return BatchLoader(
+            PlaceSampler(self.table, config.batch, config.fit.seed, rank, world),
+            self.table.paths,
+            preprocessing.target_size,
+            preprocessing.interpolation,
+            threads=config.fit.workers,
+            pin=pin,
+        )
+
+
+class ShardPhotos(TrainingPhotos):
+    """Photos in tar shards.
+
+    Args:
+        shards: with the places to train on.
+    """
+
+    def __init__(self, shards: Shards) -> None:
+        self.shards = shards
+
+    def fingerprint(self) -> dict[str, Any]:
+        """See :meth:`beenhere.datasets.shards.shards.Shards.fingerprint`."""
+        return self.shards.fingerprint()
+
+    def unusable(self) -> list[tuple[str, str]]:
+        """What was left out when they were written."""
+        return self.shards.manifest.left_out
+
+    def image_size(self) -> tuple[int, int] | None:
+        """The most frequent one."""
+        sizes = self.shards.manifest.sizes().counts
+        width, height = next(iter(sizes))
+        return height, width
+
+    def batches(
+        self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
+    ) -> TrainingBatches:
+        """Read as a :class:`beenhere.datasets.shards.plan.StreamPlan` says."""
+        stream, seed = config.data.stream, config.fit.seed
+        return StreamLoader(
+            self.shards,
+            StreamPlan(self.shards.places, config.batch, stream, seed, rank, world),
+            stream,
+            config.batch.images,
+            preprocessing.target_size,
+            preprocessing.interpolation,
+            threads=config.fit.workers,
+            pin=pin,
+        )
+
+
+def training_photos(data: DataConfig) -> TrainingPhotos:
+    """What ``data.train`` names, or the share of it.
+
+    Raises:
+        DataError: nothing there to train on.
+        ConfigError: a URL that cannot be opened here.
+    """
+    if is_shards(data.train):
+        return ShardPhotos(Shards.open(data.train).share(data.share, data.share_seed))
+    root = Path(data.train)
+    table = share_of_places(read_photos(root), data.share, data.share_seed)
+    return FolderPhotos(table, root)

@@ -1,0 +1,39 @@
+"""What a person sees of shards: written by one command, shown by another."""
+
+from pathlib import Path
+
+import pytest
+from town import write_town
+
+from beenhere.cli.data import show
+from beenhere.cli.data_convert import convert
+from beenhere.config import ShardsConfig
+from beenhere.errors import ConfigError
+
+
+def test_shards_are_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    town = write_town(tmp_path / "town", places=3)
+    train, out = town / "train", tmp_path / "shards"
+    next(train.rglob("*.jpg")).write_bytes(b"")
+    convert(train, str(out), to="shards")
+    assert "11 photos of 3 places in 1 shard" in capsys.readouterr().out
+    for path in (out, out / "shards.yaml"):
+        show(str(path))
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == str(out)
+        assert lines[1].startswith("  format     tar shards, by beenhere ")
+        assert lines[2].startswith("  files      1 shard, 0.1 MiB")
+        assert lines[3] == "  photos     11, all with a position"
+        assert lines[4] == "  places     3, 3 to 4 photos each, median 4"
+        assert lines[5] == "  cities     2: Bray 7, Aston 4"
+        assert "  pixels     64 x 64 (width x height)" in lines
+        assert "  left out   1 file" in lines
+        assert "    empty file (0 bytes) (1)" in lines
+
+
+def test_the_options_of_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train = write_town(tmp_path / "town", places=3) / "train"
+    convert(train, str(tmp_path / "shards"), to="shards", shards=ShardsConfig(seed=7))
+    assert "seed: 7\n" in (tmp_path / "shards/shards.yaml").read_text()
+    with pytest.raises(ConfigError, match=r"--shards\.\* goes with --to shards; got --to utm"):
+        convert(train, str(tmp_path / "utm"), to="utm", shards=ShardsConfig(seed=7))

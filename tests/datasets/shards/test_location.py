@@ -1,0 +1,112 @@
+"""Folders and URLs: what is refused, and what never shows in a message."""
+
+import pickle
+import sys
+import threading
+
+import pytest
+from fsspec.registry import _registry
+
+from beenhere.config import TrainConfig
+from beenhere.config_yaml import load, write
+from beenhere.datasets.formats import read_photos
+from beenhere.datasets.shards import location
+from beenhere.datasets.shards.location import Location, is_shards
+from beenhere.datasets.shards.shards import Shards
+from beenhere.errors import ConfigError, DataError
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://key:secret@bucket/gsv",
+        "https://user:secret@host/gsv",
+        "https://host/gsv?X-Amz-Signature=secret",
+        "ftp://secret@host/gsv/shards.yaml",
+    ],
+)
+def test_a_url_with_a_secret_is_refused_and_not_repeated(url):
+    with pytest.raises(ConfigError, match="holds a password, key or signature") as error:
+        Location(url)
+    assert "secret" not in str(error.value)
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)
+    with pytest.raises(ConfigError) as error:
+        Shards.open("s3://bucket/gsv")
+    assert str(error.value) == (
+        "s3://bucket/gsv: s3:// needs a package that is not installed; pip install 'beenhere[s3]'"
+    )
+
+
+def test_a_protocol_that_nobody_knows():
+    with pytest.raises(ConfigError, match="expected a folder or a URL such as s3://bucket/folder"):
+        Shards.open("s4://bucket/gsv")
+
+
+def test_shards_are_recognised(shards_at, tmp_path):
+    assert is_shards(shards_at)
+    assert is_shards(shards_at / "shards.yaml")
+    assert is_shards("s3://bucket/gsv")
+    assert not is_shards(tmp_path)
+    assert not is_shards(tmp_path / "shards.yaml")
+    by_manifest = Shards.open(shards_at / "shards.yaml")
+    assert by_manifest.fingerprint() == Shards.open(shards_at).fingerprint()
+    assert by_manifest.location.name == str(shards_at)
+
+
+def test_asked_for_photos_the_advice_is_one_line(shards_at):
+    with pytest.raises(DataError, match="holds tar shards, which are trained on") as error:
+        read_photos(shards_at)
+    assert "\n" not in str(error.value)
+
+
+def test_a_url_survives_yaml_and_assignments(tmp_path):
+    config = load(TrainConfig, None, ["data.train=s3://bucket/gsv"])
+    assert config.data.train == "s3://bucket/gsv"
+    write(config, tmp_path / "config.yaml")
+    assert load(TrainConfig, tmp_path / "config.yaml") == config
+    plain = load(TrainConfig, None, ["data.train=data/gsv"])
+    write(plain, tmp_path / "config.yaml")
+    assert load(TrainConfig, tmp_path / "config.yaml").data == plain.data
+
+
+def test_any_file_system_of_fsspec_will_do(photos):
+    from beenhere.config import ShardsConfig
+    from beenhere.datasets.shards.write import write_shards
+
+    written = write_shards(photos, "memory://somewhere/gsv", ShardsConfig(mib=1))
+    assert written.photos == Shards.open("memory://somewhere/gsv").manifest.photos == len(photos)
+    with pytest.raises(DataError, match="holds shards already"):
+        write_shards(photos, "memory://somewhere/gsv", ShardsConfig(mib=1))
+
+
+def test_another_process_opens_anew(shards_at):
+    here = Location(shards_at)
+    here.read("shards.yaml")
+    there = pickle.loads(pickle.dumps(here))
+    assert vars(there) == {"name": str(shards_at)}
+    assert there.read("shards.yaml") == here.read("shards.yaml")
+
+
+def test_waiting_ends_when_nobody_wants_it_any_more(shards_at, monkeypatch):
+    monkeypatch.setattr(location, "WAITS", (3600.0,))
+    monkeypatch.setattr(location, "_cat", lambda *_: (_ for _ in ()).throw(OSError("no line")))
+    stop = threading.Event()
+    threading.Timer(0.1, stop.set).start()
+    with pytest.raises(DataError, match="no line"):
+        Location(shards_at).read_range("shard-000000.tar", 0, 100, stop)
+
+
+@pytest.mark.parametrize("error", [PermissionError("not yours"), IsADirectoryError("a folder")])
+def test_what_no_further_try_can_help_is_told_at_once(shards_at, monkeypatch, error):
+    monkeypatch.setattr(location, "WAITS", (3600.0,))
+
+    def failing(*_: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(location, "_cat", failing)
+    with pytest.raises(DataError, match=str(error)):
+        Location(shards_at).read("shards.yaml")
