@@ -1,9 +1,8 @@
 """Take over a set that a person got by hand: check it, and lay it out where sets lie."""
 
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +10,15 @@ from beenhere.datasets.catalog.entry import NamedSet
 from beenhere.datasets.catalog.expect import Held, compare_counts, counted
 from beenhere.datasets.catalog.find_root import find_root
 from beenhere.datasets.catalog.marker import MARKER
-from beenhere.datasets.catalog.write_marker import write_held
+from beenhere.datasets.catalog.write_marker import write_marker
 from beenhere.datasets.download.inner import unpack_inner
 from beenhere.datasets.download.lift import lift
-from beenhere.datasets.download.space import need_space
 from beenhere.datasets.download.staging import staged
 from beenhere.datasets.download.unpack import is_archive, unpack
+from beenhere.datasets.linking import link_or_copy
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
 from beenhere.photo_file import photo_size
-from beenhere.progress import progress
 
 _DEPTH = 2
 """How many folders below the given one archives are looked for."""
@@ -80,7 +78,7 @@ def import_set(entry: NamedSet, source: Path, to: Path) -> Imported:
         compare_counts(entry, folder, held)
         tables = _tables(held)
         _open_some(entry, tables)
-        write_held(entry, folder, {}, held)
+        write_marker(entry, folder, {}, held)
     photos = {name: len(table) for name, table in tables.items()}
     unusable = {
         f"{Path(path).name} ({reason})"
@@ -144,47 +142,11 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _lay_out(files: list[Path], root: Path, folder: Path) -> tuple[int, int]:
     """Link or copy files to the same place below another folder; returns how many of each."""
-    if not files:
-        return 0, 0
-    linked = _can_link(files[0], folder)
-    if not linked:
-        need_space(folder, sum(file.stat().st_size for file in files), root.name)
-    made = set()
-    copies = 0
-    with progress("files", len(files), least=1000) as advance:
-        for file in files:
-            new = folder / file.relative_to(root)
-            if new.parent not in made:
-                new.parent.mkdir(parents=True, exist_ok=True)
-                made.add(new.parent)
-            copies += not _place(file, new, linked)
-            advance(1)
-    return len(files) - copies, copies
-
-
-def _can_link(file: Path, folder: Path) -> bool:
-    probe = folder / ".link"
-    done = _place_link(file, probe)
-    probe.unlink(missing_ok=True)
-    return done
-
-
-def _place(file: Path, new: Path, link: bool) -> bool:
-    """Whether the file was linked; else it was copied."""
-    if link and _place_link(file, new):
-        return True
-    shutil.copyfile(file, new)
-    with suppress(OSError):  # times and modes that the file system does not know
-        shutil.copystat(file, new)
-    return False
-
-
-def _place_link(file: Path, new: Path) -> bool:
-    try:
-        os.link(os.path.realpath(file) if file.is_symlink() else file, new)
-    except OSError:  # another file system, or one without hard links
-        return False
-    return True
+    targets = [folder / file.relative_to(root) for file in files]
+    for parent in {target.parent for target in targets}:
+        parent.mkdir(parents=True, exist_ok=True)
+    linked = link_or_copy([str(file) for file in files], targets)
+    return linked, len(files) - linked
 
 
 def _tables(held: Held) -> dict[str, PhotoTable]:

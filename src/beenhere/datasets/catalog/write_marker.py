@@ -7,22 +7,18 @@ from pathlib import Path
 import yaml
 
 from beenhere.datasets.catalog.entry import NamedSet
-from beenhere.datasets.catalog.expect import Held, counted, photo_counts, protocol_counts
+from beenhere.datasets.catalog.expect import Held, photo_counts, protocol_counts
 from beenhere.datasets.catalog.marker import MARKER, SetMarker
 
 
-def write_marker(entry: NamedSet, folder: Path, files: Mapping[str, str]) -> None:
+def write_marker(entry: NamedSet, folder: Path, files: Mapping[str, str], held: Held) -> None:
     """Write ``beenhere-set.yaml``; from then on each read of the folder asserts its counts.
 
     Args:
         folder: the set's root.
         files: what it was unpacked from, by name: the checksum, such as ``"sha256:..."``.
+        held: what has been counted there.
     """
-    write_held(entry, folder, files, counted(entry, folder))
-
-
-def write_held(entry: NamedSet, folder: Path, files: Mapping[str, str], held: Held) -> None:
-    """As :func:`write_marker`, of what has been counted."""
     marker = SetMarker(
         set=entry.name,
         laid_out=datetime.date.today(),

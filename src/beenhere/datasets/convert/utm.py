@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 
 from beenhere.datasets.convert.at_name import at_names
-from beenhere.datasets.convert.link import place_photos
 from beenhere.datasets.convert.source import SourcePart
 from beenhere.datasets.convert.written import Written
 from beenhere.datasets.formats.listing import CONDITIONS
+from beenhere.datasets.linking import link_or_copy
 
 
 def write_utm(parts: list[SourcePart], folder: Path, written: Written) -> None:
@@ -36,7 +36,7 @@ def place_part(paths: list[str], names: list[str], folder: Path, written: Writte
     targets = [folder / name for name in names]
     for each in {folder, *(target.parent for target in targets)}:
         each.mkdir(parents=True, exist_ok=True)
-    linked = place_photos(paths, targets)
+    linked = link_or_copy(paths, targets)
     written.linked += linked
     written.copied += len(names) - linked
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from beenhere.datasets.catalog.entry import NamedSet, RemoteFile
 from beenhere.datasets.catalog.expect import check_counts, compare_counts, counted
 from beenhere.datasets.catalog.find_root import find_root
-from beenhere.datasets.catalog.write_marker import write_held
+from beenhere.datasets.catalog.write_marker import write_marker
 from beenhere.datasets.download.checksums import FirstUse, checksum
 from beenhere.datasets.download.drive import DriveSource
 from beenhere.datasets.download.inner import unpack_inner
@@ -95,7 +95,7 @@ def _build(entry: NamedSet, target: Path, downloads: Path, patience: Patience) -
             # The staged folder is gone when this is read.
             came = " and ".join(sums)
             raise DataError(str(error).replace(str(folder), f"what came in {came}")) from error
-        write_held(entry, folder, sums, held)
+        write_marker(entry, folder, sums, held)
     # Only now: what proved to be of no use must not be asked for ever after.
     first.record(sums)
 

@@ -1,9 +1,10 @@
-"""Photos under new names: hard links where the file system has them, else copies, byte by byte."""
+"""Files under new names: hard links where the file system has them, else copies, byte by byte."""
 
 import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from beenhere.datasets.download.space import need_space
@@ -13,11 +14,11 @@ from beenhere.progress import progress
 _THREADS = 8
 """A network folder answers several in the time of one."""
 _QUIET = 1000
-"""Fewer photos are done before a bar is read."""
+"""Fewer are done before a bar is read."""
 
 
-def place_photos(sources: Sequence[str], targets: Sequence[Path]) -> int:
-    """Give photos new names, in folders that are there; the old ones stay.
+def link_or_copy(sources: Sequence[str], targets: Sequence[Path]) -> int:
+    """Give files new names, in folders that are there; the old ones stay.
 
     Args:
         sources: files, or links to files.
@@ -27,14 +28,14 @@ def place_photos(sources: Sequence[str], targets: Sequence[Path]) -> int:
         How many are hard links: what is done to such a file is done under both names.
 
     Raises:
-        DataError: a photo that cannot be read, or no room for copies.
+        DataError: a file that cannot be read, or no room for copies.
     """
     if targets:
         _need_room(sources, targets[0].parent)
     linked = 0
     with (
         ThreadPoolExecutor(_THREADS) as pool,
-        progress("photos", len(targets), least=_QUIET) as advance,
+        progress("files", len(targets), least=_QUIET) as advance,
     ):
         try:
             for one in pool.map(_place, sources, targets):
@@ -47,12 +48,24 @@ def place_photos(sources: Sequence[str], targets: Sequence[Path]) -> int:
 
 
 def _need_room(sources: Sequence[str], folder: Path) -> None:
-    """See that photos on other disks, which have to be copied, fit."""
+    """See that files that have to be copied fit: from other disks, or where links do not work."""
     disk = folder.stat().st_dev
-    found = (_status(path) for path in sources)
-    copied = sum(status.st_size for status in found if status.st_dev != disk)
+    found = {path: _status(path) for path in sources}
+    here = next((path for path, status in found.items() if status.st_dev == disk), None)
+    links = here is not None and _links_work(here, folder)
+    copied = sum(s.st_size for s in found.values() if not links or s.st_dev != disk)
     if copied:
-        need_space(folder, copied, "a copy of the photos")
+        need_space(folder, copied, "a copy of the files")
+
+
+def _links_work(source: str, folder: Path) -> bool:
+    probe = folder / ".link"
+    try:
+        os.link(os.path.realpath(source), probe)
+    except OSError:
+        return False
+    probe.unlink()
+    return True
 
 
 def _status(path: str) -> os.stat_result:
@@ -69,8 +82,10 @@ def _place(source: str, target: Path) -> bool:
         os.link(real, target)
     except OSError:  # another disk, or a file system without hard links
         try:
-            shutil.copy2(real, target)
+            shutil.copyfile(real, target)
         except OSError as error:
             raise DataError(f"{source}: cannot be copied ({error.strerror})") from error
+        with suppress(OSError):  # times and modes that the file system does not know
+            shutil.copystat(real, target)
         return False
     return True
