@@ -13,8 +13,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from beenhere.datasets import staging
+from beenhere.datasets.acquire.get_set import get_set
 from beenhere.datasets.catalog import NamedProtocol, NamedSet, RemoteFile
-from beenhere.datasets.download import get, meter, staging, unpack
+from beenhere.datasets.download import meter, unpack
 from beenhere.datasets.download.patience import Patience
 
 DATABASE, QUERIES = 5, 3
@@ -23,7 +25,7 @@ LICENCE = random.Random(0).randbytes(1_000_000)
 QUICK = Patience(tries=3, first_wait=0.001, longest_wait=0.002, connecting=2, silence=0.5)
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["beenhere.datasets.download.get"])
+_processes.set_forkserver_preload(["beenhere.datasets.acquire.get_set"])
 
 
 def town(*files: RemoteFile, **facts: Any) -> NamedSet:
@@ -97,4 +99,4 @@ def _get(url: str, to: Path, where: str) -> None:
         staging._sync = _die_after(0, staging._sync)
     elif where == "after the name":
         staging._sync_folder = _die_after(0, staging._sync_folder)
-    get.get_set(town(RemoteFile(name="town.zip", url=url)), to, QUICK)
+    get_set(town(RemoteFile(name="town.zip", url=url)), to, QUICK)

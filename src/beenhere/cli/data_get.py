@@ -38,8 +38,8 @@ def get(
         to: the folder of all sets; the set gets a folder of its name in it.
         accept_licence: agree to a licence that forbids commercial use, without being asked.
     """
+    from beenhere.datasets.acquire.get_set import by_hand, get_set
     from beenhere.datasets.catalog import named_set
-    from beenhere.datasets.download.get import by_hand, get_set
 
     entry, to = named_set(name), to.expanduser()
     folder = to / entry.name
@@ -59,7 +59,7 @@ def get(
 
 
 def _facts(entry: "NamedSet", folder: Path) -> Iterator[str]:
-    from beenhere.datasets.download.space import size_text
+    from beenhere.datasets.space import size_text
 
     packed = sum(file.bytes or 0 for file in entry.files)
     facts = {

@@ -16,8 +16,8 @@ def import_set(name: str, folder: Path, /, *, to: Path = Path("data")) -> None:
         to: the folder that sets lie in; the set goes to a folder of its name there.
     """
     from beenhere.cli.data_list import COMMERCIAL
+    from beenhere.datasets.acquire.import_set import import_set as take_over
     from beenhere.datasets.catalog import named_set
-    from beenhere.datasets.catalog.import_set import import_set as take_over
 
     entry = named_set(name)
     use = COMMERCIAL[entry.commercial]

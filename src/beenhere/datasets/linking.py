@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from beenhere.datasets.download.space import need_space
+from beenhere.datasets.space import need_space
 from beenhere.errors import DataError
 from beenhere.progress import progress
 

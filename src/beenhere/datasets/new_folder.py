@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from beenhere.datasets.download.staging import staged
+from beenhere.datasets.staging import staged
 from beenhere.errors import DataError
 
 
 @contextmanager
 def new_folder(out: Path, source: Path) -> Iterator[Path]:
-    """:func:`beenhere.datasets.download.staging.staged`, where an empty folder may be there.
+    """:func:`beenhere.datasets.staging.staged`, where an empty folder may be there.
 
     Args:
         out: what the folder will be called.

@@ -9,7 +9,7 @@ import polars as pl
 from beenhere.datasets.doctor.collection import Collection
 from beenhere.datasets.doctor.findings import LEAVE_OUT
 from beenhere.datasets.doctor.fixes import COLUMNS
-from beenhere.datasets.download.staging import staged
+from beenhere.datasets.staging import staged
 from beenhere.errors import DataError
 
 

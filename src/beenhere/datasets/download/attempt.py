@@ -12,7 +12,7 @@ from beenhere.datasets.download.meter import Meter, SlownessWatch
 from beenhere.datasets.download.partial import Partial, Version
 from beenhere.datasets.download.patience import Patience
 from beenhere.datasets.download.sources import Refused, Source
-from beenhere.datasets.download.space import size_text
+from beenhere.datasets.space import size_text
 from beenhere.errors import DataError
 
 _PASSING = frozenset({408, 425, 429})

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 
 from beenhere.datasets.download.patience import Patience
-from beenhere.datasets.download.space import size_text
+from beenhere.datasets.space import size_text
 from beenhere.progress import progress
 
 _MEGABYTE = 1_000_000

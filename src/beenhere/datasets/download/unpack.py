@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from beenhere.datasets.download.member_names import UnsafeName, is_litter, safe_path
 from beenhere.datasets.download.members import Member, NotUnpackable
-from beenhere.datasets.download.space import free_bytes, need_space, size_text
 from beenhere.datasets.download.tar_members import COMPRESSED, tar_members
 from beenhere.datasets.download.zip_members import MAGIC, declared, zip_members
+from beenhere.datasets.space import free_bytes, need_space, size_text
 from beenhere.errors import DataError
 from beenhere.progress import progress
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from beenhere.datasets.catalog.marker import read_marker
+from beenhere.datasets.catalog.registry import plain
 
 
 def is_told(folder: Path, name: str) -> bool:
@@ -13,8 +14,4 @@ def is_told(folder: Path, name: str) -> bool:
         name: as the catalogue has it; letters and digits count, in any case.
     """
     marker = read_marker(folder)
-    return name in _plain(folder.absolute().name) if marker is None else marker.set == name
-
-
-def _plain(text: str) -> str:
-    return "".join(letter for letter in text.lower() if letter.isalnum())
+    return name in plain(folder.absolute().name) if marker is None else marker.set == name

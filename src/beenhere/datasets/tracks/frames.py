@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config import FramesConfig, TrackConfig
-from beenhere.datasets.download.staging import staged
+from beenhere.datasets.staging import staged
 from beenhere.datasets.table import PhotoTable
 from beenhere.datasets.tracks.ffmpeg import Video, frames, read_video
 from beenhere.datasets.tracks.interpolate import Fixes, camera_headings, positions_at

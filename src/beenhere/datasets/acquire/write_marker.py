@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from beenhere.datasets.acquire.expect import Held, photo_counts, protocol_counts
 from beenhere.datasets.catalog.entry import NamedSet
-from beenhere.datasets.catalog.expect import Held, photo_counts, protocol_counts
 from beenhere.datasets.catalog.marker import MARKER, SetMarker
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import published_sets
 import pytest
 
+from beenhere.datasets.acquire.find_root import find_root
 from beenhere.datasets.catalog import named_set
-from beenhere.datasets.catalog.find_root import find_root
 from beenhere.errors import DataError
 
 

@@ -4,21 +4,21 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from beenhere.datasets.acquire.expect import check_counts, compare_counts, counted
+from beenhere.datasets.acquire.find_root import find_root
+from beenhere.datasets.acquire.lift import lift
+from beenhere.datasets.acquire.write_marker import write_marker
 from beenhere.datasets.catalog.entry import NamedSet, RemoteFile
-from beenhere.datasets.catalog.expect import check_counts, compare_counts, counted
-from beenhere.datasets.catalog.find_root import find_root
-from beenhere.datasets.catalog.write_marker import write_marker
 from beenhere.datasets.download.checksums import FirstUse, checksum
 from beenhere.datasets.download.drive import DriveSource
 from beenhere.datasets.download.inner import unpack_inner
-from beenhere.datasets.download.lift import lift
-from beenhere.datasets.download.only_one import only_one
 from beenhere.datasets.download.patience import PATIENT, Patience
 from beenhere.datasets.download.sources import Source, UrlSource
-from beenhere.datasets.download.space import need_space
-from beenhere.datasets.download.staging import staged
 from beenhere.datasets.download.transfer import fetch
 from beenhere.datasets.download.unpack import DamagedArchive, Limits, is_archive, unpack
+from beenhere.datasets.only_one import only_one
+from beenhere.datasets.space import need_space
+from beenhere.datasets.staging import staged
 from beenhere.errors import DataError
 
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from beenhere.config import EvaluationData
+from beenhere.datasets.acquire.import_set import import_set
 from beenhere.datasets.catalog import NamedSet, named_set
-from beenhere.datasets.catalog.import_set import import_set
 from beenhere.datasets.catalog.marker import MARKER
 from beenhere.datasets.formats import read_evaluation, read_photos
 from beenhere.datasets.formats.published import published_at
@@ -242,7 +242,7 @@ def test_no_room_for_copies_is_said_before_any(
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr("beenhere.datasets.download.space.free_bytes", lambda folder: 10)
+    monkeypatch.setattr("beenhere.datasets.space.free_bytes", lambda folder: 10)
     with pytest.raises(DataError, match="make room"):
         import_set(SMALL["amstertime"][1], tmp_path / "got", tmp_path / "data")
     assert list((tmp_path / "data").iterdir()) == []

@@ -32,7 +32,7 @@ def check_counts(entry: NamedSet, folder: Path) -> None:
     is one that can be served.
 
     Args:
-        folder: the set's root, as :func:`~beenhere.datasets.catalog.find_root.find_root` has it.
+        folder: the set's root, as :func:`~beenhere.datasets.acquire.find_root.find_root` has it.
 
     Raises:
         DataError: a count differs; the message explains it.

@@ -10,10 +10,10 @@ import yaml
 from downloadable_set import DATABASE, QUERIES, QUICK, getting, pack, town, write_town
 from file_server import FileServer, Reply, serving
 
+from beenhere.datasets.acquire import get_set as module
+from beenhere.datasets.acquire.get_set import get_set
 from beenhere.datasets.catalog import NamedSet, RemoteFile
 from beenhere.datasets.catalog.marker import MARKER
-from beenhere.datasets.download import get as module
-from beenhere.datasets.download.get import get_set
 from beenhere.errors import DataError
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.datasets.download.lift import lift
-from beenhere.datasets.download.space import need_space, size_text
-from beenhere.datasets.download.staging import staged
+from beenhere.datasets.acquire.lift import lift
+from beenhere.datasets.space import need_space, size_text
+from beenhere.datasets.staging import staged
 from beenhere.errors import DataError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from beenhere.datasets.download.staging import staged
+from beenhere.datasets.staging import staged
 with staged(Path(sys.argv[1])) as folder:
     (folder / "half").write_text("x")
     print("ready", flush=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from beenhere.datasets.download.only_one import only_one
+from beenhere.datasets.only_one import only_one
 from beenhere.errors import DataError
 
 

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from beenhere.datasets.acquire.expect import Held, compare_counts, counted
+from beenhere.datasets.acquire.find_root import find_root
+from beenhere.datasets.acquire.lift import lift
+from beenhere.datasets.acquire.write_marker import write_marker
 from beenhere.datasets.catalog.entry import NamedSet
-from beenhere.datasets.catalog.expect import Held, compare_counts, counted
-from beenhere.datasets.catalog.find_root import find_root
 from beenhere.datasets.catalog.marker import MARKER
-from beenhere.datasets.catalog.write_marker import write_marker
 from beenhere.datasets.download.inner import unpack_inner
-from beenhere.datasets.download.lift import lift
-from beenhere.datasets.download.staging import staged
 from beenhere.datasets.download.unpack import is_archive, unpack
 from beenhere.datasets.linking import link_or_copy
+from beenhere.datasets.staging import staged
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
 from beenhere.photo_file import photo_size
