@@ -57,7 +57,6 @@ def test_a_set(entry: NamedSet, tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]
     steps = [
         f"Have a look: beenhere data show {data}/town",
-        f"Train on it: beenhere train mixvpr --set data.train={data}/town",
         f"Measure on it: beenhere eval offline-lite0 --data {data}/town/val",
     ]
     out, err = capsys.readouterr()
@@ -71,10 +70,13 @@ def test_a_set(entry: NamedSet, tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_nobody_to_ask(
     entry: NamedSet, server: FileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "data" / "town").mkdir(parents=True)  # an empty folder is no set
     with pytest.raises(ConfigError, match=r"commercially \(CC BY-NC\); to agree, add --accept-li"):
         get("town", to=tmp_path / "data")
     assert "commercial use  FORBIDDEN" in capsys.readouterr().out
-    assert server.asked == [] and not (tmp_path / "data").exists()
+    assert server.asked == [] and list((tmp_path / "data/town").iterdir()) == []
+    get("town", to=tmp_path / "data", accept_licence=True)
+    assert f"{tmp_path / 'data/town'}: ready" in capsys.readouterr().out
 
 
 def test_a_set_that_no_program_can_fetch_is_shown_with_its_steps(

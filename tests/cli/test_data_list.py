@@ -26,7 +26,8 @@ def _listed(
 def test_every_set_has_one_line(
     width: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "msls").mkdir()
+    (tmp_path / "msls/train_val").mkdir(parents=True)
+    (tmp_path / "sf_xs").mkdir()
     lines = _listed(capsys, monkeypatch, width, tmp_path)
     assert max(map(len, lines[1:15])) <= width
     heads = lines[0].split("  ")
@@ -36,8 +37,8 @@ def test_every_set_has_one_line(
     rows = {line.split()[0]: " ".join(line.split()) for line in lines[1:15]}
     assert list(rows) == [one.name for one in named_sets()]
     assert rows["gsv_xs"].startswith("gsv_xs train 524,701 ? no fetch -")
-    assert rows["msls"].startswith("msls train val ~1,600,000 ? no by hand yes")
-    assert rows["sf_xs"].startswith("sf_xs val test 44,199 5.0 GB not known fetch -")
+    assert rows["msls"].startswith("msls train val ~1,600,000 ~56 GB no by hand yes")
+    assert rows["sf_xs"].startswith("sf_xs val test 44,199 5 GB not known fetch -")
     assert ("CC BY-NC-ND" in rows["gsv_cities"]) == (width >= 150)
     assert all("…" not in row for row in rows.values())
 

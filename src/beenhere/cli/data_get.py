@@ -40,11 +40,12 @@ def get(
     """
     from beenhere.datasets.acquire.get_set import by_hand, get_set
     from beenhere.datasets.catalog import named_set
+    from beenhere.datasets.staging import holds_something
 
     entry, to = named_set(name), to.expanduser()
     folder = to / entry.name
     print(*_facts(entry, folder), sep="\n", flush=True)
-    if not folder.exists():
+    if not holds_something(folder):
         if not entry.files:
             raise DataError(by_hand(entry, to))
         if entry.commercial == "forbidden" and not accept_licence:
@@ -96,8 +97,8 @@ def _ask(entry: "NamedSet") -> None:
 
 def _next_steps(entry: "NamedSet", folder: Path) -> Iterator[str]:
     yield f"Have a look: beenhere data show {folder}"
-    if "train" in entry.purpose:
-        train = folder / "train" if (folder / "train").is_dir() else folder
+    if entry.has_places:
+        train = folder / entry.training_folder
         yield f"Train on it: beenhere train mixvpr --set data.train={train}"
     for name, protocol in list(entry.protocols.items())[:1]:
         tree = folder / protocol.split

@@ -22,7 +22,7 @@ _TEXT = 100
 def list_sets(name: str | None = None, /, *, to: Path = Path("data")) -> None:
     """The published sets that are known by name: what for, how big, which licence, how to get them.
 
-    With a name: everything about that set: how it is measured on (its protocols), its paper, and
+    With a name: everything about that set: its protocols (how it is measured on), its paper, and
     what to do to get it.
 
     Args:
@@ -37,13 +37,16 @@ def list_sets(name: str | None = None, /, *, to: Path = Path("data")) -> None:
     out = console()
     out.print(_table(named_sets(), to, out.width >= _WIDE))
     out.print(
-        "\nfetch: beenhere data get NAME. by hand: beenhere data list NAME says what to do, then\n"
-        "beenhere data import NAME DIR. Counts with ~ are rough; ? is not known here."
+        "\nfetch: beenhere data get NAME. by hand: beenhere data list NAME says what to do,\n"
+        "and how the set is measured on; then beenhere data import NAME DIR.\n"
+        "~: roughly; +: and those to train on; ?: not known here."
     )
 
 
 def _table(sets: "list[NamedSet]", to: Path, wide: bool) -> "Table":
     from rich.table import Table
+
+    from beenhere.datasets.staging import holds_something
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("set", no_wrap=True)
@@ -60,51 +63,55 @@ def _table(sets: "list[NamedSet]", to: Path, wide: bool) -> "Table":
             one.name,
             " ".join(one.purpose),
             _photos(one),
-            _size(one.disk_bytes),
+            _size(one),
             COMMERCIAL[one.commercial],
             "fetch" if one.files else "by hand",
-            "yes" if (to.expanduser() / one.name).is_dir() else "-",
+            "yes" if holds_something(to.expanduser() / one.name) else "-",
         ]
         table.add_row(*row, *([one.licence] if wide else []))
     return table
 
 
 def _everything(one: "NamedSet", to: Path) -> list[str]:
+    from beenhere.datasets.staging import holds_something
+
     width = min(console().width, _TEXT)
     folder = to / one.name
-    here = "yes" if folder.expanduser().is_dir() else "no"
+    here = "yes" if holds_something(folder.expanduser()) else "no"
     facts = {
         "what for": ", ".join(one.purpose),
         "photos": _photos(one),
-        "on disk": _size(one.disk_bytes),
-        "licence": f"{one.licence}. Commercial use: {COMMERCIAL[one.commercial]}",
+        "on disk": _size(one),
+        "licence": one.licence,
+        "commercial": COMMERCIAL[one.commercial],
         "paper": one.paper,
         "page": one.page or "?",
         "here": f"{here} ({folder})",
     }
     lines = [f"{one.title} ({one.name})", *_wrapped(one.about, width), ""]
     for what, text in facts.items():
-        lines += _wrapped(text, width, first=f"{what:<10}", indent=10)
+        lines += _wrapped(text, width, first=f"{what:<12}", indent=12)
     if one.protocols:
         several = "s; the first is the default. Figures of two cannot be compared."
         lines += ["", f"Protocol{several if len(one.protocols) > 1 else ''}"]
         for name, protocol in one.protocols.items():
             lines += _protocol(one, name, protocol, folder, width)
     else:
-        lines += ["", f"Train on it: data.train: {folder}"]
+        train = folder / one.training_folder
+        lines += ["", f"Train on it: beenhere train mixvpr --set data.train={train}"]
     return [*lines, "", "How to get it", *_wrapped(one.steps, width, first="  ", indent=2)]
 
 
 def _protocol(
     one: "NamedSet", name: str, protocol: "NamedProtocol", folder: Path, width: int
 ) -> list[str]:
-    right = "lists say" if protocol.threshold is None else f"{protocol.threshold:g} m"
+    right = "by lists" if protocol.threshold is None else f"within {protocol.threshold:g} m"
     counts = f"database {_count(protocol.database)}, queries {_count(protocol.queries)}"
     by_folder = f"{protocol.split}/queries" in one.layouts[0] and not _has_query_folders(one)
     which = "" if name == next(iter(one.protocols)) else f" --protocol {name}"
     use = f"{folder / protocol.split}" if by_folder else f"{folder}{which}"
     return [
-        f"  {name}: {counts}; what is right: {right}",
+        f"  {name}: {counts}; right {right}",
         *_wrapped(protocol.about, width, first="    ", indent=4),
         f"    beenhere eval MODEL --data {use}",
     ]
@@ -134,14 +141,17 @@ def _photos(one: "NamedSet") -> str:
     queries = [protocol.queries for protocol in one.protocols.values()]
     if not queries or None in queries or None in databases.values():
         return "?"
-    return f"{sum(filter(None, [*databases.values(), *queries])):,}"
+    more = "+" if "train" in one.purpose else ""
+    return f"{sum(filter(None, [*databases.values(), *queries])):,}{more}"
 
 
 def _count(count: int | None) -> str:
     return "?" if count is None else f"{count:,}"
 
 
-def _size(size: int | None) -> str:
+def _size(one: "NamedSet") -> str:
+    size = one.disk_bytes or one.disk_about
     if size is None:
         return "?"
-    return f"{size / 1e12:.1f} TB" if size >= 1e12 else f"{size / 1e9:.1f} GB"
+    unit, name = next((n, w) for n, w in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")) if size >= n)
+    return f"{'' if one.disk_bytes else '~'}{size / unit:.3g} {name}"

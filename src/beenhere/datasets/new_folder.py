@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from beenhere.datasets.staging import staged
+from beenhere.datasets.staging import holds_something, staged
 from beenhere.errors import DataError
 
 
@@ -22,10 +22,10 @@ def new_folder(out: Path, source: Path) -> Iterator[Path]:
     """
     if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
         raise DataError(f"{out} lies in {source}, which is to stay as it is; give another folder")
-    empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
-    if out.exists() and not empty:
+    if holds_something(out):
         what = "is a file" if out.is_file() else "holds something already"
         raise DataError(f"{out} {what}, and nothing is overwritten; give a new or empty folder")
+    empty = out.exists()
     if empty:
         out.rmdir()
     try:

@@ -64,3 +64,10 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def holds_something(folder: Path) -> bool:
+    """Whether anything is there; an empty folder is nothing."""
+    if not folder.is_dir() or folder.is_symlink():
+        return folder.exists() or folder.is_symlink()
+    return next(folder.iterdir(), None) is not None

@@ -201,6 +201,7 @@ def test_archives_are_unpacked_and_stay(kind: str, tmp_path: Path) -> None:
 
 def test_one_archive_may_be_given_by_itself(tmp_path: Path) -> None:
     published_sets.amstertime(tmp_path / "in")
+    (tmp_path / "in" / MARKER).write_text("of another time")
     shutil.make_archive(str(tmp_path / "got"), "zip", tmp_path / "in")
     (tmp_path / "other.jpg").touch()
     done = import_set(SMALL["amstertime"][1], tmp_path / "got.zip", tmp_path / "data")

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beenhere.datasets.download.inner import unpack_inner
+from beenhere.datasets.download.allowance import Allowance
 from beenhere.datasets.download.member_names import UnsafeName, safe_path
 from beenhere.datasets.download.members import Member, NotUnpackable
 from beenhere.datasets.download.unpack import (
@@ -111,7 +111,7 @@ def test_good_archives(tmp_path: Path, into: Path, name: str) -> None:
         pack(tmp_path / "x.tar.gz", FILES).rename(path)
     else:
         pack(path, FILES)
-    assert unpack(path, into) == 3
+    assert unpack(path, into).files == 3
     assert below(into) == FILES
     assert is_archive(name) and is_archive(name.upper())
 
@@ -122,7 +122,7 @@ def test_names_of_no_archive(name: str) -> None:
 
 
 def test_an_archive_is_known_by_its_bytes(tmp_path: Path, into: Path) -> None:
-    assert unpack(as_zip(tmp_path / "set.tar.gz", FILES), into) == 3
+    assert unpack(as_zip(tmp_path / "set.tar.gz", FILES), into).files == 3
 
 
 def test_folders_and_modes(tmp_path: Path, into: Path) -> None:
@@ -130,7 +130,7 @@ def test_folders_and_modes(tmp_path: Path, into: Path) -> None:
     secret.mode = 0o7000
     folder = of_type("set/none", tarfile.DIRTYPE)
     folder.mode = 0
-    assert unpack(tar_of(tmp_path / "s.tar", [(folder, b""), (secret, b"x")]), into) == 1
+    assert unpack(tar_of(tmp_path / "s.tar", [(folder, b""), (secret, b"x")]), into).files == 1
     assert below(into) == {"set/secret.jpg": b"x"}
     mode = (into / "set/secret.jpg").stat().st_mode
     assert mode & stat.S_IRUSR and not mode & (stat.S_ISUID | stat.S_IXUSR)
@@ -138,7 +138,7 @@ def test_folders_and_modes(tmp_path: Path, into: Path) -> None:
 
 def test_what_macos_adds_is_left_out(tmp_path: Path, into: Path) -> None:
     litter = {"__MACOSX/set/._a.jpg": b"1", "set/._b.jpg": b"2", "set/.DS_Store": b"3"}
-    assert unpack(as_zip(tmp_path / "s.zip", FILES | litter), into) == 3
+    assert unpack(as_zip(tmp_path / "s.zip", FILES | litter), into).files == 3
     assert below(into) == FILES
 
 
@@ -413,9 +413,23 @@ def test_a_zip_packed_by_a_method_that_python_lacks(tmp_path: Path, into: Path) 
 def test_archives_in_an_archive_are_unpacked_once(tmp_path: Path, into: Path) -> None:
     inmost = as_zip(tmp_path / "3.zip", {"c": b"3"}).read_bytes()
     inner = as_tar(tmp_path / "2.tar.gz", {"set/b": b"2", "set/3.zip": inmost}).read_bytes()
-    unpack(as_zip(tmp_path / "1.zip", {"v1/data.tar.gz": inner, "v1/a": b"1"}), into)
-    assert unpack_inner(into) == 1
+    outer = as_zip(tmp_path / "1.zip", {"v1/data.tar.gz": inner, "v1/a": b"1"})
+    allowance = Allowance([outer])
+    allowance.unpack(outer, into)
+    assert allowance.unpack_inner(into) == 1
     assert below(into) == {"v1/a": b"1", "v1/set/b": b"2", "v1/set/3.zip": inmost}
+
+
+@pytest.mark.parametrize("bytes", [None, 50_000_000])
+def test_bombs_in_an_archive_share_one_bound(tmp_path: Path, into: Path, bytes: int | None) -> None:
+    bomb = as_zip(tmp_path / "bomb.zip", {"zeros": b"\0" * 20_000_000}).read_bytes()
+    outer = as_zip(tmp_path / "outer.zip", {f"{n}/{n}.zip": bomb for n in range(10)})
+    allowance = Allowance([outer], Limits(bytes=bytes))
+    allowance.unpack(outer, into)
+    with pytest.raises(DataError, match=r"grows to 20\.0 MB or more, beyond the .* that it may"):
+        allowance.unpack_inner(into)
+    written = sum(path.stat().st_size for path in into.rglob("*") if path.is_file())
+    assert written < 64_000_000
 
 
 def test_all_packers_agree(tmp_path: Path, into: Path) -> None:
@@ -425,4 +439,4 @@ def test_all_packers_agree(tmp_path: Path, into: Path) -> None:
         path = tmp_path / str(number)
         path.write_bytes(packed(tar[:70_000]) + packed(tar[70_000:]))
         (into / str(number)).mkdir()
-        assert unpack(path, into / str(number)) == 3
+        assert unpack(path, into / str(number)).files == 3

@@ -9,16 +9,17 @@ from beenhere.datasets.acquire.find_root import find_root
 from beenhere.datasets.acquire.lift import lift
 from beenhere.datasets.acquire.write_marker import write_marker
 from beenhere.datasets.catalog.entry import NamedSet, RemoteFile
+from beenhere.datasets.catalog.marker import MARKER
+from beenhere.datasets.download.allowance import Allowance
 from beenhere.datasets.download.checksums import FirstUse, checksum
 from beenhere.datasets.download.drive import DriveSource
-from beenhere.datasets.download.inner import unpack_inner
 from beenhere.datasets.download.patience import PATIENT, Patience
 from beenhere.datasets.download.sources import Source, UrlSource
 from beenhere.datasets.download.transfer import fetch
-from beenhere.datasets.download.unpack import DamagedArchive, Limits, is_archive, unpack
+from beenhere.datasets.download.unpack import DamagedArchive, Limits, is_archive
 from beenhere.datasets.only_one import only_one
 from beenhere.datasets.space import need_space
-from beenhere.datasets.staging import staged
+from beenhere.datasets.staging import holds_something, staged
 from beenhere.errors import DataError
 
 
@@ -45,8 +46,10 @@ def get_set(entry: NamedSet, to: Path, patience: Patience = PATIENT) -> bool:
     to.mkdir(parents=True, exist_ok=True)
     busy = f"another process gets {entry.name} to {to} right now; wait until that has ended"
     with only_one(to / f"{downloads.name}.lock", busy):
-        new = not target.exists()
+        new = not holds_something(target)
         if new:
+            if target.exists():
+                target.rmdir()
             if not entry.files:
                 raise DataError(by_hand(entry, to))
             downloads.mkdir(exist_ok=True)
@@ -84,11 +87,13 @@ def _build(entry: NamedSet, target: Path, downloads: Path, patience: Patience) -
     first = FirstUse(to, entry.name)
     sums = {file.name: _verified(file, path, entry, first) for file, path in paths.items()}
     with staged(target) as folder:
+        allowance = Allowance(list(paths.values()), _limits(entry))
         for path in paths.values():
-            _unpack(path, folder, entry)
+            _unpack(path, folder, allowance)
         try:
-            unpack_inner(folder, _limits(entry), entry.name)
+            allowance.unpack_inner(folder, entry.name)
             lift(find_root(entry, folder), folder)
+            (folder / MARKER).unlink(missing_ok=True)  # of what somebody else laid out
             held = counted(entry, folder)
             compare_counts(entry, folder, held)
         except DataError as error:
@@ -139,12 +144,12 @@ def _source(file: RemoteFile) -> Source:
     return UrlSource(file.url)
 
 
-def _unpack(file: Path, folder: Path, entry: NamedSet) -> None:
+def _unpack(file: Path, folder: Path, allowance: Allowance) -> None:
     if not is_archive(file.name):
         shutil.copyfile(file, folder / file.name)
         return
     try:
-        unpack(file, folder, _limits(entry), file.name)
+        allowance.unpack(file, folder, file.name)
     except DamagedArchive as error:
         file.unlink()
         raise DataError(f"{error}; it has been removed: try again to fetch it anew") from error

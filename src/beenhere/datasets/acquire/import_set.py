@@ -12,8 +12,8 @@ from beenhere.datasets.acquire.lift import lift
 from beenhere.datasets.acquire.write_marker import write_marker
 from beenhere.datasets.catalog.entry import NamedSet
 from beenhere.datasets.catalog.marker import MARKER
-from beenhere.datasets.download.inner import unpack_inner
-from beenhere.datasets.download.unpack import is_archive, unpack
+from beenhere.datasets.download.allowance import Allowance
+from beenhere.datasets.download.unpack import is_archive
 from beenhere.datasets.linking import link_or_copy
 from beenhere.datasets.staging import staged
 from beenhere.datasets.table import PhotoTable
@@ -70,10 +70,12 @@ def import_set(entry: NamedSet, source: Path, to: Path) -> Imported:
     files = list(_files(start)) if source.is_dir() else []
     with staged(target) as folder, _telling_of(source, folder):
         linked, copied = _lay_out(files, start, folder)
+        allowance = Allowance(archives)
         for archive in archives:
-            unpack(archive, folder, what=archive.name)
-        unpacked = len(archives) + (unpack_inner(folder) if archives else 0)
+            allowance.unpack(archive, folder, archive.name)
+        unpacked = len(archives) + (allowance.unpack_inner(folder) if archives else 0)
         lift(find_root(entry, folder), folder)
+        (folder / MARKER).unlink(missing_ok=True)  # of what somebody else laid out
         held = counted(entry, folder)
         compare_counts(entry, folder, held)
         tables = _tables(held)

@@ -58,6 +58,7 @@ class NamedSet(_Facts):
         photos: how many there are in all, where known; asserted of a set only for training.
         photos_about: roughly how many, where nobody has said it exactly; for show alone.
         disk_bytes: size once unpacked, where known.
+        disk_about: roughly that, as a paper has it; for show alone.
         licence: by name, with what it asks for.
         commercial: whether commercial use is allowed.
         paper: authors, title, venue, year.
@@ -76,6 +77,7 @@ class NamedSet(_Facts):
     photos: int | None = None
     photos_about: int | None = None
     disk_bytes: int | None = None
+    disk_about: int | None = None
     licence: str
     commercial: Literal["allowed", "forbidden", "unknown"]
     paper: str
@@ -84,3 +86,13 @@ class NamedSet(_Facts):
     steps: str
     layouts: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1)]
     protocols: dict[str, NamedProtocol] = {}
+
+    @property
+    def has_places(self) -> bool:
+        """Whether it is there to train on as it is; others need places first."""
+        return self.purpose == ("train",)
+
+    @property
+    def training_folder(self) -> str:
+        """Where its photos with places lie, below the set's folder; ``""``: everywhere."""
+        return "train" if "train" in self.layouts[0] else ""

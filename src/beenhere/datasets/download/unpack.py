@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from beenhere.datasets.download.member_names import UnsafeName, is_litter, safe_path
 from beenhere.datasets.download.members import Member, NotUnpackable
@@ -21,7 +22,7 @@ ENDS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz
 """Ends of the names of archives that can be unpacked, in lower case."""
 
 _CHUNK = 1 << 20
-_SMALL = 64_000_000
+SMALL = 64_000_000
 """Bytes to which any archive may grow: a text of a few bytes packs to almost nothing."""
 _DAMAGES = (
     zipfile.BadZipFile,
@@ -57,13 +58,20 @@ class Limits:
 USUAL = Limits()
 
 
+class Written(NamedTuple):
+    """What came out of an archive: how many files, and bytes of all of them."""
+
+    files: int
+    bytes: int
+
+
 def is_archive(name: str) -> bool:
     """Whether a file of that name is one to unpack."""
     return name.lower().endswith(ENDS)
 
 
-def unpack(archive: Path, into: Path, limits: Limits = USUAL, what: str | None = None) -> int:
-    """Write the files of a zip or tar archive below a folder; returns how many.
+def unpack(archive: Path, into: Path, limits: Limits = USUAL, what: str | None = None) -> Written:
+    """Write the files of a zip or tar archive below a folder; returns how much that was.
 
     No file is written outside the folder or over another, and nothing but files and folders: no
     links, no devices. Real bytes are counted while they are written. Permissions and times are
@@ -114,20 +122,20 @@ class _Unpacking:
         self._files = 0
         self._bytes = 0
         self._bounds = {
-            f"{limits.ratio:g} times its size": int(max(limits.ratio * self._size, _SMALL)),
+            f"{limits.ratio:g} times its size": int(max(limits.ratio * self._size, SMALL)),
             "what is left on the disk": free_bytes(into),
         }
         if limits.bytes is not None:
             self._bounds[f"the {size_text(limits.bytes)} that it may hold"] = limits.bytes
 
-    def run(self, what: str | None) -> int:
+    def run(self, what: str | None) -> Written:
         members, total = self._open()
         shown = progress(f"unpacking {what}, files", total) if what else nullcontext(_silent)
         with shown as advance:
             for member in members:
                 if self._write(member):
                     advance(1)
-        return self._files
+        return Written(self._files, self._bytes)
 
     def _open(self) -> tuple[Iterator[Member], int | None]:
         """The members, and how many there are, if that is known before the last."""
@@ -140,7 +148,7 @@ class _Unpacking:
             return zip_members(self._archive), count
         if first.startswith(COMPRESSED) or first[257:262] == b"ustar":
             # Headers and gaps come on top of the files' bytes.
-            most = 2 * min(self._bounds.values()) + _SMALL
+            most = 2 * min(self._bounds.values()) + SMALL
             return tar_members(self._archive, most), None
         if first.lstrip().lower().startswith((b"<!doctype html", b"<html")):
             raise DamagedArchive(
