@@ -78,6 +78,14 @@ def test_the_pair_margin_presets_measure_different_things() -> None:
     assert (vpr.measure, vpr.pos_margin, vpr.neg_margin) == ("similarity", 0.7, 0.3)
 
 
+def test_tests_of_a_file_can_be_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("data: {tests: {near: data/near, far: data/far}}\n")
+    assert list(load("data.tests.far=null", path=file).data.tests) == ["near"]
+    for nothing in ("null", "{}"):
+        assert load(f"data.tests={nothing}", path=file).data.tests == {}
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
@@ -87,7 +95,10 @@ def test_the_pair_margin_presets_measure_different_things() -> None:
         ("model.aggregator.depht=1", "did you mean 'depth'?"),
         ("optimizer.lr=-1", "optimizer.lr is -1: input should be greater than 0"),
         ("fit.epochs=many", "fit.epochs is 'many': input should be a valid integer"),
-        ("data.validation.database=x", "give either tree, or both database and queries"),
+        (
+            "data.validation.database=x",
+            "--set: data.validation: give either tree, or both database and queries",
+        ),
         ("fit", "expected NAME=VALUE"),
         ("fit.epochs.x=1", "'fit.epochs.x=1'"),
     ],

@@ -605,6 +605,10 @@ EvaluationPath = Annotated[EvaluationData, BeforeValidator(_tree_alone)]
 def _named(value: Any) -> Any:
     if isinstance(value, str | Path):
         raise ValueError("give each test set a name, such as data.tests.sf_xs=PATH")
+    if value is None:
+        return {}
+    if isinstance(value, dict):  # null leaves out one that a file names
+        return {name: data for name, data in value.items() if data is not None}
     return value
 
 
@@ -650,7 +654,7 @@ class DataConfig(Options):
         None, description="chooses the best checkpoint: a tree, or database and queries"
     )
     tests: Annotated[dict[str, EvaluationPath], BeforeValidator(_named)] = Field(
-        {}, description="evaluated with the best checkpoint after training, by name"
+        {}, description="evaluated with the best checkpoint after training, by name; null: none"
     )
 
 

@@ -187,7 +187,11 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
         return f"{name} is {got!r}; {hint}"
     message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    return f"{name} is {error['input']!r}: {message}" if name else message
+    if not name:
+        return message
+    # A message on several options of a group names them itself.
+    group = error["type"] == "value_error" and isinstance(error["input"], dict)
+    return f"{name}: {message}" if group else f"{name} is {error['input']!r}: {message}"
 
 
 def _siblings(kind: type[BaseModel], path: list[int | str]) -> list[str]:

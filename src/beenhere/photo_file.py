@@ -29,6 +29,9 @@ MAX_BYTES = 1 << 30
 Photo = str | Path | bytes | Image.Image | NDArray[np.uint8]
 """A file's path, what a file holds, an image of Pillow's, or pixels ``(h, w, 3)``, upright."""
 
+HEADER_READERS = 8
+"""Headers read at once: a slow disk or a network folder answers several in the time of one."""
+
 IN_MEMORY = "photo"
 """What errors call a photo that has no path."""
 

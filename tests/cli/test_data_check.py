@@ -56,23 +56,26 @@ def city(clean: Path, tmp_path: Path) -> Path:
 
 
 def test_from_check_to_a_clean_set(city: Path, tmp_path: Path, beenhere: Run) -> None:
+    (city / "sf_xs/val/queries/holiday.heic").write_bytes(b"x")
     done = beenhere("check", "city", "--fix-list", "fixes.csv", "--sheet", "sheet.png")
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "city: 52 photos in 4 sets"
     table = [line.split() for line in lines[2:8]]
-    assert [row[:2] for row in table[1:5]] == [
+    assert [row[:2] for row in table[1:6]] == [
+        ["1", "yes"],
         ["1", "yes"],
         ["1", "yes"],
         ["5", "no"],
         ["1", "no"],
     ]
-    assert "2 kinds of fault would change a score; 2 more are worth knowing." in lines
+    assert "3 kinds of fault would change a score; 2 more are worth knowing." in lines
     assert "  where: gsv_xs/train 1" in lines
-    assert "fixes.csv: 3 photos to leave out or to mend." in lines
+    assert "      contrast 0.0, of at most 127.5" in lines
+    assert "fixes.csv: 2 photos to leave out, 1 to mend; 1 more could not be used anyway." in lines
     assert "To go on without them: beenhere data leave-out city fixes.csv NEW" in lines
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (1190, 24 + 2 * (56 + 268))
+        assert sheet.width == 1190
         colours = {colour for _, colour in sheet.getcolors(1 << 24) or []}
         assert (0xCC, 0x33, 0x11) in colours  # frames of what changes a score
     fixes = pl.read_csv(tmp_path / "fixes.csv")
@@ -81,16 +84,25 @@ def test_from_check_to_a_clean_set(city: Path, tmp_path: Path, beenhere: Run) ->
         ("copy-across-splits", "leave out"),
         ("future-date", "mend"),
         ("near-empty", "leave out"),
+        ("not-used", "leave out (or mend it at the source, and check again)"),
     ]
     before = {path: path.read_bytes() for path in city.rglob("*.jpg")}
     done = beenhere("leave-out", "city", "fixes.csv", "new")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "new/gsv_xs/train: 15 photos, 1 left out"
+    # The same words as the check's: the file that is no photo was in no table.
+    assert done.stdout.splitlines()[-1] == "Of " + next(
+        line for line in lines if line.startswith("fixes.csv: ")
+    )
     assert {path: path.read_bytes() for path in city.rglob("*.jpg")} == before
     left = read_photos(tmp_path / "new/gsv_xs/train")
     gone = Path(fixes.filter(problem="copy-across-splits")["path"][0])
-    assert len(left) == 15 and str(tmp_path / gone) not in left.paths
-    assert all(Path(path).is_absolute() and Path(path).exists() for path in left.paths)
+    assert len(left) == 15
+    assert {Path(path).resolve() for path in left.paths} == {
+        path for path in city.glob("gsv_xs/train/*/*.jpg") if path != tmp_path / gone
+    }
+    table = pl.read_parquet(tmp_path / "new/gsv_xs/train/photos.parquet")
+    assert all(path.startswith("../../../city/gsv_xs/train/") for path in table["path"])
     again = beenhere("check", "new", "--json")
     assert again.returncode == 0
     found = json.loads(again.stdout)
@@ -131,6 +143,7 @@ def test_leave_out_refuses(city: Path, tmp_path: Path, beenhere: Run) -> None:
     (tmp_path / "fixes.csv").write_text("path,problem,detail,suggestion\na.jpg,x,y,leave out\n")
     (tmp_path / "other.csv").write_text("path,name\na.jpg,b\n")
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine\n")
     train = next(city.glob("gsv_xs/train/*"))
     everything = "\n".join(f"city/{each.relative_to(city)},,,leave out" for each in train.iterdir())
     (tmp_path / "all.csv").write_text(f"path,problem,detail,suggestion\n{everything}\n")
@@ -138,13 +151,30 @@ def test_leave_out_refuses(city: Path, tmp_path: Path, beenhere: Run) -> None:
         ("fixes.csv", "new", "the fix list names 'a.jpg', which is no photo of city"),
         ("other.csv", "new", "other.csv: expected a fix list with the columns path,problem"),
         ("none.csv", "new", "none.csv: expected a fix list with the columns path,problem"),
-        ("all.csv", "mine", "mine exists already and is not replaced"),
+        ("all.csv", "mine", "mine holds something already, and nothing is overwritten"),
+        ("all.csv", "city/new", "city/new lies in city, which is to stay as it is"),
         ("all.csv", "new", "gsv_xs/train: the fix list leaves out all 16 photos"),
     ):
         done = beenhere("leave-out", "city", fixes, out)
         assert done.returncode == 2
         assert done.stderr.startswith(f"beenhere: {message}"), done.stderr
-        assert not (tmp_path / "new").exists() and list((tmp_path / "mine").iterdir()) == []
+        assert not (tmp_path / "new").exists() and not (city / "new").exists()
+        assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_help_tells_the_rule(beenhere: Run) -> None:
+    said = " ".join(beenhere("leave-out", "--help").stdout.replace("│", " ").split())
+    assert "Every photo is left out whose suggestion starts with leave out;" in said
+    assert "Delete the rows of photos that you want to keep." in said
+
+
+def test_leave_out_into_an_empty_folder(city: Path, tmp_path: Path, beenhere: Run) -> None:
+    (tmp_path / "fixes.csv").write_text("path,problem,detail,suggestion\n")
+    (tmp_path / "new").mkdir()
+    done = beenhere("leave-out", "city", "fixes.csv", "new")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("Of fixes.csv: 0 photos to leave out, 0 to mend.\n")
+    assert len(read_photos(tmp_path / "new/gsv_xs/train")) == 16
 
 
 def test_metadata_alone_needs_no_torch(city: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a person sees of shards: written by one command, shown by another."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from town import write_town
 from beenhere.cli.data import show
 from beenhere.cli.data_convert import convert
 from beenhere.config import ShardsConfig
-from beenhere.errors import ConfigError
+from beenhere.errors import ConfigError, DataError
 
 
 def test_shards_are_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -16,7 +17,9 @@ def test_shards_are_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixt
     train, out = town / "train", tmp_path / "shards"
     next(train.rglob("*.jpg")).write_bytes(b"")
     convert(train, str(out), to="shards")
-    assert "11 photos of 3 places in 1 shard" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "11 photos of 3 places in 1 shard" in shown
+    assert f"Have a look: beenhere data show {out}\n" in shown
     for path in (out, out / "shards.yaml"):
         show(str(path))
         lines = capsys.readouterr().out.splitlines()
@@ -37,3 +40,16 @@ def test_the_options_of_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "seed: 7\n" in (tmp_path / "shards/shards.yaml").read_text()
     with pytest.raises(ConfigError, match=r"--shards\.\* goes with --to shards; got --to utm"):
         convert(train, str(tmp_path / "utm"), to="utm", shards=ShardsConfig(seed=7))
+    with pytest.raises(DataError, match="is a URL, and only shards are written to one"):
+        convert(train, "s3://bucket/town", to="csv")
+
+
+def test_the_training_set_is_named_where_it_is_not_alone(tmp_path: Path) -> None:
+    town = write_town(tmp_path / "town", places=3)
+    with pytest.raises(DataError, match=rf"and this is none; name {town / 'train'}$"):
+        convert(town, str(tmp_path / "shards"), to="shards")
+    (town / "train").rename(town / "early")
+    shutil.copytree(town / "early", town / "late")
+    both = f"{town / 'early'}, {town / 'late'}"
+    with pytest.raises(DataError, match=f"and this is none; name one of {both}$"):
+        convert(town, str(tmp_path / "shards"), to="shards")

@@ -27,7 +27,7 @@ def test_what_a_person_reads(warm_python: Path, folder: Path) -> None:
     done = run(warm_python, folder, "walk", "views", "--views", "4", "--size", "32", "48")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "views: panoramas 2, views 8, 60 degrees wide, 48 x 32 pixels",
+        "views: 8 views of 2 panoramas, 60 degrees wide, 48 x 32 pixels",
         "  without a heading, as are their views: 1",
         "    walk/R2.jpg",
         "  no panoramas, left as they are: 1",
@@ -52,7 +52,7 @@ def test_long_lists_are_cut_unless_asked_for(warm_python: Path, folder: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["walk", "walk"], "lies inside walk"),
+        (["walk", "walk"], "walk lies in walk, which is to stay as it is"),
         (["nowhere", "views"], "nowhere: no such file or folder"),
         (["walk", "views", "--fov", "180"], "--fov is"),
         (["walk", "views", "--views", "0"], "--views is"),

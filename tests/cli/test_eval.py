@@ -66,6 +66,46 @@ def test_conditions_stand_side_by_side(folder: Path, capsys: pytest.CaptureFixtu
         assert title in shown
 
 
+def test_a_query_without_a_position_is_named_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_photo(folder / "street/test/queries/@@@@@@@nowhere@@@@@@@@.jpg", 3)
+    run("runs/mixvpr", "--data", "street/test", "--thresholds", "25", "0.001")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "nowhere" in line] == [
+        "queries without a position, so never right: 1: "
+        "street/test/queries/@@@@@@@nowhere@@@@@@@@.jpg"
+    ]
+    assert any(
+        line.startswith("without a photo within 25 m, so never right: 1: ") for line in lines
+    )
+    run("runs/mixvpr", "--data", "street/test", "--thresholds", "1000")
+    assert "without a photo within" not in capsys.readouterr().out
+
+
+def test_certainty_that_is_none_is_said_of_each_figure(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = sorted(path.name for path in (folder / "street/test/queries").iterdir())
+    rows = [f"queries/{name},{'near' if i < 4 else 'far'}" for i, name in enumerate(names)]
+    (folder / "street/test/conditions.csv").write_text("\n".join(["path,condition", *rows]) + "\n")
+    run("m", "--data", "street/test", "--thresholds", "25", "0.1", "--recall-at", "1", "12")
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if "bootstrap sees no doubt" in x)
+    start = (
+        "where all queries are right, or none, the bootstrap sees no doubt; Wilson's interval, in "
+    )
+    assert line.startswith(f"{start}results.json: ")
+    results = json.loads((folder / "evaluations/m-street-test/results.json").read_text())
+    sure = {
+        f"{r['percent']:.1f} of {r['queries']} queries "
+        f"[{r['wilson_low']:.1f}, {r['wilson_high']:.1f}]"
+        for r in results["recalls"]
+        if r["percent"] in (0, 100)
+    }
+    assert {text.split()[0] for text in sure} == {"0.0", "100.0"} and len(sure) > 1
+    assert set(line.removeprefix(f"{start}results.json: ").split("; ")) == sure
+
+
 def test_json_is_the_results_file_and_nothing_else(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,5 +104,22 @@ def test_comparing(
 def test_show_names_protocols(nordland: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app(["data", "show", "nordland"], result_action="return_value", exit_on_error=False)
     shown = capsys.readouterr().out
-    assert "positives  12 of 12 queries (100%) have a photo on the list" in shown
+    assert "positives  12 of 12 queries (100%) have a photo on the list, 2 to 3 each\n" in shown
     assert "protocols  1-frame, 10-frames (the first is shown)" in shown
+
+
+def test_show_names_the_file_of_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    street = write_street(tmp_path / "street")
+
+    def shown() -> str:
+        app(["data", "show", str(street)], result_action="return_value", exit_on_error=False)
+        lines = capsys.readouterr().out.splitlines()
+        (line,) = (line for line in lines if line.startswith("  positives"))
+        return line
+
+    on_list = "have a photo on the list of ground_truth.csv"
+    assert shown() == f"  positives  8 of 9 queries (88.9%) {on_list}, 1 to 3 each; 1 has none"
+    (street / "ground_truth.csv").write_text("query,database\nquery/q0.png,ref/d00.png\n")
+    assert shown() == f"  positives  1 of 9 queries (11.1%) {on_list}, 1 each; 8 have none"
+    (street / "ground_truth.csv").write_text("query,database\n")
+    assert shown() == f"  positives  0 of 9 queries (0%) {on_list}; 9 have none"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import published_sets
 import pytest
 from camera import write_photo
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from beenhere import geo
 from beenhere.config import EvaluationData
-from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
+from beenhere.datasets.formats import find_sets, read_evaluation, read_photos, sets_in
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
@@ -551,6 +552,78 @@ def test_sets_and_other_photos_side_by_side(tmp_path: Path) -> None:
     assert [found.path.name for found in sets_in(tmp_path)] == ["lund", "val"]
     tree(tmp_path / "one")
     assert [found.path for found in sets_in(tmp_path / "one")] == [tmp_path / "one"]
+
+
+def photo_table(folder: Path, *names: str, suffix: str = ".csv") -> None:
+    """A table of photos that lie elsewhere."""
+    folder.mkdir(parents=True)
+    frame = pl.DataFrame({"path": names, "lat": [55.7] * len(names), "lon": [13.2] * len(names)})
+    frame.write_csv(folder / "photos.csv") if suffix == ".csv" else frame.write_parquet(
+        folder / "photos.parquet"
+    )
+
+
+def below(root: Path) -> dict[str, bool]:
+    return {one.path.relative_to(root).as_posix(): one.evaluation for one in sets_in(root)}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_of_photos_is_a_set_whatever_its_folder_is_called(
+    tmp_path: Path, suffix: str
+) -> None:
+    touch(tmp_path / "far", "a.jpg")
+    root = tmp_path / "proj"
+    photo_table(root / "mine", "../../far/a.jpg", suffix=suffix)
+    photo_table(root / "eval/database", "../../../far/a.jpg", suffix=suffix)
+    photo_table(root / "eval/queries", "../../../far/a.jpg", suffix=suffix)
+    (root / "eval/ground_truth.csv").write_text("query,database\n")
+    (root / "notes.csv").write_text("day,weather\n1,rain\n")
+    (root / "other").mkdir()
+    (root / "other/notes.csv").write_text("day,weather\n1,rain\n")
+    assert below(root) == {"eval": True, "mine": False}
+    photo_table(tmp_path / "alone/mine", "../../far/a.jpg")
+    assert below(tmp_path / "alone") == {"mine": False}
+    # Tables of a database and queries are the two sides.
+    (tmp_path / "two/eval").mkdir(parents=True)
+    for side in ("database", "queries"):
+        (tmp_path / f"two/eval/{side}.csv").write_text("path,lat,lon\na.jpg,55.7,13.2\n")
+    photo_table(tmp_path / "two/mine", "../../far/a.jpg")
+    assert below(tmp_path / "two") == {"eval": True, "mine": False}
+
+
+def test_a_table_beside_sets_is_one_with_the_photos_it_lists(tmp_path: Path) -> None:
+    tree(tmp_path / "eval")
+    touch(tmp_path, "photos/a.jpg", "holiday/b.jpg", "c.jpg")
+    (tmp_path / "photos.csv").write_text("path,lat,lon\nphotos/a.jpg,55.7,13.2\n")
+    assert below(tmp_path) == {"eval": True, "holiday": False, "photos.csv": False}
+    assert [path for path, _ in find_sets(tmp_path).loose] == [str(tmp_path / "c.jpg")]
+
+
+def test_no_photo_beside_a_set_is_dropped_in_silence(tmp_path: Path) -> None:
+    tree(tmp_path / "deep/my/eval")
+    touch(tmp_path, "deep/my/mine/1/a.jpg", "deep/my/mine/2/b.jpg", "deep/c.jpg", "gsv/x/y/d.jpg")
+    touch(tmp_path, "d.jpg", "deep/raw/e.cr2")
+    assert below(tmp_path) == {"deep/my/eval": True, "deep/my/mine": False, "gsv": False}
+    told = find_sets(tmp_path).loose
+    assert [Path(path).name for path, _ in told] == ["d.jpg", "c.jpg", "e.cr2"]
+    assert "in none of them" in told[0][1] and "raw" in told[2][1]
+    # What `beenhere data places` writes beside its sets is no photo.
+    touch(tmp_path / "built", "map.png", "places.yaml")
+    tree(tmp_path / "built/test")
+    assert find_sets(tmp_path / "built").loose == []
+
+
+def test_cities_of_a_training_set_stay_together(tmp_path: Path) -> None:
+    tree(tmp_path / "sf_xs/val")
+    touch(tmp_path / "gsv_xs/train", "London/a.jpg", "Boston/b.jpg")
+    touch(tmp_path / "test", "notes.txt")
+    assert below(tmp_path) == {"gsv_xs/train": False, "sf_xs/val": True}
+
+
+def test_a_published_set_some_folders_down(tmp_path: Path) -> None:
+    published_sets.pittsburgh(tmp_path / "wrap/a/pitts30k")
+    assert below(tmp_path) == {"wrap/a/pitts30k": True}
+    assert below(tmp_path / "wrap") == {"a/pitts30k": True}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, ModelError
 from beenhere.evaluation.evaluate import evaluate
+from beenhere.evaluation.tables import leave_one_out
 from beenhere.photos import load_photo
 
 CONFIG = EvalConfig(
@@ -113,6 +114,23 @@ def test_queries_without_a_positive_count_and_are_named(tmp_path: Path) -> None:
         hits = round(first.percent * 25 / 100)
         assert first.percent_of_possible == pytest.approx(100 * hits / (25 - len(without)))
     assert any(result.without_positive.values())
+
+
+def test_a_side_without_any_position_is_refused(tmp_path: Path) -> None:
+    tables = utm_tables(tmp_path)
+    for side, what in (("database", "database photo"), ("queries", "query")):
+        both = {"database": tables.database, "queries": tables.queries}
+        both[side] = PhotoTable.from_columns({"path": both[side].paths})
+        model = TinyModel()
+        with pytest.raises(DataError) as caught:
+            evaluate(model, EvaluationTables(**both, name="tunnel"), CONFIG)
+        assert str(caught.value) == (
+            f"tunnel: no {what} has a position, and no list says which photos are right; expected "
+            "positions (in names, EXIF or a table), or ground_truth.csv beside database and queries"
+        )
+        assert model.shapes == []
+    with pytest.raises(DataError, match=r"no photo has a position; expected positions \(in names,"):
+        evaluate(TinyModel(), leave_one_out(both["queries"], "tunnel"), CONFIG)
 
 
 def test_queries_without_a_position_are_misses_and_named(tmp_path: Path) -> None:

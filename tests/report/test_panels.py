@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFont
 from tiny import TinyModel, write_photo
 
 from beenhere.config import EvalConfig
@@ -15,7 +15,7 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluate
 from beenhere.evaluation.results import Evaluation
-from beenhere.report import panels
+from beenhere.report import panels, photo_boxes
 from beenhere.report.panels import Panel, Prediction
 
 GREEN, RED, GREY = (0, 158, 115), (204, 51, 17), (118, 118, 118)
@@ -88,6 +88,32 @@ def test_frames_have_the_colours_of_right_wrong_and_unknown(tmp_path: Path) -> N
     assert all(len(places) > 1000 for places in columns)
     assert [int(np.median(places)) * 4 // pixels.shape[1] for places in columns] == [1, 2, 3]
     assert picture(tmp_path / "out.jpg").shape == pixels.shape
+
+
+def test_captions_say_how_far_or_which_photo() -> None:
+    def said(path: str, metres: float | None, right: bool | None) -> str:
+        return photo_boxes.caption(Prediction(path, 0.5, metres, right))
+
+    assert said("a/b.jpg", 12.0, True) == "12.0 m away"
+    assert said("a/b.jpg", None, None) == "distance unknown"
+    for right in (True, False):
+        assert said("a/frame_0007.jpg", None, right) == "frame_0007.jpg"
+        assert said("a/@@@@@@@0007@@90@@@@@@.jpg", None, right) == "0007@90.jpg"
+        long = said(f"a/corridor-{'x' * 60}-0007.jpg", None, right)
+        assert long.startswith("corridor-x") and "..." in long and long.endswith("x-0007.jpg")
+        assert len(long) > 20
+        font = ImageFont.load_default(16)
+        assert font.getlength(long) <= photo_boxes.BOX[0] - photo_boxes.FRAME
+
+
+def test_the_name_of_a_listed_photo_is_drawn(tmp_path: Path) -> None:
+    pictures = []
+    for name in ("one.png", "two.png"):
+        photo = write_photo(tmp_path / name, 1)
+        panel = Panel("gone.jpg", ("", ""), [Prediction(photo, 0.5, None, True)])
+        panels.draw([panel], tmp_path / "out.png", "")
+        pictures.append(picture(tmp_path / "out.png"))
+    assert not np.array_equal(*pictures)
 
 
 def test_the_marks_tell_apart_what_colours_tell(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_words_say_the_counts() -> None:
     assert "by position alone (0 of 400 photos have a heading)" in text
     assert f"train      {len(made.train):,} photos" in text
     for name, part in made.evaluation.items():
-        assert f"{name}: {len(part.queries)} quer" in text
+        assert f"  {name:<11}{len(part.database) + len(part.queries)} photos (" in text
     total = sum(
         int(line.strip().split(":")[0].replace(",", ""))
         for line in text.split("left out")[1].split("caution")[0].splitlines()[1:]

@@ -270,6 +270,14 @@ def test_the_same_folder_twice_at_once_is_refused(options, tmp_path):
         ({"data": {"train": "nowhere"}}, "nowhere"),
         ({"batch": {"places": 30}}, "found 10 places"),
         ({"fit": {"early_stop": 2}, "data": {"validation": None}}, "set data.validation"),
+        (
+            {"data": {"validation": "nowhere"}},
+            "data.validation: nowhere: no such folder; data.validation=null goes without",
+        ),
+        (
+            {"data": {"tests": {"sf_xs": "nowhere"}}},
+            "data.tests.sf_xs: nowhere: no such folder; data.tests.sf_xs=null goes without",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_one_line(groups, message, options, tmp_path):

@@ -1,6 +1,7 @@
 """The command line: which commands there are, and how an error reaches a person."""
 
 import os
+import re
 import sys
 from typing import NoReturn
 
@@ -164,9 +165,18 @@ def _one_line(error: CycloptsError) -> str:
     if not isinstance(error.__cause__, ValidationError):
         return " ".join(str(error).split())
     first = error.__cause__.errors()[0]  # an option's value that its model refuses
-    flag = ".".join(str(part) for part in first["loc"]).replace("_", "-")
-    message = first["msg"][:1].lower() + first["msg"][1:]
-    return f"--{flag} is {first['input']!r}: {message}."
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if first["type"] != "value_error" or not isinstance(first["input"], dict):
+        return f"{_flag(*first['loc'])} is {first['input']!r}: {message}."
+    # Of several options that do not go together the message has the names, as in a file.
+    group, given = first["loc"], first["input"]
+    flags = re.sub(r"\w+", lambda n: _flag(*group, n[0]) if n[0] in given else n[0], message)
+    return f"{flags}."
+
+
+def _flag(*names: int | str) -> str:
+    return "--" + ".".join(map(str, names)).replace("_", "-")
 
 
 def _say(text: str) -> None:

@@ -8,6 +8,9 @@ from cyclopts.validators import Number
 
 from beenhere.config import CityConfig, EvalConfig
 
+_SHOWN = 3
+"""Photos in no set that are named where not all are asked for."""
+
 
 def show(
     path: str,
@@ -28,7 +31,7 @@ def show(
         list_: name every file that cannot be used, not only a few.
     """
     from beenhere.config import EvaluationData
-    from beenhere.datasets.formats import protocols_of, read_evaluation, read_photos, sets_in
+    from beenhere.datasets.formats import find_sets, protocols_of, read_evaluation, read_photos
     from beenhere.datasets.shards.location import is_shards
     from beenhere.report.photo_set import describe, describe_shards, neighbours, positives
 
@@ -38,7 +41,8 @@ def show(
         shards = Shards.open(path)
         _show(shards.location.name, describe_shards(shards, list_))
         return
-    for number, found in enumerate(sets_in(Path(path).expanduser())):
+    below = find_sets(Path(path).expanduser())
+    for number, found in enumerate(below.sets):
         if number:
             print()
         root = str(found.path if found.path.is_dir() else found.path.parent)
@@ -55,6 +59,10 @@ def show(
             _show(str(found.path), describe(table, root, list_))
             if len(table) > 1 and table.frame["place"].is_null().all():  # places are for training
                 print(neighbours(table, radius))
+    if below.loose:
+        print(f"\nIn no set: {len(below.loose):,}")
+        for name, reason in below.loose if list_ else below.loose[:_SHOWN]:
+            print(f"  {name}: {reason}")
 
 
 def _show(title: str, lines: list[str]) -> None:

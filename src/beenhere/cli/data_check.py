@@ -29,7 +29,8 @@ def check(
 
     Args:
         path: a folder, a table, or one photo.
-        fix_list: write a CSV file, a row for each photo to leave out or to mend.
+        fix_list: write a CSV file, a row for each photo to leave out or to mend; its paths are
+            from its folder.
         sheet: draw the worst cases side by side, a .png or .jpg file.
         json: print the findings as JSON.
         config: from where on something counts.
@@ -37,8 +38,8 @@ def check(
     """
     from beenhere import config_yaml
     from beenhere.cli.output import replacing
-    from beenhere.datasets.doctor import examine, fixes, gather
-    from beenhere.report.doctor_text import as_json, describe
+    from beenhere.datasets.doctor import chosen, examine, fixes, gather, read_fixes
+    from beenhere.report.doctor_text import as_json, describe, tally
 
     options = config_yaml.assign(config, set_)
     _check_targets(fix_list, sheet)
@@ -52,18 +53,19 @@ def check(
         print(*describe(collection, findings, options.pixels), sep="\n")
     said = sys.stderr if json else sys.stdout
     if fix_list is not None:
-        rows = fixes(findings)
+        rows = fixes(findings, fix_list.parent)
         with replacing(fix_list) as new:
             rows.write_csv(new)
-        print(f"\n{fix_list}: {_photos(rows.height)} to leave out or to mend.", file=said)
+        choice = chosen(collection, read_fixes(fix_list))
+        print(f"\n{fix_list}: {tally(choice)}.", file=said)
         if rows.height:
             print(
                 f"To go on without them: beenhere data leave-out {path} {fix_list} NEW", file=said
             )
     if sheet is not None:
-        from beenhere.report.doctor_sheet import draw_sheet, pictured
+        from beenhere.report.doctor_sheet import draw_sheet, drawn
 
-        shown = pictured(findings)
+        shown = drawn(findings)
         if shown:
             with replacing(sheet) as new:
                 draw_sheet(collection, shown, new)
@@ -74,18 +76,23 @@ def check(
 def leave_out(path: Path, fix_list: Path, out: Path, /) -> None:
     """Write tables of the same sets without the photos on a fix list. No photo is touched.
 
-    Photos that a row says to mend stay in. Delete the rows of photos that you want to keep.
-
     Args:
         path: what was checked.
-        fix_list: from `beenhere data check PATH --fix-list FILE`.
-        out: a new folder, to be used in the place of the old one.
+        fix_list: from `beenhere data check PATH --fix-list FILE`. Every photo is left out whose
+            suggestion starts with `leave out`; all others stay, those to mend too. Delete the rows
+            of photos that you want to keep.
+        out: a new or empty folder, to be used in the place of the old one.
     """
-    from beenhere.datasets.doctor import gather
-    from beenhere.datasets.doctor.leave_out import read_fixes, without
+    from beenhere.datasets.doctor import gather, read_fixes, without
+    from beenhere.report.doctor_text import tally
 
-    for each in without(gather(path), read_fixes(fix_list), out):
+    done = without(gather(path), read_fixes(fix_list), out)
+    for each in done.tables:
         print(f"{out / each.folder}: {_photos(each.kept)}, {each.left_out:,} left out")
+    for folder, pairs in done.pairs.items():
+        said = f"lists of what is right, {pairs:,} pairs left out"
+        print(f"{out / folder / 'ground_truth.csv'}: {said}")
+    print(f"Of {fix_list}: {tally(done.choice)}.")
 
 
 def _check_targets(fix_list: Path | None, sheet: Path | None) -> None:

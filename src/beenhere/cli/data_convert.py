@@ -38,6 +38,8 @@ def convert(
     if to == "shards":
         _to_shards(source, out, shards)
         return
+    if "://" in out:
+        raise DataError(f"{out} is a URL, and only shards are written to one; give a folder")
     if shards != ShardsConfig():
         raise ConfigError(f"--shards.* goes with --to shards; got --to {to}")
     from beenhere.datasets.convert import convert as write
@@ -68,7 +70,7 @@ def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
     parts = read_parts(source.expanduser())
     if len(parts) != 1 or parts[0].tree is not None:
         training = [str(source / part.folder) for part in parts if part.tree is None]
-        hint = f"; name one of {', '.join(training)}" if training else ""
+        hint = f"; name {'one of ' * (len(training) > 1)}{', '.join(training)}" if training else ""
         raise DataError(f"{source}: shards are of one training set, and this is none{hint}")
     written = write_shards(parts[0].table, out, options)
     shards, places = count(written.shards, "shard"), count(written.places, "place")
@@ -76,6 +78,7 @@ def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
     if written.without_place:
         print(f"  not carried     {written.without_place:,} photos without a place")
     _say_unusable([*parts[0].table.unusable, *written.left_out], 16)
+    print(f"Have a look: beenhere data show {out}")
     print(f"Train with: beenhere train CONFIG --set data.train={out}")
 
 

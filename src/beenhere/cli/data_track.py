@@ -1,6 +1,5 @@
 """``beenhere data track``: positions for photos or video frames, by time, from GPS tracks."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,6 @@ from beenhere.config import FramesConfig, TrackConfig
 from beenhere.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from beenhere.datasets.table import PhotoTable
     from beenhere.datasets.tracks import TrackedPhotos
     from beenhere.datasets.tracks.track import Track
 
@@ -42,6 +40,7 @@ def track(
         frames: which frames of a video.
         list_: name every photo that got no position, not only a few.
     """
+    from beenhere.datasets.formats.listing import TABLE_SUFFIXES
     from beenhere.datasets.tracks import VIDEO_SUFFIXES, read_tracks
 
     photos, out = photos.expanduser(), out.expanduser()
@@ -52,7 +51,13 @@ def track(
     if given and not video:
         flag = "--" + sorted(given)[0].replace("_", "-")
         raise ConfigError(f"{flag} is for a video; {photos} is none")
-    if not video and out.suffix.lower() not in (".csv", ".parquet"):
+    ending = out.suffix.lower()
+    if video and ending in TABLE_SUFFIXES:
+        raise DataError(
+            f"{out} is to be a folder of frames, with a table in it; give a name without "
+            f"{out.suffix}"
+        )
+    if not video and ending not in (".csv", ".parquet"):
         raise DataError(f"{out} is to be a table of photos; expected a name in .csv or .parquet")
     if not photos.exists():
         raise DataError(f"{photos}: no such file or folder")
@@ -69,15 +74,19 @@ def _photos(
     source: Path, found: "Track", out: Path, config: TrackConfig, limit: int | None
 ) -> None:
     from beenhere.datasets.formats import read_photos
+    from beenhere.datasets.relative_paths import with_paths_from
     from beenhere.datasets.tracks import track_photos
+    from beenhere.report.numbers import count
 
     tracked = track_photos(read_photos(source), found, config)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as new:
-        _beside(tracked.table, out).write(new)
+        with_paths_from(tracked.table, out.parent).write(new)
+    lacking = len(tracked.table) - tracked.placed - tracked.kept
     print(
-        f"{out}: photos {len(tracked.table):,}, placed by the track's {len(found):,} points "
-        f"{tracked.placed:,}, with a position of their own {tracked.kept:,}"
+        f"{out}: {count(len(tracked.table), 'photo')}: {tracked.placed:,} placed by the track "
+        f"({count(len(found), 'point')}), {tracked.kept:,} had a position, {lacking:,} "
+        f"{'has' if lacking == 1 else 'have'} none"
     )
     _say_agreement(tracked, config)
     for what, files in (
@@ -112,24 +121,13 @@ def _frames(
     video: Path, found: "Track", out: Path, config: TrackConfig, frames: FramesConfig
 ) -> None:
     from beenhere.datasets.tracks import track_video
+    from beenhere.report.numbers import count
 
     tracked = track_video(video, found, out, config, frames)
     print(
-        f"{out}: frames {len(tracked.table):,}, of {tracked.seconds:,.0f} s of {video} from "
-        f"{tracked.start.isoformat(timespec='seconds')} on"
+        f"{out}: {count(len(tracked.table), 'frame')} of {video} ({tracked.seconds:,.0f} s from "
+        f"{tracked.start.isoformat(timespec='seconds')} on)"
     )
     if tracked.uncovered >= 1:
         print(f"  seconds for which the track has no position: {tracked.uncovered:,.0f}")
     print(f"Have a look: beenhere data show {out}")
-
-
-def _beside(table: "PhotoTable", out: Path) -> "PhotoTable":
-    """The table with paths from its own folder on, or whole where they lead elsewhere."""
-    import polars as pl
-
-    from beenhere.datasets.table import PhotoTable
-
-    here = os.path.join(os.path.abspath(out.parent), "")  # noqa: PTH100, PTH118
-    whole = [os.path.abspath(path) for path in table.paths]  # noqa: PTH100 - links stay links
-    paths = pl.Series([path.removeprefix(here) for path in whole], dtype=pl.String)
-    return PhotoTable(table.frame.with_columns(path=paths))

@@ -31,11 +31,12 @@ def views(
         list_: name every file that was left, not only a few.
     """
     from beenhere.datasets.panoramas import write_views
+    from beenhere.report.numbers import count
 
     cut = write_views(panoramas.expanduser(), out.expanduser(), config)
     height, width = config.size
     print(
-        f"{out}: panoramas {cut.panoramas:,}, views {len(cut.table):,}, "
+        f"{out}: {count(len(cut.table), 'view')} of {count(cut.panoramas, 'panorama')}, "
         f"{config.fov:g} degrees wide, {width} x {height} pixels"
     )
     if cut.partial:

@@ -164,21 +164,26 @@ def _notes(result: "Evaluation") -> Iterator[str]:
         "R@N: percent of all queries with a right photo among the first N found, "
         f"[{100 * confidence:g}% bootstrap interval]"
     )
-    sure = next((one for one in result.recalls if one.low == one.high), None)
-    if sure is not None:
+    sure = {
+        f"{one.percent:.1f} of {one.queries} queries [{one.wilson_low:.1f}, {one.wilson_high:.1f}]"
+        for one in result.recalls
+        if one.low == one.high
+    }
+    if sure:
         yield (
-            f"{sure.percent:.1f} [{sure.low:.1f}, {sure.high:.1f}]: where all queries are right, "
-            "or none, the bootstrap sees no doubt; Wilson's interval, in results.json, is "
-            f"[{sure.wilson_low:.1f}, {sure.wilson_high:.1f}]"
+            "where all queries are right, or none, the bootstrap sees no doubt; Wilson's interval, "
+            f"in results.json: {'; '.join(sorted(sure))}"
         )
-    for threshold, paths in result.without_positive.items():
-        if paths:
-            yield f"without a photo {in_words(threshold)}, so never right: {_named(paths)}"
     listed = None in result.without_positive
+    nowhere = [] if listed else result.without_position
+    for threshold, paths in result.without_positive.items():
+        far = [path for path in paths if path not in set(nowhere)]
+        if far:
+            yield f"without a photo {in_words(threshold)}, so never right: {_named(far)}"
     if listed:
         yield "lists say which photos are right here, so distances (thresholds) do not apply"
-    if result.without_position and not listed:
-        yield f"queries without a position, so never right: {_named(result.without_position)}"
+    if nowhere:
+        yield f"queries without a position, so never right: {_named(nowhere)}"
     fates = {
         ("unreadable", "queries"): "queries that cannot be read, counted as not found",
         ("unreadable", "database"): "database photos that cannot be read, left out",

@@ -56,6 +56,7 @@ class ListedTruth:
     Args:
         rows: for each query its database rows, in any order; repeated ones count once.
         database: how many rows there are.
+        source: the name of the file that lists them; None where another rule made the lists.
 
     Raises:
         DataError: a row that the database does not have.
@@ -63,7 +64,8 @@ class ListedTruth:
 
     listed = True
 
-    def __init__(self, rows: Sequence[ArrayLike], database: int) -> None:
+    def __init__(self, rows: Sequence[ArrayLike], database: int, source: str | None = None) -> None:
+        self.source = source
         self._rows = [np.unique(np.asarray(one, np.intp)) for one in rows]
         for query, found in enumerate(self._rows):
             if len(found) and (found[0] < 0 or found[-1] >= database):

@@ -20,8 +20,7 @@ def new_folder(out: Path, source: Path) -> Iterator[Path]:
         DataError: ``out`` is a file, a folder that holds something, in the source, or being made
             by another process.
     """
-    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
-        raise DataError(f"{out} lies in {source}, which is to stay as it is; give another folder")
+    refuse_inside(out, source)
     if holds_something(out):
         what = "is a file" if out.is_file() else "holds something already"
         raise DataError(f"{out} {what}, and nothing is overwritten; give a new or empty folder")
@@ -35,3 +34,13 @@ def new_folder(out: Path, source: Path) -> Iterator[Path]:
         if empty:
             out.mkdir(exist_ok=True)
         raise
+
+
+def refuse_inside(out: Path, source: Path) -> None:
+    """Raise where a new folder would lie in the one it is made of.
+
+    Raises:
+        DataError: it does.
+    """
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise DataError(f"{out} lies in {source}, which is to stay as it is; give another folder")

@@ -50,12 +50,14 @@ def evaluate(
         provenance: where the model comes from; it goes into the results.
 
     Raises:
-        DataError: no queries, no readable database photo.
+        DataError: no queries, no readable database photo; or no position on one side and no list,
+            so that nobody knows what is right.
         ModelError: a photo has a size that the model cannot take.
     """
     for which, table in (("database", tables.database), ("queries", tables.queries)):
         if len(table) == 0:
             raise DataError(f"{tables.name}: the {which} hold no photo; expected at least one")
+    _check_truth(tables)
     store = out / "descriptors" if out is not None else None
     quiet = out is None
     database = extract(
@@ -113,6 +115,26 @@ def evaluate(
     if out is not None:
         result.write(out)
     return result
+
+
+def _check_truth(tables: "EvaluationTables") -> None:
+    """A recall of 0 where nothing could be right would pass for a measurement."""
+    if tables.truth.listed:
+        return
+    alone = tables.queries is tables.database
+    for table, what in ((tables.database, "database photo"), (tables.queries, "query")):
+        if table.positions.known.any():
+            continue
+        if alone:
+            raise DataError(
+                f"{tables.name}: no photo has a position; expected positions (in names, EXIF or a "
+                "table), which say what is right"
+            )
+        raise DataError(
+            f"{tables.name}: no {what} has a position, and no list says which photos are right; "
+            "expected positions (in names, EXIF or a table), or ground_truth.csv beside database "
+            "and queries"
+        )
 
 
 def evaluation_fingerprint(tables: "EvaluationTables") -> dict[str, Any]:

@@ -1,28 +1,23 @@
-"""What the doctor found, in one picture: the worst cases of each finding that pictures show."""
+"""What the doctor found, in one picture: the worst cases of each finding."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
 from beenhere.datasets.doctor import Collection, Finding
-from beenhere.report.doctor_text import below
+from beenhere.report.doctor_text import size_text
+from beenhere.report.doctor_tile import COLOURS, Mark, Tile, put_cross, put_tile
+from beenhere.report.numbers import count
 from beenhere.report.photo_boxes import (
     BOX,
-    CAPTION,
-    FRAME,
+    EMPTY,
     GAP,
     INK,
     MARGIN,
     PAPER,
     QUIET,
-    UNKNOWN,
-    WRONG,
     column_left,
-    put_captions,
-    put_photo,
-    read,
     width_of,
     write,
 )
@@ -30,16 +25,24 @@ from beenhere.report.photo_boxes import (
 _COLUMNS = 4
 _MOST = 8
 """Photos of a finding: two rows."""
-_TITLE = 56
-_ROW = BOX[1] + CAPTION + GAP
+_HEAD, _SECTION, _TITLE = 118, 52, 78
+_PANEL, _PAD = "#F1F1F1", 5
+"""Behind two photos that go together."""
+_SECTIONS = {"score": "Would change a score", "note": "Worth knowing"}
+_LEGEND: tuple[tuple[Mark, str], ...] = (
+    ("score", "at fault: would change a score"),
+    ("note", "worth knowing"),
+    (None, "no frame: the photo that the one to its left goes with"),
+)
 
-Cell = tuple[str, str]
-"""A photo's path and what is said of it."""
+Group = list[Tile]
+"""A photo, or two that go together."""
 
 
-def pictured(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings that a picture shows."""
-    return [finding for finding in findings if finding.kind.pictured]
+def drawn(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings to draw, those that change a score first: a note only if pictures show it."""
+    score = [each for each in findings if each.severity == "score"]
+    return score + [each for each in findings if each.severity == "note" and each.kind.pictured]
 
 
 def draw_sheet(collection: Collection, findings: Sequence[Finding], path: Path) -> None:
@@ -47,73 +50,110 @@ def draw_sheet(collection: Collection, findings: Sequence[Finding], path: Path) 
 
     It is 1190 pixels wide and as high as it takes.
 
-    Photos that go together stand side by side, the one at fault first. Its frame is red where it
-    would change a score, else grey. A photo that cannot be read leaves its place empty.
+    Photos that go together stand side by side on a grey ground, the one at fault first. Its frame
+    is red where it would change a score, else grey. A box with a cross is a photo that cannot be
+    read.
+
+    Args:
+        findings: as :func:`drawn` orders them.
     """
-    shown = [(finding, _cells(finding)) for finding in findings]
-    height = MARGIN + sum(_TITLE + _ROW * _rows(cells) for _, cells in shown)
+    shown = [(finding, _rows(_groups(collection, finding))) for finding in findings]
+    sections = len({finding.severity for finding in findings})
+    heights = [_TITLE + sum(map(_height, rows)) for _, rows in shown]
+    height = MARGIN + _HEAD + _SECTION * sections + sum(heights)
     picture = Image.new("RGB", (width_of(_COLUMNS), height), PAPER)
     canvas = ImageDraw.Draw(picture)
-    top = MARGIN
-    for finding, cells in shown:
-        _put_title(canvas, finding, cells, top, picture.width - 2 * MARGIN)
-        for place, cell in enumerate(cells):
-            row, column = divmod(place, _COLUMNS)
-            corner = column_left(column), top + _TITLE + row * _ROW
-            paired = finding.cases["other"].is_not_null().any()
-            at_fault = not paired or place % 2 == 0
-            _put_cell(picture, corner, collection, cell, _colour(finding) if at_fault else None)
-        top += _TITLE + _ROW * _rows(cells)
+    _put_head(canvas, collection, findings)
+    top, section = MARGIN + _HEAD, ""
+    for finding, rows in shown:
+        if finding.severity != section:
+            section = finding.severity
+            _put_section(canvas, section, top, picture.width)
+            top += _SECTION
+        _put_title(canvas, finding, sum(map(len, rows)), top, picture.width - 2 * MARGIN)
+        top += _TITLE
+        for row in rows:
+            _put_row(picture, row, top)
+            top += _height(row)
     picture.save(path, quality=90)
 
 
-def _cells(finding: Finding) -> list[Cell]:
-    cells: list[Cell] = []
+def _groups(collection: Collection, finding: Finding) -> list[Group]:
+    groups: list[Group] = []
     for case in finding.cases.head(_MOST).iter_rows(named=True):
-        pair: list[Cell] = [(case["path"], case["detail"])]
+        group = [_tile(collection, case["path"], case["part"], case["detail"], finding.severity)]
         if case["other"] is not None:
-            pair.append((case["other"], "the other one"))
-        if len(cells) + len(pair) <= _MOST:
-            cells += pair
-    return cells
+            group.append(_tile(collection, case["other"], case["other_part"], "", None))
+        if sum(map(len, groups)) + len(group) <= _MOST:
+            groups.append(group)
+    return groups
 
 
-def _rows(cells: Sequence[Any]) -> int:
-    return -(-len(cells) // _COLUMNS)
+def _tile(collection: Collection, path: str, number: int, detail: str, mark: Mark) -> Tile:
+    part = collection.parts[number]
+    belongs = part.name if part.side is None else part.name.removesuffix(f" {part.side}")
+    return Tile(path, "/".join(filter(None, (belongs, part.side))), detail, mark)
 
 
-def _colour(finding: Finding) -> str:
-    return WRONG if finding.severity == "score" else UNKNOWN
+def _rows(groups: list[Group]) -> list[list[Group]]:
+    """As many groups to a row as there is room for."""
+    rows: list[list[Group]] = []
+    for group in groups:
+        if not rows or sum(map(len, rows[-1])) + len(group) > _COLUMNS:
+            rows.append([])
+        rows[-1].append(group)
+    return rows
+
+
+def _height(row: list[Group]) -> int:
+    return max(tile.height for group in row for tile in group) + 2 * _PAD + GAP
+
+
+def _put_head(
+    canvas: ImageDraw.ImageDraw, collection: Collection, findings: Sequence[Finding]
+) -> None:
+    bad = sum(finding.severity == "score" for finding in findings)
+    name = collection.root.absolute().name
+    title = f"{name}: what would change a score" if bad else f"{name}: what is worth knowing"
+    width = width_of(_COLUMNS) - 2 * MARGIN
+    write(canvas, (MARGIN, MARGIN), title, 28, INK, width)
+    faults = f"{count(bad, 'kind') if bad else 'No kind'} of fault would change a score."
+    write(canvas, (MARGIN, MARGIN + 40), f"{size_text(collection)}. {faults}", 16, QUIET, width)
+    left, top = MARGIN, MARGIN + 72
+    font = ImageFont.load_default(15)
+    for mark, text in (*_LEGEND, ("cross", "cannot be read")):
+        box = (left, top, left + 28, top + 21)
+        canvas.rectangle(box, EMPTY, COLOURS.get(mark or "", EMPTY), 4)
+        if mark == "cross":
+            put_cross(canvas, box)
+        write(canvas, (left + 37, top + 2), text, 15, INK)
+        left += 37 + round(font.getlength(text)) + 30
+
+
+def _put_section(canvas: ImageDraw.ImageDraw, severity: str, top: int, width: int) -> None:
+    canvas.rectangle((MARGIN, top, width - MARGIN, top + 34), COLOURS[severity])
+    write(canvas, (MARGIN + 10, top + 6), _SECTIONS[severity], 18, PAPER)
 
 
 def _put_title(
-    canvas: ImageDraw.ImageDraw, finding: Finding, cells: list[Cell], top: int, width: int
+    canvas: ImageDraw.ImageDraw, finding: Finding, cases: int, top: int, width: int
 ) -> None:
     title = finding.kind.title[:1].upper() + finding.kind.title[1:]
-    cases = sum(text != "the other one" for _, text in cells)
     some = f", {cases} shown" if cases < len(finding) else ""
     write(canvas, (MARGIN, top), f"{title}: {len(finding):,}{some}", 20, INK, width)
     write(canvas, (MARGIN, top + 27), finding.kind.meaning, 15, QUIET, width)
+    write(canvas, (MARGIN, top + 48), f"To do: {finding.kind.remedy}", 15, QUIET, width)
 
 
-def _put_cell(
-    picture: Image.Image,
-    corner: tuple[int, int],
-    collection: Collection,
-    cell: Cell,
-    colour: str | None,
-) -> None:
-    path, text = cell
+def _put_row(picture: Image.Image, row: list[Group], top: int) -> None:
     canvas = ImageDraw.Draw(picture)
-    put_photo(picture, corner, read(path), colour)
-    put_captions(canvas, corner, (text, _end(below(collection, path))))
-
-
-def _end(path: str) -> str:
-    """As much of a path's end as fits below a photo: photos of one folder differ there."""
-    font = ImageFont.load_default(14)
-    shown = path
-    while path and font.getlength(shown) > BOX[0] - FRAME:
-        path = path[1:]
-        shown = f"...{path}"
-    return shown
+    column = 0
+    for group in row:
+        left = column_left(column)
+        if len(group) > 1:
+            right = column_left(column + len(group) - 1) + BOX[0]
+            bottom = top + _height(row) - GAP
+            canvas.rectangle((left - _PAD, top, right + _PAD, bottom), _PANEL)
+        for tile in group:
+            put_tile(picture, (column_left(column), top + _PAD), tile)
+            column += 1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from beenhere.datasets.doctor import Collection, Finding
+from beenhere.datasets.doctor import Choice, Collection, Finding
 from beenhere.report.numbers import count
 
 _EXAMPLES = 3
@@ -17,7 +17,7 @@ def describe(collection: Collection, findings: Sequence[Finding], looked: bool) 
         looked: whether photos were opened.
     """
     opened = "" if looked else "; no photo was opened"
-    lines = [f"{collection.root}: {_size(collection)}{opened}"]
+    lines = [f"{collection.root}: {size_text(collection)}{opened}"]
     if not findings:
         return [*lines, "Nothing found."]
     lines += ["", *_table(findings), "", verdict(findings)]
@@ -64,12 +64,20 @@ def as_json(collection: Collection, findings: Sequence[Finding]) -> dict[str, An
     }
 
 
+def tally(choice: Choice) -> str:
+    """What a fix list comes to, such as ``"4 photos to leave out, 1 to mend"``."""
+    leave, mend = count(int(choice.leave.sum()), "photo"), int(choice.mend.sum())
+    more = f"; {choice.unusable:,} more could not be used anyway" if choice.unusable else ""
+    return f"{leave} to leave out, {mend:,} to mend{more}"
+
+
 def below(collection: Collection, path: str) -> str:
     """A path as a person wants to read it: from the root of what was checked."""
     return path.removeprefix(f"{collection.root}/")
 
 
-def _size(collection: Collection) -> str:
+def size_text(collection: Collection) -> str:
+    """Such as ``"144 photos in 4 sets"``."""
     folders = len({part.folder for part in collection.parts})
     return f"{count(len(collection), 'photo')} in {count(folders, 'set')}"
 
@@ -88,7 +96,7 @@ def _details(collection: Collection, finding: Finding) -> list[str]:
     title = kind.title[:1].upper() + kind.title[1:]
     lines = [f"{title}: {len(finding):,} ({finding.name})"]
     parts = _by_part(collection, finding)
-    if len(collection.parts) > 1:
+    if parts and len(collection.parts) > 1:
         lines.append("  where: " + ", ".join(f"{name} {many:,}" for name, many in parts.items()))
     if finding.summary:
         lines.append(f"  extent: {finding.summary}")

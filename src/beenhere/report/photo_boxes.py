@@ -1,6 +1,8 @@
 """Photos in boxes of one size, framed and marked as right or wrong, with captions below."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -17,6 +19,7 @@ BOX = (272, 204)
 RIGHT, WRONG, UNKNOWN = "#009E73", "#CC3311", "#767676"
 INK, QUIET, PAPER, EMPTY = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#EDEDED"
 FRAME, GAP, MARGIN, CAPTION = 5, 18, 24, 46
+_FIRST_LINE, _SECOND_LINE = 16, 14
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def put_photo(
 
 
 def put_prediction(picture: Image.Image, corner: tuple[int, int], prediction: Prediction) -> None:
-    """A photo that was found, its frame, its mark, how far it is and how similar.
+    """A photo that was found, its frame, its mark, its :func:`caption` and how similar it is.
 
     A frame's colour and the mark in its corner say the same: a green frame with a tick is right,
     a red one with a cross is wrong, a grey one with a question mark cannot be told.
@@ -97,9 +100,31 @@ def put_prediction(picture: Image.Image, corner: tuple[int, int], prediction: Pr
     colour = {True: RIGHT, False: WRONG, None: UNKNOWN}[prediction.right]
     place = put_photo(picture, corner, read(prediction.path), colour)
     _mark(canvas, place, prediction.right, colour)
-    metres = prediction.metres
-    far = "distance unknown" if metres is None else f"{numbers.metres(metres)} away"
-    put_captions(canvas, corner, (far, f"similarity {prediction.similarity:.3f}"))
+    lines = (caption(prediction), f"similarity {prediction.similarity:.3f}")
+    put_captions(canvas, corner, lines)
+
+
+def caption(prediction: Prediction) -> str:
+    """How far away it is; where a list says what is right, and no position does, its name."""
+    if prediction.metres is not None:
+        return f"{numbers.metres(prediction.metres)} away"
+    if prediction.right is None:
+        return "distance unknown"
+    return _short(Path(prediction.path))
+
+
+def _short(path: Path) -> str:
+    """The file's name if it fits below a box, else its two ends, by which names mostly differ.
+
+    Of the ``@`` between the fields of a name, empty or not, one is shown.
+    """
+    name = re.sub("@+", "@", path.stem).strip("@") + path.suffix
+    font, shown = ImageFont.load_default(_FIRST_LINE), name
+    kept = len(name)
+    while kept > 1 and font.getlength(shown) > BOX[0] - FRAME:
+        kept -= 1
+        shown = f"{name[: kept // 2]}...{name[-(kept - kept // 2) :]}"
+    return shown
 
 
 def put_captions(
@@ -107,8 +132,8 @@ def put_captions(
 ) -> None:
     """Two lines below the box with this left upper corner."""
     x, y = corner[0] + FRAME, corner[1] + BOX[1] + 4
-    write(canvas, (x, y), lines[0], 16, INK, BOX[0] - FRAME)
-    write(canvas, (x, y + 20), lines[1], 14, QUIET, BOX[0] - FRAME)
+    write(canvas, (x, y), lines[0], _FIRST_LINE, INK, BOX[0] - FRAME)
+    write(canvas, (x, y + 20), lines[1], _SECOND_LINE, QUIET, BOX[0] - FRAME)
 
 
 def write(

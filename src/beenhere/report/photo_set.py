@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from beenhere.datasets.evaluation_tables import EvaluationTables
+from beenhere.datasets.ground_truth import ListedTruth
 from beenhere.datasets.shards.shards import Shards
 from beenhere.datasets.summary import (
     Sizes,
@@ -53,11 +54,8 @@ def positives(tables: EvaluationTables, radius: float) -> str:
     Lists say it where there are lists; the radius does not count then.
     """
     database, queries = tables.database, tables.queries
-    if tables.truth.listed:
-        some = sum(len(rows) > 0 for rows in tables.truth.positives(None))
-        return _row(
-            "positives", f"{_share(some, len(queries), ' queries')} have a photo on the list"
-        )
+    if tables.listed is not None:
+        return _row("positives", _listed(tables.listed))
     for table, what in ((database, "database photo"), (queries, "query")):
         if not table.positions.known.any():
             return _row("positives", f"unknown: no {what} has a position")
@@ -65,6 +63,20 @@ def positives(tables: EvaluationTables, radius: float) -> str:
     nowhere = len(queries) - int(queries.positions.known.sum())
     text = f"{_share(found, len(queries), ' queries')} have a database photo within {radius:g} m"
     return _row("positives", f"{text}; {nowhere:,} without a position" if nowhere else text)
+
+
+def _listed(listed: ListedTruth) -> str:
+    counts = sorted(len(rows) for rows in listed.positives(None))
+    some = [count for count in counts if count]
+    text = f"{_share(len(some), len(counts), ' queries')} have a photo on the list"
+    if listed.source is not None:
+        text += f" of {listed.source}"
+    if some:
+        text += (
+            f", {some[0]:,} each" if some[0] == some[-1] else f", {some[0]:,} to {some[-1]:,} each"
+        )
+    none = len(counts) - len(some)
+    return f"{text}; {none:,} {'has' if none == 1 else 'have'} none" if none else text
 
 
 def neighbours(table: PhotoTable, radius: float) -> str:

@@ -2,16 +2,21 @@
 
 from collections import Counter
 from statistics import median
+from textwrap import wrap
 
 import numpy as np
 
 from beenhere.config import PlacesConfig
 from beenhere.datasets.places import BuiltPlaces, EvaluationPart, Part
+from beenhere.report.numbers import count
 
 FEW_PLACES = 200
 """Fewer teach an aggregator little: the study's training sets have tens of thousands."""
 FEW_QUERIES = 100
 """With fewer, Recall@1 is known to no better than about ten points either way."""
+
+_WIDTH = 100
+"""Characters of a line, at most."""
 
 _WAYS = {
     "folders": "queries are from other folders than the database, but not from other days",
@@ -28,16 +33,18 @@ def places_text(built: BuiltPlaces, config: PlacesConfig) -> str:
     lines.append(_row("train", _share(len(built.train), total)))
     for name, part in built.evaluation.items():
         lines.append(_row(name, f"{_share(_size(part), total)}: {_sides(part)}"))
-    lines.append(_row("gap", f"{config.split.gap:g} m between photos of two parts, at least"))
+    if built.evaluation:
+        lines.append(_row("gap", f"{config.split.gap:g} m between photos of two parts, at least"))
     if built.left_out:
         lines.append(_row("left out", f"{len(built.left_out):,}"))
         reasons = Counter(reason for _, reason in built.left_out)
-        lines += [f"    {count:,}: {reason}" for reason, count in reasons.most_common()]
+        lines += [f"    {photos:,}: {reason}" for reason, photos in reasons.most_common()]
     return "\n".join([*lines, *(_row("caution", text) for text in _cautions(built, config))])
 
 
 def _row(label: str, text: str) -> str:
-    return f"  {label:<11}{text}"
+    start = f"  {label:<11}"
+    return "\n".join(wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
 
 
 def _areas(built: BuiltPlaces) -> str:
@@ -85,17 +92,27 @@ def _cautions(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
             f"{places} places teach little{more}; hundreds are a start, and thousands make a "
             "model. Compare it with one that was not trained on them"
         )
-    for name, part in built.evaluation.items():
-        if part.sides.way != "days":
-            found.append(f"{name}: {_WAYS[part.sides.way]}")
-        if len(part.queries) < FEW_QUERIES:
-            found.append(
-                f"{name}: {len(part.queries)} quer{'y' if len(part.queries) == 1 else 'ies'} give "
-                "a rough figure; mind its interval"
-            )
+    for way, text in _WAYS.items():
+        named = [name for name, part in built.evaluation.items() if part.sides.way == way]
+        if named:
+            found.append(f"{' and '.join(named)}: {text}")
+    few = {name: len(part.queries) for name, part in built.evaluation.items()}
+    few = {name: queries for name, queries in few.items() if queries < FEW_QUERIES}
+    if few:
+        found.append(f"{' and '.join(few)}: {_rough(list(few.values()))}")
     lost = int((built.part == Part.GAP).sum())
     if lost > 0.25 * len(built.photos):
         found.append(
             f"{lost:,} photos fell into the gap; --split.pieces 1 or a lower --split.gap keep more"
         )
     return found
+
+
+def _rough(queries: list[int]) -> str:
+    if len(queries) == 1:
+        gives = "gives" if queries == [1] else "give"
+        return f"{count(queries[0], 'query', 'queries')} {gives} a rough figure; mind its interval"
+    numbers = " and ".join(map(str, queries)) + " queries"
+    if len(set(queries)) == 1:
+        numbers = f"{count(queries[0], 'query', 'queries')} each"
+    return f"{numbers} give rough figures; mind their intervals"

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from beenhere import config_yaml
-from beenhere.config import ModelConfig, TrainConfig
+from beenhere.config import EvaluationData, ModelConfig, TrainConfig
 from beenhere.datasets.formats import EvaluationTables, read_evaluation
-from beenhere.errors import ConfigError
+from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluate, evaluation_fingerprint
 from beenhere.models import load_model, read_provenance
 from beenhere.training.epoch_end import named_recalls, with_first
@@ -68,9 +68,12 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
     device = choose_fit_device(config.fit)
     choose_precision(config.fit)
     photos = training_photos(config.data)
-    validation = read_evaluation(config.data.validation) if config.data.validation else None
+    told = config.data.validation
+    validation = _evaluation("data.validation", told) if told else None
     # Tests are read now too: a wrong path must not show after hours.
-    tests = {name: read_evaluation(data) for name, data in config.data.tests.items()}
+    tests = {
+        name: _evaluation(f"data.tests.{name}", data) for name, data in config.data.tests.items()
+    }
     architecture = _with_image_size(config.model, photos)
     run = RunFolder(run_dir)
     with run.taken():
@@ -82,6 +85,14 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         else:
             train(*arguments)
         return _finish(config, run, tests, device, len(before))
+
+
+def _evaluation(option: str, data: EvaluationData) -> EvaluationTables:
+    """Read what an option names; paths of a configuration that comes with us nobody has typed."""
+    try:
+        return read_evaluation(data)
+    except DataError as error:
+        raise DataError(f"{option}: {error}; {option}=null goes without") from error
 
 
 def _with_image_size(config: ModelConfig, photos: TrainingPhotos) -> ModelConfig:

@@ -1,10 +1,12 @@
 """Sets in other layouts, read back by the readers; real files, real trees."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
+import published_sets
 import pytest
 from camera import street, write_photo
 from PIL import Image
@@ -203,3 +205,25 @@ def test_two_places_never_become_one(tmp_path: Path) -> None:
     (tmp_path / "in/table.csv").write_text("path,place,city\n0.jpg,1,Rome\n1.jpg,1_Rome,Rome\n")
     convert(tmp_path / "in", tmp_path / "out", "gsv-xs")
     assert read_photos(tmp_path / "out").frame["place"].n_unique() == 2
+
+
+@pytest.mark.parametrize("layout", ["csv", "parquet"])
+def test_a_training_set_beside_an_evaluation_set_stays_seen(
+    town: Path, tmp_path: Path, layout: Tables
+) -> None:
+    shutil.copytree(town / "train", tmp_path / "proj/mine")
+    shutil.copytree(town / "val", tmp_path / "proj/held-out")
+    convert(tmp_path / "proj", tmp_path / "once", layout)
+    convert(tmp_path / "once", tmp_path / "twice", layout)
+    for root in ("once", "twice"):
+        found = {one.path.name: one.evaluation for one in sets_in(tmp_path / root)}
+        assert found == {"held-out": True, "mine": False}
+        assert len(read_photos(tmp_path / root / "mine")) == 40
+
+
+def test_the_training_split_of_a_published_set_comes_along(tmp_path: Path) -> None:
+    published_sets.msls(tmp_path / "msls")
+    written = convert(tmp_path / "msls", tmp_path / "new", "csv")
+    assert written.photos == {"val/database": 6, "val/queries": 2, "train": 7}
+    found = {one.path.name: one.evaluation for one in sets_in(tmp_path / "new")}
+    assert found == {"train": False, "val": True}

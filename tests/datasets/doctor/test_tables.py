@@ -6,12 +6,22 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import published_sets
 import pytest
 
 from beenhere import geo
 from beenhere.config import CheckConfig
-from beenhere.datasets.doctor import Collection, Finding, examine, fixes, gather
-from beenhere.errors import ConfigError
+from beenhere.datasets.doctor import (
+    Collection,
+    Finding,
+    examine,
+    fixes,
+    gather,
+    read_fixes,
+    without,
+)
+from beenhere.datasets.formats import read_photos
+from beenhere.errors import ConfigError, DataError
 
 LUND = (55.7, 13.2)
 
@@ -104,7 +114,7 @@ def test_swapped_sign_zone(tmp_path: Path) -> None:
     }
     assert "swapped it is 55.7" in found["swapped"].cases["detail"][0]
     assert set(found["swapped"].cases["suggestion"]) == {
-        "leave out, or swap latitude and longitude"
+        "leave out (or swap its latitude and longitude at the source, and check again)"
     }
 
 
@@ -164,6 +174,11 @@ def test_disagreeing_tells_why(tmp_path: Path) -> None:
     }
     assert reasons[4] == "UTM is 11 m from latitude, longitude"
     assert reasons[5].endswith("zone is 11S, by these 10S")
+    # One rule for all: what a person may mend is left out as long as the row is there.
+    assert set(found["disagreeing"].cases["suggestion"]) == {
+        f"leave out (or mend {what} at the source, and check again)"
+        for what in ("the wrong one", "its zone")
+    }
 
 
 def test_shared_streets_by_every_pair(tmp_path: Path) -> None:
@@ -226,6 +241,8 @@ def test_missing_positions(tmp_path: Path) -> None:
         write(tmp_path / "two" / side, none)
     found = check(tmp_path / "two")["no-position"]
     assert found.severity == "score" and found.cases["suggestion"].null_count() == 6
+    assert found.summary.startswith("None in two database, two queries has one")
+    assert "`beenhere data track`" in found.kind.remedy and "ground_truth.csv" in found.kind.remedy
 
 
 def test_headings_and_dates(tmp_path: Path) -> None:
@@ -254,13 +271,14 @@ def test_fix_list_has_a_row_a_photo(tmp_path: Path) -> None:
     columns["captured"][7] = "2999-01-01T00:00:00"
     collection: Collection = gather(write(tmp_path / "walk", columns))
     findings = examine(collection, CheckConfig(pixels=False))
-    rows = fixes(findings)
+    rows = fixes(findings, tmp_path)
+    assert rows["path"].to_list() == ["walk/0007.jpg", "walk/0009.jpg"]
     assert rows.columns == ["path", "problem", "detail", "suggestion"]
     assert rows.select("problem", "suggestion").rows() == [
         ("null-island; future-date", "leave out"),
         ("future-date", "mend"),
     ]
-    assert fixes(findings[::-1])["suggestion"].to_list() == ["leave out", "mend"]
+    assert fixes(findings[::-1], tmp_path)["suggestion"].to_list() == ["leave out", "mend"]
 
 
 def test_skip(tmp_path: Path) -> None:
@@ -269,3 +287,160 @@ def test_skip(tmp_path: Path) -> None:
     assert check(folder, skip=["null-island"]) == {}
     with pytest.raises(ConfigError, match="skip names 'null'; expected of not-used"):
         check(folder, skip=["null"])
+
+
+def test_the_good_photos_after_a_jump_are_not_blamed(tmp_path: Path) -> None:
+    found = check(write(tmp_path / "walk", moved(walk(40), [37], 2000)))["jump"]
+    assert rows_of(found) == [37]
+    assert found.cases["detail"].to_list() == ["2,000 m from the photo before it, 5 s later"]
+
+
+def minutes(columns: dict[str, Any]) -> dict[str, Any]:
+    """A photo a minute."""
+    start = datetime(2024, 5, 1, 12)
+    count = len(columns["captured"])
+    return columns | {
+        "captured": [(start + timedelta(minutes=k)).isoformat() for k in range(count)]
+    }
+
+
+@pytest.mark.parametrize("rows", [[20], [20, 21], [9, 30]])
+def test_there_and_back_many_times_as_fast_as_usual(rows: list[int], tmp_path: Path) -> None:
+    columns = minutes(moved(walk(40, metres=11), rows, 4000))
+    found = check(write(tmp_path / "walk", columns))["jump"]
+    assert rows_of(found) == rows
+    assert "times as fast as usual there, and back" in found.cases["detail"][0]
+
+
+def test_somebody_may_have_gone_there(tmp_path: Path) -> None:
+    # By train, at a photo a minute, and not back; by car, there and back.
+    away = minutes(moved(walk(40, metres=11), list(range(20, 40)), 4000))
+    assert check(write(tmp_path / "away", away)) == {}
+    last = minutes(moved(walk(40, metres=11), [38, 39], 4000))
+    assert check(write(tmp_path / "last", last)) == {}
+    trip = moved(walk(40, metres=11), [20, 21, 22], 60_000)
+    start = datetime(2024, 5, 1, 12)
+    trip["captured"] = [
+        (start + timedelta(minutes=k + 40 * (k >= 20) + 40 * (k >= 23))).isoformat()
+        for k in range(40)
+    ]
+    assert check(write(tmp_path / "trip", trip)) == {}
+    by_car = minutes(moved(walk(40, metres=11), [20, 21], 1200))
+    assert check(write(tmp_path / "car", by_car)) == {}
+
+
+def test_a_jump_that_nobody_can_tell_the_side_of(tmp_path: Path) -> None:
+    found = check(write(tmp_path / "walk", moved(walk(40), list(range(25, 40)), 2000)))["jump"]
+    assert rows_of(found) == [24, 25]
+    assert all(text.startswith("mend one of the two") for text in found.cases["suggestion"])
+    assert all("nobody can say" in text for text in found.cases["detail"])
+
+
+def test_rows_that_cannot_be_used_end_nothing(tmp_path: Path) -> None:
+    for side in ("database", "queries"):
+        write(tmp_path / "eval" / side, {"lat": [35.6, 35.6], "lon": [139.7, 139.7]})
+    file = tmp_path / "eval/queries/photos.csv"
+    rows = ["139.7,35.6", "35.6,", "nan,139.7", "35.6,139.7"]
+    file.write_text(
+        "path,lat,lon\n" + "".join(f"{at:04}.jpg,{row}\n" for at, row in enumerate(rows))
+    )
+    for at in range(4):
+        (file.parent / f"{at:04}.jpg").write_bytes(b"x")
+    found = check(tmp_path)["not-used"]
+    assert found.severity == "score" and rows_of(found) == [0, 1, 2]
+    assert "looks swapped: latitude and longitude" in found.cases["detail"][0]
+    assert "swap latitude and longitude" in found.cases["suggestion"][0]
+    with pytest.raises(DataError, match=r"line 2, column 'lat': got '139\.7'.*looks swapped"):
+        read_photos(file)
+
+
+def test_what_is_above_the_root_says_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "train" / "mine"
+    place = {"lat": [55.7] * 4, "lon": [13.2] * 4}
+    write(root / "photos", {**place, "place": ["a"] * 4})
+    for side in ("database", "queries"):
+        write(root / "eval" / side, place)
+    found = {part.name: part.split for part in gather(root).parts}
+    assert found == {"eval database": "test", "eval queries": "test", "photos": "train"}
+    assert "shared-streets" in check(root)
+    assert [part.split for part in gather(root / "eval").parts] == ["test"] * 2
+    write(tmp_path / "val/database", place)
+    write(tmp_path / "val/queries", place)
+    assert [part.split for part in gather(tmp_path / "val").parts] == ["val"] * 2
+
+
+def test_photos_in_no_set_are_told(tmp_path: Path) -> None:
+    for side in ("database", "queries"):
+        write(tmp_path / "eval" / side, {"lat": [55.7], "lon": [13.2]})
+    (tmp_path / "loose.jpg").write_bytes(b"x")
+    found = check(tmp_path)["in-no-set"]
+    assert found.cases["path"].to_list() == [str(tmp_path / "loose.jpg")]
+    assert found.severity == "note"
+
+
+def test_every_protocol_of_a_published_set(tmp_path: Path) -> None:
+    published_sets.pittsburgh(tmp_path / "pitts30k")
+    east, north = published_sets.PITTSBURGH
+    published_sets.db_struct(
+        tmp_path / "pitts30k/datasets/pitts30k_train.mat",
+        [("002/000009_pitch1_yaw1.jpg", east, north)],
+        [("train/000009_pitch1_yaw1.jpg", east + 1, north)],
+    )
+    published_sets.put(tmp_path / "pitts30k", "002/000009_pitch1_yaw1.jpg")
+    published_sets.put(tmp_path / "pitts30k/queries_real", "train/000009_pitch1_yaw1.jpg")
+    found = gather(tmp_path / "pitts30k")
+    assert {part.name: (part.split, len(part.table)) for part in found.parts} == {
+        "train": ("train", 2),
+        "test database": ("test", 4),
+        "test queries": ("test", 2),
+        "val database": ("val", 2),
+        "val queries": ("val", 1),
+    }
+    assert "shared-streets" in check(tmp_path / "pitts30k")
+    assert len(read_photos(tmp_path / "pitts30k")) == 2
+
+
+def test_each_photo_of_many_protocols_once(tmp_path: Path) -> None:
+    published_sets.svox(tmp_path / "svox")
+    published_sets.put(
+        tmp_path / "svox/images/train/gallery", "@0618700.00@5735100.00@201407@a@B@.jpg"
+    )
+    found = gather(tmp_path / "svox")
+    assert {part.name: (part.split, len(part.table)) for part in found.parts} == {
+        "train": ("train", 1),
+        "test database": ("test", 3),
+        "test queries": ("test", 4),
+        "val database": ("val", 1),
+        "val queries": ("val", 1),
+    }
+    assert [rows.tolist() for rows in found.pairs[0].truth.positives(25)] == [[0], [2], [1], [2]]
+    published_sets.msls(tmp_path / "msls")
+    msls = gather(tmp_path / "msls")
+    assert {part.name: (part.split, len(part.table)) for part in msls.parts} == {
+        "train": ("train", 7),
+        "val database": ("val", 6),
+        "val queries": ("val", 6),
+    }
+    without(msls, fixes([], tmp_path), tmp_path / "kept")
+    again = gather(tmp_path / "kept")
+    assert {part.name: (part.split, len(part.table)) for part in again.parts} == {
+        part.name: (part.split, len(part.table)) for part in msls.parts
+    }
+
+
+def test_what_is_left_is_seen_as_it_was(tmp_path: Path) -> None:
+    place = {"lat": [55.7, 0.0, 55.7], "lon": [13.2, 0.0, 13.2]}
+    write(tmp_path / "proj/mine", {**place, "place": ["a"] * 3})
+    for side in ("database", "queries"):
+        write(tmp_path / "proj/eval" / side, place)
+    before = gather(tmp_path / "proj")
+    assert "shared-streets" in check(tmp_path / "proj")
+    found = examine(before, CheckConfig(pixels=False))
+    islands = [each for each in found if each.name == "null-island"]
+    fixes(islands, tmp_path).write_csv(tmp_path / "fixes.csv")
+    without(before, read_fixes(tmp_path / "fixes.csv"), tmp_path / "kept")
+    after = gather(tmp_path / "kept")
+    assert [(part.name, len(part.table)) for part in after.parts] == [
+        (part.name, 2) for part in before.parts
+    ]
+    assert "shared-streets" in check(tmp_path / "kept")

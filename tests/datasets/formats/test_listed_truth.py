@@ -110,7 +110,14 @@ def test_lists_count_where_there_are_positions_too(tmp_path: Path) -> None:
     [
         ("query,photo\na,b\n", "expected the columns query,database"),
         ("query,database\nquery/0000000.jpg,\n", "line 2: is not whole"),
-        ("query,database\n0000000.jpg,0000001.jpg\n", "expected paths below .*such as query/0000"),
+        (
+            "query,database\n0000000.jpg,0000001.jpg\n",
+            "the query 0000000.jpg of line 2 is not here .*expected paths .*such as query/0000",
+        ),
+        (
+            "query,database\nquery/0000000.jpg,ref/nope.jpg\n",
+            "the database photo ref/nope.jpg of line 2 is not here .*such as ref/0000",
+        ),
         ("query,database\n900000000,1\n", "has 1 pairs, and a query numbered 900000000"),
         ("query,database\n1,1\n", "lists for 2 queries, and names are numbers from 0 to 11"),
     ],

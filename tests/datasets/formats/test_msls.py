@@ -1,5 +1,6 @@
 """Mapillary Street-Level Sequences as its archives unpack."""
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -72,6 +73,8 @@ def test_cities_to_train_on(tmp_path: Path) -> None:
     ]
     assert read_photos(tmp_path / "train_val/sf").frame["city"].unique().to_list() == ["sf"]
     assert [each.evaluation for each in sets_in(tmp_path)] == [True]
+    assert names(read_photos(tmp_path).paths) == names(whole.paths)
+    shutil.rmtree(tmp_path / "train_val/amsterdam")
     with pytest.raises(DataError, match=r"\(msls\); evaluate the whole"):
         read_photos(tmp_path)
 

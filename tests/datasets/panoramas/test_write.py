@@ -176,7 +176,7 @@ def test_what_is_there_is_not_touched(tmp_path: Path) -> None:
     write_views(tmp_path / "in", out, SMALL)
     with pytest.raises(DataError, match="holds views already"):
         write_views(tmp_path / "in", out, SMALL)
-    with pytest.raises(DataError, match="lies inside"):
+    with pytest.raises(DataError, match="which is to stay as it is"):
         write_views(tmp_path / "in", tmp_path / "in/out", SMALL)
     with pytest.raises(DataError, match="is a file"):
         write_views(tmp_path / "in", write_photo(tmp_path / "b.jpg"), SMALL)

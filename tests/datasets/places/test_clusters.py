@@ -107,6 +107,18 @@ def naive(
     return found
 
 
+def test_why_a_photo_is_in_no_place() -> None:
+    metres = np.repeat([[0.0, 0.0], [0.0, 60.0], [0.0, 500.0]], [6, 4, 3], axis=0)
+    planes = lay_out(town("inside a zone", metres))
+    near = "a place here would be within 100 m of another (--clusters.apart)"
+    places = form_clusters(planes, None, ClustersConfig(), 4)
+    few = "fewer than 4 photos within 10 m"
+    assert places.why.tolist() == [""] * 6 + [near] * 4 + [few] * 3
+    looking = np.array([0.0] * 5 + [180.0] * 8)
+    places = form_clusters(planes, looking, ClustersConfig(), 4)
+    assert places.why.tolist() == [""] * 5 + [near] * 5 + [f"{few} that look its way"] * 3
+
+
 def test_numbers_go_by_place_not_by_size() -> None:
     metres = np.repeat([[0.0, 500.0], [0.0, 0.0], [0.0, 1000.0]], [6, 4, 5], axis=0)
     places = form_clusters(lay_out(town("inside a zone", metres)), None, ClustersConfig(), 4)

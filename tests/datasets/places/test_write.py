@@ -124,3 +124,20 @@ def test_what_is_read_is_not_written_into(photos: Path, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="which is to stay as it is"), new_folder(out, photos):
             raise AssertionError
     assert sorted(path.name for path in photos.iterdir()) == ["day 0", "day 1", "day 2"]
+
+
+def test_the_configuration_says_what_to_change_when_it_is_moved(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "own"
+    written(photos, out)
+    text = (out / "train.yaml").read_text()
+    above = text.partition("data:")[0].splitlines()
+    assert all(line.startswith("# ") for line in above)
+    said = " ".join(line[2:] for line in above)
+    assert "train, validation and tests" in said and "moved" in said
+    moved = out.rename(tmp_path / "own-moved")  # beside it: the tables still lead to the photos
+    config = text.replace(str(out), str(moved))
+    (moved / "train.yaml").write_text(config)
+    data = config_yaml.load(TrainConfig, moved / "train.yaml").data
+    assert all(Path(path).is_file() for path in read_photos(Path(data.train)).paths)

@@ -31,6 +31,7 @@ def convert(source: Path, out: Path, layout: FolderLayout) -> Written:
         written = Written()
         for part in parts:
             written.unusable += part.table.unusable
+            written.lost += part.left
         if layout == "gsv-xs":
             write_gsv_xs(parts, folder, source, written)
         elif layout == "utm":

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from beenhere.datasets.convert.source import SourcePart
+from beenhere.datasets.convert.truth import carry_truth
 from beenhere.datasets.convert.written import Written
 from beenhere.datasets.relative_paths import with_paths_from
 
@@ -12,14 +13,17 @@ def write_tables(
 ) -> None:
     """Write ``photos.csv`` or ``photos.parquet`` into the folder of each part's name.
 
+    Beside them lies ``ground_truth.csv`` where lists say what is right.
+
     Args:
         folder: where they are written. out: what that folder will be called: paths are from there.
         suffix: ``".csv"`` or ``".parquet"``.
     """
+    named = {}
     for part in parts:
         (folder / part.folder).mkdir(parents=True, exist_ok=True)
         table = with_paths_from(part.table, out / part.folder)
         table.write(folder / part.folder / f"photos{suffix}")
         written.photos[part.folder] = len(table)
-        if part.listed and part.folder.endswith("queries"):
-            written.lost.append(f"the lists of right answers of {part.tree or 'the set'}")
+        named[part.folder] = table.paths
+    carry_truth(parts, named, folder)

@@ -6,16 +6,21 @@ import polars as pl
 
 from beenhere.datasets.convert.at_name import at_names
 from beenhere.datasets.convert.source import SourcePart
+from beenhere.datasets.convert.truth import carry_truth
 from beenhere.datasets.convert.written import Written
 from beenhere.datasets.formats.listing import CONDITIONS
 from beenhere.datasets.linking import link_or_copy
 
 
 def write_utm(parts: list[SourcePart], folder: Path, written: Written) -> None:
-    """Write every part into the folder of its name, and ``conditions.csv`` beside them."""
+    """Write every part into the folder of its name, and what names cannot say beside them.
+
+    That is ``conditions.csv``, and ``ground_truth.csv`` where lists say what is right.
+    """
     conditions: dict[str, list[pl.DataFrame]] = {}
+    named: dict[str, list[str]] = {}
     for part in parts:
-        names = at_names(part.table, [""] * len(part.table))
+        names = named[part.folder] = at_names(part.table, [""] * len(part.table))
         place_part(part.table.paths, names, folder / part.folder, written)
         written.photos[part.folder] = len(names)
         if part.tree is not None:
@@ -29,6 +34,7 @@ def write_utm(parts: list[SourcePart], folder: Path, written: Written) -> None:
         table = pl.concat(tables)
         if table.height:
             table.write_csv(folder / tree / CONDITIONS)
+    carry_truth(parts, named, folder)
 
 
 def place_part(paths: list[str], names: list[str], folder: Path, written: Written) -> None:
@@ -49,5 +55,3 @@ def _say_lost(part: SourcePart, written: Written) -> None:
         if number:
             plural = {"place": "places", "city": "cities", "condition": "conditions"}[column]
             written.lost.append(f"{number:,} {plural if number > 1 else column} of {where}")
-    if part.listed and part.folder.endswith("queries"):
-        written.lost.append(f"the lists of right answers of {part.tree or 'the set'}")

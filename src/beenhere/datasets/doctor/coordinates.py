@@ -8,7 +8,14 @@ from pyproj import Geod
 from beenhere import geo
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor.collection import Collection
-from beenhere.datasets.doctor.findings import LEAVE_OUT, Finding, cases, distance_text, finding
+from beenhere.datasets.doctor.findings import (
+    LEAVE_OUT,
+    Finding,
+    cases,
+    distance_text,
+    finding,
+    or_mend,
+)
 
 _GEOD = Geod(ellps="WGS84")
 _ISLAND = 0.001
@@ -50,12 +57,13 @@ def disagreeing(collection: Collection, options: CheckConfig) -> list[Finding]:
     turned = _metres_from(collection.positions, rows, lon, lat)
     detail, suggestion = [], []
     for far, name, right, back in zip(metres, names, expected, turned, strict=True):
-        text, mend = f"UTM is {distance_text(far)} from latitude, longitude", "leave out, or mend"
+        text = f"UTM is {distance_text(far)} from latitude, longitude"
+        mend = or_mend("mend the wrong one")
         if back <= options.disagree:
-            text, mend = f"{text}, which are swapped", "leave out, or swap latitude and longitude"
+            text, mend = f"{text}, which are swapped", or_mend("swap its latitude and longitude")
         elif right is not None and right[:-1] != name[:-1]:
             text = f"{text}; zone is {name}, by these {right}"
-            mend = "leave out, or mend the zone"
+            mend = or_mend("mend its zone")
         detail.append(text)
         suggestion.append(mend)
     found = cases(collection, rows, detail, suggestion)[np.argsort(-metres, kind="stable")]
@@ -74,7 +82,7 @@ def missing(collection: Collection, options: CheckConfig) -> list[Finding]:
         }
         for by_lists in (True, False)
     )
-    found = []
+    found, bare = [], []
     changes = False
     for number, part in enumerate(collection.parts):
         rows = np.flatnonzero(~known[part.rows]) + part.rows.start
@@ -84,11 +92,14 @@ def missing(collection: Collection, options: CheckConfig) -> list[Finding]:
         reasons = dict(part.table.notes)
         detail = [reasons.get(collection.frame["path"][int(row)], "no position") for row in rows]
         some = len(rows) < len(part.table)
+        if not some and number in judged:
+            bare.append(part.name)
         leave = LEAVE_OUT if some and number in judged else None
         found.append(cases(collection, rows, detail, leave))
     if not found:
         return []
-    return finding("no-position", "score" if changes else "note", pl.concat(found))
+    summary = f"None in {', '.join(bare)} has one: nothing is left out of it." if bare else ""
+    return finding("no-position", "score" if changes else "note", pl.concat(found), summary)
 
 
 def on_null_island(positions: geo.Positions) -> Mask:

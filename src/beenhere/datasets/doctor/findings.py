@@ -14,14 +14,16 @@ CASES: dict[str, type[pl.DataType]] = {
     "path": pl.String,
     "part": pl.Int32,
     "other": pl.String,
+    "other_part": pl.Int32,
     "detail": pl.String,
     "suggestion": pl.String,
 }
-"""Columns of a finding's cases: the photo, the number of its part, the photo it goes with (if any),
-what is wrong in a few words, and what to do: a text that starts with :data:`LEAVE_OUT` or
-:data:`MEND`, or null for nothing."""
+"""Columns of a finding's cases: the photo, the number of its part, the photo it goes with and that
+one's part (null if there is none), what is wrong in a few words, and what to do: a text that starts
+with :data:`LEAVE_OUT` or :data:`MEND`, or null for nothing."""
 
 LEAVE_OUT, MEND = "leave out", "mend"
+"""What a suggestion starts with: such a photo is left out; such a photo stays in."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def cases(
         other: ``(n,)`` rows of the photos they go with, if there are any.
     """
     chosen: NDArray[np.int64] = np.asarray(rows, np.int64)
-    paths = collection.frame["path"]
+    mates = None if other is None else np.asarray(other, np.int64)
+    paths, parts = collection.frame["path"], collection.frame["part"]
+    nothing = [None] * len(chosen)
     given = (
         [suggestion] * len(chosen)
         if suggestion is None or isinstance(suggestion, str)
@@ -74,8 +78,9 @@ def cases(
     return pl.DataFrame(
         {
             "path": paths[chosen],
-            "part": collection.frame["part"][chosen],
-            "other": [None] * len(chosen) if other is None else paths[np.asarray(other, np.int64)],
+            "part": parts[chosen],
+            "other": nothing if mates is None else paths[mates],
+            "other_part": nothing if mates is None else parts[mates],
             "detail": detail,
             "suggestion": given,
         },
@@ -86,6 +91,11 @@ def cases(
 def finding(name: str, severity: Severity, of: pl.DataFrame, summary: str = "") -> list[Finding]:
     """One finding, or none where there are no cases."""
     return [Finding(name, severity, of, summary)] if of.height else []
+
+
+def or_mend(what: str) -> str:
+    """The suggestion to leave a photo out that somebody may be able to mend: such as its zone."""
+    return f"{LEAVE_OUT} (or {what} at the source, and check again)"
 
 
 def distance_text(metres: float) -> str:

@@ -39,7 +39,7 @@ KINDS: dict[str, Kind] = {
     "not-used": Kind(
         "files that were found and cannot be used",
         "They are missing in every score: a set with fewer photos is another set.",
-        "Mend or fetch them again; `beenhere data show` lists them all.",
+        "Mend them at the source, or fetch them again; `beenhere data show` lists them all.",
     ),
     "unreadable": Kind(
         "photos that cannot be read",
@@ -111,7 +111,7 @@ KINDS: dict[str, Kind] = {
     "disagreeing": Kind(
         "photos whose UTM and latitude, longitude are two places",
         "Distances are measured in UTM: if that is the wrong one, right matches count as wrong.",
-        "Find out which is right; mend or leave out.",
+        "Find out which is right, and mend the other at the source; or leave these photos out.",
     ),
     "null-island": Kind(
         "photos at latitude 0, longitude 0",
@@ -121,33 +121,34 @@ KINDS: dict[str, Kind] = {
     "swapped": Kind(
         "photos with latitude and longitude swapped",
         "The position is wrong: no match of such a photo can be right.",
-        "Swap the two numbers.",
+        "Swap the two numbers at the source, or leave these photos out.",
     ),
     "wrong-sign": Kind(
         "photos with a lost or stray minus: north for south, east for west",
         "The position is wrong: no match of such a photo can be right.",
-        "Turn the sign.",
+        "Turn the sign at the source, or leave these photos out.",
     ),
     "wrong-zone": Kind(
         "photos in another UTM zone than they can be",
         "The position is hundreds of kilometres off: no match of such a photo can be right.",
-        "Put in the right zone.",
+        "Put in the right zone at the source, or leave these photos out.",
     ),
     "far-away": Kind(
         "photos far from all others of their set",
         "If the position is wrong, no match of such a photo can be right.",
-        "Look if they belong there; mend or leave out.",
+        "Look if they belong there; if not, mend the position at the source, or leave them out.",
     ),
     "jump": Kind(
         "photos to which nobody can have moved so fast",
         "A position off by more than the threshold turns right matches into wrong ones.",
-        "Look at the track; mend or leave out.",
+        "Look at the track; mend the position at the source, or leave these photos out.",
     ),
     "no-position": Kind(
         "photos without a position",
         "In an evaluation set a match with such a photo counts as wrong: nobody can say that it is "
         "right.",
-        "Give them a position, or leave them out; or give lists of what is right.",
+        "Positions are needed: `beenhere data track` gives them from a GPX track. Or list what is "
+        "right in a `ground_truth.csv`. Where others of the set have one: leave these out.",
     ),
     "place-spread": Kind(
         "training photos far from the middle of their place",
@@ -199,6 +200,11 @@ KINDS: dict[str, Kind] = {
         "places with fewer photos than training takes of each",
         "They are left out of training, or give smaller groups.",
         "Nothing, or lower `batch.min_images`.",
+    ),
+    "in-no-set": Kind(
+        "photos beside the sets, in none of them",
+        "Nobody trains or is tested on them as they lie; nothing else was looked for in them.",
+        "Move them into a folder of their own, if they are to count.",
     ),
     "heading-range": Kind(
         "headings outside of 0 to 360",

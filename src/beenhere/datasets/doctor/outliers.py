@@ -18,20 +18,20 @@ from beenhere import geo
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor.collection import Collection, Rows
 from beenhere.datasets.doctor.coordinates import disagreement, on_null_island
-from beenhere.datasets.doctor.findings import Finding, cases, distance_text, finding
+from beenhere.datasets.doctor.findings import Finding, cases, distance_text, finding, or_mend
 
 _LONE = 0.01
 """Of the photos of a set: a group with more is a place that the set covers."""
 _LEAST = 10
 """Photos of the largest group, from which on a set has a body."""
 
-_MEND = {
-    "swapped": "leave out, or swap latitude and longitude",
-    "wrong-sign": "leave out, or turn the sign",
-    "wrong-zone": "leave out, or mend the zone",
-    "far-away": "leave out, or mend the position",
+_SUGGESTIONS = {
+    "swapped": or_mend("swap its latitude and longitude"),
+    "wrong-sign": or_mend("turn its sign"),
+    "wrong-zone": or_mend("mend its zone"),
+    "far-away": or_mend("mend its position"),
 }
-NAMES = tuple(_MEND)
+NAMES = tuple(_SUGGESTIONS)
 """Of the findings."""
 
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 def outliers(collection: Collection, options: CheckConfig) -> list[Finding]:
     """Photos in small groups, by what explains them."""
-    found: dict[str, list[pl.DataFrame]] = {name: [] for name in _MEND}
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in _SUGGESTIONS}
     judged = {number for pair in collection.pairs for number in (pair.database, pair.queries)}
     changes = False
     for rows in _sets(collection, options):
@@ -48,13 +48,13 @@ def outliers(collection: Collection, options: CheckConfig) -> list[Finding]:
         groups = _Groups(collection.positions[rows], options.far * 1000)
         small = groups.smaller
         for name, these, detail in _explained(collection.positions[rows], groups, small):
-            found[name].append(cases(collection, rows[these], detail, _MEND[name]))
+            found[name].append(cases(collection, rows[these], detail, _SUGGESTIONS[name]))
             small = np.setdiff1d(small, these)
         lone = groups.lone(small)
         metres = groups.metres_to_larger(lone)
         detail = [f"{distance_text(far)} from the nearest larger group" for far in metres]
         order = np.argsort(-metres, kind="stable")
-        far_away = cases(collection, rows[lone], detail, _MEND["far-away"])[order]
+        far_away = cases(collection, rows[lone], detail, _SUGGESTIONS["far-away"])[order]
         found["far-away"].append(far_away)
         changes |= any(number in judged for number in far_away["part"].unique())
     return [

@@ -19,6 +19,8 @@ from beenhere.photos import load_photo
 from beenhere.progress import progress
 
 _DIGEST = 16
+_MOST_CONTRAST = 127.5
+"""Standard deviation of brightness where half a photo is black and half is white."""
 _A_THREAD = 32
 """Photos that are handed to each thread at a time: Ctrl-C waits for no more than these."""
 
@@ -113,7 +115,9 @@ def near_empty(collection: Collection, pixels: Pixels, options: CheckConfig) -> 
     """Photos of nearly one colour, the emptiest first."""
     rows = np.flatnonzero(pixels.readable & (pixels.contrast < options.min_contrast))
     rows = rows[np.argsort(pixels.contrast[rows], kind="stable")]
-    detail = [f"contrast {value:.1f} of 255" for value in pixels.contrast[rows]]
+    detail = [
+        f"contrast {value:.1f}, of at most {_MOST_CONTRAST}" for value in pixels.contrast[rows]
+    ]
     return finding("near-empty", "score", cases(collection, rows, detail, LEAVE_OUT))
 
 

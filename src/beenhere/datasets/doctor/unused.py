@@ -4,14 +4,21 @@ import polars as pl
 
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor.collection import Collection
-from beenhere.datasets.doctor.findings import CASES, LEAVE_OUT, Finding, finding
+from beenhere.datasets.doctor.findings import CASES, Finding, finding, or_mend
+from beenhere.datasets.formats.cells import SWAPPED
+
+_MEND, _SWAP = or_mend("mend it"), or_mend("swap latitude and longitude")
 
 
 def not_used(collection: Collection, options: CheckConfig) -> list[Finding]:
-    """Each with the reader's reason."""
+    """Each with the reader's reason; photos that are in no set change none."""
     rows = [
-        (path, number, None, reason, f"{LEAVE_OUT}, or mend")
+        (path, number, None, None, reason, _SWAP if SWAPPED in reason else _MEND)
         for number, part in enumerate(collection.parts)
         for path, reason in part.table.unusable
     ]
-    return finding("not-used", "score", pl.DataFrame(rows, schema=CASES, orient="row"))
+    loose = [(path, None, None, None, reason, None) for path, reason in collection.loose]
+    return [
+        *finding("not-used", "score", pl.DataFrame(rows, schema=CASES, orient="row")),
+        *finding("in-no-set", "note", pl.DataFrame(loose, schema=CASES, orient="row")),
+    ]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.datasets.evaluation_tables import EvaluationTables
+from beenhere.datasets.formats.joined import joined
 from beenhere.datasets.formats.named_images import find_named
 from beenhere.datasets.formats.told import is_told
 from beenhere.datasets.table import PhotoTable
@@ -54,6 +55,21 @@ def read_pittsburgh(folder: Path, protocol: str) -> EvaluationTables:
         _table(mat, "q", [folder / "queries_real"], "17T"),
         whole,
     )
+
+
+def read_pittsburgh_training(folder: Path) -> PhotoTable | None:
+    """Database and queries of the training split together, if its ``.mat`` file is here.
+
+    They have no places: ``beenhere data places`` forms them.
+
+    Raises:
+        DataError: a ``.mat`` file that is something else.
+    """
+    mat = _mat(folder, f"{_pittsburgh_sets(folder)[0]}_train")
+    if mat is None:
+        return None
+    database = _table(mat, "db", [folder], "17T")
+    return joined([database, _table(mat, "q", [folder / "queries_real"], "17T")])
 
 
 def fits_tokyo(folder: Path) -> bool:

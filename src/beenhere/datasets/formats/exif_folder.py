@@ -6,12 +6,10 @@ from beenhere.datasets.formats.listing import Listing
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.exif import PhotoFacts, read_facts
+from beenhere.photo_file import HEADER_READERS
 from beenhere.progress import progress
 
 SOURCE = "photos; what is known of them comes from their EXIF headers"
-
-_READERS = 8
-"""Headers read at once: a slow disk or a network folder answers several in the time of one."""
 
 
 def read_exif_folder(listing: Listing) -> PhotoTable:
@@ -19,7 +17,10 @@ def read_exif_folder(listing: Listing) -> PhotoTable:
     paths = listing.paths(listing.photos)
     facts: list[tuple[str, PhotoFacts]] = []
     unusable = list(listing.unusable)
-    with ThreadPoolExecutor(_READERS) as pool, progress("photo headers", len(paths)) as advance:
+    with (
+        ThreadPoolExecutor(HEADER_READERS) as pool,
+        progress("photo headers", len(paths)) as advance,
+    ):
         for path, found in zip(paths, pool.map(_facts_or_error, paths), strict=True):
             if isinstance(found, PhotoError):
                 unusable.append((path, found.reason))

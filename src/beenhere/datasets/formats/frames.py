@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.listed_truth import read_listed_truth, truth_file
-from beenhere.datasets.formats.listing import list_photos
+from beenhere.datasets.formats.listing import TABLE_SUFFIXES, list_photos
 from beenhere.datasets.formats.sides import sides
 from beenhere.datasets.formats.told import is_told
 from beenhere.datasets.ground_truth import ListedTruth
@@ -95,8 +95,17 @@ def read_sped(folder: Path, protocol: str) -> EvaluationTables:
 
 
 def _sides(folder: Path) -> tuple[Path, Path] | None:
+    """Two folders of frames; tables of photos, as a conversion writes them, are no frames."""
     found = (sides(folder / below) for below in _BELOW)
-    return next((pair for pair in found if pair is not None), None)
+    return next((pair for pair in found if pair is not None and not _has_table(pair)), None)
+
+
+def _has_table(both: tuple[Path, Path]) -> bool:
+    return any(
+        side.suffix in TABLE_SUFFIXES or (side / f"photos{suffix}").is_file()
+        for side in both
+        for suffix in TABLE_SUFFIXES
+    )
 
 
 def _truth(folder: Path) -> Path | None:

@@ -1,12 +1,13 @@
 """``ground_truth.csv`` or ``.npy`` beside a database and queries: lists of what is right.
 
-The CSV has the columns ``query,database``, a pair in each row: paths relative to the file's folder,
-or numbers. The ``.npy`` has the database numbers of each query, see
+The CSV has the columns ``query,database``, a pair in each row: paths relative to the file's folder
+(or absolute), or numbers. The ``.npy`` has the database numbers of each query, see
 :func:`beenhere.datasets.formats.npy_lists.read_index_lists`. A number stands for the photo whose
 name is that number (``0000017.jpg``), counted from the lowest number, 0 or 1, that either side has;
 where names are no numbers, for the place of the photo among the sorted names of its side.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from beenhere.datasets.formats.npy_lists import read_index_lists
 from beenhere.datasets.ground_truth import ListedTruth
+from beenhere.datasets.relative_paths import paths_from
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
@@ -65,7 +67,7 @@ def by_number(file: Path, lists: Lists, database: PhotoTable, queries: PhotoTabl
     absent = [number for number in range(len(lists)) if number not in row_of_query]
     _note(queries, file, "database photos", lost)
     _note(queries, file, "queries", absent)
-    return ListedTruth(found, len(database))
+    return ListedTruth(found, len(database), file.name)
 
 
 def _pairs(file: Path) -> pl.DataFrame:
@@ -103,28 +105,41 @@ def _lists(file: Path, pairs: pl.DataFrame) -> Lists | None:
 def _by_path(
     file: Path, pairs: pl.DataFrame, database: PhotoTable, queries: PhotoTable
 ) -> ListedTruth:
-    here = str(file.parent / "_")[:-1]
-    row_of_query = _rows(queries, here)
-    row_of_photo = _rows(database, here)
-    known = row_of_query.keys() | {path.removeprefix(here) for path, _ in queries.unusable}
-    there = row_of_photo.keys() | {path.removeprefix(here) for path, _ in database.unusable}
+    rows_of_query, rows_of_photo = (_rows(table, file.parent) for table in (queries, database))
     lists: list[list[int]] = [[] for _ in range(len(queries))]
-    for query, photo in pairs.iter_rows():
-        if query in row_of_query and photo in row_of_photo:
-            lists[row_of_query[query]].append(row_of_photo[photo])
-    _note(queries, file, "queries", [one for one in pairs["query"].unique() if one not in known])
-    lost = [one for one in pairs["database"].unique() if one not in there]
-    _note(queries, file, "database photos", lost)
+    asked, answers = (_from(file.parent, pairs[name]) for name in ("query", "database"))
+    for query, photo in zip(asked, answers, strict=True):
+        for row in rows_of_query.get(query, ()):
+            lists[row] += rows_of_photo.get(photo, ())
+    for what, names, rows in (
+        ("queries", asked, rows_of_query),
+        ("database photos", answers, rows_of_photo),
+    ):
+        _note(queries, file, what, [name for name in names if name not in rows])
     if pairs.height and not any(lists):
+        query, photo = pairs.row(0)
+        lost, side = f"database photo {photo}", database
+        if not rows_of_query.get(asked[0]):
+            lost, side = f"query {query}", queries
+        expected = paths_from(side.paths[:1], file.parent)
         raise DataError(
-            f"{file}: names no query and photo that are here, such as {pairs.row(0)}; expected "
-            f"paths below {here}, such as {queries.paths[0].removeprefix(here)}"
+            f"{file}: no line names two photos that can be used; the {lost} of line 2 is not here "
+            f"or of no use; expected paths from its folder, such as {', '.join(expected)}"
         )
-    return ListedTruth(lists, len(database))
+    return ListedTruth(lists, len(database), file.name)
 
 
-def _rows(table: PhotoTable, here: str) -> dict[str, int]:
-    return {path.removeprefix(here): row for row, path in enumerate(table.paths)}
+def _from(folder: Path, names: pl.Series) -> list[str]:
+    """Paths as a file in the folder has them, written in one way: tables bring ``..`` in."""
+    return paths_from([os.path.join(folder, name) for name in names], folder)  # noqa: PTH118
+
+
+def _rows(table: PhotoTable, folder: Path) -> dict[str, list[int]]:
+    """The rows of each photo; none of one that cannot be used."""
+    rows: dict[str, list[int]] = {}
+    for row, path in enumerate(paths_from(table.paths, folder)):
+        rows.setdefault(path, []).append(row)
+    return {path: [] for path in paths_from([path for path, _ in table.unusable], folder)} | rows
 
 
 def _numbered(

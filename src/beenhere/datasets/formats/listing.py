@@ -32,6 +32,7 @@ class Listing:
         photos: files that look like photos by their names.
         folders: every folder below.
         tables: CSV and Parquet files directly in the root, but no ``conditions.csv``.
+        inner_tables: those in folders below.
         others: names of a few of the files that are neither.
         unusable: ``(path, reason)`` of what looks like a photo and cannot be one here.
     """
@@ -40,6 +41,7 @@ class Listing:
     photos: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
+    inner_tables: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     unusable: list[tuple[str, str]] = field(default_factory=list)
 
@@ -78,8 +80,9 @@ def list_photos(root: Path) -> Listing:
             elif not entry.is_symlink() or _new_target(entry, followed):
                 found.folders.append(name)
                 pending.append(name)
-    for names in (found.photos, found.folders, found.tables, found.others, found.unusable):
+    for names in (found.photos, found.folders, found.tables, found.inner_tables, found.others):
         names.sort()
+    found.unusable.sort()
     return found
 
 
@@ -112,8 +115,8 @@ def _add_file(found: Listing, entry: "os.DirEntry[str]", name: str) -> None:
         else:
             shown = os.fsencode(found.root / name).decode("utf-8", "replace")
             found.unusable.append((shown, reason))
-    elif suffix in TABLE_SUFFIXES and "/" not in name and entry.name != CONDITIONS:
-        found.tables.append(name)
+    elif suffix in TABLE_SUFFIXES and entry.name != CONDITIONS:
+        (found.inner_tables if "/" in name else found.tables).append(name)
     elif len(found.others) < 100:
         found.others.append(name)
 

@@ -55,6 +55,16 @@ def read_msls(folder: Path, protocol: str) -> EvaluationTables:
     return EvaluationTables(_table(folder, database), _table(folder, queries), f"msls-{protocol}")
 
 
+def read_msls_training(folder: Path) -> PhotoTable | None:
+    """The cities that are not for validation, if any of them are here.
+
+    Raises:
+        DataError: a table of a city that is not as its authors hand it out.
+    """
+    cities = msls_training_cities(folder / "train_val")
+    return read_msls_cities(cities) if cities else None
+
+
 def is_msls_city(folder: Path) -> bool:
     """Whether a folder is a city with positions."""
     return all((folder / side / "postprocessed.csv").is_file() for side in ("database", "query"))

@@ -40,8 +40,12 @@ ALIASES = {
 _EMPTY = ("", "nan", "null", "none", "na", "n/a")
 
 
-def read_photo_list(file: Path) -> PhotoTable:
+def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
     """The rows whose files exist; the others are listed as unusable.
+
+    Args:
+        strict: whether a cell that cannot be what its column needs is an error; else its row is
+            listed as unusable, with the reason.
 
     Raises:
         DataError: not such a table, a column named twice, or a cell that cannot be what its column
@@ -54,16 +58,23 @@ def read_photo_list(file: Path) -> PhotoTable:
         pl.when(~pl.col(name).str.to_lowercase().is_in(_EMPTY)).then(pl.col(name)).alias(name)
         for name in columns
     )
-    checked = check_cells(file, table, columns)
+    checked, wrong = check_cells(file, table, columns)
+    if strict and wrong:
+        raise DataError(f"{file} {next(iter(wrong.values()))}")
     paths = [_resolve(file.parent, path) for path in checked["path"]]
     _check_once(file, paths)
     there = _existing(paths)
-    kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(pl.Series(there))
-    missing = [path for path, is_there in zip(paths, there, strict=True) if not is_there]
+    unusable = [
+        (path, wrong[row] if is_there else "no such file")
+        for row, (path, is_there) in enumerate(zip(paths, there, strict=True))
+        if row in wrong or not is_there
+    ]
+    used = [is_there and row not in wrong for row, is_there in enumerate(there)]
+    kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(pl.Series(used))
     unused = [name for name in raw.columns if name not in columns.values()]
     return PhotoTable.from_columns(
         {name: kept[name] for name in kept.columns},
-        unusable=[(path, "no such file") for path in missing],
+        unusable=unusable,
         notes=[(str(file), f"columns not used: {', '.join(unused)}")] if unused else [],
         source=f"{SOURCE} ({file.name})",
     )
@@ -75,24 +86,44 @@ def photo_list_in(listing: Listing) -> Path | None:
     Raises:
         DataError: several do.
     """
-    found = []
-    for name in listing.tables:
-        file = listing.root / name
-        try:
-            columns = {ALIASES.get(c.lower(), c.lower()) for c in _header(file)}
-        except DataError:
-            continue  # some other program's file
-        if "path" in columns and columns & {"lat", "easting", "place"}:
-            found.append(file)
+    files = [listing.root / name for name in listing.tables]
+    found = [file for file in files if is_photo_list(file)]
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
         raise DataError(f"{listing.root}: holds several tables of photos ({names}); name one")
     return found[0] if found else None
 
 
+def is_photo_list(file: Path) -> bool:
+    """Whether a table's columns are those of a list of photos; only its header is read."""
+    try:
+        columns = {ALIASES.get(name.lower(), name.lower()) for name in _header(file)}
+    except DataError:
+        return False  # some other program's file
+    return "path" in columns and not columns.isdisjoint({"lat", "easting", "place"})
+
+
+def listed_folders(root: Path, table: str) -> set[str]:
+    """The folders below a root of the photos that a table below it lists; with ``/``.
+
+    Raises:
+        DataError: not such a table.
+    """
+    file = root / table
+    raw = _raw(file)
+    paths = raw[_named(file, raw.columns)["path"]].cast(pl.String, strict=False).drop_nulls()
+    start = os.path.abspath(root)  # noqa: PTH100 - half a million Paths take seconds
+    whole = {os.path.dirname(_resolve(file.parent, path.strip())) for path in paths}  # noqa: PTH120
+    below = (os.path.relpath(folder, start) for folder in whole)
+    return {folder.replace(os.sep, "/") for folder in below if not folder.startswith(os.pardir)}
+
+
 def _header(file: Path) -> list[str]:
     if file.suffix.lower() == ".parquet":
-        return _raw(file).columns
+        try:
+            return list(pl.read_parquet_schema(file))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DataError(f"{file}: not a Parquet table") from error
     return [name.strip() for name in _first_line(file).split(_separator(file))]
 
 

@@ -17,6 +17,7 @@ from beenhere.datasets.formats.dbstruct import (
     fits_tokyo,
     pittsburgh_protocols,
     read_pittsburgh,
+    read_pittsburgh_training,
     read_tokyo,
     tokyo_protocols,
 )
@@ -33,12 +34,19 @@ from beenhere.datasets.formats.image_lists import (
     image_list_protocols,
     read_image_lists,
 )
-from beenhere.datasets.formats.msls import fits_msls, msls_protocols, read_msls
+from beenhere.datasets.formats.msls import (
+    fits_msls,
+    msls_protocols,
+    read_msls,
+    read_msls_training,
+)
 from beenhere.datasets.formats.query_folders import (
     has_query_folders,
     query_protocols,
     read_query_folder,
+    read_training_folder,
 )
+from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError
 
 
@@ -51,26 +59,40 @@ class Published:
         fits: whether a folder has the set's layout; looks at names alone.
         protocols: what the folder can serve, the default first; never empty where it fits.
         read: the tables of one of these protocols.
+        training: the photos of its training split; None where the folder has none of it.
     """
 
     name: str
     fits: Callable[[Path], bool]
     protocols: Callable[[Path], list[str]]
     read: Callable[[Path, str], EvaluationTables]
+    training: Callable[[Path], PhotoTable | None] = lambda folder: None
 
 
 PUBLISHED: tuple[Published, ...] = (
     *(
-        Published(name, fits_pittsburgh(name), pittsburgh_protocols, read_pittsburgh)
+        Published(
+            name,
+            fits_pittsburgh(name),
+            pittsburgh_protocols,
+            read_pittsburgh,
+            read_pittsburgh_training,
+        )
         for name in PITTSBURGH
     ),
     Published("tokyo_247", fits_tokyo, tokyo_protocols, read_tokyo),
-    Published("msls", fits_msls, msls_protocols, read_msls),
+    Published("msls", fits_msls, msls_protocols, read_msls, read_msls_training),
     Published("nordland", fits_nordland, nordland_protocols, read_nordland),
     Published("sped", fits_sped, sped_protocols, read_sped),
     Published("image lists", fits_image_lists, image_list_protocols, read_image_lists),
     Published("amstertime", is_amstertime, amstertime_protocols, read_amstertime),
-    Published("query folders", has_query_folders, query_protocols, read_query_folder),
+    Published(
+        "query folders",
+        has_query_folders,
+        query_protocols,
+        read_query_folder,
+        read_training_folder,
+    ),
 )
 """In the order in which they are tried."""
 
@@ -86,6 +108,16 @@ def protocols_of(folder: Path) -> list[str]:
     """What a folder can serve, the default first; empty where it is no published set."""
     found = published_at(folder)
     return [] if found is None else found.protocols(folder)
+
+
+def training_photos(folder: Path) -> PhotoTable | None:
+    """The training photos of a published set; None where it has none, or it is no such set.
+
+    Raises:
+        DataError: something that cannot be read.
+    """
+    found = published_at(folder)
+    return None if found is None else found.training(folder)
 
 
 def read_published(found: Published, folder: Path, protocol: str | None) -> EvaluationTables:

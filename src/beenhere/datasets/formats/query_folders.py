@@ -64,6 +64,17 @@ def read_query_folder(folder: Path, protocol: str) -> EvaluationTables:
     return EvaluationTables(_read_side(database), found, name=f"{name}-{protocol}")
 
 
+def read_training_folder(folder: Path) -> PhotoTable | None:
+    """The photos of ``train/``, database and queries together, if there are any.
+
+    They have no places where their names hold none: ``beenhere data places`` forms them.
+    """
+    base = folder / "images" if (folder / "images").is_dir() else folder
+    if not (base / "train").is_dir() or _first_file(base / "train") is None:
+        return None
+    return _read_side(base / "train")
+
+
 def _at_named(folder: Path) -> bool:
     """Whether the first file that is met below a folder has a name with ``@``."""
     first = _first_file(folder)

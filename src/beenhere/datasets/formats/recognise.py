@@ -22,32 +22,36 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
 
-def read_photos(path: Path) -> PhotoTable:
+def read_photos(path: Path, strict: bool = True) -> PhotoTable:
     """The photos at a path, in a known order, whatever format they come in.
 
-    A CSV or Parquet file, a photo, or a folder: GSV-Cities; cities of MSLS; photos most
-    of whose names hold ``@`` fields; one table of photos; photos with EXIF. In a folder the first
-    that fits is taken, and everything below it counts. In a set that was got by name its counts
-    are asserted.
+    A CSV or Parquet file, a photo, or a folder: GSV-Cities; cities of MSLS; a published set, whose
+    training photos these are; photos most of whose names hold ``@`` fields; one table of photos;
+    photos with EXIF. In a folder the first that fits is taken, and everything below it counts. In a
+    set that was got by name its counts are asserted.
+
+    Args:
+        strict: whether a cell of a table that cannot be what its column needs is an error; else
+            its row is listed as unusable, with the reason.
 
     Raises:
         DataError: nothing there, no photos in it, or several sets in it: the message names them;
             a set that is not whole: the message explains it.
     """
     path = path.expanduser()
-    table = _read(path)
+    table = _read(path, strict)
     assert_photos(path, table)
     return table
 
 
-def _read(path: Path) -> PhotoTable:
+def _read(path: Path, strict: bool) -> PhotoTable:
     if is_shards(path):
         raise DataError(
             f"{path}: holds tar shards, which are trained on (data.train={path}) and shown by "
             "beenhere data show; give the photos themselves"
         )
     if path.is_file():
-        return _read_file(path)
+        return _read_file(path, strict)
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
     if is_gsv_cities(path):
@@ -57,6 +61,9 @@ def _read(path: Path) -> PhotoTable:
         return read_msls_cities(cities)
     published = published_at(path)
     if published is not None:
+        training = published.training(path)
+        if training is not None:
+            return training
         raise DataError(
             f"{path}: holds a database and queries ({published.name}); evaluate the whole, or name "
             "one folder of photos in it"
@@ -68,7 +75,7 @@ def _read(path: Path) -> PhotoTable:
         return read_at_names(listing)
     table = photo_list_in(listing)
     if table is not None:
-        return read_photo_list(table)
+        return read_photo_list(table, strict)
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
     return read_exif_folder(listing)
@@ -76,7 +83,7 @@ def _read(path: Path) -> PhotoTable:
 
 def _refuse_several(listing: Listing) -> None:
     """Photos to train on, to search and to find are never thrown together."""
-    sets = sets_of(listing)
+    sets = sets_of(listing).sets
     if not sets:
         return
     names: list[Path] = []
@@ -87,10 +94,10 @@ def _refuse_several(listing: Listing) -> None:
     )
 
 
-def _read_file(path: Path) -> PhotoTable:
+def _read_file(path: Path, strict: bool) -> PhotoTable:
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
-        return read_photo_list(path)
+        return read_photo_list(path, strict)
     if suffix in PHOTO_SUFFIXES:
         return read_exif_folder(Listing(path.parent, photos=[path.name]))
     raise DataError(

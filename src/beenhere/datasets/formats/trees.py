@@ -16,12 +16,15 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
 
 
-def read_evaluation(data: EvaluationData) -> EvaluationTables:
+def read_evaluation(data: EvaluationData, strict: bool = True) -> EvaluationTables:
     """A published set, or database and queries, each of a format that :func:`read_photos` knows.
 
     Where ``conditions.csv`` (``path,condition``, paths relative to its folder) lies beside them,
     it fills the column ``condition``; where ``ground_truth.csv`` or ``.npy`` does, it says what is
     right (see :mod:`beenhere.datasets.formats.listed_truth`), else positions do.
+
+    Args:
+        strict: see :func:`read_photos`.
 
     Raises:
         DataError: a folder that is not there or holds no photos; for the root of several sets the
@@ -49,7 +52,9 @@ def read_evaluation(data: EvaluationData) -> EvaluationTables:
         together = database.absolute().parent == queries.absolute().parent
         name = _name(database.parent) if together else f"{_name(database)}-{_name(queries)}"
     tables = _with_conditions(
-        read_photos(database), read_photos(queries), [database.parent, queries.parent]
+        read_photos(database, strict),
+        read_photos(queries, strict),
+        [database.parent, queries.parent],
     )
     truth = truth_file(database.parent) if together else None
     listed = read_listed_truth(truth, *tables) if truth is not None else None

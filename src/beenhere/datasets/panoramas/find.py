@@ -10,11 +10,8 @@ from beenhere.datasets.panoramas.gpano import Sphere, read_sphere
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
 from beenhere.exif import PhotoFacts, read_facts
-from beenhere.photo_file import opened, read_header
+from beenhere.photo_file import HEADER_READERS, opened, read_header
 from beenhere.progress import progress
-
-_READERS = 8
-"""Headers read at once: a slow disk or a network folder answers several in the time of one."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,10 @@ def find_panoramas(table: PhotoTable) -> Found:
         except DataError as error:
             return error
 
-    with ThreadPoolExecutor(_READERS) as pool, progress("photo headers", len(rows)) as advance:
+    with (
+        ThreadPoolExecutor(HEADER_READERS) as pool,
+        progress("photo headers", len(rows)) as advance,
+    ):
         for row, result in zip(rows, pool.map(look, rows), strict=True):
             if isinstance(result, PhotoError):
                 found.unusable.append((row["path"], result.reason))

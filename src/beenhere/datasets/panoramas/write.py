@@ -13,9 +13,11 @@ from beenhere import __version__
 from beenhere.config import ViewsConfig
 from beenhere.cores import cores
 from beenhere.datasets.formats import read_photos
+from beenhere.datasets.new_folder import refuse_inside
 from beenhere.datasets.panoramas.cut import cut_views, view_on_sphere
 from beenhere.datasets.panoramas.find import Panorama, find_panoramas
 from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.whole_file import write_whole
 from beenhere.errors import DataError, PhotoError
 from beenhere.exif import PhotoFacts
 from beenhere.exif_writing import jpeg_bytes
@@ -28,7 +30,6 @@ RECORD = "views.yaml"
 UNFINISHED = "views.unfinished.yaml"
 """Stands beside the views while they are being cut, with the options they follow."""
 
-_PART = ".part"
 _CARRIED = ("lat", "lon", "easting", "northing", "zone", "captured", "city", "condition")
 
 
@@ -83,8 +84,7 @@ def write_views(source: Path, out: Path, options: ViewsConfig) -> ViewsFolder:
         DataError: no panorama in ``source``; ``out`` lies inside it, is finished, or holds
             something else.
     """
-    if out.resolve().is_relative_to(source.resolve()) and not source.is_file():
-        raise DataError(f"{out} lies inside {source}; choose a folder beside it for the views")
+    refuse_inside(out, source)
     record = _record(source, options)
     _check(out, record)
     found = find_panoramas(read_photos(source))
@@ -97,7 +97,7 @@ def write_views(source: Path, out: Path, options: ViewsConfig) -> ViewsFolder:
         for panorama, name in zip(found.panoramas, names, strict=True)
     ]
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / UNFINISHED, record.encode())
+    write_whole(out / UNFINISHED, record.encode())
     unusable = _cut(plans, out, options)
     bad = {path for path, _ in unusable}
     kept = [(panorama, views) for panorama, views in plans if panorama.path not in bad]
@@ -221,14 +221,7 @@ def _cut_one(panorama: Panorama, views: list[View], out: Path, options: ViewsCon
             heading=view.heading,
             captured=row["captured"],
         )
-        _write(out / view.name, jpeg_bytes(picture, facts, options.quality))
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + _PART)
-    part.write_bytes(data)
-    part.replace(path)
+        write_whole(out / view.name, jpeg_bytes(picture, facts, options.quality))
 
 
 def _table(cut: list[tuple[Panorama, list[View]]]) -> PhotoTable:

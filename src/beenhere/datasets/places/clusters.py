@@ -70,7 +70,7 @@ def form_clusters(
         blocked[everything.query_ball_point(points[middle], reach)] = True
     way = "" if heading is None else " that look its way"
     few = f"fewer than {least} photos within {config.radius:g} m{way}"
-    near = "too near to a place" if heading is None else "too near to a place, or looks another way"
+    near = f"a place here would be within {config.apart:g} m of another (--clusters.apart)"
     why = np.where(place >= 0, "", np.where(blocked, near, few))
     place = _numbered(place, planes, np.array(centres, np.intp))
     return Places(place, np.zeros(len(centres), np.int64), why)

@@ -72,6 +72,8 @@ def _training(built: BuiltPlaces, config: PlacesConfig, out: Path) -> str:
         data["tests"] = {"test": str(out / "test")}
     within = "  shuffle: within_cities     # the table's cities are groups of places far apart\n"
     return f"""# A training to start with; `beenhere train --print-config` explains every option.
+# The paths below are those of this folder. When it is moved, change them: train, validation and
+# tests. (Its tables name the photos from where they lie; see that these still lead to them.)
 {yaml.safe_dump({"data": data}, sort_keys=False, allow_unicode=True, width=10_000).rstrip()}
 model:
   backbone:

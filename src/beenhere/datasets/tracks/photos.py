@@ -20,10 +20,8 @@ from beenhere.datasets.tracks.interpolate import (
 from beenhere.datasets.tracks.photo_times import camera_time, moment, stated_time, time_zone
 from beenhere.datasets.tracks.track import Floats, Track
 from beenhere.errors import DataError, PhotoError
+from beenhere.photo_file import HEADER_READERS
 from beenhere.progress import progress
-
-_READERS = 8
-"""Headers read at once: a slow disk or a network folder answers several in the time of one."""
 
 
 @dataclass
@@ -112,7 +110,7 @@ def _clocks(table: PhotoTable) -> tuple[list[datetime | None], list[tuple[str, s
     clocks: list[datetime | None] = []
     unusable = []
     with (
-        ThreadPoolExecutor(_READERS) as pool,
+        ThreadPoolExecutor(HEADER_READERS) as pool,
         progress("times of photos", len(table)) as advance,
     ):
         for path, clock in zip(table.paths, pool.map(read, table.paths, stated), strict=True):
