@@ -73,8 +73,9 @@ def test_forks_draw_different_random_numbers(warm_python: Path) -> None:
 def test_a_signal_ends_the_fork(number: signal.Signals, warm_python: Path, tmp_path: Path) -> None:
     code = (
         "import os, time\n"
-        "print(os.getpid(), flush=True)\n"
-        "try: time.sleep(60)\n"
+        "try:\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    time.sleep(60)\n"
         "except KeyboardInterrupt: raise SystemExit(130)"
     )
     process = subprocess.Popen(

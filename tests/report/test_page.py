@@ -87,7 +87,8 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> list[ComparedPair]:
     near, far = write_photo(folder / "near.jpg", 2), write_photo(folder / "far.jpg", 3)
     heat = Image.new("RGB", (64, 48), "orange")
     right = Side("A&<i>", [Prediction(near, 0.9, 3.0, True)], heat, [heat])
-    wrong = Side("B", [Prediction(far, 0.8, 700.0, False), Prediction(near, 0.7, None, None)])
+    found = [(far, 0.8, 700.0, False), (near, 0.7, None, None), (far, 0.6, None, False)]
+    wrong = Side("B", [Prediction(*one) for one in found])  # the last is on no list
     drawn = [ComparedQuery(query, "night", "a", right, wrong)]
     every = ConditionDifference(None, 31, 66, Comparison(-8.7, -18.0, 2.0, 0.098, 33, 20, 150))
     night = ConditionDifference("night", 1, 8, Comparison(0.0, -50.0, 7.1, 0.37, 4, 4, 17))
@@ -377,7 +378,9 @@ def test_what_a_model_looks_at_stands_beside_or_under_what_it_found(
     opened: Open, width: int, beside: bool
 ) -> None:
     page = opened(viewport={"width": width, "height": 800})
-    assert texts(page, ".compare .says b") == ["✓ right", "✗ wrong", "? unknown"]
+    assert texts(page, ".compare .says b") == ["✓ right", "✗ wrong", "? unknown", "✗ wrong"]
+    said = ["3.0 m ·", "700 m ·", "distance unknown ·", "far.jpg ·"]
+    assert texts(page, ".compare .says b + span") == said
     assert texts(page, ".looks") == ["what A&<i> looks at"]
     maps = page.locator(".map").all()
     photo, found = page.locator(".side").first.locator(".cell:not(.map)").all()
