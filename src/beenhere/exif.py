@@ -15,8 +15,9 @@ from PIL import Image
 from beenhere.dates import iso_date
 from beenhere.photo_file import opened, read_header
 
-_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
-_DATE_TAGS = ((_EXIF_IFD, 0x9003), (_EXIF_IFD, 0x9004), (None, 0x0132))
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+"""Tags under which the blocks of the camera and of the receiver stand."""
+_DATE_TAGS = ((EXIF_IFD, 0x9003), (EXIF_IFD, 0x9004), (None, 0x0132))
 """DateTimeOriginal, DateTimeDigitized, DateTime: the moment of the picture first."""
 
 
@@ -57,7 +58,7 @@ def read_facts(photo: str | Path | bytes) -> PhotoFacts:
     with opened(photo) as file:
         header = read_header(file, photo)
         height, width = header.upright_size
-        gps = _ifd(header.exif, _GPS_IFD)
+        gps = ifd(header.exif, GPS_IFD)
         lat, lon, note = position(gps)
         return PhotoFacts(
             width=width,
@@ -144,7 +145,7 @@ def _heading(gps: Mapping[int, Any]) -> float | None:
 
 def _captured(exif: Image.Exif, gps: Mapping[int, Any]) -> str | None:
     for folder, tag in _DATE_TAGS:
-        value = exif.get(tag) if folder is None else _ifd(exif, folder).get(tag)
+        value = exif.get(tag) if folder is None else ifd(exif, folder).get(tag)
         if isinstance(value, str) and (found := iso_date(value)):
             return found
     stamp = gps.get(29)
@@ -159,7 +160,8 @@ def _captured(exif: Image.Exif, gps: Mapping[int, Any]) -> str | None:
     return iso_date(f"{day}T{hour:02}:{minute:02}:{second:02}Z") or day
 
 
-def _ifd(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
+def ifd(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
+    """The tags of one block, such as GPS (0x8825); empty where there is none, or a broken one."""
     try:
         return dict(exif.get_ifd(tag))
     except Exception:

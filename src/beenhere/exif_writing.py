@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from beenhere.exif import PhotoFacts
+from beenhere.exif import EXIF_IFD, GPS_IFD, PhotoFacts
 
-_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _DATE, _SUBSECOND, _OFFSET = 0x9003, 0x9291, 0x9011
 _ISO = re.compile(
     r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}:\d{2}:\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?)?)?"
@@ -38,7 +37,7 @@ def jpeg_bytes(pixels: NDArray[np.uint8], facts: PhotoFacts, quality: int) -> by
 def _tags(facts: PhotoFacts) -> Image.Exif:
     tags = Image.Exif()
     tags[0x0112] = 1
-    gps = tags.get_ifd(_GPS_IFD)
+    gps = tags.get_ifd(GPS_IFD)
     if facts.lat is not None and facts.lon is not None:
         gps[1], gps[2] = "N" if facts.lat >= 0 else "S", _sexagesimal(facts.lat)
         gps[3], gps[4] = "E" if facts.lon >= 0 else "W", _sexagesimal(facts.lon)
@@ -67,7 +66,7 @@ def _sexagesimal(degrees: float) -> tuple[IFDRational, IFDRational, IFDRational]
 def _write_date(tags: Image.Exif, date: re.Match[str]) -> None:
     """The date; readers take a month or day of 00, and a missing time, as not known."""
     year, month, day, clock, fraction, offset = date.groups()
-    inner = tags.get_ifd(_EXIF_IFD)
+    inner = tags.get_ifd(EXIF_IFD)
     if day is None:
         inner[_DATE] = f"{year}:{month or '00'}:00 00:00:00"
     else:

@@ -1,4 +1,4 @@
-"""Write a file that is whole or not there, whenever the power goes."""
+"""Write a file that is whole or not there, whenever the process is killed."""
 
 from pathlib import Path
 

@@ -155,7 +155,7 @@ HOSTILE_NAMES = {
     "../../evil": "leads out of the folder",
     "set/../../evil": "leads out of the folder",
     "set/..": "leads out of the folder",
-    "/tmp/evil": "is absolute",
+    "/etc/evil": "is absolute",
     "//evil": "is absolute",
     "C:/evil": "is absolute",
     "c:evil": "is absolute",

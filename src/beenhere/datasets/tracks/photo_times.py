@@ -1,17 +1,16 @@
 """When a photo was taken: what its EXIF says, and what is still needed to know the moment."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from PIL import Image
-
 from beenhere.dates import iso_date
 from beenhere.errors import ConfigError, DataError
+from beenhere.exif import EXIF_IFD, GPS_IFD, ifd
 from beenhere.photo_file import opened, read_header
 
-_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 _CLOCKS = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012))
 """Date, fraction of a second and UTC offset: of the picture, else of its digitisation. The third
 such date is that of the file's last change, and says nothing of the picture."""
@@ -30,12 +29,12 @@ def camera_time(path: str) -> datetime | None:
     """
     with opened(path) as file:
         exif = read_header(file, path).exif
-    inner = _folder(exif, _EXIF_IFD)
+    inner = ifd(exif, EXIF_IFD)
     for date, fraction, offset in _CLOCKS:
         clock = _clock(inner.get(date), inner.get(fraction))
         if clock is not None:
             return clock if clock.tzinfo else clock.replace(tzinfo=_zone(inner.get(offset)))
-    return _gps_time(_folder(exif, _GPS_IFD))
+    return _gps_time(ifd(exif, GPS_IFD))
 
 
 def stated_time(captured: str | None) -> datetime | None:
@@ -120,7 +119,7 @@ def _zone(text: Any) -> tzinfo | None:
     return timezone(-offset if sign == "-" else offset) if offset else UTC
 
 
-def _gps_time(gps: dict[int, Any]) -> datetime | None:
+def _gps_time(gps: Mapping[int, Any]) -> datetime | None:
     """GPSDateStamp and GPSTimeStamp, which receivers write in UTC."""
     day = iso_date(gps[29]) if isinstance(gps.get(29), str) else None
     try:
@@ -129,10 +128,3 @@ def _gps_time(gps: dict[int, Any]) -> datetime | None:
         return midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds)
     except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-
-
-def _folder(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    try:
-        return dict(exif.get_ifd(tag))
-    except Exception:
-        return {}  # a broken block of tags is no tags
