@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from beenhere.config import Options
 from beenhere.errors import ConfigError
+from beenhere.wording import one_line
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
@@ -88,7 +89,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); expected a YAML file") from error
     except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
+        problem = one_line(error, None)
         raise ConfigError(f"{path}: not YAML: {problem}") from error
     if values is None:
         return {}

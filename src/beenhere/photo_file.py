@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from beenhere.errors import BeenhereError, PhotoError
+from beenhere.wording import one_line
 
 MAX_JPEG_PIXELS = 256_000_000
 """A JPEG that declares more is refused unread; 200-megapixel phone photos pass."""
@@ -268,7 +269,7 @@ def _what_it_is(start: bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = one_line(error, None)
     signs = ("truncated", "premature end", "unexpected end", "eof")
     if isinstance(error, EOFError) or any(sign in text.lower() for sign in signs):
         return "cut off: the file ends before the picture does"

@@ -13,6 +13,7 @@ from PIL import Image
 from beenhere.config import CityConfig
 from beenhere.datasets.city import CityFolder, write_city
 from beenhere.errors import DataError
+from beenhere.files.atomic import BESIDE
 
 OPTIONS = CityConfig(
     seed=3, cities=2, places=3, images_per_place=2, database=6, queries=5, size=32, workers=1
@@ -90,14 +91,14 @@ def test_a_killed_city_is_finished(city: CityFolder, tmp_path: Path) -> None:
         f"write_city(pathlib.Path({str(out)!r}), CityConfig(**{OPTIONS.model_dump()!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
-    while len(list(out.rglob("*.jpg"))) < 8:
+    while len(list(out.rglob("[!.]*.jpg"))) < 8:
         assert process.poll() is None, "the city was finished, or failed, before it could be killed"
     process.kill()
     process.wait()
     assert not (out / "city.yaml").exists()
-    written = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
+    written = {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.jpg")}
     # What a killed write leaves behind is not in the way.
-    next(iter(written)).with_name(next(iter(written)).name + ".part").write_bytes(b"half")
+    next(iter(written)).with_name(BESIDE + next(iter(written)).name).write_bytes(b"half")
     write_city(out, OPTIONS)
     assert all(path.stat().st_mtime_ns == time for path, time in written.items())
     left = contents(out)

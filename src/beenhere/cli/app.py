@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 from beenhere import __version__
 from beenhere.errors import BeenhereError
+from beenhere.wording import one_line
 
 BAD_INPUT, OUR_FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -153,7 +154,7 @@ def main() -> NoReturn:
         )
         sys.exit(BAD_INPUT)
     except Exception as error:
-        kind, text = type(error).__name__, " ".join(str(error).split())
+        kind, text = type(error).__name__, one_line(error, None)
         _say(f"{kind}: {text} (a fault of beenhere; add --debug to see where)")
         sys.exit(OUR_FAILURE)
     sys.exit(0)
@@ -163,7 +164,7 @@ def _one_line(error: CycloptsError) -> str:
     from pydantic import ValidationError
 
     if not isinstance(error.__cause__, ValidationError):
-        return " ".join(str(error).split())
+        return one_line(error, None)
     first = error.__cause__.errors()[0]  # an option's value that its model refuses
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]

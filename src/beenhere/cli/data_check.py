@@ -111,6 +111,6 @@ def _check_targets(fix_list: Path | None, sheet: Path | None) -> None:
 
 
 def _photos(number: int) -> str:
-    from beenhere.report.numbers import count
+    from beenhere.wording import count
 
     return count(number, "photo")

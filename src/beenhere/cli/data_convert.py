@@ -65,7 +65,7 @@ def _how(written: "Written") -> str:
 def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
     from beenhere.datasets.convert import read_parts
     from beenhere.datasets.shards.write import write_shards
-    from beenhere.report.numbers import count
+    from beenhere.wording import count
 
     parts = read_parts(source.expanduser())
     if len(parts) != 1 or parts[0].tree is not None:

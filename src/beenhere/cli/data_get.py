@@ -40,7 +40,7 @@ def get(
     """
     from beenhere.datasets.acquire.get_set import by_hand, get_set
     from beenhere.datasets.catalog import named_set
-    from beenhere.datasets.staging import holds_something
+    from beenhere.files.atomic import holds_something
 
     entry, to = named_set(name), to.expanduser()
     folder = to / entry.name
@@ -60,14 +60,14 @@ def get(
 
 
 def _facts(entry: "NamedSet", folder: Path) -> Iterator[str]:
-    from beenhere.datasets.space import size_text
+    from beenhere.wording import file_size
 
     packed = sum(file.bytes or 0 for file in entry.files)
     facts = {
         "for": ", ".join(entry.purpose),
         "photos": f"{entry.photos:,}" if entry.photos else "",
-        "download": size_text(packed) if packed else "",
-        "on disk": size_text(entry.disk_bytes) if entry.disk_bytes else "",
+        "download": file_size(packed) if packed else "",
+        "on disk": file_size(entry.disk_bytes) if entry.disk_bytes else "",
         "licence": entry.licence,
         "commercial use": _COMMERCIAL[entry.commercial],
         "paper": entry.paper,

@@ -46,7 +46,7 @@ def list_sets(name: str | None = None, /, *, to: Path = Path("data")) -> None:
 def _table(sets: "list[NamedSet]", to: Path, wide: bool) -> "Table":
     from rich.table import Table
 
-    from beenhere.datasets.staging import holds_something
+    from beenhere.files.atomic import holds_something
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("set", no_wrap=True)
@@ -73,7 +73,7 @@ def _table(sets: "list[NamedSet]", to: Path, wide: bool) -> "Table":
 
 
 def _everything(one: "NamedSet", to: Path) -> list[str]:
-    from beenhere.datasets.staging import holds_something
+    from beenhere.files.atomic import holds_something
 
     width = min(console().width, _TEXT)
     folder = to / one.name

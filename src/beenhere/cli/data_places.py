@@ -26,8 +26,8 @@ def places(
         config: how places are formed, and how the ground is split.
     """
     from beenhere.datasets.formats import read_photos
-    from beenhere.datasets.new_folder import new_folder
     from beenhere.datasets.places import build_places, write_places
+    from beenhere.files.atomic import new_folder
     from beenhere.report.places_text import places_text
 
     with new_folder(out, photos.expanduser()) as folder:

@@ -76,7 +76,7 @@ def _photos(
     from beenhere.datasets.formats import read_photos
     from beenhere.datasets.relative_paths import with_paths_from
     from beenhere.datasets.tracks import track_photos
-    from beenhere.report.numbers import count
+    from beenhere.wording import count
 
     tracked = track_photos(read_photos(source), found, config)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _frames(
     video: Path, found: "Track", out: Path, config: TrackConfig, frames: FramesConfig
 ) -> None:
     from beenhere.datasets.tracks import track_video
-    from beenhere.report.numbers import count
+    from beenhere.wording import count
 
     tracked = track_video(video, found, out, config, frames)
     print(

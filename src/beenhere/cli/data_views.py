@@ -31,7 +31,7 @@ def views(
         list_: name every file that was left, not only a few.
     """
     from beenhere.datasets.panoramas import write_views
-    from beenhere.report.numbers import count
+    from beenhere.wording import count
 
     cut = write_views(panoramas.expanduser(), out.expanduser(), config)
     height, width = config.size

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from beenhere.cli.index_info import search_line, size_text
+from beenhere.cli.index_info import search_line
 from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, WhiteningConfig
+from beenhere.wording import file_size
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.adding import Added
@@ -120,8 +121,8 @@ def remove(
         paths: photos, folders, or patterns in quotes, such as `"*/2019/*.jpg"`.
         wait: seconds to wait for another process that writes the index.
     """
-    from beenhere.report.numbers import count
     from beenhere.retrieval.index import Index
+    from beenhere.wording import count
 
     removed = Index.open(index).remove(*paths, wait=wait)
     print(f"{index}: {count(removed.removed, 'photo')} removed, {removed.photos:,} left")
@@ -137,7 +138,7 @@ def compact(index: Path, /, *, wait: Wait = 0) -> None:
     from beenhere.retrieval.index import Index
 
     done = Index.open(index).compact(wait)
-    print(f"{index}: {size_text(done.bytes_after)}, was {size_text(done.bytes_before)}")
+    print(f"{index}: {file_size(done.bytes_after)}, was {file_size(done.bytes_before)}")
 
 
 def train(
@@ -189,7 +190,7 @@ def check(index: Path, /) -> None:
             file=sys.stderr,
         )
         sys.exit(1)
-    print(f"{index}: {found.parts} files, {size_text(found.bytes)}, all as they were written")
+    print(f"{index}: {found.parts} files, {file_size(found.bytes)}, all as they were written")
 
 
 def _name_unreadable(added: "Added", index: Path) -> None:

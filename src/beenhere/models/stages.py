@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from beenhere.errors import ModelError
+from beenhere.wording import one_line
 
 Run = Callable[[Any, torch.Tensor], torch.Tensor]
 """Some way to run a timm network: ``(network, images) -> output``."""
@@ -69,7 +70,7 @@ def dry_run(network: nn.Module, run: Run, size: tuple[int, int]) -> DryRun:
         except Exception as error:  # code of any of timm's hundred families
             raise ModelError(
                 f"{type(network).__name__} gives no feature maps of images of {size[0]} x {size[1]}"
-                f" ({type(error).__name__}: {' '.join(str(error).split())})"
+                f" ({type(error).__name__}: {one_line(error, None)})"
             ) from error
     leaves = _leaves(output)
     names = (name for name, parameter in twin.named_parameters() if parameter in leaves)

@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw, ImageFont
 from beenhere.datasets.doctor import Collection, Finding
 from beenhere.report.doctor_text import size_text
 from beenhere.report.doctor_tile import COLOURS, Mark, Tile, put_cross, put_tile
-from beenhere.report.numbers import count
 from beenhere.report.photo_boxes import (
     BOX,
     EMPTY,
@@ -21,6 +20,7 @@ from beenhere.report.photo_boxes import (
     width_of,
     write,
 )
+from beenhere.wording import count
 
 _COLUMNS = 4
 _MOST = 8

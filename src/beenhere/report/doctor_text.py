@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from beenhere.datasets.doctor import Choice, Collection, Finding
-from beenhere.report.numbers import count
+from beenhere.wording import count
 
 _EXAMPLES = 3
 _JSON_EXAMPLES = 20

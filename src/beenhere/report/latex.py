@@ -5,8 +5,8 @@ from itertools import groupby
 from beenhere.evaluation.published import PublishedRow
 from beenhere.report.columns import Column, columns
 from beenhere.report.figures import RowFigures, TableFigures
-from beenhere.report.numbers import as_published, count, interval, percent
 from beenhere.studies.results import StudyResults
+from beenhere.wording import as_published, count, interval, percent
 
 _MEASURES = 2
 """Each N that is shown; the CSV file has all."""

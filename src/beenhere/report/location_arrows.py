@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from beenhere.report.location_view import GROUND, Mark, Points, View
-from beenhere.report.numbers import whole_metres
+from beenhere.wording import whole_metres
 
 _TOGETHER = math.radians(20)
 """Strays in directions that differ by less share an arrow."""

@@ -32,10 +32,10 @@ from beenhere.report.location_view import (
     other_marks,
     view_of,
 )
-from beenhere.report.numbers import round_below, whole_metres
 from beenhere.report.own_position import OwnPosition
 from beenhere.report.photo_boxes import INK, PAPER, QUIET
 from beenhere.retrieval.locate.answer import Location
+from beenhere.wording import round_below, whole_metres
 
 PHOTO = "#A9A9A9"
 

@@ -10,7 +10,6 @@ from beenhere.report.location_facts import best_match, metres_between
 from beenhere.report.location_map import location_map
 from beenhere.report.location_text import describe_location, likeness
 from beenhere.report.location_view import match_colour
-from beenhere.report.numbers import metres
 from beenhere.report.own_position import OwnPosition, own_position
 from beenhere.report.photo_boxes import (
     BOX,
@@ -29,6 +28,7 @@ from beenhere.report.photo_boxes import (
     write,
 )
 from beenhere.retrieval.locate.answer import Location, Match, Place
+from beenhere.wording import metres
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 """Ends of the names of pictures, in lower case."""

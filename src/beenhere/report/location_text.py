@@ -1,8 +1,8 @@
 """A location in a few lines for people."""
 
 from beenhere.report.location_facts import best_match, metres_between
-from beenhere.report.numbers import count, whole_metres
 from beenhere.retrieval.locate.answer import Location, Match, Place
+from beenhere.wording import count, whole_metres
 
 
 def describe_location(location: Location) -> list[str]:

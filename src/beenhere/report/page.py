@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from beenhere.report import numbers
+from beenhere import wording
 from beenhere.report.columns import Column, columns
 from beenhere.report.compared import ComparedPair
 from beenhere.report.figures import TableFigures, all_figures, distinct_runs
@@ -118,7 +118,7 @@ def _environment(pictures: Thumbnails) -> Environment:
     )
     environment.filters.update(
         {
-            name: getattr(numbers, name)
+            name: getattr(wording, name)
             for name in (
                 "percent",
                 "as_published",
@@ -139,7 +139,7 @@ def _environment(pictures: Thumbnails) -> Environment:
     )
     environment.globals.update(
         {
-            "interval": numbers.interval,
+            "interval": wording.interval,
             "of_photo": pictures.of_photo,
             "of_picture": pictures.of_picture,
             "part": lambda name: _part(environment, name),

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from beenhere import wording
 from beenhere.errors import PhotoError
 from beenhere.photo_file import Photo
 from beenhere.photos import load_photo
-from beenhere.report import numbers
 
 BOX = (272, 204)
 """Width and height in pixels that a photo is fitted into, with its frame."""
@@ -107,7 +107,7 @@ def put_prediction(picture: Image.Image, corner: tuple[int, int], prediction: Pr
 def caption(prediction: Prediction) -> str:
     """How far away it is; where a list says what is right, and no position does, its name."""
     if prediction.metres is not None:
-        return f"{numbers.metres(prediction.metres)} away"
+        return f"{wording.metres(prediction.metres)} away"
     if prediction.right is None:
         return "distance unknown"
     return _short(Path(prediction.path))

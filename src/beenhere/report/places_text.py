@@ -8,7 +8,7 @@ import numpy as np
 
 from beenhere.config import PlacesConfig
 from beenhere.datasets.places import BuiltPlaces, EvaluationPart, Part
-from beenhere.report.numbers import count
+from beenhere.wording import count
 
 FEW_PLACES = 200
 """Fewer teach an aggregator little: the study's training sets have tens of thousands."""

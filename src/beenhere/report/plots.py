@@ -13,8 +13,8 @@ from beenhere.report.charts.error_map import error_map
 from beenhere.report.charts.legend import LegendEntry, legend
 from beenhere.report.charts.series import BACKGROUND, series_of
 from beenhere.report.figures import RowFigures, TableFigures
-from beenhere.report.numbers import count
 from beenhere.studies.results import StudyResults
+from beenhere.wording import count
 
 _MOST_BARS = 4
 """Rows of which bars stand side by side and can still be read."""

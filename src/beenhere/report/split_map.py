@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from beenhere.datasets.places import BuiltPlaces, Part
-from beenhere.report.numbers import count, round_below, whole_metres
+from beenhere.wording import count, round_below, whole_metres
 
 # Those of the other maps, whose modules import torch: seconds, for moving metadata.
 INK, QUIET, PAPER, GROUND = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#F6F5F2"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from beenhere.evaluation.ranking import RankedRow
 from beenhere.report.figures import TableFigures, distinct_runs
-from beenhere.report.numbers import count
 from beenhere.studies.results import State, StudyResults
+from beenhere.wording import count
 
 _STATES: tuple[State, ...] = ("finished", "running", "interrupted", "failed", "waiting")
 

@@ -10,8 +10,8 @@ from beenhere.evaluation.published import PublishedRow
 from beenhere.report.columns import Column, columns
 from beenhere.report.figures import RowFigures, TableFigures, all_figures
 from beenhere.report.latex import as_latex
-from beenhere.report.numbers import as_published, interval, percent
 from beenhere.studies.results import StudyResults
+from beenhere.wording import as_published, interval, percent
 
 Cell = str | float | int | bool | None
 _MEASURED = {

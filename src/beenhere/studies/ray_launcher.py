@@ -10,6 +10,7 @@ from beenhere.errors import ConfigError, TrainingError
 from beenhere.studies.folder import RowFolder
 from beenhere.studies.launchers import spawn, why_ended
 from beenhere.studies.plan import Training
+from beenhere.wording import one_line
 
 RETRIES = 3
 """Times that a training whose process or node died is taken up again."""
@@ -62,7 +63,7 @@ class RayJob:
         try:
             return str(self._ray.get(self.reference))
         except self._ray.exceptions.RayError as error:
-            return f"given up after {RETRIES} more tries: {' '.join(str(error).split())[:300]}"
+            return f"given up after {RETRIES} more tries: {one_line(error, 300)}"
 
 
 class RayLauncher:
@@ -96,7 +97,7 @@ class RayLauncher:
                 logging_level=logging.ERROR,
             )
         except (OSError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error, None)
             raise ConfigError(f"no Ray cluster at {address!r}: {reason[:200]}") from error
         self._task = self._ray.remote(_train)
         self._jobs: list[RayJob] = []

@@ -14,6 +14,7 @@ from beenhere.config import TrainConfig
 from beenhere.errors import BeenhereError, PhotoError
 from beenhere.evaluation.saved import SavedEvaluation
 from beenhere.studies.folder import RowFolder
+from beenhere.wording import one_line
 
 
 def work(path: Path) -> None:
@@ -43,7 +44,7 @@ def work(path: Path) -> None:
         state = "interrupted"
     except Exception as problem:
         traceback.print_exc()
-        error = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+        error = f"{type(problem).__name__}: {one_line(problem, None)}"
     results = folder.run.read_results()
     tests = results.get("tests", {})
     # A session that was killed has not said how long it took, but its epochs have.

@@ -243,7 +243,7 @@ def test_no_room_for_copies_is_said_before_any(
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr("beenhere.datasets.space.free_bytes", lambda folder: 10)
+    monkeypatch.setattr("beenhere.files.atomic.free_bytes", lambda folder: 10)
     with pytest.raises(DataError, match="make room"):
         import_set(SMALL["amstertime"][1], tmp_path / "got", tmp_path / "data")
     assert list((tmp_path / "data").iterdir()) == []

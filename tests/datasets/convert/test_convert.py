@@ -193,7 +193,7 @@ def test_a_photo_that_goes_away_is_named_and_nothing_is_left(
     def vanish(source: str, target: Path) -> bool:
         raise DataError(f"{source}: cannot be copied (No such file or directory)")
 
-    monkeypatch.setattr("beenhere.datasets.linking._place", vanish)
+    monkeypatch.setattr("beenhere.files.links._place", vanish)
     with pytest.raises(DataError, match="cannot be copied"):
         convert(town, tmp_path / "out", "utm")
     assert not (tmp_path / "out").exists()

@@ -148,10 +148,10 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     command += [str(tmp_path / "in"), str(tmp_path / "out"), "--size", "64", "64"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as process:
-        while process.poll() is None and len(list(tmp_path.glob("out/*.jpg"))) < 15:
+        while process.poll() is None and len(list(tmp_path.glob("out/[!.]*.jpg"))) < 15:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
-    done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/*.jpg")}
+    done = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/[!.]*.jpg")}
     assert 0 < len(done) < 192
     assert not (tmp_path / "out/views.yaml").exists()
     options = ViewsConfig(size=(64, 64), workers=1)

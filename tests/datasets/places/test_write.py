@@ -11,10 +11,10 @@ from walks import streets, town
 from beenhere import config_yaml
 from beenhere.config import EvaluationData, PlacesConfig, TrainConfig
 from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
-from beenhere.datasets.new_folder import new_folder
 from beenhere.datasets.places import BuiltPlaces, build_places, write_places
 from beenhere.datasets.sampling import PlaceSampler
 from beenhere.errors import DataError
+from beenhere.files.atomic import new_folder
 
 OPTIONS = PlacesConfig.model_validate(
     {"min_images": 2, "clusters": {"apart": 10}, "split": {"gap": 20, "val": 0.2, "test": 0.2}}

@@ -17,10 +17,9 @@ from beenhere.datasets.download.patience import PATIENT, Patience
 from beenhere.datasets.download.sources import Source, UrlSource
 from beenhere.datasets.download.transfer import fetch
 from beenhere.datasets.download.unpack import DamagedArchive, Limits, is_archive
-from beenhere.datasets.only_one import only_one
-from beenhere.datasets.space import need_space
-from beenhere.datasets.staging import holds_something, staged
 from beenhere.errors import DataError
+from beenhere.files.atomic import holds_something, need_space, staged
+from beenhere.files.locks import locked
 
 
 def get_set(entry: NamedSet, to: Path, patience: Patience = PATIENT) -> bool:
@@ -45,7 +44,7 @@ def get_set(entry: NamedSet, to: Path, patience: Patience = PATIENT) -> bool:
     downloads = to / f".download-{entry.name}"
     to.mkdir(parents=True, exist_ok=True)
     busy = f"another process gets {entry.name} to {to} right now; wait until that has ended"
-    with only_one(to / f"{downloads.name}.lock", busy):
+    with locked(to / f"{downloads.name}.lock", busy, keep=False):
         new = not holds_something(target)
         if new:
             if target.exists():

@@ -14,10 +14,10 @@ from beenhere.datasets.catalog.entry import NamedSet
 from beenhere.datasets.catalog.marker import MARKER
 from beenhere.datasets.download.allowance import Allowance
 from beenhere.datasets.download.unpack import is_archive
-from beenhere.datasets.linking import link_or_copy
-from beenhere.datasets.staging import staged
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
+from beenhere.files.atomic import staged
+from beenhere.files.links import link_or_copy
 from beenhere.photo_file import photo_size
 
 _DEPTH = 2

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 MARKER = "beenhere-set.yaml"
 """The file's name, in the folder of the set itself."""
@@ -59,7 +60,7 @@ def read_marker(folder: Path) -> SetMarker | None:
         return None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValidationError) as error:
         raise DataError(
-            f"{file}: not a set's marker ({' '.join(str(error).split())[:120]}); delete it, and "
+            f"{file}: not a set's marker ({one_line(error, 120)}); delete it, and "
             "the folder is read without its counts"
         ) from error
 

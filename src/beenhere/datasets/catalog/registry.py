@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from beenhere.datasets.catalog.entry import NamedSet
 from beenhere.errors import ConfigError
+from beenhere.wording import one_line
 
 SHOWN_ORDER = (
     "gsv_xs",
@@ -59,4 +60,4 @@ def _read(name: str) -> NamedSet:
     try:
         return NamedSet(name=name, **yaml.safe_load(file.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError, TypeError) as error:
-        raise ConfigError(f"{file}: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{file}: {one_line(error, None)}") from error

@@ -20,8 +20,8 @@ from beenhere.datasets.city.plan import EvaluationSet, Plan, Roll, plan_city
 from beenhere.datasets.city.render import render_view
 from beenhere.datasets.city.scene import Scene
 from beenhere.datasets.city.streets import lay_street
-from beenhere.datasets.whole_file import PART, write_whole
 from beenhere.errors import DataError
+from beenhere.files.atomic import BESIDE, write_file
 from beenhere.progress import progress
 
 RECORD = "city.yaml"
@@ -75,10 +75,10 @@ def write_city(out: Path, options: CityConfig, what: str | None = None) -> CityF
     if _check(out, record, plan) and all((out / path).is_file() for path in paths):
         return folder
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / UNFINISHED, yaml.safe_dump(record, sort_keys=False).encode())
+    write_file(out / UNFINISHED, yaml.safe_dump(record, sort_keys=False).encode())
     _render(out, plan, options, what)
     for each in plan.evaluation:
-        write_whole(out / each.folder / CONDITIONS, _conditions(each))
+        write_file(out / each.folder / CONDITIONS, _conditions(each))
     (out / UNFINISHED).replace(out / RECORD)
     return folder
 
@@ -123,7 +123,7 @@ def _check(out: Path, record: dict[str, Any], plan: Plan) -> bool:
     ours |= {shot.path for roll in plan.rolls for shot in roll.shots}
     ours |= {each.folder / CONDITIONS for each in plan.evaluation}
     for path in _files(out):
-        if PurePosixPath(path.as_posix().removesuffix(PART)) not in ours or not found:
+        if PurePosixPath(path.with_name(path.name.removeprefix(BESIDE))) not in ours or not found:
             raise DataError(
                 f"{out} holds {path}, which is not part of this city; choose a new or empty folder"
             )
@@ -184,7 +184,7 @@ def _take(out: Path, roll: Roll, size: int) -> int:
     for shot in roll.shots:
         image = render_view(scene, shot.camera, shot.moment, shot.lens, size, plot.south)
         jpeg = simplejpeg.encode_jpeg(image, quality=shot.lens.quality, colorsubsampling="420")
-        write_whole(out / shot.path, jpeg)
+        write_file(out / shot.path, jpeg)
     return len(roll.shots)
 
 

@@ -8,7 +8,7 @@ from beenhere.datasets.convert.source import read_parts
 from beenhere.datasets.convert.tables import write_tables
 from beenhere.datasets.convert.utm import write_utm
 from beenhere.datasets.convert.written import Written
-from beenhere.datasets.new_folder import new_folder
+from beenhere.files.atomic import new_folder
 
 FolderLayout = Literal["gsv-xs", "utm", "csv", "parquet"]
 

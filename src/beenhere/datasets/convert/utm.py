@@ -9,7 +9,7 @@ from beenhere.datasets.convert.source import SourcePart
 from beenhere.datasets.convert.truth import carry_truth
 from beenhere.datasets.convert.written import Written
 from beenhere.datasets.formats.listing import CONDITIONS
-from beenhere.datasets.linking import link_or_copy
+from beenhere.files.links import link_or_copy
 
 
 def write_utm(parts: list[SourcePart], folder: Path, written: Written) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 from beenhere.datasets.doctor.findings import LEAVE_OUT, Finding
 from beenhere.datasets.relative_paths import paths_from
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 COLUMNS = ("path", "problem", "detail", "suggestion")
 
@@ -48,7 +49,7 @@ def read_fixes(file: Path) -> pl.DataFrame:
     try:
         rows = pl.read_csv(file, infer_schema=False, glob=False).select(COLUMNS)
     except (pl.exceptions.PolarsError, OSError) as error:
-        problem = " ".join(str(error).split())[:200]
+        problem = one_line(error)
         raise DataError(
             f"{file}: expected a fix list with the columns {','.join(COLUMNS)} ({problem})"
         ) from error

@@ -12,8 +12,8 @@ from beenhere.datasets.download.meter import Meter, SlownessWatch
 from beenhere.datasets.download.partial import Partial, Version
 from beenhere.datasets.download.patience import Patience
 from beenhere.datasets.download.sources import Refused, Source
-from beenhere.datasets.space import size_text
 from beenhere.errors import DataError
+from beenhere.wording import file_size, one_line
 
 _PASSING = frozenset({408, 425, 429})
 """Statuses of the 4xx that another try may change; all of the 5xx may, too."""
@@ -95,7 +95,7 @@ class Attempts:
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise Trouble(f"nothing came for {self._patience.silence:g} s") from error
         except urllib3.exceptions.ProtocolError as error:
-            came = size_text(self._part.have)
+            came = file_size(self._part.have)
             raise Trouble(f"the connection was cut when {came} had come") from error
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
             raise Trouble(f"the connection failed ({_innermost(error)})") from error
@@ -196,5 +196,5 @@ def _innermost(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         error = inner
-    text = " ".join(str(error).split())
+    text = one_line(error, None)
     return text.rsplit("): ", 1)[-1].removeprefix("Failed to establish a new connection: ")

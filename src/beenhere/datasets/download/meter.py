@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from types import TracebackType
 
 from beenhere.datasets.download.patience import Patience
-from beenhere.datasets.space import size_text
 from beenhere.progress import progress
+from beenhere.wording import file_size
 
 _MEGABYTE = 1_000_000
 
@@ -37,7 +37,7 @@ class Meter:
         if self._advance is not None:
             return
         self._shown = have // _MEGABYTE
-        what = f"{self._name}, MB" if not have else f"{self._name} after {size_text(have)}, MB"
+        what = f"{self._name}, MB" if not have else f"{self._name} after {file_size(have)}, MB"
         total = None if end is None else end // _MEGABYTE - self._shown
         self._advance = self._open.enter_context(progress(what, total))
 

@@ -14,9 +14,10 @@ from beenhere.datasets.download.member_names import UnsafeName, is_litter, safe_
 from beenhere.datasets.download.members import Member, NotUnpackable
 from beenhere.datasets.download.tar_members import COMPRESSED, tar_members
 from beenhere.datasets.download.zip_members import MAGIC, declared, zip_members
-from beenhere.datasets.space import free_bytes, need_space, size_text
 from beenhere.errors import DataError
+from beenhere.files.atomic import free_bytes, need_space
 from beenhere.progress import progress
+from beenhere.wording import file_size, one_line
 
 ENDS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 """Ends of the names of archives that can be unpacked, in lower case."""
@@ -97,13 +98,13 @@ def unpack(archive: Path, into: Path, limits: Limits = USUAL, what: str | None =
         ) from error
     except NotImplementedError as error:  # of zipfile
         raise DataError(
-            f"{archive} cannot be read by Python ({_one_line(error)}); unpack it by hand"
+            f"{archive} cannot be read by Python ({one_line(error)}); unpack it by hand"
         ) from error
     except _DAMAGES as error:
-        raise DamagedArchive(f"{archive} is cut off or damaged ({_one_line(error)})") from error
+        raise DamagedArchive(f"{archive} is cut off or damaged ({one_line(error)})") from error
     except OSError as error:
         if error.errno is None:  # of gzip and bz2
-            raise DamagedArchive(f"{archive} is cut off or damaged ({_one_line(error)})") from error
+            raise DamagedArchive(f"{archive} is cut off or damaged ({one_line(error)})") from error
         reason = (error.strerror or str(error)).lower()
         raise DataError(
             f"{archive} cannot be unpacked to {into} ({reason}); mend that and try again"
@@ -126,7 +127,7 @@ class _Unpacking:
             "what is left on the disk": free_bytes(into),
         }
         if limits.bytes is not None:
-            self._bounds[f"the {size_text(limits.bytes)} that it may hold"] = limits.bytes
+            self._bounds[f"the {file_size(limits.bytes)} that it may hold"] = limits.bytes
 
     def run(self, what: str | None) -> Written:
         members, total = self._open()
@@ -203,7 +204,7 @@ class _Unpacking:
             raise NotUnpackable(f"holds more than {self._limits.files:,} files")
         for bound, most in self._bounds.items():
             if size > most:
-                raise NotUnpackable(f"grows to {size_text(size)} or more, beyond {bound}")
+                raise NotUnpackable(f"grows to {file_size(size)} or more, beyond {bound}")
 
 
 def _silent(steps: int) -> None:
@@ -212,7 +213,3 @@ def _silent(steps: int) -> None:
 
 def _short(name: str) -> str:
     return repr(name if len(name) <= 100 else f"{name[:100]}...")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -20,6 +20,7 @@ from beenhere.datasets.formats.named_images import find_named
 from beenhere.datasets.formats.told import is_told
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 PITTSBURGH = ("pitts30k", "pitts250k")
 _SPLITS = ("test", "val")
@@ -140,7 +141,7 @@ def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
         utm = np.asarray(struct[places], np.float64).T
     # What scipy raises for a broken file is not told in its documentation.
     except Exception as error:
-        problem = " ".join(str(error).split())[:100]
+        problem = one_line(error, 100)
         raise DataError(
             f"{mat}: expected a Matlab struct dbStruct with {images} and {places} ({problem})"
         ) from error

@@ -12,6 +12,7 @@ import polars as pl
 from beenhere.datasets.formats.listing import Listing, list_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 SOURCE = "GSV-Cities (images and dataframes)"
 
@@ -120,7 +121,7 @@ def _dataframe(table: Path) -> pl.DataFrame:
             f"{table}: the column {missing[0]!r} is missing; got {', '.join(rows.columns)}"
         ) from error
     except (pl.exceptions.PolarsError, OSError) as error:
-        problem = " ".join(str(error).split())[:200]
+        problem = one_line(error)
         raise DataError(f"{table}: not a dataframe of GSV-Cities ({problem})") from error
     if rows.select(pl.any_horizontal(pl.all().is_null()).any()).item():
         raise DataError(f"{table}: has empty cells; expected {', '.join(_COLUMNS)} in every row")

@@ -20,6 +20,7 @@ from beenhere.datasets.ground_truth import ListedTruth
 from beenhere.datasets.relative_paths import paths_from
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 TRUTH_FILES = ("ground_truth.csv", "ground_truth.npy", "ground_truth_new.npy")
 """Names of such files, the first that is there counts; the last is VPR-Bench's."""
@@ -74,7 +75,7 @@ def _pairs(file: Path) -> pl.DataFrame:
     try:
         rows = pl.read_csv(file, infer_schema=False, glob=False).select("query", "database")
     except (pl.exceptions.PolarsError, OSError) as error:
-        problem = " ".join(str(error).split())[:200]
+        problem = one_line(error)
         raise DataError(f"{file}: expected the columns query,database ({problem})") from error
     empty = rows.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
     if len(empty):

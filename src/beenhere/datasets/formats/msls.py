@@ -18,6 +18,7 @@ from beenhere.datasets.formats.named_images import find_named
 from beenhere.datasets.table import PhotoTable
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 VALIDATION = ("cph", "sf")
 """Cities of the validation set."""
@@ -139,7 +140,7 @@ def _csv(file: Path, columns: list[str]) -> pl.DataFrame:
     try:
         rows = pl.read_csv(file, infer_schema=False, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
-        problem = " ".join(str(error).split())[:200]
+        problem = one_line(error)
         raise DataError(f"{file}: not a table of MSLS ({problem})") from error
     missing = [name for name in columns if name not in rows.columns]
     if missing:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from beenhere.datasets.formats.pickled_arrays import read_pickled_array
 from beenhere.datasets.formats.pickled_numpy import MOST_ENTRIES, ObjectArray
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 MOST_BYTES = 1 << 30
 """Of a file; ground truths of the benchmarks are a few MB."""
@@ -73,7 +74,7 @@ def _read(file: Path) -> "ObjectArray | NDArray[Any]":
         raise DataError(f"{file}: no such file") from error
     # numpy hands on whatever the parser of its header's text meets.
     except (ValueError, OSError, MemoryError, TokenError, SyntaxError, RecursionError) as error:
-        problem = " ".join(str(error).split())[:100]
+        problem = one_line(error, 100)
         raise DataError(f"{file}: is no .npy file ({problem})") from error
 
 

@@ -17,6 +17,7 @@ from beenhere.datasets.formats.cells import check_cells
 from beenhere.datasets.formats.listing import Listing
 from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 SOURCE = "a table of photos"
 
@@ -151,7 +152,7 @@ def _raw(file: Path) -> pl.DataFrame:
         return rows.rename({name: name.strip() for name in rows.columns})
     except (pl.exceptions.PolarsError, OSError) as error:
         kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
-        problem = " ".join(str(error).split())[:200]
+        problem = one_line(error)
         raise DataError(f"{file}: not a {kind} table ({problem})") from error
 
 

@@ -27,6 +27,7 @@ from beenhere.datasets.formats.pickled_numpy import (
     refuse,
     set_order,
 )
+from beenhere.wording import one_line
 
 _PROTOCOLS = range(2, 6)
 
@@ -46,7 +47,7 @@ def read_pickled_array(data: bytes) -> Any:
             if machine.step(operation.name, argument):
                 return machine.result()
     except (ValueError, IndexError, EOFError, OverflowError, MemoryError) as error:
-        refuse(f"no whole pickle ({' '.join(str(error).split())[:100]})")
+        refuse(f"no whole pickle ({one_line(error, 100)})")
     refuse("a pickle without an end")
 
 

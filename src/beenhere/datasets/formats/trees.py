@@ -14,6 +14,7 @@ from beenhere.datasets.formats.sets import SPLITS, sets_in
 from beenhere.datasets.formats.sides import sides
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
+from beenhere.wording import one_line
 
 
 def read_evaluation(data: EvaluationData, strict: bool = True) -> EvaluationTables:
@@ -108,7 +109,7 @@ def _conditions(file: Path) -> pl.DataFrame:
     try:
         rows = pl.read_csv(file, infer_schema=False, glob=False).select("path", "condition")
     except (pl.exceptions.PolarsError, OSError) as error:
-        problem = " ".join(str(error).split())[:200]
+        problem = one_line(error)
         raise DataError(f"{file}: expected the columns path,condition ({problem})") from error
     twice = rows.filter(rows["path"].is_duplicated())
     if twice.height:

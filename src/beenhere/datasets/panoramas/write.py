@@ -13,14 +13,13 @@ from beenhere import __version__
 from beenhere.config import ViewsConfig
 from beenhere.cores import cores
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.new_folder import refuse_inside
 from beenhere.datasets.panoramas.cut import cut_views, view_on_sphere
 from beenhere.datasets.panoramas.find import Panorama, find_panoramas
 from beenhere.datasets.table import PhotoTable
-from beenhere.datasets.whole_file import write_whole
 from beenhere.errors import DataError, PhotoError
 from beenhere.exif import PhotoFacts
 from beenhere.exif_writing import jpeg_bytes
+from beenhere.files.atomic import refuse_inside, replacing, write_file
 from beenhere.progress import progress
 
 TABLE = "photos.csv"
@@ -97,13 +96,13 @@ def write_views(source: Path, out: Path, options: ViewsConfig) -> ViewsFolder:
         for panorama, name in zip(found.panoramas, names, strict=True)
     ]
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / UNFINISHED, record.encode())
+    write_file(out / UNFINISHED, record.encode())
     unusable = _cut(plans, out, options)
     bad = {path for path, _ in unusable}
     kept = [(panorama, views) for panorama, views in plans if panorama.path not in bad]
     table = _table(kept)
-    table.write(out / f".new-{TABLE}")
-    (out / f".new-{TABLE}").replace(out / TABLE)
+    with replacing(out / TABLE) as new:
+        table.write(new)
     (out / UNFINISHED).replace(out / RECORD)
     return ViewsFolder(
         table=table,
@@ -221,7 +220,7 @@ def _cut_one(panorama: Panorama, views: list[View], out: Path, options: ViewsCon
             heading=view.heading,
             captured=row["captured"],
         )
-        write_whole(out / view.name, jpeg_bytes(picture, facts, options.quality))
+        write_file(out / view.name, jpeg_bytes(picture, facts, options.quality))
 
 
 def _table(cut: list[tuple[Panorama, list[View]]]) -> PhotoTable:

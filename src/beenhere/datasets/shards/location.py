@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from beenhere.errors import BeenhereError, ConfigError, DataError
+from beenhere.wording import one_line
 
 MANIFEST = "shards.yaml"
 """The file that is written last: where it lies, the shards are whole."""
@@ -85,13 +86,13 @@ class Location:
             found, root = fsspec.core.url_to_fs(self.name)
         except ImportError as error:
             package = _PACKAGES.get(protocol)
-            what = f"pip install '{package}'" if package else _one_line(error)
+            what = f"pip install '{package}'" if package else one_line(error)
             raise ConfigError(
                 f"{self.name}: {protocol}:// needs a package that is not installed; {what}"
             ) from error
         except ValueError as error:
             raise ConfigError(
-                f"{self.name}: {_one_line(error)}; expected a folder or a URL such as "
+                f"{self.name}: {one_line(error)}; expected a folder or a URL such as "
                 "s3://bucket/folder"
             ) from error
         return found, root
@@ -174,7 +175,7 @@ class Location:
         try:
             self._trying(name, "writing", lambda: system.put_file(str(file), f"{root}/{name}"))
         except FileNotFoundError as error:
-            raise DataError(f"{self.file(name)}: cannot be written: {_one_line(error)}") from error
+            raise DataError(f"{self.file(name)}: cannot be written: {one_line(error)}") from error
         file.unlink()
 
     def sizes(self, folder: str = "") -> dict[str, int]:
@@ -223,7 +224,7 @@ class Location:
             except FileNotFoundError:
                 raise
             except (*_HOPELESS, BeenhereError) as error:
-                raise DataError(f"{self.file(name)}: {doing} failed: {_one_line(error)}") from error
+                raise DataError(f"{self.file(name)}: {doing} failed: {one_line(error)}") from error
             except Exception as error:
                 if type(error).__name__ in _NO_CREDENTIALS:
                     raise DataError(
@@ -233,7 +234,7 @@ class Location:
                 if wait is None or stop.wait(wait):
                     raise DataError(
                         f"{self.file(name)}: {doing} failed {len(WAITS) + 1} times, the last by: "
-                        f"{_one_line(error)}; see that the store can be reached, and start again"
+                        f"{one_line(error)}; see that the store can be reached, and start again"
                     ) from error
         raise AssertionError("the last try returns or raises")
 
@@ -259,7 +260,3 @@ def _refuse_secrets(url: str) -> None:
             "written into logs and runs; give the URL without, and the credentials by the "
             "environment or the configuration file of the store's own tools"
         )
-
-
-def _one_line(error: BaseException) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -12,6 +12,7 @@ from beenhere import geo
 from beenhere.datasets.shards.location import MANIFEST, Location
 from beenhere.datasets.summary import Sizes, Summary
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 PLACES = "places.parquet"
 """The table of places, in the order in which they are written."""
@@ -150,7 +151,7 @@ def _parsed(location: Location, text: bytes) -> Manifest:
     try:
         return Manifest.model_validate(yaml.load(text, Loader=_LOADER))
     except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())[:200]
+        problem = one_line(error)
         raise DataError(f"{location.file(MANIFEST)}: not YAML: {problem}") from error
     except ValidationError as error:
         first = error.errors()[0]

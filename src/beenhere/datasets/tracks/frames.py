@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config import FramesConfig, TrackConfig
-from beenhere.datasets.staging import staged
 from beenhere.datasets.table import PhotoTable
 from beenhere.datasets.tracks.ffmpeg import Video, frames, read_video
 from beenhere.datasets.tracks.interpolate import Fixes, camera_headings, positions_at
@@ -19,6 +18,7 @@ from beenhere.datasets.tracks.track import Floats, Track
 from beenhere.errors import ConfigError, DataError
 from beenhere.exif import PhotoFacts
 from beenhere.exif_writing import jpeg_bytes
+from beenhere.files.atomic import staged
 from beenhere.progress import progress
 
 TABLE = "photos.csv"

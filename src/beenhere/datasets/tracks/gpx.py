@@ -14,6 +14,7 @@ from gpxpy.gpx import GPXException, GPXTrackPoint
 
 from beenhere.datasets.tracks.track import Timeline, Track, chained, timeline
 from beenhere.errors import DataError
+from beenhere.wording import one_line
 
 MAX_BYTES = 256 << 20
 """A larger file (3 million points) is refused: reading it would take 4 GiB of memory."""
@@ -110,7 +111,7 @@ def _text(file: Path) -> str:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__
+    return one_line(error, 100)
 
 
 def _on_earth(point: GPXTrackPoint) -> bool:

@@ -10,8 +10,8 @@ from beenhere.evaluation.statistics import wilson_score
 from beenhere.report.charts.drawing import INK, blank, finish
 from beenhere.report.charts.series import Series
 from beenhere.report.figures import RowFigures
-from beenhere.report.numbers import interval, percent
 from beenhere.studies.results import StudyResults
+from beenhere.wording import interval, percent
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from beenhere.report.charts.drawing import INK, blank, finish
 from beenhere.report.charts.recall import behind_first
 from beenhere.report.charts.series import BACKGROUND, Series
 from beenhere.report.figures import RowFigures
-from beenhere.report.numbers import percent
+from beenhere.wording import percent
 
 Point = tuple[float, float]
 """Cost and recall."""

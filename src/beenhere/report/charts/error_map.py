@@ -21,7 +21,7 @@ from beenhere.report.charts.drawing import (
     blank,
     finish,
 )
-from beenhere.report.numbers import round_below
+from beenhere.wording import round_below
 
 _METRES_A_DEGREE = 111_195.0
 """Of latitude, on a sphere of 6,371 km; near enough for a picture of a city."""

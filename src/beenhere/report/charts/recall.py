@@ -10,7 +10,7 @@ from beenhere.evaluation.thresholds import ThresholdCurve
 from beenhere.report.charts.drawing import PAPER, QUIET, SERIES, blank, finish
 from beenhere.report.charts.series import BACKGROUND, Series
 from beenhere.report.figures import RowFigures
-from beenhere.report.numbers import interval, option, percent
+from beenhere.wording import interval, option, percent
 
 _LETTERS, _BOLD_LETTERS, _BARS = 52, 44, 24
 """Letters that fit into a line of a label, in a wide font; pixels of the bars under it."""

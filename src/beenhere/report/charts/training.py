@@ -10,7 +10,7 @@ from beenhere.report.charts.drawing import blank, finish
 from beenhere.report.charts.recall import behind_first
 from beenhere.report.charts.series import BACKGROUND, Series
 from beenhere.report.figures import RowFigures
-from beenhere.report.numbers import option
+from beenhere.wording import option
 
 _HEIGHT = 260
 

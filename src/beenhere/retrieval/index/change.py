@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from beenhere import __version__
 from beenhere.config import SearchConfig
 from beenhere.errors import DataError
-from beenhere.retrieval.index import npy
+from beenhere.files import npy
 from beenhere.retrieval.index.locking import LOCK, writing
 from beenhere.retrieval.index.manifest import (
     FORMAT_VERSION,

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.retrieval.index import npy
+from beenhere.files import npy
 from beenhere.retrieval.index.change import Change
 from beenhere.retrieval.index.manifest import Part, Segment
 from beenhere.retrieval.index.photos import write_parquet

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.files.npy import map_array
 from beenhere.retrieval.index.manifest import Manifest, Part
 from beenhere.retrieval.index.manifest_file import read_manifest
-from beenhere.retrieval.index.npy import map_array
 from beenhere.retrieval.index.photos import COLUMNS, LEFT_OUT, photo_table
 from beenhere.retrieval.search.vectors import StoredVectors
 from beenhere.retrieval.search.whitening import Whitening
+from beenhere.wording import one_line
 
 if TYPE_CHECKING:
     from beenhere.retrieval.search.approximate import Structure
@@ -252,19 +253,15 @@ def _map_array(folder: Path, part: Part, shape: tuple[int, ...], dtype: str) -> 
     try:
         return map_array(folder / part.file, shape, dtype)
     except (OSError, ValueError) as error:
-        raise damaged(folder, part, _one_line(error)) from error
+        raise damaged(folder, part, one_line(error)) from error
 
 
 def _map(folder: Path, part: Part) -> Bytes:
     try:
         return np.memmap(folder / part.file, np.uint8, "r")
     except (OSError, ValueError) as error:
-        raise damaged(folder, part, _one_line(error)) from error
+        raise damaged(folder, part, one_line(error)) from error
 
 
 def _whole(part: Part, file: Bytes) -> bool:
     return hashlib.sha256(file.data).hexdigest() == part.sha256
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -9,6 +9,7 @@ from beenhere.errors import DataError
 from beenhere.retrieval.index.checking import NORM_TOLERANCE
 from beenhere.retrieval.milvus.collection import Collection
 from beenhere.retrieval.milvus.rows import photo_frame
+from beenhere.wording import one_line
 
 
 def damages_of(collection: Collection) -> Iterator[str]:
@@ -28,7 +29,7 @@ def damages_of(collection: Collection) -> Iterator[str]:
         try:
             photo_frame(batch)
         except (ValueError, TypeError, DataError, pl.exceptions.PolarsError) as error:
-            text = " ".join(str(error).split())[:200]
+            text = one_line(error)
             yield f"{collection.address}: photos near {batch[0]['path']} cannot be read ({text})"
         lengths = np.linalg.norm(vectors, axis=1)
         wrong = np.flatnonzero(~(np.abs(lengths - 1) <= NORM_TOLERANCE["float32"]))

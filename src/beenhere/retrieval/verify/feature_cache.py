@@ -6,6 +6,7 @@ from threading import Lock
 
 from beenhere.errors import PhotoError
 from beenhere.retrieval.verify.local_features import LocalFeatures
+from beenhere.wording import one_line
 
 Version = tuple[str, int, int]
 """A path with its file's time of change (ns) and size (bytes)."""
@@ -58,5 +59,5 @@ def version(path: str) -> Version:
     except FileNotFoundError as error:
         raise PhotoError(path, "no such file") from error
     except (OSError, ValueError) as error:
-        raise PhotoError(path, f"cannot be reached: {' '.join(str(error).split())}") from error
+        raise PhotoError(path, f"cannot be reached: {one_line(error, None)}") from error
     return path, status.st_mtime_ns, status.st_size

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from beenhere.datasets.space import need_space
 from beenhere.errors import DataError
+from beenhere.files.atomic import need_space
 from beenhere.progress import progress
 
 _THREADS = 8

@@ -1,5 +1,6 @@
 """A folder is there whole or not there, whatever happens on the way."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from beenhere.datasets.acquire.lift import lift
-from beenhere.datasets.space import need_space, size_text
-from beenhere.datasets.staging import staged
 from beenhere.errors import DataError
+from beenhere.files.atomic import BESIDE, need_space, replacing, staged, write_file, write_json
+from beenhere.wording import file_size
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from beenhere.datasets.staging import staged
+from beenhere.files.atomic import staged
 with staged(Path(sys.argv[1])) as folder:
     (folder / "half").write_text("x")
     print("ready", flush=True)
@@ -128,4 +129,61 @@ def test_space(tmp_path: Path) -> None:
     ],
 )
 def test_sizes(size: int, text: str) -> None:
-    assert size_text(size) == text
+    assert file_size(size) == text
+
+
+def test_a_file_is_replaced_whole_and_readable_by_others(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    before = os.umask(0o027)
+    try:
+        write_json(file, {"a": 1})
+    finally:
+        os.umask(before)
+    assert file.read_text() == '{\n "a": 1\n}\n' and file.stat().st_mode & 0o777 == 0o640
+    with pytest.raises(ValueError), replacing(file) as new:
+        new.write_text("half")
+        raise ValueError
+    assert file.read_text().startswith("{") and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_writer_that_narrows_the_mode_does_not_narrow_the_file(tmp_path: Path) -> None:
+    with replacing(tmp_path / "weights") as new:
+        new.unlink()
+        os.close(os.open(new, os.O_CREAT | os.O_WRONLY, 0o600))
+    assert (tmp_path / "weights").stat().st_mode & 0o004
+
+
+@pytest.mark.parametrize("name", ["page.html", f"{BESIDE}page.html"])
+def test_links_are_replaced_and_never_written_through(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    (tmp_path / name).symlink_to(mine)
+    write_file(tmp_path / "page.html", "<html>")
+    assert mine.read_text() == "mine"
+    assert (tmp_path / "page.html").read_text() == "<html>"
+    assert not (tmp_path / "page.html").is_symlink()
+
+
+def test_streams_are_written_themselves() -> None:
+    script = "from pathlib import Path\nfrom beenhere.files.atomic import write_file\n"
+    script += "write_file(Path('/dev/stdout'), 'told')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "told" and done.stderr == ""
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    write_file(file, "old")
+    script = f"""
+import os, signal
+from pathlib import Path
+from beenhere.files.atomic import replacing
+with replacing(Path({str(file)!r})) as new:
+    new.write_text("new")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == -9
+    assert file.read_text() == "old"
+    write_file(file, "newer")
+    assert file.read_text() == "newer" and list(tmp_path.iterdir()) == [file]

@@ -1,4 +1,4 @@
-"""Numbers as people read them, one way on the whole page."""
+"""Numbers, sizes and errors as people read them, one way in every command and page."""
 
 import math
 
@@ -76,3 +76,18 @@ def short_name(dotted: str) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """Such as ``"1 row"``, ``"12 rows"``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def file_size(bytes: int) -> str:
+    """Such as ``"12.3 GB"``; powers of 1000, as disks are sold."""
+    size = float(bytes)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def one_line(error: BaseException | str, most: int | None = 200) -> str:
+    """The text of an error, or its kind where it has none, in one line of so many characters."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:most]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beenhere.retrieval.index import npy
+from beenhere.files import npy
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "int64"])
