@@ -5,7 +5,6 @@ from pathlib import Path
 from beenhere.datasets.convert.source import SourcePart
 from beenhere.datasets.convert.truth import carry_truth
 from beenhere.datasets.convert.written import Written
-from beenhere.datasets.relative_paths import with_paths_from
 
 
 def write_tables(
@@ -22,7 +21,7 @@ def write_tables(
     named = {}
     for part in parts:
         (folder / part.folder).mkdir(parents=True, exist_ok=True)
-        table = with_paths_from(part.table, out / part.folder)
+        table = part.table.with_paths_from(out / part.folder)
         table.write(folder / part.folder / f"photos{suffix}")
         written.photos[part.folder] = len(table)
         named[part.folder] = table.paths

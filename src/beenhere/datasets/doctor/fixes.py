@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from beenhere.datasets.doctor.findings import LEAVE_OUT, Finding
-from beenhere.datasets.relative_paths import paths_from
+from beenhere.datasets.table import paths_from
 from beenhere.errors import DataError
 from beenhere.wording import one_line
 

@@ -10,7 +10,7 @@ from beenhere.datasets.doctor.findings import Finding, cases, finding
 def outside(collection: Collection, options: CheckConfig) -> list[Finding]:
     """Headings as they were given, before the table turned them; the farthest first."""
     turned = pl.concat(
-        part.table.turned.with_columns(part=pl.lit(number, pl.Int32))
+        part.table.headings_outside.with_columns(part=pl.lit(number, pl.Int32))
         for number, part in enumerate(collection.parts)
     )
     frame = collection.frame.select("path", "part", read="heading").with_row_index("row")

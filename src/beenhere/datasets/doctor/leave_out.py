@@ -11,8 +11,7 @@ from beenhere.datasets.doctor.collection import Collection, Pair, Part
 from beenhere.datasets.doctor.findings import MEND
 from beenhere.datasets.doctor.fixes import leaves_out
 from beenhere.datasets.formats.truth_file import write_truth
-from beenhere.datasets.relative_paths import paths_from, with_paths_from
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.table import PhotoTable, paths_from
 from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder
 
@@ -129,7 +128,7 @@ def _same(paths: list[str], root: Path) -> pl.Series:
 
 def _table(part: Part, kept: NDArray[np.bool_], out: Path) -> PhotoTable:
     chosen = PhotoTable(part.table.frame.filter(pl.Series(kept)), source=part.table.source)
-    return with_paths_from(chosen, out / part.folder / (part.side or ""))
+    return chosen.with_paths_from(out / part.folder / (part.side or ""))
 
 
 def _write_pairs(

@@ -65,7 +65,9 @@ def _with_more(known: Tested, tables: EvaluationTables) -> Tested:
         list(dict.fromkeys([*known.queries.unusable, *tables.queries.unusable])),
         list(dict.fromkeys([*known.queries.notes, *tables.queries.notes])),
         known.queries.source,
-        pl.concat([known.queries.turned, tables.queries.turned]).unique(maintain_order=True),
+        pl.concat([known.queries.headings_outside, tables.queries.headings_outside]).unique(
+            maintain_order=True
+        ),
     )
     truth: GroundTruth
     if known.truth.listed:

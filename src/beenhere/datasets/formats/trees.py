@@ -126,5 +126,5 @@ def _joined(table: PhotoTable, given: pl.DataFrame) -> PhotoTable:
         table.unusable,
         list(table.notes),
         table.source,
-        table.turned,
+        table.headings_outside,
     )

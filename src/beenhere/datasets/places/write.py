@@ -9,8 +9,7 @@ import yaml
 from beenhere import __version__
 from beenhere.config import PlacesConfig
 from beenhere.datasets.places.build import BuiltPlaces
-from beenhere.datasets.relative_paths import paths_from, with_paths_from
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.table import PhotoTable, paths_from
 
 TABLE = "photos.csv"
 LEFT_OUT = "left-out.csv"
@@ -37,7 +36,7 @@ def write_places(
         tables |= {f"{name}/database": part.database, f"{name}/queries": part.queries}
     for name, table in tables.items():
         (folder / name).mkdir(parents=True)
-        with_paths_from(table, out / name).write(folder / name / TABLE)
+        table.with_paths_from(out / name).write(folder / name / TABLE)
     columns = {
         "path": paths_from([path for path, _ in built.left_out], out),
         "reason": [reason for _, reason in built.left_out],
