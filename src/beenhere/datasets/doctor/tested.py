@@ -7,10 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from beenhere.config import EvaluationData
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats import protocols_of, read_evaluation
 from beenhere.datasets.formats.dbstruct import PITTSBURGH
-from beenhere.datasets.ground_truth import GroundTruth, ListedTruth, PositionTruth
+from beenhere.datasets.ground_truth import EvaluationTables, GroundTruth, ListedTruth, PositionTruth
 from beenhere.datasets.table import PhotoTable
 
 
