@@ -1,18 +1,19 @@
-"""Photos' names that :mod:`beenhere.datasets.formats.at_names` reads, with what is known of them.
+"""Names of photos that hold what is known of them, as the field's sets have it.
 
+:mod:`beenhere.datasets.formats.at_names` reads them:
 ``@easting@northing@zone number@zone letter@latitude@longitude@panorama@tile@heading@pitch@roll@
 height@timestamp@note@.jpg``: metres to the centimetre, degrees to a millimetre on the ground, the
-heading to the last digit.
+heading to the last digit. In GSV-XS they lie in a folder a city, and the note is the place.
 """
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from beenhere.datasets.formats.at_names import is_at_name
 from beenhere.datasets.table import PhotoTable
+from beenhere.wording import count
 
 MOST_BYTES = 240
 """Of a name: file systems take 255, and programs add an end to it."""
@@ -21,6 +22,7 @@ _PANORAMA, _TILE, _PITCH, _ROLL, _HEIGHT = 7, 8, 10, 11, 12
 _FIELDS = 13
 # What a field or a file name of Windows cannot hold.
 _UNFIT = re.compile(r'[@/\\:*?"<>|\x00-\x1f\x7f]')
+_LABEL = re.compile(r"\d+")
 
 
 def fit(text: str) -> str:
@@ -37,24 +39,67 @@ def at_names(table: PhotoTable, notes: Sequence[str]) -> list[str]:
     Args:
         notes: the last field of each, ``""`` for none; :func:`fit` texts.
     """
-    rows = sorted(range(len(table)), key=lambda row: table.frame["path"][row])
-    given = table.frame.rows(named=True)
-    names: list[str] = [""] * len(given)
-    taken: Counter[str] = Counter()
-    for row in rows:
-        names[row] = _free(_names(given[row], notes[row]), taken)
+    photos = table.frame.rows(named=True)
+    names = [""] * len(photos)
+    taken: set[str] = set()
+    for row in sorted(range(len(photos)), key=lambda row: photos[row]["path"]):
+        candidates = _candidates(photos[row], notes[row])
+        names[row] = next(name for name in candidates if name.casefold() not in taken)
+        taken.add(names[row].casefold())
     return names
 
 
-def _free(candidates: Iterator[str], taken: Counter[str]) -> str:
-    for name in candidates:
-        if not taken[name.casefold()]:
-            break
-    taken[name.casefold()] += 1
-    return name
+def gsv_xs_names(table: PhotoTable, unnamed: str) -> tuple[list[str], list[str]]:
+    """A name for each photo, ``City/@...@id_City@.jpg``; and in words what names cannot hold.
+
+    Args:
+        unnamed: the city of photos that have none.
+    """
+    cities = _cities(table, unnamed)
+    labels = list(zip(table.frame["place"].to_list(), cities, strict=True))
+    known = sorted({label for label in labels if label[0] is not None})
+    notes = {label: _note(*label) for label in known}
+    lost = []
+    if None in notes.values() or len(set(notes.values())) < len(notes):
+        notes = {(place, city): f"{n:07d}_{city}" for n, (place, city) in enumerate(known)}
+        lost.append(
+            f"the names of {len(known):,} places, which are numbered: {known[0][0]} is now "
+            f"{notes[known[0]]}"
+        )
+    names = [""] * len(table)
+    for city in dict.fromkeys(cities):
+        rows = [row for row, each in enumerate(cities) if each == city]
+        new = at_names(table.rows(rows), [notes.get(labels[row]) or "" for row in rows])
+        for row, name in zip(rows, new, strict=True):
+            names[row] = f"{city}/{name}"
+    conditions = table.frame["condition"].drop_nulls().n_unique()
+    if conditions:
+        lost.append(count(conditions, "condition"))
+    return names, lost
 
 
-def _names(photo: dict[str, Any], note: str) -> Iterator[str]:
+def _cities(table: PhotoTable, unnamed: str) -> list[str]:
+    """Cities whose names can be folders; different ones stay different, on any file system."""
+    known = sorted(table.frame["city"].drop_nulls().unique().to_list())
+    names: dict[str | None, str] = {}
+    for city in (*known, None):
+        wanted = unnamed if city is None else fit(city).strip(".") or "City"
+        taken = {name.casefold() for name in names.values()}
+        name, number = wanted, 2
+        while name.casefold() in taken:
+            name, number = f"{wanted}-{number}", number + 1
+        names[city] = name
+    return [names[city] for city in table.frame["city"].to_list()]
+
+
+def _note(place: str, city: str) -> str | None:
+    """``id_City``; None for a place whose name has no number to be the id."""
+    if _LABEL.fullmatch(place):
+        return f"{place}_{city}"
+    return place if re.fullmatch(rf"\d+_{re.escape(city)}", place) else None
+
+
+def _candidates(photo: dict[str, Any], note: str) -> Iterator[str]:
     """The name, then the same with numbers."""
     old = photo["path"].rpartition("/")[2]
     stem, dot, end = old.rpartition(".")
