@@ -8,12 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places.cells import form_cells
-from beenhere.datasets.places.clusters import form_clusters
-from beenhere.datasets.places.evaluation_sides import POSITIVE, Sides, choose_sides
-from beenhere.datasets.places.labels import Places
+from beenhere.datasets.places.labels import PlaceLabels, form_cells, form_clusters
 from beenhere.datasets.places.planes import Planes, lay_out
-from beenhere.datasets.places.split import Part, split_ground
+from beenhere.datasets.places.split import POSITIVE, Sides, SplitPart, choose_sides, split_ground
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
@@ -42,7 +39,7 @@ class BuiltPlaces:
     Attributes:
         photos: all with a position that a plane can hold, by path.
         planes: where they lie.
-        part: ``(photos,)`` what each is for, a :class:`Part`.
+        part: ``(photos,)`` what each is for, a :class:`SplitPart`.
         train: those to train on, each with its place. With cells the column ``city`` holds the
             group, since a batch can be kept within a city.
         evaluation: ``"val"`` and ``"test"``, those with a share.
@@ -70,17 +67,17 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
     photos = _placed(table, left_out)
     planes = lay_out(photos.positions)
     part = split_ground(planes, photos.positions, config.split)
-    gap = part == Part.GAP
+    gap = part == SplitPart.GAP
     reason = f"within {config.split.gap:g} m of another part's photo"
     left_out += [(path, reason) for path in photos.frame.filter(pl.Series(gap))["path"]]
-    rows = np.flatnonzero(part == Part.TRAIN)
+    rows = np.flatnonzero(part == SplitPart.TRAIN)
     by_heading = _use_headings(photos, config)
     train = _train(photos.rows(rows), planes[rows], by_heading, config, left_out)
     evaluation = {
         name: _evaluation(photos, np.flatnonzero(part == kind), name, config, left_out)
         for name, kind, share in (
-            ("val", Part.VAL, config.split.val),
-            ("test", Part.TEST, config.split.test),
+            ("val", SplitPart.VAL, config.split.val),
+            ("test", SplitPart.TEST, config.split.test),
         )
         if share > 0
     }
@@ -146,7 +143,9 @@ def _train(
     )
 
 
-def _form(photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig) -> Places:
+def _form(
+    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig
+) -> PlaceLabels:
     heading = photos.frame["heading"].to_numpy() if by_heading else None
     if config.method == "cells":
         return form_cells(planes, heading, config.cells, config.min_images)
