@@ -7,6 +7,7 @@ heading to the last digit. In GSV-XS they lie in a folder a city, and the note i
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,8 +19,8 @@ from beenhere.wording import count
 MOST_BYTES = 240
 """Of a name: file systems take 255, and programs add an end to it."""
 
-_PANORAMA, _TILE, _PITCH, _ROLL, _HEIGHT = 7, 8, 10, 11, 12
-_FIELDS = 13
+_KEPT = (7, 8, 10, 11, 12)
+"""Fields that are as they were: panorama, tile, pitch, roll, height."""
 # What a field or a file name of Windows cannot hold.
 _UNFIT = re.compile(r'[@/\\:*?"<>|\x00-\x1f\x7f]')
 _LABEL = re.compile(r"\d+")
@@ -103,54 +104,31 @@ def _candidates(photo: dict[str, Any], note: str) -> Iterator[str]:
     """The name, then the same with numbers."""
     old = photo["path"].rpartition("/")[2]
     stem, dot, end = old.rpartition(".")
-    own = ["", *([""] * _FIELDS)]
-    if is_at_name(old):
-        own = [*stem.split("@"), *own]
-    else:
-        own[_PANORAMA] = fit(stem if dot else old)
-    before = "@".join(["", *_where(photo)])
-    after = "@".join(
-        [
-            fit(own[_TILE]),
-            _number(photo["heading"]),
-            *(fit(own[field]) for field in (_PITCH, _ROLL, _HEIGHT)),
-            _moment(photo["captured"]),
-            note,
-            f"{dot}{end}",
-        ]
-    )
-    panorama = fit(own[_PANORAMA])
+    if not is_at_name(old):
+        # The whole name becomes the panorama's; it has no field for a tile, a pitch, ...
+        stem = "@" * _KEPT[0] + fit(stem if dot else old)
+    fields = [*stem.split("@"), *([""] * _KEPT[-1])]
+    panorama, tile, pitch, roll, height = (fit(fields[field]) for field in _KEPT)
+    utm, degrees = ["", "", "", ""], ["", ""]
+    if photo["zone"] is not None:
+        zone = photo["zone"]
+        utm = [f"{photo['easting']:.2f}", f"{photo['northing']:.2f}", zone[:-1], zone[-1]]
+    if photo["lat"] is not None:
+        degrees = [_degrees(photo["lat"]), _degrees(photo["lon"])]
+    heading = "" if photo["heading"] is None else repr(photo["heading"]).removesuffix(".0")
+    # The date without what a file name cannot hold, such as 20150601T123000Z.
+    captured = photo["captured"] or ""
+    moment = captured[:10].replace("-", "") + captured[10:].replace(":", "")
+    before = "@".join(["", *utm, *degrees])
+    after = "@".join([tile, heading, pitch, roll, height, moment, note, f"{dot}{end}"])
     room = MOST_BYTES - len(f"{before}@@{after}".encode())
     if len(panorama.encode()) > room:
         tag = hashlib.sha256(panorama.encode()).hexdigest()[:8]
         panorama = panorama.encode()[: max(0, room - 16)].decode("utf-8", "ignore") + tag
     yield f"{before}@{panorama}@{after}"
-    number = 2
-    while True:
+    for number in itertools.count(2):
         yield f"{before}@{panorama}-{number}@{after}"
-        number += 1
-
-
-def _where(photo: dict[str, Any]) -> list[str]:
-    zone = photo["zone"]
-    utm = ["", "", "", ""]
-    if zone is not None:
-        utm = [f"{photo['easting']:.2f}", f"{photo['northing']:.2f}", zone[:-1], zone[-1]]
-    if photo["lat"] is None:
-        return [*utm, "", ""]
-    return [*utm, _degrees(photo["lat"]), _degrees(photo["lon"])]
 
 
 def _degrees(value: float) -> str:
     return f"{value:.8f}".rstrip("0").rstrip(".")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else repr(value).removesuffix(".0")
-
-
-def _moment(captured: str | None) -> str:
-    """The date without what a file name cannot hold, such as ``20150601T123000Z``."""
-    if captured is None:
-        return ""
-    return captured[:10].replace("-", "") + captured[10:].replace(":", "")

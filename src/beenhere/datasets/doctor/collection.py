@@ -117,12 +117,12 @@ def gather(path: Path) -> PhotoCollection:
     parts: list[CollectionPart] = []
     pairs: list[EvaluationPair] = []
 
-    def add(folder: str, split: Split | None, side: Side | None, table: PhotoTable) -> None:
+    def add(folder: Path, split: Split | None, side: Side | None, table: PhotoTable) -> None:
         start = parts[-1].rows.stop if parts else 0
-        name = root.absolute().name if folder == "." else folder
-        name = f"{name} {side}" if side else name
         rows = slice(start, start + len(table))
-        parts.append(CollectionPart(name, folder, split, side, table, rows))
+        name = folder.as_posix() if folder.parts else root.absolute().name
+        name = f"{name} {side}" if side else name
+        parts.append(CollectionPart(name, folder.as_posix(), split, side, table, rows))
 
     for each in found.sets:
         folder = _folder(root, each.path)
@@ -130,23 +130,22 @@ def gather(path: Path) -> PhotoCollection:
         if not each.evaluation:
             table = read_photos(each.path, strict=False)
             labelled = table.frame["place"].is_not_null().any()
-            add(folder.as_posix(), split or ("train" if labelled else None), None, table)
+            add(folder, split or ("train" if labelled else None), None, table)
             continue
         training = training_photos(each.path)
         if training is not None:
-            add((folder / "train").as_posix(), "train", None, training)
+            add(folder / "train", "train", None, training)
         databases = _databases(each.path)
         for protocol, tables in databases:
             own = _split((protocol or "").partition("-")[0]) or split or "test"
-            # Two databases, or a training split beside one, need folders of their own.
             inside = folder
             if protocol is not None and len(databases) > 1:
-                inside = folder / protocol
+                inside /= protocol  # several databases need folders of their own
             elif protocol is not None and training is not None:
-                inside = folder / own
+                inside /= own
             pairs.append(EvaluationPair(len(parts), len(parts) + 1, tables.truth))
-            add(inside.as_posix(), own, "database", tables.database)
-            add(inside.as_posix(), own, "queries", tables.queries)
+            add(inside, own, "database", tables.database)
+            add(inside, own, "queries", tables.queries)
     frames = [
         part.table.frame.with_columns(part=pl.lit(number, pl.Int32))
         for number, part in enumerate(parts)

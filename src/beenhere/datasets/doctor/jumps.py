@@ -160,9 +160,6 @@ class _Sequence:
             speeds = self.metres(steps, steps + 1) / self.time(steps, steps + 1)
             self.usual = float(np.median(speeds))
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
     def metres(self, a: Rows, b: Rows) -> geo.Floats:
         """Between photos."""
         return geo.distance(self._positions[a], self._positions[b])
@@ -206,7 +203,7 @@ class _Stray:
 
 def _strays(sequence: _Sequence) -> list[_Stray]:
     """Photos without which the others make a track."""
-    count = len(sequence)
+    count = len(sequence.rows)
     steps = np.arange(count - 1)
     impossible, sudden = sequence.steps(steps, steps + 1)
     most = max(2.0, _MOST_CUTS * len(steps))

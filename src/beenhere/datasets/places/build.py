@@ -13,6 +13,7 @@ from beenhere.datasets.places.planes import Planes, lay_out
 from beenhere.datasets.places.split import POSITIVE, Sides, SplitPart, choose_sides, split_ground
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.wording import count
 
 LEAST_PLACES = 2
 """A single place has nothing to be told apart from."""
@@ -64,14 +65,16 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
             would help.
     """
     left_out = list(table.unusable)
-    photos = _placed(table, left_out)
+    photos = _on_the_grid(table, left_out)
     planes = lay_out(photos.positions)
     part = split_ground(planes, photos.positions, config.split)
     gap = part == SplitPart.GAP
     reason = f"within {config.split.gap:g} m of another part's photo"
     left_out += [(path, reason) for path in photos.frame.filter(pl.Series(gap))["path"]]
     rows = np.flatnonzero(part == SplitPart.TRAIN)
-    by_heading = _use_headings(photos, config)
+    by_heading = config.headings == "use"
+    if config.headings == "auto":
+        by_heading = 2 * photos.frame["heading"].count() >= len(photos)
     train = _train(photos.rows(rows), planes[rows], by_heading, config, left_out)
     evaluation = {
         name: _evaluation(photos, np.flatnonzero(part == kind), name, config, left_out)
@@ -84,7 +87,7 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
     return BuiltPlaces(photos, planes, part, train, evaluation, sorted(left_out), by_heading)
 
 
-def _placed(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
+def _on_the_grid(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
     """Photos on the UTM grid, by path."""
     known, zoned = table.positions.known, table.positions.zone != 0
     notes = dict(table.notes)
@@ -102,12 +105,6 @@ def _placed(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
     return PhotoTable(frame, source=table.source)
 
 
-def _use_headings(photos: PhotoTable, config: PlacesConfig) -> bool:
-    if config.headings == "auto":
-        return 2 * int(photos.frame["heading"].is_not_null().sum()) >= len(photos)
-    return config.headings == "use"
-
-
 def _train(
     photos: PhotoTable,
     planes: Planes,
@@ -117,10 +114,10 @@ def _train(
 ) -> PhotoTable:
     """Those in a place, labelled; the others go to ``left_out``."""
     if by_heading:
-        headed = photos.frame["heading"].is_not_null().to_numpy()
-        without = photos.frame.filter(pl.Series(~headed))["path"]
+        known = photos.frame["heading"].is_not_null().to_numpy()
+        without = photos.frame.filter(pl.Series(~known))["path"]
         left_out += [(path, "no heading (--headings ignore goes without)") for path in without]
-        photos, planes = photos.rows(np.flatnonzero(headed)), planes[headed]
+        photos, planes = photos.rows(np.flatnonzero(known)), planes[known]
     places = _form(photos, planes, by_heading, config)
     alone = np.zeros(len(places.group), np.bool_)
     if config.method == "cells":
@@ -163,7 +160,7 @@ def _too_few_places(
     better = [f"{option} gives {number}" for option, number in numbers.items() if number > found]
     hint = f"; {', '.join(better)}" if better else ""
     return (
-        f"{len(photos):,} photos to train on form {found} place{'' if found == 1 else 's'} of "
+        f"{len(photos):,} photos to train on form {count(found, 'place')} of "
         f"{config.min_images} photos or more, and training needs {LEAST_PLACES} at the least and "
         f"hundreds to be of use{hint}; or take more photos of each place, on other days"
     )

@@ -11,7 +11,6 @@ least 100 m from each other, so that any two of them may meet in a batch and are
 Cells of a grid cut through a spot where many photos were taken; a cluster is centred on it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,9 @@ from scipy.spatial import cKDTree
 from beenhere import geo
 from beenhere.config import CellsConfig, ClustersConfig
 from beenhere.datasets.places.planes import Planes
+
+Window = tuple[NDArray[np.intp], cKDTree]
+"""Rows of the photos that look into one sector of directions, and a tree of their points."""
 
 _MARGIN = 1.01
 """A plane's distance differs from the one on the ground by less than a hundredth."""
@@ -88,7 +90,7 @@ def form_clusters(
         least: photos of a place, at least.
     """
     points = planes.points()
-    windows = list(_windows(points, heading, config.angle))
+    windows = _windows(points, heading, config.angle)
     middles, sectors = _by_number_of_photos(points, windows, config.radius, least)
     place = np.full(len(points), -1, np.int64)
     centres: list[int] = []
@@ -98,8 +100,8 @@ def form_clusters(
     for middle, sector in zip(middles.tolist(), sectors.tolist(), strict=True):
         if blocked[middle]:
             continue
-        window = windows[sector]
-        members = window.rows[window.tree.query_ball_point(points[middle], config.radius)]
+        rows, tree = windows[sector]
+        members = rows[tree.query_ball_point(points[middle], config.radius)]
         place[members] = len(centres)
         centres.append(middle)
         blocked[everything.query_ball_point(points[middle], reach)] = True
@@ -111,41 +113,26 @@ def form_clusters(
     return PlaceLabels(place, np.zeros(len(centres), np.int64), why)
 
 
-@dataclass(frozen=True)
-class _Window:
-    """The photos that look into one sector, and where they stand.
-
-    Attributes:
-        start: degrees where the sector begins.
-        rows: their rows among all photos.
-        tree: of their points, in the same order.
-    """
-
-    start: float
-    rows: NDArray[np.intp]
-    tree: cKDTree
-
-
-def _windows(points: geo.Floats, heading: geo.Floats | None, angle: float) -> Iterator[_Window]:
-    starts = [0.0] if heading is None else np.arange(0, 360, angle / 2).tolist()
-    for start in starts:
-        inside = np.ones(len(points), np.bool_)
-        if heading is not None:
-            inside = (heading - start) % 360 <= angle
-        rows = np.flatnonzero(inside)
+def _windows(points: geo.Floats, heading: geo.Floats | None, angle: float) -> list[Window]:
+    if heading is None:
+        return [(np.arange(len(points)), cKDTree(points))]
+    found = []
+    for start in np.arange(0, 360, angle / 2):
+        rows = np.flatnonzero((heading - start) % 360 <= angle)
         if len(rows):
-            yield _Window(start, rows, cKDTree(points[rows]))
+            found.append((rows, cKDTree(points[rows])))
+    return found
 
 
 def _by_number_of_photos(
-    points: geo.Floats, windows: list[_Window], radius: float, least: int
+    points: geo.Floats, windows: list[Window], radius: float, least: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Photos that can be a place's middle, with the window, those with most photos first."""
     middles, sectors, counts = [], [], []
-    for number, window in enumerate(windows):
-        near = window.tree.query_ball_point(points[window.rows], radius, return_length=True)
+    for number, (rows, tree) in enumerate(windows):
+        near = tree.query_ball_point(points[rows], radius, return_length=True)
         enough = np.flatnonzero(near >= least)
-        middles.append(window.rows[enough])
+        middles.append(rows[enough])
         sectors.append(np.full(len(enough), number, np.intp))
         counts.append(near[enough])
     middle, sector, count = (

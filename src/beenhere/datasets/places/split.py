@@ -140,15 +140,9 @@ def _deal(
 def _too_little(planes: Planes, largest: float, parts: int, gap: float) -> str:
     """With the first half, quarter, ... of the gap that would do."""
     longest = max(np.ptp(planes.east), np.ptp(planes.north))
-    enough = next(
-        (
-            smaller
-            for smaller in (gap / 2, gap / 4, gap / 8)
-            if len(_cut_up(planes, largest, smaller)) >= parts
-        ),
-        None,
-    )
-    lower = f"; --split.gap {enough:g} would do" if enough is not None else ""
+    less = [gap / 2, gap / 4, gap / 8]
+    enough = [smaller for smaller in less if len(_cut_up(planes, largest, smaller)) >= parts]
+    lower = f"; --split.gap {enough[0]:g} would do" if enough else ""
     return (
         f"{len(planes.east):,} photos within {longest:,.0f} m are too little ground for {parts} "
         f"parts {gap:g} m apart{lower}; or take more photos elsewhere, or set --split.val or "
@@ -187,21 +181,15 @@ def choose_sides(table: PhotoTable, share: float, seed: int) -> Sides:
     found = geo.within(table.positions, table.positions, POSITIVE)
     owner = np.repeat(np.arange(len(found)), np.array([len(rows) for rows in found], np.intp))
     pairs = np.column_stack([owner, np.concatenate([np.empty(0, np.intp), *found])])
-    ways: tuple[tuple[Way, list[str]], ...] = (("days", _days(table)), ("folders", _folders(table)))
+    # Of a date that is known in part the month or year; "" without one.
+    days = table.frame["captured"].str.slice(0, 10).fill_null("").to_list()
+    folders = [path.rpartition("/")[0] for path in table.paths]
+    ways: tuple[tuple[Way, list[str]], ...] = (("days", days), ("folders", folders))
     for way, visits in ways:
         sides = _by_visits(visits, pairs, share, way)
         if len(sides.queries) >= max(1, _ENOUGH * len(table)):
             return sides
     return _by_photos(len(table), pairs, share, seed)
-
-
-def _days(table: PhotoTable) -> list[str]:
-    """The day of each photo, or the month or year if no more is known; ``""`` without a date."""
-    return table.frame["captured"].str.slice(0, 10).fill_null("").to_list()
-
-
-def _folders(table: PhotoTable) -> list[str]:
-    return [path.rpartition("/")[0] for path in table.paths]
 
 
 def _by_visits(visits: list[str], pairs: NDArray[np.intp], share: float, way: Way) -> Sides:

@@ -19,7 +19,7 @@ MAP = "map.png"
 RECORD = "places.yaml"
 
 _BATCHES = 150
-"""Of a training to start with: a head settles on a small set in about as many."""
+"""Of a training to start with: an aggregator is trained on a small set in about as many."""
 
 
 def write_places(
