@@ -62,6 +62,9 @@ def zone_name(lat: float, lon: float) -> str | None:
     """Zone and latitude band, such as ``"10S"``; None beyond 84 N and 80 S.
 
     Norway (32V) and Svalbard (31X, 33X, 35X, 37X) have wider zones, as the UTM standard has it.
+
+    >>> zone_name(37.7749, -122.4194), zone_name(60.39, 5.32), zone_name(88, 0)
+    ('10S', '32V', None)
     """
     if not -80 <= lat <= 84:
         return None
@@ -76,7 +79,14 @@ def zone_name(lat: float, lon: float) -> str | None:
 
 
 def zone_code(name: str) -> int:
-    """Signed zone number of a name such as ``"10S"`` (band letter; -56 for ``"56H"``)."""
+    """Signed zone number of a name such as ``"10S"`` (band letter), negative in the south.
+
+    Raises:
+        DataError: no such zone.
+
+    >>> zone_code("10S"), zone_code("56H")
+    (10, -56)
+    """
     number, band = name[:-1], name[-1:].upper()
     if not (number.isdigit() and 1 <= int(number) <= 60 and band in BANDS and band):
         raise DataError(
@@ -102,6 +112,10 @@ def to_utm(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats, list[str | N
     """WGS84 degrees ``(n,)`` to easting and northing in metres ``(n,)`` and zone names.
 
     NaN and None where a position is unknown (NaN) or lies beyond 84 N and 80 S.
+
+    >>> easting, northing, zones = to_utm([52.5163], [13.3777])
+    >>> easting.round().tolist(), northing.round().tolist(), zones
+    ([389918.0], [5819702.0], ['33U'])
     """
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     known = np.isfinite(lat) & np.isfinite(lon)
@@ -114,7 +128,12 @@ def to_utm(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats, list[str | N
 
 
 def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[Floats, Floats]:
-    """UTM metres ``(n,)`` and signed zone numbers ``(n,)`` to latitude and longitude in degrees."""
+    """UTM metres ``(n,)`` and signed zone numbers ``(n,)`` to latitude and longitude in degrees.
+
+    >>> lat, lon = to_wgs84([389918], [5819702], [33])
+    >>> lat.round(4).tolist(), lon.round(4).tolist()
+    ([52.5163], [13.3777])
+    """
     easting, northing = np.asarray(easting, np.float64), np.asarray(northing, np.float64)
     lat, lon = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
     for code, rows in _by_zone(np.asarray(zone, np.int8)):
@@ -146,7 +165,11 @@ def to_zone(points: Positions, zone: NDArray[np.int8]) -> tuple[Floats, Floats]:
 
 
 def positions(lat: ArrayLike, lon: ArrayLike) -> Positions:
-    """Positions from degrees ``(n,)``, NaN where unknown."""
+    """Positions from degrees ``(n,)``, NaN where unknown.
+
+    >>> positions([52.5163, float("nan")], [13.3777, float("nan")]).known
+    array([ True, False])
+    """
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     easting, northing, names = to_utm(lat, lon)
     zone = np.array([zone_code(name) if name else 0 for name in names], np.int8)
@@ -215,6 +238,10 @@ def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
 
     Args:
         centre: ``(n,)``, one for each point. points: ``(n,)``; both known.
+
+    >>> east, north = to_plane(positions([0], [0]), positions([0], [0.01]))
+    >>> east.round(1).tolist(), north.round(1).tolist()
+    ([1113.2], [0.0])
     """
     azimuth, metres = geodesic(centre.lat, centre.lon, points.lat, points.lon)
     return metres * np.sin(np.radians(azimuth)), metres * np.cos(np.radians(azimuth))
@@ -231,6 +258,9 @@ def distance(a: Positions, b: Positions) -> Floats:
 
     In one UTM zone the plane distance, as the field's benchmarks measure; across zones (and near
     the poles, where there is none) the WGS84 geodesic.
+
+    >>> distance(positions([52.5163], [13.3777]), positions([52.5186], [13.3762])).round(1)
+    array([275.4])
     """
     plane = np.hypot(a.easting - b.easting, a.northing - b.northing)
     across = (a.zone != b.zone) | (a.zone == 0)
@@ -245,6 +275,10 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
 
     A query without a position gets an empty array. Equal to comparing every pair by
     :func:`distance`, in the time of a few KD-trees.
+
+    >>> database = positions([52.5163, 52.5164, 52.5186], [13.3777, 13.3777, 13.3762])
+    >>> [rows.tolist() for rows in within(database, positions([52.5163], [13.3777]), 25)]
+    [[0, 1]]
     """
     if not radius >= 0:
         raise DataError(f"radius is {radius} m; expected 0 or more")
@@ -264,7 +298,7 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
 def any_within(database: Positions, queries: Positions, radius: float) -> NDArray[np.bool_]:
     """Whether each query has a database position at most ``radius`` metres away, ``(queries,)``.
 
-    Equal to asking :func:`within`, without its lists: most queries are settled by their nearest.
+    Equal to asking :func:`within`, without its lists: the nearest alone decides for most queries.
 
     Args:
         database, queries: where unknown, out of account.
@@ -308,6 +342,10 @@ def nearest(
         database: where unknown, out of account.
         queries: NaN where unknown.
         excluded: for each query the rows of the database that do not count.
+
+    >>> street = positions([52.5163, 52.5164], [13.3777, 13.3777])
+    >>> nearest(street, street, excluded=[np.array([0]), np.array([1])]).round(1)
+    array([11.1, 11.1])
     """
     metres = np.full(len(queries), np.nan)
     members, rows = np.flatnonzero(database.known), np.flatnonzero(queries.known)
@@ -376,7 +414,12 @@ class Extent:
 
 
 def extent(positions: Positions) -> Extent | None:
-    """The box around all positions that are known; None if none is."""
+    """The box around all positions that are known; None if none is.
+
+    >>> box = extent(positions([52.5163, 52.5186], [13.3777, 13.3762]))
+    >>> box.south, box.west, round(box.width), round(box.height)
+    (52.5163, 13.3762, 102, 256)
+    """
     lat, lon = positions.lat[positions.known], np.sort(positions.lon[positions.known])
     if len(lat) == 0:
         return None

@@ -90,7 +90,7 @@ class PhotoTable:
         Raises:
             DataError: an unknown column, no ``path``, a value out of its range, half a position.
 
-        >>> utm = {"easting": [389911.0], "northing": [5819691.0], "zone": ["33U"]}
+        >>> utm = {"easting": [389918.0], "northing": [5819702.0], "zone": ["33U"]}
         >>> photos = PhotoTable.from_columns({"path": ["home.jpg"], "heading": [-90.0], **utm})
         >>> [round(value, 3) for value in photos.frame.select("lat", "lon", "heading").row(0)]
         [52.516, 13.378, 270.0]
