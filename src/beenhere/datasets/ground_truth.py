@@ -17,7 +17,7 @@ Positives = list[NDArray[np.intp]]
 
 
 class GroundTruth(Protocol):
-    """What makes a database photo a positive of a query."""
+    """The rule by which a database photo is a positive of a query."""
 
     listed: bool
     """Whether lists say it; then no distance decides, and the threshold is None."""
@@ -91,7 +91,7 @@ class ListedTruth:
 
 @dataclass(frozen=True)
 class EvaluationTables:
-    """What can be found, what to find, and what is right.
+    """A database, queries, and which photos are right for which.
 
     Attributes:
         name: such as ``"sf_xs-test"``; fit for a file's name.
@@ -115,7 +115,7 @@ class EvaluationTables:
 
     @cached_property
     def truth(self) -> GroundTruth:
-        """What makes a database photo a positive."""
+        """The rule by which a database photo is a positive."""
         if self.listed is not None:
             return self.listed
         return PositionTruth(self.database.positions, self.queries.positions)

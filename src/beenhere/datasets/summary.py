@@ -1,4 +1,4 @@
-"""What a PhotoTable holds, counted, and as a fingerprint that tells two sets apart."""
+"""Photos of a table, counted; and a fingerprint that tells two tables apart."""
 
 import hashlib
 from collections import Counter
@@ -110,7 +110,7 @@ def with_neighbour(table: PhotoTable, radius: float) -> NDArray[np.bool_]:
 
 
 def table_fingerprint(table: PhotoTable, root: Path) -> dict[str, Any]:
-    """What a table holds, in short.
+    """The content of a table in a few numbers.
 
     Args:
         table: photos.

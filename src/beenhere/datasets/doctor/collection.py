@@ -173,7 +173,7 @@ def _databases(folder: Path) -> list[tuple[str | None, EvaluationTables]]:
 
     A query of several protocols counts once, with what the first of them says is right.
     """
-    # Not those of the other Pittsburgh set beside: its photos are the same ones, and more.
+    # Not those of the other Pittsburgh set there: its photos are the same ones, and more.
     protocols: list[str | None] = [
         name for name in protocols_of(folder) if not name.startswith(PITTSBURGH)
     ]

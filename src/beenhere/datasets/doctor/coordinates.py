@@ -148,6 +148,7 @@ def outliers(collection: PhotoCollection, options: CheckConfig) -> list[Finding]
 def _sets(collection: PhotoCollection, options: CheckConfig) -> Iterator[Rows]:
     """Rows with a believable position, of one city of one set at a time."""
     positions = collection.positions
+    # The others have a finding of their own, and would only join groups by accident.
     good = positions.known & ~on_null_island(positions)
     good[disagreement(positions, options.disagree)[1]] = False
     folders = pl.Series([part.folder for part in collection.parts], dtype=pl.String)
@@ -162,6 +163,7 @@ class _Groups:
 
     def __init__(self, positions: geo.Positions, step: float) -> None:
         points = geo.earth_centred(positions)
+        # Pairs of photos would be too many: half a million of one city are all near each other.
         cells, cell = np.unique(
             np.floor(points / (step / 4)).astype(np.int64), axis=0, return_inverse=True
         )

@@ -60,6 +60,7 @@ def copies(collection: PhotoCollection, pixels: Pixels, options: CheckConfig) ->
 def _exact(collection: PhotoCollection, pixels: Pixels, full: NDArray[np.bool_]) -> pl.DataFrame:
     """Pairs ``a < b`` with equal bytes: the first of each table with every other of its group."""
     rows = np.flatnonzero(full)
+    # The 16 bytes as two numbers, which polars can group by.
     halves = pixels.digest.view(np.uint64)[rows]
     frame = pl.DataFrame(
         {"row": rows, "one": halves[:, 0], "two": halves[:, 1], "part": collection.part[rows]}

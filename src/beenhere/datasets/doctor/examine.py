@@ -53,7 +53,7 @@ def examine(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
 
 
 def _without_explained_jumps(findings: list[Finding]) -> list[Finding]:
-    """A photo in the wrong zone jumps, too: beside its cause that says nothing more."""
+    """A photo in the wrong zone jumps, too; once that is found, the jump says nothing more."""
     causes = [each.cases["path"] for each in findings if each.name in coordinates.OUTLIERS]
     explained = pl.concat([pl.Series(dtype=pl.String), *causes]).implode()
     kept = [

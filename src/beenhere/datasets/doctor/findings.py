@@ -258,7 +258,7 @@ one's part (null if there is none), what is wrong in a few words, and what to do
 with :data:`LEAVE_OUT` or :data:`MEND`, or null for nothing."""
 
 LEAVE_OUT, MEND = "leave out", "mend"
-"""What a suggestion starts with: such a photo is left out; such a photo stays in."""
+"""The start of a suggestion says whether its photo is left out, or stays in to be mended."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,7 @@ class Finding:
 
     @property
     def kind(self) -> FindingKind:
-        """What it is, what it means and what helps."""
+        """Its title, its meaning and its remedy."""
         return KINDS[self.name]
 
 

@@ -34,6 +34,7 @@ def fixes(findings: Sequence[Finding], folder: Path) -> pl.DataFrame:
             *(_rows(each, folder) for each in findings),
         ]
     )
+    # Those that leave a photo out come first, so that the first suggestion of a photo is theirs.
     return (
         rows.sort(~leaves_out(), maintain_order=True)
         .group_by("path", maintain_order=True)
@@ -99,7 +100,7 @@ class CleanedTable:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a fix list says of the ``n`` photos of a collection.
+    """The ``n`` photos of a collection, as a fix list has them.
 
     Attributes:
         leave: ``(n,)`` whether each is left out.
@@ -114,7 +115,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class CleanedSets:
-    """What became of sets by a fix list.
+    """The tables that are left of a collection, by a fix list.
 
     Attributes:
         tables: that were written.
@@ -163,7 +164,7 @@ def without(collection: PhotoCollection, fix_list: pl.DataFrame, out: Path) -> C
 
 
 def chosen(collection: PhotoCollection, fix_list: pl.DataFrame) -> Choice:
-    """What a fix list says of each photo of a collection.
+    """Look up each photo of a collection in a fix list.
 
     Raises:
         DataError: it leaves out what is no photo there.
@@ -210,7 +211,7 @@ def _write_pairs(
     """Write the lists of what is right, of photos that stay; how many pairs go."""
     database, queries = collection.parts[pair.database], collection.parts[pair.queries]
     stays, asked = ~leave[database.rows], ~leave[queries.rows]
-    number = np.cumsum(stays) - 1
+    number = np.cumsum(stays) - 1  # of each database photo in the table that is left
     before = pair.truth.positives(None)
     after = [number[rows[stays[rows]]] for rows, asks in zip(before, asked, strict=True) if asks]
     write_truth(

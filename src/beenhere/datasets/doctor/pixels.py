@@ -42,7 +42,7 @@ Codes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Pixels:
-    """What ``n`` photos look like, about 80 bytes each.
+    """The looks of ``n`` photos, about 80 bytes each.
 
     Attributes:
         unreadable: the reason, by row; such a row holds zeros elsewhere.

@@ -1,4 +1,4 @@
-"""What sets share and lack: streets in training and test, queries without an answer, odd places."""
+"""Faults of whole sets: streets in training and test, queries without an answer, odd places."""
 
 import numpy as np
 import polars as pl

@@ -56,13 +56,7 @@ def form_cells(
     """
     turn = np.zeros(len(planes.east)) if heading is None else heading // config.angle
     cell = np.column_stack(
-        [
-            planes.area,
-            planes.zone,
-            planes.north // config.size,
-            planes.east // config.size,
-            turn,
-        ]
+        [planes.area, planes.zone, planes.north // config.size, planes.east // config.size, turn]
     ).astype(np.int64)
     classes, number, counts = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
     kept = counts >= least

@@ -37,7 +37,7 @@ _LEAST_SIDE = 4
 
 
 class SplitPart(IntEnum):
-    """What a photo is for; ``GAP``: left out, since it is near to a photo of another part."""
+    """The purpose of a photo; ``GAP``: left out, since it is near to a photo of another part."""
 
     TRAIN = 0
     VAL = 1
@@ -158,7 +158,7 @@ class Sides:
         database, queries: rows, ascending; each query has a database photo within
             :data:`POSITIVE` metres.
         unanswered: rows of photos of the queries' visits that have none; left out, since in the
-            database they would stand beside queries of their own visit.
+            database they would be neighbours of queries of their own visit.
         undated: rows of photos of which the visit is not known; left out for the same reason.
         way: how queries differ from the database: by days, by folders, or by photo alone.
     """
@@ -229,16 +229,11 @@ def _by_visits(visits: list[str], pairs: NDArray[np.intp], share: float, way: Wa
 
 
 def _by_photos(photos: int, pairs: NDArray[np.intp], share: float, seed: int) -> Sides:
+    none = np.empty(0, np.intp)
     drawn = np.random.default_rng(seed).permutation(photos)[: round(share * photos)]
     queries = np.zeros(photos, np.bool_)
     queries[drawn] = True
     answered = np.zeros(photos, np.bool_)
     answered[pairs[~queries[pairs[:, 1]], 0]] = True
     queries &= answered
-    return Sides(
-        database=np.flatnonzero(~queries),
-        queries=np.flatnonzero(queries),
-        unanswered=np.empty(0, np.intp),
-        undated=np.empty(0, np.intp),
-        way="photos",
-    )
+    return Sides(np.flatnonzero(~queries), np.flatnonzero(queries), none, none, "photos")
