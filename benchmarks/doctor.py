@@ -29,8 +29,8 @@ from rich.table import Table
 from beenhere import geo
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor import examine, gather
-from beenhere.datasets.doctor.near_search import COARSE_BITS, near_pairs
-from beenhere.datasets.doctor.perceptual_hash import SIDE, brightness, hashes
+from beenhere.datasets.doctor.copies import COARSE_BITS, near_pairs
+from beenhere.datasets.doctor.pixels import SIDE, brightness, hashes
 from beenhere.datasets.formats.listing import list_photos
 from beenhere.photos import load_photo
 

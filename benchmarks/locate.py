@@ -28,7 +28,7 @@ from rich.table import Table
 import beenhere
 from beenhere import geo
 from beenhere.config import EvaluationData
-from beenhere.datasets.formats import read_evaluation
+from beenhere.datasets.formats import read_evaluation, read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.retrieval.locate.answer import Location, Match
 
@@ -73,7 +73,7 @@ def measure_city(demo: Path, folder: Path) -> None:
 
 def measure_lund(photos: Path, folder: Path) -> None:
     """A walk: each photo is taken out of the index, located, and put back."""
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     index = beenhere.Index.build(table, "offline-lite0", folder / "lund.index")
     plain, verified = [], []
     for row, path in enumerate(table.paths):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from beenhere.datasets.formats import read_photos
     from beenhere.datasets.table import PhotoTable
     from beenhere.errors import BeenhereError
     from beenhere.evaluation.compare_runs import compare
@@ -23,9 +24,18 @@ _HOMES = {
     "compare": "beenhere.evaluation.compare_runs",
     "evaluate": "beenhere.evaluation.paths",
     "load_model": "beenhere.models.checkpoint",
+    "read_photos": "beenhere.datasets.formats",
 }
 
-__all__ = ["BeenhereError", "Index", "PhotoTable", "compare", "evaluate", "load_model"]
+__all__ = [
+    "BeenhereError",
+    "Index",
+    "PhotoTable",
+    "compare",
+    "evaluate",
+    "load_model",
+    "read_photos",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,6 +62,9 @@ def zone_name(lat: float, lon: float) -> str | None:
     """Zone and latitude band, such as ``"10S"``; None beyond 84 N and 80 S.
 
     Norway (32V) and Svalbard (31X, 33X, 35X, 37X) have wider zones, as the UTM standard has it.
+
+    >>> zone_name(37.7749, -122.4194), zone_name(60.39, 5.32), zone_name(88, 0)
+    ('10S', '32V', None)
     """
     if not -80 <= lat <= 84:
         return None
@@ -76,7 +79,14 @@ def zone_name(lat: float, lon: float) -> str | None:
 
 
 def zone_code(name: str) -> int:
-    """Signed zone number of a name such as ``"10S"`` (band letter; -56 for ``"56H"``)."""
+    """Signed zone number of a name such as ``"10S"`` (band letter), negative in the south.
+
+    Raises:
+        DataError: no such zone.
+
+    >>> zone_code("10S"), zone_code("56H")
+    (10, -56)
+    """
     number, band = name[:-1], name[-1:].upper()
     if not (number.isdigit() and 1 <= int(number) <= 60 and band in BANDS and band):
         raise DataError(
@@ -102,6 +112,10 @@ def to_utm(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats, list[str | N
     """WGS84 degrees ``(n,)`` to easting and northing in metres ``(n,)`` and zone names.
 
     NaN and None where a position is unknown (NaN) or lies beyond 84 N and 80 S.
+
+    >>> easting, northing, zones = to_utm([52.5163], [13.3777])
+    >>> easting.round().tolist(), northing.round().tolist(), zones
+    ([389918.0], [5819702.0], ['33U'])
     """
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     known = np.isfinite(lat) & np.isfinite(lon)
@@ -114,7 +128,12 @@ def to_utm(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats, list[str | N
 
 
 def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[Floats, Floats]:
-    """UTM metres ``(n,)`` and signed zone numbers ``(n,)`` to latitude and longitude in degrees."""
+    """UTM metres ``(n,)`` and signed zone numbers ``(n,)`` to latitude and longitude in degrees.
+
+    >>> lat, lon = to_wgs84([389918], [5819702], [33])
+    >>> lat.round(4).tolist(), lon.round(4).tolist()
+    ([52.5163], [13.3777])
+    """
     easting, northing = np.asarray(easting, np.float64), np.asarray(northing, np.float64)
     lat, lon = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
     for code, rows in _by_zone(np.asarray(zone, np.int8)):
@@ -146,7 +165,11 @@ def to_zone(points: Positions, zone: NDArray[np.int8]) -> tuple[Floats, Floats]:
 
 
 def positions(lat: ArrayLike, lon: ArrayLike) -> Positions:
-    """Positions from degrees ``(n,)``, NaN where unknown."""
+    """Positions from degrees ``(n,)``, NaN where unknown.
+
+    >>> positions([52.5163, float("nan")], [13.3777, float("nan")]).known
+    array([ True, False])
+    """
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     easting, northing, names = to_utm(lat, lon)
     zone = np.array([zone_code(name) if name else 0 for name in names], np.int8)
@@ -159,6 +182,55 @@ def joined(parts: Sequence[Positions]) -> Positions:
     return Positions(*map(np.concatenate, columns)) if parts else positions([], [])
 
 
+def geodesic(
+    lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Which way and how far it is from a first position to a second, the shortest way on WGS84.
+
+    Args:
+        lat1, lon1: degrees, any shapes that broadcast to one with ``lat2`` and ``lon2``.
+        lat2, lon2: degrees.
+
+    Returns:
+        The azimuth at the first position in degrees clockwise from north, -180 to 180, and the
+        distance in metres, of that shape; NaN where a position is unknown.
+
+    >>> azimuth, metres = geodesic(52.5163, 13.3777, [52.5186, 52.5163], [13.3762, 13.3777])
+    >>> azimuth.round(1).tolist(), metres.round(1).tolist()
+    ([-21.7, 180.0], [275.4, 0.0])
+    """
+    lat1, lon1, lat2, lon2 = _as_one_shape(lat1, lon1, lat2, lon2)
+    azimuth, _, metres = _GEOD.inv(lon1, lat1, lon2, lat2)
+    return np.asarray(azimuth, np.float64), np.asarray(metres, np.float64)
+
+
+def destination(
+    lat: ArrayLike, lon: ArrayLike, azimuth: ArrayLike, metres: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Where a way that starts straight in a direction ends, along the WGS84 geodesic.
+
+    Args:
+        lat, lon: degrees, any shapes that broadcast to one with ``azimuth`` and ``metres``.
+        azimuth: degrees clockwise from north. metres: below 0 for backwards.
+
+    Returns:
+        Latitude and longitude in degrees, of that shape; NaN where anything is.
+
+    >>> lat, lon = destination(52.5163, 13.3777, [0, 90], 1000)
+    >>> lat.round(4).tolist(), lon.round(4).tolist()
+    ([52.5253, 52.5163], [13.3777, 13.3924])
+    """
+    lat, lon, azimuth, metres = _as_one_shape(lat, lon, azimuth, metres)
+    lon, lat, _ = _GEOD.fwd(lon, lat, azimuth, metres)
+    return np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+
+
+def _as_one_shape(*values: ArrayLike) -> Iterator[Floats]:
+    # pyproj takes no lists beside numbers, and writes into arrays that it is given.
+    arrays = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in values))
+    return (np.array(each) for each in arrays)
+
+
 def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
     """Metres east and north of a centre, ``(n,)`` each, along the geodesic (Snyder, 1987, ch. 25).
 
@@ -166,16 +238,19 @@ def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
 
     Args:
         centre: ``(n,)``, one for each point. points: ``(n,)``; both known.
+
+    >>> east, north = to_plane(positions([0], [0]), positions([0], [0.01]))
+    >>> east.round(1).tolist(), north.round(1).tolist()
+    ([1113.2], [0.0])
     """
-    azimuth, _, metres = _GEOD.inv(centre.lon, centre.lat, points.lon, points.lat)
+    azimuth, metres = geodesic(centre.lat, centre.lon, points.lat, points.lon)
     return metres * np.sin(np.radians(azimuth)), metres * np.cos(np.radians(azimuth))
 
 
 def from_plane(centre: Positions, east: ArrayLike, north: ArrayLike) -> Positions:
     """The positions ``(n,)`` so many metres east and north of a centre; undoes :func:`to_plane`."""
     azimuth = np.degrees(np.arctan2(east, north))
-    lon, lat, _ = _GEOD.fwd(centre.lon, centre.lat, azimuth, np.hypot(east, north))
-    return positions(lat, lon)
+    return positions(*destination(centre.lat, centre.lon, azimuth, np.hypot(east, north)))
 
 
 def distance(a: Positions, b: Positions) -> Floats:
@@ -183,13 +258,15 @@ def distance(a: Positions, b: Positions) -> Floats:
 
     In one UTM zone the plane distance, as the field's benchmarks measure; across zones (and near
     the poles, where there is none) the WGS84 geodesic.
+
+    >>> distance(positions([52.5163], [13.3777]), positions([52.5186], [13.3762])).round(1)
+    array([275.4])
     """
     plane = np.hypot(a.easting - b.easting, a.northing - b.northing)
     across = (a.zone != b.zone) | (a.zone == 0)
     across &= a.known & b.known
     if across.any():
-        _, _, metres = _GEOD.inv(a.lon[across], a.lat[across], b.lon[across], b.lat[across])
-        plane[across] = metres
+        plane[across] = geodesic(a.lat[across], a.lon[across], b.lat[across], b.lon[across])[1]
     return plane
 
 
@@ -198,6 +275,10 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
 
     A query without a position gets an empty array. Equal to comparing every pair by
     :func:`distance`, in the time of a few KD-trees.
+
+    >>> database = positions([52.5163, 52.5164, 52.5186], [13.3777, 13.3777, 13.3762])
+    >>> [rows.tolist() for rows in within(database, positions([52.5163], [13.3777]), 25)]
+    [[0, 1]]
     """
     if not radius >= 0:
         raise DataError(f"radius is {radius} m; expected 0 or more")
@@ -217,7 +298,7 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
 def any_within(database: Positions, queries: Positions, radius: float) -> NDArray[np.bool_]:
     """Whether each query has a database position at most ``radius`` metres away, ``(queries,)``.
 
-    Equal to asking :func:`within`, without its lists: most queries are settled by their nearest.
+    Equal to asking :func:`within`, without its lists: the nearest alone decides for most queries.
 
     Args:
         database, queries: where unknown, out of account.
@@ -261,6 +342,10 @@ def nearest(
         database: where unknown, out of account.
         queries: NaN where unknown.
         excluded: for each query the rows of the database that do not count.
+
+    >>> street = positions([52.5163, 52.5164], [13.3777, 13.3777])
+    >>> nearest(street, street, excluded=[np.array([0]), np.array([1])]).round(1)
+    array([11.1, 11.1])
     """
     metres = np.full(len(queries), np.nan)
     members, rows = np.flatnonzero(database.known), np.flatnonzero(queries.known)
@@ -329,7 +414,12 @@ class Extent:
 
 
 def extent(positions: Positions) -> Extent | None:
-    """The box around all positions that are known; None if none is."""
+    """The box around all positions that are known; None if none is.
+
+    >>> box = extent(positions([52.5163, 52.5186], [13.3777, 13.3762]))
+    >>> box.south, box.west, round(box.width), round(box.height)
+    (52.5163, 13.3762, 102, 256)
+    """
     lat, lon = positions.lat[positions.known], np.sort(positions.lon[positions.known])
     if len(lat) == 0:
         return None
@@ -341,9 +431,9 @@ def extent(positions: Positions) -> Extent | None:
     # Half the way at a time: a geodesic over more than half the globe would take the short side.
     half = ((east - west) % 360) / 2
     middle = (south + north) / 2
-    width = 2 * _GEOD.inv(0, middle, half, middle)[2]
-    height = _GEOD.inv(west, south, west, north)[2]
-    return Extent(south, north, west, east, float(width), float(height))
+    width = 2 * float(geodesic(middle, 0, middle, half)[1])
+    height = float(geodesic(south, west, north, west)[1])
+    return Extent(south, north, west, east, width, height)
 
 
 def earth_centred(p: Positions) -> Floats:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from beenhere import geo
-from beenhere.datasets.evaluation_tables import EvaluationTables
-from beenhere.datasets.ground_truth import ListedTruth, PositionTruth
+from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth, PositionTruth
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
 

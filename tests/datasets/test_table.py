@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beenhere import geo
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.errors import DataError
 
@@ -164,7 +165,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, end: str) -> None:
         condition=["night", None],
     )
     photos.write(tmp_path / f"table.{end}")
-    again = PhotoTable.read(tmp_path / f"table.{end}")
+    again = read_photos(tmp_path / f"table.{end}")
     assert again.frame.equals(photos.frame)
     assert (again.unusable, again.notes) == ([], [])
 

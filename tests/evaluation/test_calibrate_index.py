@@ -8,6 +8,7 @@ import pytest
 from streets import street_model, write_streets
 
 from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.calibrate_index import CalibratedIndex, calibrate_index
@@ -26,7 +27,7 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def fitted(streets: Path) -> CalibratedIndex:
-    queries, outside = (PhotoTable.read(streets / name) for name in ("queries", "elsewhere"))
+    queries, outside = (read_photos(streets / name) for name in ("queries", "elsewhere"))
     index = Index.open(streets / "x.index")
     return calibrate_index(index, queries, outside, True, CONFIG, LOCATE)
 
@@ -56,7 +57,7 @@ def test_answers_carry_the_probability_and_the_radius(
 ) -> None:
     way = "verified" if verify else "plain"
     confidence, labelled = fitted.calibrations[way].confidence, fitted.asked[way].labelled
-    paths = PhotoTable.read(streets / "queries").paths[:10]
+    paths = read_photos(streets / "queries").paths[:10]
     answers = index.locate_many(paths, verify=verify).locations
     for row, answer in enumerate(answers):
         assert answer is not None and answer.probability is not None
@@ -66,14 +67,14 @@ def test_answers_carry_the_probability_and_the_radius(
         assert answer.threshold == confidence.threshold
         assert answer.known == (answer.probability >= confidence.threshold)
         assert len(answer.matches) == 10
-    elsewhere = PhotoTable.read(streets / "elsewhere").paths
+    elsewhere = read_photos(streets / "elsewhere").paths
     assert not any(
         answer.known for answer in index.locate_many(elsewhere, verify=verify).locations if answer
     )
 
 
 def test_another_threshold_decides(index: Index, streets: Path) -> None:
-    query = PhotoTable.read(streets / "queries").paths[0]
+    query = read_photos(streets / "queries").paths[0]
     found = index.locate(query)
     assert found.probability is not None
     above = index.locate(query, threshold=min(1.0, found.probability + 1e-3))
@@ -82,7 +83,7 @@ def test_another_threshold_decides(index: Index, streets: Path) -> None:
 
 
 def test_other_evidence_than_it_was_calibrated_for_is_refused(index: Index, streets: Path) -> None:
-    query = PhotoTable.read(streets / "queries").paths[0]
+    query = read_photos(streets / "queries").paths[0]
     with pytest.raises(ConfigError, match=r"^matches is 5, but the index .* with 10: "):
         index.locate(query, matches=5)
     other = {"verification": {"max_features": 500}}
@@ -95,9 +96,9 @@ def test_other_evidence_than_it_was_calibrated_for_is_refused(index: Index, stre
 
 def test_what_cannot_be_fitted_leaves_the_old_calibration(index: Index, streets: Path) -> None:
     before = index.calibration
-    few = PhotoTable.read(streets / "queries").rows(np.arange(40))
+    few = read_photos(streets / "queries").rows(np.arange(40))
     few.unusable.append(("broken.jpg", "no photo"))
-    elsewhere = PhotoTable.read(streets / "elsewhere")
+    elsewhere = read_photos(streets / "elsewhere")
     far = few.frame.head(3).with_columns(lat=0.0, lon=0.0, easting=None, northing=None, zone=None)
     mixed = PhotoTable.from_columns(pl.concat([few.frame, far]).to_dict(), few.unusable)
     with pytest.raises(DataError) as refused:

@@ -9,6 +9,7 @@ from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration_queries import CalibrationQueries
@@ -50,7 +51,7 @@ def queries(tmp_path: Path) -> PhotoTable:
             write_photo(folder / name, 100 * street + number)
     write_photo(folder / at_name(EAST + 250, NORTH), 7)
     (folder / at_name(EAST, NORTH, "broken")).write_bytes(b"no photo")
-    table = PhotoTable.read(folder)
+    table = read_photos(folder)
     nowhere = write_photo(tmp_path / "nowhere.jpg", 8)
     columns = {"path": [*table.paths, nowhere]}
     for name in ("lat", "lon"):
@@ -62,7 +63,7 @@ def queries(tmp_path: Path) -> PhotoTable:
 def elsewhere(tmp_path: Path) -> PhotoTable:
     for number in range(5):
         write_photo(tmp_path / "elsewhere" / at_name(EAST, NORTH + 50_000 + number), 900 + number)
-    return PhotoTable.read(tmp_path / "elsewhere")
+    return read_photos(tmp_path / "elsewhere")
 
 
 def test_every_query_is_asked_or_named(
@@ -93,7 +94,7 @@ def test_errors_are_metres_from_the_answer_to_the_truth(index: Index, queries: P
     for row, path in enumerate(index_paths(queries)[:5]):
         place = index.locate(path, matches=1).place
         assert place is not None
-        truth = PhotoTable.read(Path(path).parent).frame
+        truth = read_photos(Path(path).parent).frame
         lat, lon = truth.filter(truth["path"] == path).select("lat", "lon").row(0)
         metres = geo.distance(geo.positions([place.lat], [place.lon]), geo.positions([lat], [lon]))
         assert asked.labelled.error_m[row] == pytest.approx(metres[0], abs=0.01)

@@ -10,9 +10,8 @@ from listed_street import LISTS, QUERIES, write_street
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import EvalConfig, EvaluationData, ExtractConfig
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats import read_evaluation
-from beenhere.datasets.ground_truth import ListedTruth
+from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import differences
 from beenhere.evaluation.evaluate import evaluate, evaluation_fingerprint

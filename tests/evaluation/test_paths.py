@@ -8,7 +8,7 @@ import pytest
 from tiny import TinyModel, at_name, write_photo
 
 import beenhere
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.formats import read_photos
 from beenhere.errors import ConfigError
 from beenhere.evaluation import paths
 
@@ -31,8 +31,8 @@ def test_every_way_to_give_photos_is_the_same(tree: Path) -> None:
         {"data": tree},
         {"data": str(tree)},
         {"database": database, "queries": str(queries)},
-        {"database": PhotoTable.read(database), "queries": PhotoTable.read(queries)},
-        {"database": PhotoTable.read(database), "queries": queries},
+        {"database": read_photos(database), "queries": read_photos(queries)},
+        {"database": read_photos(database), "queries": queries},
     ]
     found = [beenhere.evaluate("run", **way, **FAST) for way in ways]
     assert all(one.recalls == found[0].recalls for one in found)
@@ -40,7 +40,7 @@ def test_every_way_to_give_photos_is_the_same(tree: Path) -> None:
 
 
 def test_photos_are_each_searched_in_the_rest(tree: Path) -> None:
-    for photos in (tree / "database", PhotoTable.read(tree / "database")):
+    for photos in (tree / "database", read_photos(tree / "database")):
         found = beenhere.evaluate("run", photos=photos, thresholds=[25], recall_at=[5], **FAST)
         assert found.recall(5) == 100 and found.queries == found.database == 6
         assert (found.predictions["query"] != found.predictions["database"]).all()

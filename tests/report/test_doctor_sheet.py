@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from beenhere.config import CheckConfig
-from beenhere.datasets.doctor import Collection, Finding, examine, gather
+from beenhere.datasets.doctor import Finding, PhotoCollection, examine, gather
 from beenhere.report import doctor_sheet, doctor_tile
 from beenhere.report.doctor_sheet import draw_sheet, drawn
 from beenhere.report.doctor_tile import Tile, middle_cut, wrapped
@@ -45,12 +45,12 @@ def city(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def examined(city: Path) -> tuple[Collection, list[Finding]]:
+def examined(city: Path) -> tuple[PhotoCollection, list[Finding]]:
     collection = gather(city)
     return collection, examine(collection, CheckConfig(workers=1))
 
 
-def test_what_is_drawn(examined: tuple[Collection, list[Finding]]) -> None:
+def test_what_is_drawn(examined: tuple[PhotoCollection, list[Finding]]) -> None:
     _, findings = examined
     assert [finding.name for finding in drawn(findings[::-1])] == [
         "wrong-sign",
@@ -61,7 +61,7 @@ def test_what_is_drawn(examined: tuple[Collection, list[Finding]]) -> None:
 
 
 def test_each_photo_says_where_it_belongs(
-    examined: tuple[Collection, list[Finding]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    examined: tuple[PhotoCollection, list[Finding]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiles: list[Tile] = []
     put = doctor_tile.put_tile
@@ -83,7 +83,7 @@ def test_each_photo_says_where_it_belongs(
     assert {tile.belongs for tile in tiles[-2:]} == {"gsv_xs/train"}
 
 
-def test_the_picture(examined: tuple[Collection, list[Finding]], tmp_path: Path) -> None:
+def test_the_picture(examined: tuple[PhotoCollection, list[Finding]], tmp_path: Path) -> None:
     collection, findings = examined
     draw_sheet(collection, drawn(findings), tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:

@@ -9,7 +9,7 @@ from beenhere.config import ShardsConfig
 from beenhere.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from beenhere.datasets.convert import Written
+    from beenhere.datasets.convert import Conversion
 
 NAMED = 3
 """Files that cannot be read and are named on the screen."""
@@ -56,7 +56,7 @@ def convert(
     print(f"Have a look: beenhere data show {out}")
 
 
-def _how(written: "Written") -> str:
+def _how(written: "Conversion") -> str:
     parts = {"hard links": written.linked, "copies": written.copied}
     said = [f"{number:,} {what}" for what, number in parts.items() if number]
     return f" ({', '.join(said)})" if said else ""

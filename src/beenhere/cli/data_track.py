@@ -74,14 +74,13 @@ def _photos(
     source: Path, found: "Track", out: Path, config: TrackConfig, limit: int | None
 ) -> None:
     from beenhere.datasets.formats import read_photos
-    from beenhere.datasets.relative_paths import with_paths_from
     from beenhere.datasets.tracks import track_photos
     from beenhere.wording import count
 
     tracked = track_photos(read_photos(source), found, config)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as new:
-        with_paths_from(tracked.table, out.parent).write(new)
+        tracked.table.with_paths_from(out.parent).write(new)
     lacking = len(tracked.table) - tracked.placed - tracked.kept
     print(
         f"{out}: {count(len(tracked.table), 'photo')}: {tracked.placed:,} placed by the track "

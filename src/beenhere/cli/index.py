@@ -55,12 +55,12 @@ def build(
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
     """
     from beenhere import config_yaml
-    from beenhere.datasets.table import PhotoTable
+    from beenhere.datasets.formats import read_photos
     from beenhere.retrieval.index.building import build_index
     from beenhere.retrieval.index.manifest_file import read_manifest
 
     options = config_yaml.assign(config, set_)
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     added = build_index(out, table, model, options, wait, "photos")
     if added.unchanged and not added.new:
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
@@ -89,11 +89,11 @@ def add(
         wait: seconds to wait for another process that writes the index.
         extract: how descriptors are computed.
     """
-    from beenhere.datasets.table import PhotoTable
+    from beenhere.datasets.formats import read_photos
     from beenhere.retrieval.index import Index
 
     opened = Index.open(index)  # before photos are looked at, which may take long
-    added = opened.add(PhotoTable.read(photos), wait=wait, **extract.model_dump())
+    added = opened.add(read_photos(photos), wait=wait, **extract.model_dump())
     counts = {
         "new": added.new,
         "moved": added.moved,

@@ -91,10 +91,10 @@ def _photos(state: "Snapshot") -> tuple[str, dict[str, Any]]:
     from beenhere.datasets.summary import summarise
 
     held = summarise(state.photos.rows(state.allowed.nonzero()[0]))
-    text = f"{state.manifest.photos:,}, {held.positioned:,} with a position"
+    text = f"{state.manifest.photos:,}, {held.with_position:,} with a position"
     if held.first is not None:
         text += f", taken {held.first} to {held.last}"
-    numbers = {"positioned": held.positioned, "dated": held.dated}
+    numbers = {"positioned": held.with_position, "dated": held.with_date}
     return text, numbers | {"first": held.first, "last": held.last}
 
 

@@ -1,12 +1,15 @@
-"""Which database photos are right for which query: by position, or by lists."""
+"""An evaluation set: database, queries, and which are right, by position or by lists."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from beenhere import geo
+from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
 
 Positives = list[NDArray[np.intp]]
@@ -14,7 +17,7 @@ Positives = list[NDArray[np.intp]]
 
 
 class GroundTruth(Protocol):
-    """What makes a database photo a positive of a query."""
+    """The rule by which a database photo is a positive of a query."""
 
     listed: bool
     """Whether lists say it; then no distance decides, and the threshold is None."""
@@ -84,3 +87,35 @@ class ListedTruth:
                 f"the positives are listed, so a threshold of {threshold:g} m does not apply"
             )
         return list(self._rows)
+
+
+@dataclass(frozen=True)
+class EvaluationTables:
+    """A database, queries, and which photos are right for which.
+
+    Attributes:
+        name: such as ``"sf_xs-test"``; fit for a file's name.
+        listed: the positives of each query, where lists say what is right; None: positions do.
+
+    Raises:
+        DataError: lists for another number of queries.
+    """
+
+    database: PhotoTable
+    queries: PhotoTable
+    name: str
+    listed: ListedTruth | None = None
+
+    def __post_init__(self) -> None:
+        if self.listed is not None and len(self.listed) != len(self.queries):
+            raise DataError(
+                f"{self.name}: positives of {len(self.listed)} queries are listed; expected "
+                f"those of {len(self.queries)}"
+            )
+
+    @cached_property
+    def truth(self) -> GroundTruth:
+        """The rule by which a database photo is a positive."""
+        if self.listed is not None:
+            return self.listed
+        return PositionTruth(self.database.positions, self.queries.positions)

@@ -1,12 +1,16 @@
-"""What a PhotoTable holds, counted."""
+"""Photos of a table, counted; and a fingerprint that tells two tables apart."""
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.photo_file import photo_size
@@ -20,17 +24,17 @@ class Summary:
     """Counts of a table.
 
     Attributes:
-        photos: rows. positioned: those with a position. headed: those with a heading.
-        dated: those with a date. first, last: the earliest and the latest of the dates.
+        photos: rows. with_position, with_heading, with_date: those of them that have one.
+        first, last: the earliest and the latest of the dates.
         places: how many photos each place has, ascending; empty without places.
         cities, conditions: photos by name, the largest first.
         extent: where they lie; None without a position.
     """
 
     photos: int
-    positioned: int
-    headed: int
-    dated: int
+    with_position: int
+    with_heading: int
+    with_date: int
     first: str | None
     last: str | None
     places: list[int]
@@ -46,9 +50,9 @@ def summarise(table: PhotoTable) -> Summary:
     labelled = frame.filter(frame["place"].is_not_null())
     return Summary(
         photos=len(table),
-        positioned=int(positions.known.sum()),
-        headed=int(frame["heading"].is_not_null().sum()),
-        dated=len(dates),
+        with_position=int(positions.known.sum()),
+        with_heading=int(frame["heading"].is_not_null().sum()),
+        with_date=len(dates),
         first=dates[0] if dates else None,
         last=dates[-1] if dates else None,
         places=sorted(labelled.group_by("city", "place").len()["len"].to_list()),
@@ -67,12 +71,12 @@ class Sizes:
     """Sizes of photos, from their headers.
 
     Attributes:
-        looked_at: how many files; all of the table up to :data:`SAMPLE`.
+        files: whose headers were read; all of the table up to :data:`SAMPLE`.
         counts: photos by ``(width, height)``, the most frequent first.
         unusable: ``(path, reason)`` of those whose header cannot be read.
     """
 
-    looked_at: int
+    files: int
     counts: dict[tuple[int, int], int]
     unusable: list[tuple[str, str]]
 
@@ -103,3 +107,40 @@ def with_neighbour(table: PhotoTable, radius: float) -> NDArray[np.bool_]:
     """``(photos,)``: whether another photo of the table lies within ``radius`` metres."""
     found = geo.within(table.positions, table.positions, radius)
     return np.array([len(rows) > 1 for rows in found], np.bool_)
+
+
+def table_fingerprint(table: PhotoTable, root: Path) -> dict[str, Any]:
+    """The content of a table in a few numbers.
+
+    Args:
+        table: photos.
+        root: the folder they were read from. Moved as a whole, they keep their fingerprint.
+
+    Returns:
+        ``photos`` and ``places``, counts, and ``sha256`` over every photo's path below ``root``,
+        position and place, whatever their order.
+    """
+    columns = ("path", "easting", "northing", "zone", "city", "place")
+    lines = [
+        repr((_below(root, path), *rest)) for path, *rest in table.frame.select(columns).iter_rows()
+    ]
+    digest = hashlib.sha256("\n".join(sorted(lines)).encode())
+    places = table.frame.drop_nulls("place").select("city", "place").n_unique()
+    return {"photos": len(table), "places": places, "sha256": digest.hexdigest()}
+
+
+def lists_fingerprint(tables: EvaluationTables, root: Path) -> str:
+    """SHA-256 over which database photos are listed for which query, in whatever order."""
+    names = [_below(root, path) for path in tables.database.paths]
+    lines = [
+        repr((_below(root, path), sorted(names[row] for row in rows)))
+        for path, rows in zip(tables.queries.paths, tables.truth.positives(None), strict=True)
+    ]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _below(root: Path, path: str) -> str:
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return Path(path).as_posix()

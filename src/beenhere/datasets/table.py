@@ -1,5 +1,6 @@
 """PhotoTable: where and when each photo was taken, one row an image."""
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.errors import DataError
+from beenhere.files.atomic import replacing
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "path": pl.String,
@@ -41,7 +43,18 @@ class PhotoTable:
         unusable: ``(path, reason)`` of what was found but cannot be a row; shown, never hidden.
         notes: ``(path, what)`` of what was found with a row or file and left out of the table.
         source: in words, what the table was read from.
-        turned: ``path``, ``heading``: headings as they were given, where that is not in [0, 360).
+        headings_outside: ``path``, ``heading``: the headings that were given outside of
+            [0, 360), as they were; ``frame`` has the same directions within.
+
+    >>> photos = PhotoTable.from_columns(
+    ...     {"path": ["home.jpg", "away.jpg"], "lat": [52.5163, None], "lon": [13.3777, None]}
+    ... )
+    >>> photos
+    PhotoTable(2 photos, 1 with a position)
+    >>> photos.frame.select("path", "zone").rows()
+    [('home.jpg', '33U'), ('away.jpg', None)]
+    >>> len(photos)
+    2
     """
 
     def __init__(
@@ -50,13 +63,15 @@ class PhotoTable:
         unusable: list[tuple[str, str]] | None = None,
         notes: list[tuple[str, str]] | None = None,
         source: str = "",
-        turned: pl.DataFrame | None = None,
+        headings_outside: pl.DataFrame | None = None,
     ) -> None:
         self.frame = _checked(frame)
         self.unusable = unusable or []
         self.notes = notes or []
         self.source = source
-        self.turned = frame.select("path", "heading").clear() if turned is None else turned
+        if headings_outside is None:
+            headings_outside = frame.select("path", "heading").clear()
+        self.headings_outside = headings_outside
 
     @classmethod
     def from_columns(
@@ -74,6 +89,13 @@ class PhotoTable:
 
         Raises:
             DataError: an unknown column, no ``path``, a value out of its range, half a position.
+
+        >>> utm = {"easting": [389918.0], "northing": [5819702.0], "zone": ["33U"]}
+        >>> photos = PhotoTable.from_columns({"path": ["home.jpg"], "heading": [-90.0], **utm})
+        >>> [round(value, 3) for value in photos.frame.select("lat", "lon", "heading").row(0)]
+        [52.516, 13.378, 270.0]
+        >>> photos.headings_outside.rows()
+        [('home.jpg', -90.0)]
         """
         for name in columns:
             if name not in SCHEMA:
@@ -90,20 +112,13 @@ class PhotoTable:
         frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
         _refuse_half_positions(frame)
         outside = ~pl.col("heading").is_between(0, 360, closed="left")
-        turned = frame.filter(outside).select("path", "heading")
+        as_given = frame.filter(outside).select("path", "heading")
         angle = pl.col("heading") % 360.0
         # -1e-20 % 360 is 360 in floating point, and the least number below 0 stays as it is.
         frame = frame.with_columns(
             heading=pl.when((angle >= 0) & (angle < 360)).then(angle).otherwise(angle * 0)
         )
-        return cls(_derive_positions(_checked(frame)), unusable, notes, source, turned)
-
-    @classmethod
-    def read(cls, path: str | Path) -> "PhotoTable":
-        """The photos at a path, whatever known format it has (see ``beenhere data show``)."""
-        from beenhere.datasets.formats import read_photos
-
-        return read_photos(Path(path))
+        return cls(_derive_positions(_checked(frame)), unusable, notes, source, as_given)
 
     def __len__(self) -> int:
         return self.frame.height
@@ -113,23 +128,32 @@ class PhotoTable:
 
     @property
     def paths(self) -> list[str]:
-        """The path of every row."""
+        """The path of every row.
+
+        >>> PhotoTable.from_columns({"path": ["home.jpg", "away.jpg"]}).paths
+        ['home.jpg', 'away.jpg']
+        """
         return self.frame["path"].to_list()
 
     @cached_property
     def positions(self) -> geo.Positions:
-        """Every row's position, for :mod:`beenhere.geo`."""
+        """Every row's position, for :mod:`beenhere.geo`.
+
+        >>> PhotoTable.from_columns({"path": ["a.jpg"], "lat": [1.0], "lon": [2.0]}).positions.zone
+        array([31], dtype=int8)
+        """
         number = {
             name: self.frame[name].fill_null(np.nan).to_numpy()
             for name in ("lat", "lon", "easting", "northing")
         }
-        names = self.frame["zone"].to_list()
-        codes = {name: geo.zone_code(name) if name else 0 for name in set(names)}
-        zone = np.array([codes[name] for name in names], np.int8)
-        return geo.Positions(zone=zone, **number)
+        return geo.Positions(zone=_zone_codes(self.frame), **number)
 
     def rows(self, index: NDArray[np.intp] | list[int]) -> "PhotoTable":
-        """The named rows, in the order given; what was unusable stays with the whole table."""
+        """The named rows, in the order given; what was unusable stays with the whole table.
+
+        >>> PhotoTable.from_columns({"path": ["a.jpg", "b.jpg", "c.jpg"]}).rows([2, 0]).paths
+        ['c.jpg', 'a.jpg']
+        """
         return PhotoTable(self.frame[np.asarray(index, np.int64)])
 
     def write(self, path: str | Path) -> None:
@@ -137,14 +161,58 @@ class PhotoTable:
 
         Raises:
             DataError: the name ends otherwise.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     PhotoTable.from_columns({"path": ["a.jpg"]}).write(f"{folder}/photos.csv")
+        ...     print(Path(folder, "photos.csv").read_text().splitlines()[1])
+        a.jpg,,,,,,,,,,
         """
         target = Path(path)
-        if target.suffix == ".parquet":
-            self.frame.write_parquet(target)
-        elif target.suffix == ".csv":
-            self.frame.write_csv(target)
-        else:
+        if target.suffix not in (".parquet", ".csv"):
             raise DataError(f"{target} ends in {target.suffix!r}; expected .parquet or .csv")
+        with replacing(target) as new:
+            if target.suffix == ".parquet":
+                self.frame.write_parquet(new)
+            else:
+                self.frame.write_csv(new)
+
+    def with_paths_from(self, folder: Path) -> "PhotoTable":
+        """The same photos, named from a folder as :func:`paths_from` does.
+
+        A file that lies there can so be moved with them.
+
+        >>> PhotoTable.from_columns({"path": ["/town/a.jpg"]}).with_paths_from(Path("/maps")).paths
+        ['../town/a.jpg']
+        """
+        paths = pl.Series(paths_from(self.paths, folder), dtype=pl.String)
+        return PhotoTable(self.frame.with_columns(path=paths), source=self.source)
+
+
+def paths_from(paths: list[str], folder: Path) -> list[str]:
+    """Paths relative to a folder, ``/`` between; where no such path leads there, absolute.
+
+    Links to folders are followed on both sides: ``..`` leads out of what a link points to.
+
+    Args:
+        folder: need not be there yet.
+    """
+    start = os.path.realpath(folder)
+    real: dict[str, str] = {}  # photos of one folder are many, and to follow links takes long
+    found = []
+    for path in paths:
+        inside, name = os.path.split(path)
+        if inside not in real:
+            real[inside] = _relative(os.path.realpath(inside), start)
+        found.append(f"{real[inside]}/{name}" if real[inside] != "." else name)
+    return found
+
+
+def _relative(folder: str, start: str) -> str:
+    try:
+        return Path(os.path.relpath(folder, start)).as_posix()
+    except ValueError:  # another drive of Windows
+        return Path(folder).as_posix()
 
 
 def _checked(frame: pl.DataFrame) -> pl.DataFrame:
@@ -183,6 +251,13 @@ def _refuse_half_positions(frame: pl.DataFrame) -> None:
             raise DataError(f"{row['path']}: half a position ({got}); expected all of it or none")
 
 
+def _zone_codes(frame: pl.DataFrame) -> NDArray[np.int8]:
+    """``(n,)`` signed numbers of the zones, 0 where there is none; each name is read once."""
+    names = frame["zone"].to_list()
+    codes = {name: geo.zone_code(name) if name else 0 for name in set(names)}
+    return np.array([codes[name] for name in names], np.int8)
+
+
 def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:
     """Fill UTM from WGS84 where UTM is missing, and the other way round."""
     lat = frame["lat"].fill_null(np.nan).to_numpy()
@@ -190,8 +265,7 @@ def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:
     utm = ["easting", "northing", "zone"]
     has_utm = frame.select(pl.all_horizontal(pl.col(utm).is_not_null())).to_series().to_numpy()
     has_wgs = np.isfinite(lat) & np.isfinite(lon)
-    codes = {name: geo.zone_code(name) if name else 0 for name in set(frame["zone"].to_list())}
-    zone = np.array([codes[name] for name in frame["zone"].to_list()], np.int8)
+    zone = _zone_codes(frame)
 
     easting, northing, names = geo.to_utm(
         np.where(has_utm, np.nan, lat), np.where(has_utm, np.nan, lon)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from beenhere import __version__, config_yaml
 from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration import Calibration, fit_calibration
@@ -108,7 +109,7 @@ def calibrate_index(
 
 
 def _table(photos: PhotoTable | str | Path | None) -> PhotoTable | None:
-    return PhotoTable.read(photos) if isinstance(photos, str | Path) else photos
+    return read_photos(photos) if isinstance(photos, str | Path) else photos
 
 
 def _named(given: PhotoTable | str | Path | None, table: PhotoTable) -> str:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from beenhere import config_yaml, geo
 from beenhere.config import EvalConfig
-from beenhere.datasets.fingerprint import lists_fingerprint, table_fingerprint
 from beenhere.datasets.ground_truth import Positives
+from beenhere.datasets.summary import lists_fingerprint, table_fingerprint
 from beenhere.errors import DataError
 from beenhere.evaluation import protocol
 from beenhere.evaluation.results import RANKS, Evaluation, Recall, Timing

@@ -5,7 +5,7 @@ from typing import Any
 
 from beenhere import config_yaml
 from beenhere.config import EvalConfig, EvaluationData
-from beenhere.datasets.formats import EvaluationTables
+from beenhere.datasets.formats import EvaluationTables, read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device
 from beenhere.errors import ConfigError
@@ -98,4 +98,4 @@ def _tables(
 
 
 def _table(photos: Photos) -> PhotoTable:
-    return photos if isinstance(photos, PhotoTable) else PhotoTable.read(photos)
+    return photos if isinstance(photos, PhotoTable) else read_photos(photos)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from beenhere.datasets.doctor import Collection, Finding
+from beenhere.datasets.doctor import Finding, PhotoCollection
 from beenhere.report.doctor_text import size_text
 from beenhere.report.doctor_tile import COLOURS, Mark, Tile, put_cross, put_tile
 from beenhere.report.photo_boxes import (
@@ -45,7 +45,7 @@ def drawn(findings: Sequence[Finding]) -> list[Finding]:
     return score + [each for each in findings if each.severity == "note" and each.kind.pictured]
 
 
-def draw_sheet(collection: Collection, findings: Sequence[Finding], path: Path) -> None:
+def draw_sheet(collection: PhotoCollection, findings: Sequence[Finding], path: Path) -> None:
     """Write the sheet of some findings, one at least, as PNG or JPEG by the name's end.
 
     It is 1190 pixels wide and as high as it takes.
@@ -78,7 +78,7 @@ def draw_sheet(collection: Collection, findings: Sequence[Finding], path: Path) 
     picture.save(path, quality=90)
 
 
-def _groups(collection: Collection, finding: Finding) -> list[Group]:
+def _groups(collection: PhotoCollection, finding: Finding) -> list[Group]:
     groups: list[Group] = []
     for case in finding.cases.head(_MOST).iter_rows(named=True):
         group = [_tile(collection, case["path"], case["part"], case["detail"], finding.severity)]
@@ -89,7 +89,7 @@ def _groups(collection: Collection, finding: Finding) -> list[Group]:
     return groups
 
 
-def _tile(collection: Collection, path: str, number: int, detail: str, mark: Mark) -> Tile:
+def _tile(collection: PhotoCollection, path: str, number: int, detail: str, mark: Mark) -> Tile:
     part = collection.parts[number]
     belongs = part.name if part.side is None else part.name.removesuffix(f" {part.side}")
     return Tile(path, "/".join(filter(None, (belongs, part.side))), detail, mark)
@@ -110,7 +110,7 @@ def _height(row: list[Group]) -> int:
 
 
 def _put_head(
-    canvas: ImageDraw.ImageDraw, collection: Collection, findings: Sequence[Finding]
+    canvas: ImageDraw.ImageDraw, collection: PhotoCollection, findings: Sequence[Finding]
 ) -> None:
     bad = sum(finding.severity == "score" for finding in findings)
     name = collection.root.absolute().name

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from beenhere.datasets.doctor import Choice, Collection, Finding
+from beenhere.datasets.doctor import Choice, Finding, PhotoCollection
 from beenhere.wording import count
 
 _EXAMPLES = 3
 _JSON_EXAMPLES = 20
 
 
-def describe(collection: Collection, findings: Sequence[Finding], looked: bool) -> list[str]:
+def describe(collection: PhotoCollection, findings: Sequence[Finding], looked: bool) -> list[str]:
     """The lines of ``beenhere data check``.
 
     Args:
@@ -36,7 +36,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     return f"{count(bad, 'kind')} of fault would change a score{known}."
 
 
-def as_json(collection: Collection, findings: Sequence[Finding]) -> dict[str, Any]:
+def as_json(collection: PhotoCollection, findings: Sequence[Finding]) -> dict[str, Any]:
     """The same as plain values, with up to 20 examples of each."""
     return {
         "path": str(collection.root),
@@ -71,12 +71,12 @@ def tally(choice: Choice) -> str:
     return f"{leave} to leave out, {mend:,} to mend{more}"
 
 
-def below(collection: Collection, path: str) -> str:
+def below(collection: PhotoCollection, path: str) -> str:
     """A path as a person wants to read it: from the root of what was checked."""
     return path.removeprefix(f"{collection.root}/")
 
 
-def size_text(collection: Collection) -> str:
+def size_text(collection: PhotoCollection) -> str:
     """Such as ``"144 photos in 4 sets"``."""
     folders = len({part.folder for part in collection.parts})
     return f"{count(len(collection), 'photo')} in {count(folders, 'set')}"
@@ -91,7 +91,7 @@ def _table(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def _details(collection: Collection, finding: Finding) -> list[str]:
+def _details(collection: PhotoCollection, finding: Finding) -> list[str]:
     kind = finding.kind
     title = kind.title[:1].upper() + kind.title[1:]
     lines = [f"{title}: {len(finding):,} ({finding.name})"]
@@ -111,7 +111,7 @@ def _details(collection: Collection, finding: Finding) -> list[str]:
     return lines
 
 
-def _by_part(collection: Collection, finding: Finding) -> dict[str, int]:
+def _by_part(collection: PhotoCollection, finding: Finding) -> dict[str, int]:
     """Cases by the name of their part, in the collection's order."""
     counts = dict(finding.cases.group_by("part").len().iter_rows())
     return {

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from statistics import median
 
-from beenhere.datasets.evaluation_tables import EvaluationTables
-from beenhere.datasets.ground_truth import ListedTruth
+from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.datasets.shards.shards import Shards
 from beenhere.datasets.summary import (
     Sizes,
@@ -107,10 +106,10 @@ def _row(label: str, text: str) -> str:
 
 
 def _photos(summary: Summary) -> str:
-    missing = summary.photos - summary.positioned
+    missing = summary.photos - summary.with_position
     if missing == 0:
         return f"{summary.photos:,}, all with a position" if summary.photos else "none"
-    if summary.positioned == 0:
+    if summary.with_position == 0:
         return f"{summary.photos:,}, none with a position"
     return f"{summary.photos:,}, of which {missing:,} without a position"
 
@@ -160,18 +159,22 @@ def _dates(summary: Summary) -> str:
         return "no photo has a date"
     first, last = summary.first[:10], summary.last[:10]
     when = first if first == last else f"{first} to {last}"
-    missing = summary.photos - summary.dated
+    missing = summary.photos - summary.with_date
     return f"{when}, {missing:,} without a date" if missing else when
 
 
 def _headings(summary: Summary) -> str:
-    return _share(summary.headed, summary.photos) if summary.headed else "no photo has a heading"
+    return (
+        _share(summary.with_heading, summary.photos)
+        if summary.with_heading
+        else "no photo has a heading"
+    )
 
 
 def _sizes(sizes: Sizes, photos: int) -> str:
     total = sum(sizes.counts.values())
     named = [f"{width} x {height}" for width, height in sizes.counts]
-    sample = f", by a sample of {sizes.looked_at:,}" if sizes.looked_at < photos else ""
+    sample = f", by a sample of {sizes.files:,}" if sizes.files < photos else ""
     if len(named) == 1:
         return f"{named[0]} (width x height){sample}"
     shares = [f"{100 * count / total:.0f}%" for count in sizes.counts.values()]

@@ -7,7 +7,7 @@ from textwrap import wrap
 import numpy as np
 
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places import BuiltPlaces, EvaluationPart, Part
+from beenhere.datasets.places import BuiltPlaces, EvaluationPart, SplitPart
 from beenhere.wording import count
 
 FEW_PLACES = 200
@@ -100,7 +100,7 @@ def _cautions(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
     few = {name: queries for name, queries in few.items() if queries < FEW_QUERIES}
     if few:
         found.append(f"{' and '.join(few)}: {_rough(list(few.values()))}")
-    lost = int((built.part == Part.GAP).sum())
+    lost = int((built.part == SplitPart.GAP).sum())
     if lost > 0.25 * len(built.photos):
         found.append(
             f"{lost:,} photos fell into the gap; --split.pieces 1 or a lower --split.gap keep more"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from beenhere.datasets.places import BuiltPlaces, Part
+from beenhere.datasets.places import BuiltPlaces, SplitPart
 from beenhere.wording import count, round_below, whole_metres
 
 # Those of the other maps, whose modules import torch: seconds, for moving metadata.
@@ -62,8 +62,8 @@ def _kinds(built: BuiltPlaces) -> NDArray[np.str_]:
     """What is drawn of each photo: a name of :data:`_LOOKS`."""
     paths = built.photos.frame["path"]
     kinds = np.full(len(paths), "unanswered", dtype="<U11")
-    kinds[built.part == Part.TRAIN] = "in no place"
-    kinds[built.part == Part.GAP] = "gap"
+    kinds[built.part == SplitPart.TRAIN] = "in no place"
+    kinds[built.part == SplitPart.GAP] = "gap"
     kinds[paths.is_in(built.train.frame["path"].implode()).to_numpy()] = "train"
     for name, part in built.evaluation.items():
         for table in (part.database, part.queries):

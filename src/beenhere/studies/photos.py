@@ -7,8 +7,8 @@ import numpy as np
 
 from beenhere import geo
 from beenhere.config import DataConfig, EvaluationData
-from beenhere.datasets.fingerprint import table_fingerprint
 from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.datasets.summary import table_fingerprint
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluation_fingerprint

@@ -7,7 +7,6 @@ from typing import Any
 from beenhere.config import DataConfig, TrainConfig
 from beenhere.datasets.batches import BatchLoader
 from beenhere.datasets.decoding import TrainingBatches
-from beenhere.datasets.fingerprint import table_fingerprint
 from beenhere.datasets.formats import read_photos
 from beenhere.datasets.sampling import PlaceSampler
 from beenhere.datasets.shards.location import is_shards
@@ -15,6 +14,7 @@ from beenhere.datasets.shards.place_stream import StreamLoader
 from beenhere.datasets.shards.plan import StreamPlan
 from beenhere.datasets.shards.shards import Shards
 from beenhere.datasets.subsets import share_of_places
+from beenhere.datasets.summary import table_fingerprint
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.models.preprocessing import Preprocessing
@@ -66,7 +66,7 @@ class FolderPhotos(TrainingPhotos):
         self.table, self.root = table, root
 
     def fingerprint(self) -> dict[str, Any]:
-        """See :func:`beenhere.datasets.fingerprint.table_fingerprint`."""
+        """See :func:`beenhere.datasets.summary.table_fingerprint`."""
         return table_fingerprint(self.table, self.root)
 
     def unusable(self) -> list[tuple[str, str]]:

@@ -12,8 +12,8 @@ from tiny import TinyModel, write_photo
 
 from beenhere.config import EvalConfig, EvaluationData, ExtractConfig
 from beenhere.datasets.convert import FolderLayout, convert
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats import read_evaluation
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.evaluation.evaluate import evaluate
 from beenhere.evaluation.results import Recall
 

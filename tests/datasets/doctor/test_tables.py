@@ -12,8 +12,8 @@ import pytest
 from beenhere import geo
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor import (
-    Collection,
     Finding,
+    PhotoCollection,
     examine,
     fixes,
     gather,
@@ -269,7 +269,7 @@ def test_fix_list_has_a_row_a_photo(tmp_path: Path) -> None:
     columns["lat"][7], columns["lon"][7] = 0.0, 0.0
     columns["captured"][9] = "2999-01-01T00:00:00"
     columns["captured"][7] = "2999-01-01T00:00:00"
-    collection: Collection = gather(write(tmp_path / "walk", columns))
+    collection: PhotoCollection = gather(write(tmp_path / "walk", columns))
     findings = examine(collection, CheckConfig(pixels=False))
     rows = fixes(findings, tmp_path)
     assert rows["path"].to_list() == ["walk/0007.jpg", "walk/0009.jpg"]

@@ -8,8 +8,8 @@ from published_sets import PITTSBURGH, db_struct, pittsburgh, put, tokyo_247
 from scipy.io import savemat
 
 from beenhere.config import EvaluationData
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.errors import ConfigError, DataError
 
 

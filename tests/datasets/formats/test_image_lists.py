@@ -7,8 +7,8 @@ import pytest
 from published_sets import objects, put
 
 from beenhere.config import EvaluationData
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats import read_evaluation
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.errors import DataError
 
 DATABASE = ["ref/z.jpg", "ref/a.jpg", "ref/m.jpg", "ref/b.jpg"]

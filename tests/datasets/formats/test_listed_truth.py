@@ -7,8 +7,8 @@ import pytest
 from published_sets import frames, jpeg, objects, put, vpr_bench_lists
 
 from beenhere.config import EvaluationData
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats import read_evaluation, sets_in
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.errors import DataError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.formats import read_photos
 from beenhere.retrieval.index import Index
 
 PRECISION = {"precision": "32"}
@@ -28,5 +28,5 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(photos: Path, model: TinyModel, tmp_path: Path) -> Index:
     """Of the six photos."""
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     return Index.build(table, model, tmp_path / "x.index", extract=PRECISION)

@@ -10,6 +10,7 @@ import pytest
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import ExtractConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.index import Index, computing, describing, sorting
@@ -63,7 +64,7 @@ def test_known_files_are_not_read(
 def test_moved_photos(index: Index, model: TinyModel, photos: Path, tmp_path: Path) -> None:
     photos.rename(tmp_path / "elsewhere")
     assert counts(index, tmp_path / "elsewhere", model) == {"moved": 6}
-    assert index.photos.paths == PhotoTable.read(tmp_path / "elsewhere").paths
+    assert index.photos.paths == read_photos(tmp_path / "elsewhere").paths
     target = tmp_path / "elsewhere" / at_name(600_000, 4_200_000)
     (tmp_path / "elsewhere" / at_name(500_030, 4_100_000)).rename(target)
     assert counts(index, tmp_path / "elsewhere", model) == {"moved": 1, "unchanged": 5}
@@ -170,7 +171,7 @@ def test_a_photo_replaced_by_no_photo(index: Index, model: TinyModel, photos: Pa
 
 
 def test_a_file_that_vanished_stays_listed(index: Index, model: TinyModel, photos: Path) -> None:
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     (photos / at_name(500_020, 4_100_000)).unlink()
     added = index.add(table, model)
     assert list(added.unreadable.values()) == ["no such file or directory"]

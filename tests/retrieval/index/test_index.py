@@ -11,6 +11,7 @@ from tiny import TinyModel, at_name, write_photo
 import beenhere
 from beenhere import geo
 from beenhere.config import ExtractConfig, ModelConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.models.checkpoint import save_checkpoint
@@ -23,7 +24,7 @@ PRECISION = {"precision": "32"}
 
 
 def described(model: TinyModel, photos: Path) -> np.ndarray:
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     return extract(model, table, ExtractConfig(precision="32"), None, None).vectors
 
 
@@ -31,7 +32,7 @@ def test_photos_are_found_again(index: Index, model: TinyModel, photos: Path) ->
     queries = described(model, photos)
     again = beenhere.Index.open(index.path)
     assert len(again) == 6 and repr(again).endswith("6 photos, float32)")
-    assert again.photos.paths == PhotoTable.read(photos).paths
+    assert again.photos.paths == read_photos(photos).paths
     assert again.photos.frame["easting"].to_list() == [500_000 + 10 * n for n in range(6)]
     matches = again.search(queries, k=3)
     naive = queries.astype(np.float64) @ queries.T.astype(np.float64)

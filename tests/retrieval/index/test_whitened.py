@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import ExtractConfig
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.formats import read_photos
 from beenhere.errors import DataError
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.index import Index
@@ -25,7 +25,7 @@ def whitened(photos: Path, model: TinyModel, tmp_path: Path) -> Index:
 
 
 def described(model: TinyModel, photos: Path) -> NDArray[np.float32]:
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     return extract(model, table, ExtractConfig(precision="32"), None, None).vectors
 
 

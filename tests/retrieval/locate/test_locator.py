@@ -12,6 +12,7 @@ from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.config import ComputeConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.models.model import VPRModel
@@ -182,7 +183,7 @@ def test_fewer_and_more_matches_than_photos(index: Index, street: list[str]) -> 
 
 
 def test_one_photo_alone(street: list[str], small_model: VPRModel, tmp_path: Path) -> None:
-    table = PhotoTable.read(Path(street[0]).parent).rows([0])
+    table = read_photos(Path(street[0]).parent).rows([0])
     index = Index.build(table, small_model, tmp_path / "y.index", extract={"precision": "32"})
     location = index.locate(street[5])
     assert location.known and location.place is not None and location.runner_up is None

@@ -8,6 +8,7 @@ from streets import street_model, write_streets
 
 from beenhere import geo
 from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibrate_index import calibrate_index
@@ -40,12 +41,12 @@ def _index(streets: Path, name: str, **options: str) -> Index:
 def test_what_is_fitted_is_that_of_a_local_index(
     local: Index, remote: Index, streets: Path
 ) -> None:
-    queries = PhotoTable.read(streets / "queries")
+    queries = read_photos(streets / "queries")
     # One has no photo of the map near it.
     columns = {name: queries.frame[name].to_list() for name in ("path", "lat", "lon")}
     columns["lat"][0] += 0.01
     queries = PhotoTable.from_columns(columns)
-    outside = PhotoTable.read(streets / "elsewhere")
+    outside = read_photos(streets / "elsewhere")
     wanted, found = (
         calibrate_index(index, queries, outside, False, CONFIG, LOCATE) for index in (local, remote)
     )

@@ -11,6 +11,7 @@ from milvus_writer import close_lite
 from tiny import TinyModel, at_name, write_photo
 
 import beenhere
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.retrieval.index import Index
@@ -24,7 +25,7 @@ PRECISION = {"precision": "32"}
 @pytest.fixture
 def index(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> MilvusIndex:
     """Of the six photos."""
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     made = Index.build(table, model, tmp_path / "x.index", store=store, extract=PRECISION)
     assert isinstance(made, MilvusIndex)
     return made
@@ -32,7 +33,7 @@ def index(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> MilvusI
 
 @pytest.fixture
 def local(photos: Path, model: TinyModel, tmp_path: Path) -> Index:
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     return Index.build(table, model, tmp_path / "local.index", extract=PRECISION)
 
 
@@ -99,7 +100,7 @@ def added_id(path: Path) -> str:
 def test_what_is_newly_known_is_taken_over(
     index: MilvusIndex, photos: Path, model: TinyModel
 ) -> None:
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     frame = table.frame.with_columns(heading=table.frame["heading"].fill_null(90.0))
     added = index.add(PhotoTable(frame), model=model, **PRECISION)
     assert (added.updated, added.unchanged) == (6, 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from beenhere.datasets.evaluation_tables import EvaluationTables
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.wording import one_line

@@ -1,17 +1,15 @@
 """The doctor: what is wrong with sets of photos, and what it does to a score."""
 
-from beenhere.datasets.doctor.collection import Collection, gather
+from beenhere.datasets.doctor.collection import PhotoCollection, gather
 from beenhere.datasets.doctor.examine import examine
-from beenhere.datasets.doctor.findings import Finding
-from beenhere.datasets.doctor.fixes import fixes, read_fixes
-from beenhere.datasets.doctor.kinds import KINDS
-from beenhere.datasets.doctor.leave_out import Choice, chosen, without
+from beenhere.datasets.doctor.findings import KINDS, Finding
+from beenhere.datasets.doctor.fix_list import Choice, chosen, fixes, read_fixes, without
 
 __all__ = [
     "KINDS",
     "Choice",
-    "Collection",
     "Finding",
+    "PhotoCollection",
     "chosen",
     "examine",
     "fixes",

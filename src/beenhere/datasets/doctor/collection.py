@@ -3,16 +3,23 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.datasets.doctor.tested import tested
-from beenhere.datasets.formats import PhotoSet, find_sets, read_photos, training_photos
-from beenhere.datasets.ground_truth import GroundTruth
+from beenhere.config import EvaluationData
+from beenhere.datasets.formats import (
+    find_sets,
+    protocols_of,
+    read_evaluation,
+    read_photos,
+    training_photos,
+)
+from beenhere.datasets.formats.dbstruct import PITTSBURGH
+from beenhere.datasets.ground_truth import EvaluationTables, GroundTruth, ListedTruth
 from beenhere.datasets.table import PhotoTable
 
 Split = Literal["train", "val", "test"]
@@ -21,7 +28,7 @@ Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Part:
+class CollectionPart:
     """One table of a collection.
 
     Attributes:
@@ -41,7 +48,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Pair:
+class EvaluationPair:
     """The two parts of an evaluation set, by their numbers, and which photos are right."""
 
     database: int
@@ -50,7 +57,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Collection:
+class PhotoCollection:
     """Photos to examine.
 
     Attributes:
@@ -63,8 +70,8 @@ class Collection:
     """
 
     root: Path
-    parts: tuple[Part, ...]
-    pairs: tuple[Pair, ...]
+    parts: tuple[CollectionPart, ...]
+    pairs: tuple[EvaluationPair, ...]
     frame: pl.DataFrame
     loose: tuple[tuple[str, str], ...] = ()
 
@@ -78,6 +85,11 @@ class Collection:
         """The number of every photo's part."""
         return self.frame["part"].to_numpy().astype(np.intp)
 
+    @cached_property
+    def evaluated(self) -> frozenset[int]:
+        """The numbers of the parts that a score is measured on."""
+        return frozenset(number for pair in self.pairs for number in (pair.database, pair.queries))
+
     def rows_of(self, *splits: Split) -> Rows:
         """Photos of sets with these purposes."""
         wanted = [number for number, part in enumerate(self.parts) if part.split in splits]
@@ -87,7 +99,7 @@ class Collection:
         return self.frame.height
 
 
-def gather(path: Path) -> Collection:
+def gather(path: Path) -> PhotoCollection:
     """Read every set at a path: whatever ``beenhere data show`` knows.
 
     Of a published set these are the photos of all its protocols, and of its training split. Rows
@@ -101,86 +113,98 @@ def gather(path: Path) -> Collection:
         DataError: nothing there, or something that cannot be read.
     """
     root = path.expanduser()
-    below = find_sets(root)
-    given: list[_Given] = []
-    pairs = []
-    for found in below.sets:
-        training = _training(root, found)
-        given += training
-        if not found.evaluation:
+    found = find_sets(root)
+    parts: list[CollectionPart] = []
+    pairs: list[EvaluationPair] = []
+
+    def add(folder: Path, split: Split | None, side: Side | None, table: PhotoTable) -> None:
+        start = parts[-1].rows.stop if parts else 0
+        rows = slice(start, start + len(table))
+        name = folder.as_posix() if folder.parts else root.absolute().name
+        name = f"{name} {side}" if side else name
+        parts.append(CollectionPart(name, folder.as_posix(), split, side, table, rows))
+
+    for each in found.sets:
+        folder = _folder(root, each.path)
+        split = _split(root.absolute().name, *each.path.relative_to(root).parts)
+        if not each.evaluation:
+            table = read_photos(each.path, strict=False)
+            labelled = table.frame["place"].is_not_null().any()
+            add(folder, split or ("train" if labelled else None), None, table)
             continue
-        each = tested(found.path)
-        for one in each:
-            folder = _below(root, found.path)
-            split = _split_of(one.protocol) or _split(root, found.path) or "test"
-            if one.protocol is not None and (len(each) > 1 or training):
-                own = one.protocol if len(each) > 1 else split
-                folder = f"{folder}/{own}".removeprefix("./")
-            pairs.append(Pair(len(given), len(given) + 1, one.truth))
-            given += [
-                _Given(folder, split, "database", one.database),
-                _Given(folder, split, "queries", one.queries),
-            ]
-    ends = np.cumsum([0, *(len(one.table) for one in given)]).tolist()
-    parts = tuple(
-        Part(
-            name=" ".join(filter(None, (_name(root, one.folder), one.side))),
-            folder=one.folder,
-            split=one.split,
-            side=one.side,
-            table=one.table,
-            rows=slice(ends[number], ends[number + 1]),
-        )
-        for number, one in enumerate(given)
-    )
+        training = training_photos(each.path)
+        if training is not None:
+            add(folder / "train", "train", None, training)
+        databases = _databases(each.path)
+        for protocol, tables in databases:
+            own = _split((protocol or "").partition("-")[0]) or split or "test"
+            inside = folder
+            if protocol is not None and len(databases) > 1:
+                inside /= protocol  # several databases need folders of their own
+            elif protocol is not None and training is not None:
+                inside /= own
+            pairs.append(EvaluationPair(len(parts), len(parts) + 1, tables.truth))
+            add(inside, own, "database", tables.database)
+            add(inside, own, "queries", tables.queries)
     frames = [
         part.table.frame.with_columns(part=pl.lit(number, pl.Int32))
         for number, part in enumerate(parts)
     ]
-    return Collection(root, parts, tuple(pairs), pl.concat(frames), tuple(below.loose))
+    return PhotoCollection(root, tuple(parts), tuple(pairs), pl.concat(frames), tuple(found.loose))
 
 
-class _Given(NamedTuple):
-    folder: str
-    split: Split | None
-    side: Side | None
-    table: PhotoTable
-
-
-def _training(root: Path, found: PhotoSet) -> list[_Given]:
-    """The photos of a set that has no sides, or of a published set's training split."""
-    folder = _below(root, found.path)
-    if found.evaluation:
-        table = training_photos(found.path)
-        if table is None:
-            return []
-        return [_Given(f"{folder}/train".removeprefix("./"), "train", None, table)]
-    table = read_photos(found.path, strict=False)
-    labelled: Split | None = "train" if table.frame["place"].is_not_null().any() else None
-    return [_Given(folder, _split(root, found.path) or labelled, None, table)]
-
-
-def _below(root: Path, path: Path) -> str:
-    """A table that is a set by itself gets a folder of its name."""
+def _folder(root: Path, path: Path) -> Path:
+    """Below the root; a table that is a set by itself gets a folder of its name."""
     whole = path.with_suffix("") if path.is_file() and path != root else path
-    return whole.relative_to(root).as_posix()
+    return whole.relative_to(root)
 
 
-def _name(root: Path, folder: str) -> str:
-    return root.absolute().name if folder == "." else folder
-
-
-def _split_of(protocol: str | None) -> Split | None:
-    match (protocol or "").partition("-")[0]:
-        case "train" | "val" | "test" as split:
-            return split
-    return None
-
-
-def _split(root: Path, path: Path) -> Split | None:
-    """By the nearest folder of such a name; what is above the root says nothing about the set."""
-    for folder in reversed((root.absolute().name, *path.relative_to(root).parts)):
-        match folder:
+def _split(*names: str) -> Split | None:
+    """By the last of such a name; what is above the root says nothing about a set."""
+    for name in reversed(names):
+        match name:
             case "train" | "val" | "test":
-                return folder
+                return name
     return None
+
+
+def _databases(folder: Path) -> list[tuple[str | None, EvaluationTables]]:
+    """Each database of a set with the first protocol that has it, and the queries of all.
+
+    A query of several protocols counts once, with what the first of them says is right.
+    """
+    # Not those of the other Pittsburgh set there: its photos are the same ones, and more.
+    protocols: list[str | None] = [
+        name for name in protocols_of(folder) if not name.startswith(PITTSBURGH)
+    ]
+    found: dict[tuple[str, ...], tuple[str | None, EvaluationTables]] = {}
+    for protocol in protocols or [None]:
+        tables = read_evaluation(EvaluationData(tree=folder, protocol=protocol), strict=False)
+        key = tuple(tables.database.paths)
+        if key in found:
+            first, known = found[key]
+            found[key] = first, _with_queries_of(tables, known)
+        else:
+            found[key] = protocol, tables
+    return list(found.values())
+
+
+def _with_queries_of(more: EvaluationTables, known: EvaluationTables) -> EvaluationTables:
+    """The known tables, and those queries of the others that they lack."""
+    old, other = known.queries, more.queries
+    new = ~other.frame["path"].is_in(old.frame["path"].implode())
+    if not new.any():
+        return known
+    queries = PhotoTable(
+        pl.concat([old.frame, other.frame.filter(new)]),
+        list(dict.fromkeys([*old.unusable, *other.unusable])),
+        list(dict.fromkeys([*old.notes, *other.notes])),
+        old.source,
+        pl.concat([old.headings_outside, other.headings_outside]).unique(maintain_order=True),
+    )
+    listed = known.listed
+    if listed is not None:
+        theirs = more.truth.positives(None)
+        lists = [*listed.positives(None), *(theirs[row] for row in new.arg_true())]
+        listed = ListedTruth(lists, len(known.database))
+    return EvaluationTables(known.database, queries, known.name, listed)

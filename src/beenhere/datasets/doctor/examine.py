@@ -6,42 +6,31 @@ from dataclasses import replace
 import polars as pl
 
 from beenhere.config import CheckConfig
-from beenhere.datasets.doctor import (
-    coordinates,
-    dates,
-    headings,
-    jumps,
-    outliers,
-    places,
-    queries,
-    streets,
-    unused,
-)
-from beenhere.datasets.doctor.collection import Collection
-from beenhere.datasets.doctor.findings import Finding
-from beenhere.datasets.doctor.kinds import KINDS
+from beenhere.datasets.doctor import coordinates, jumps, metadata, splits
+from beenhere.datasets.doctor.collection import PhotoCollection
+from beenhere.datasets.doctor.findings import KINDS, Finding
 from beenhere.errors import ConfigError
 
-_CHECKS: tuple[Callable[[Collection, CheckConfig], list[Finding]], ...] = (
-    unused.not_used,
-    streets.shared,
+_CHECKS: tuple[Callable[[PhotoCollection, CheckConfig], list[Finding]], ...] = (
+    metadata.unused_files,
+    splits.shared_streets,
     coordinates.impossible_utm,
     coordinates.disagreeing,
     coordinates.null_island,
-    coordinates.missing,
-    outliers.outliers,
+    coordinates.missing_positions,
+    coordinates.outliers,
     jumps.jumps,
-    places.spread,
-    places.small,
-    queries.without_positive,
-    headings.outside,
-    headings.missing,
-    dates.future,
-    dates.impossible,
+    splits.place_spread,
+    splits.small_places,
+    splits.queries_without_positive,
+    metadata.headings_outside,
+    metadata.missing_headings,
+    metadata.future_dates,
+    metadata.impossible_dates,
 )
 
 
-def examine(collection: Collection, options: CheckConfig) -> list[Finding]:
+def examine(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
     """All findings: those that change a score first, else in the order of :data:`KINDS`.
 
     Raises:
@@ -50,11 +39,12 @@ def examine(collection: Collection, options: CheckConfig) -> list[Finding]:
     for name in options.skip:
         if name not in KINDS:
             raise ConfigError(f"skip names {name!r}; expected of {', '.join(KINDS)}")
-    found = _told_once([each for check in _CHECKS for each in check(collection, options)])
+    found = [each for check in _CHECKS for each in check(collection, options)]
+    found = _without_explained_jumps(found)
     if options.pixels and any(
         kind.pixels and name not in options.skip for name, kind in KINDS.items()
     ):
-        found += _seen(collection, options)
+        found += _by_pixels(collection, options)
     order = list(KINDS)
     return sorted(
         (finding for finding in found if finding.name not in options.skip),
@@ -62,24 +52,20 @@ def examine(collection: Collection, options: CheckConfig) -> list[Finding]:
     )
 
 
-def _told_once(findings: list[Finding]) -> list[Finding]:
-    """A photo in the wrong zone jumps, too: once the cause is told that says nothing more."""
-    causes = pl.concat(
-        [
-            pl.Series(dtype=pl.String),
-            *(each.cases["path"] for each in findings if each.name in outliers.NAMES),
-        ]
-    )
-    told = [
-        replace(each, cases=each.cases.filter(~pl.col("path").is_in(causes.implode())))
+def _without_explained_jumps(findings: list[Finding]) -> list[Finding]:
+    """A photo in the wrong zone jumps, too; once that is found, the jump says nothing more."""
+    causes = [each.cases["path"] for each in findings if each.name in coordinates.OUTLIERS]
+    explained = pl.concat([pl.Series(dtype=pl.String), *causes]).implode()
+    kept = [
+        replace(each, cases=each.cases.filter(~pl.col("path").is_in(explained)))
         if each.name == "jump"
         else each
         for each in findings
     ]
-    return [each for each in told if len(each)]
+    return [each for each in kept if len(each)]
 
 
-def _seen(collection: Collection, options: CheckConfig) -> list[Finding]:
+def _by_pixels(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
     # What decodes photos imports torch, which the other checks do without.
     from beenhere.datasets.doctor import copies, pixels
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.listing import list_photos
-from beenhere.datasets.ground_truth import ListedTruth
+from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.datasets.table import PhotoTable
 
 SOURCE = "photos of AmsterTime; pairs have the same number"

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.joined import joined
 from beenhere.datasets.formats.named_images import find_named
 from beenhere.datasets.formats.told import is_told
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.wording import one_line

@@ -8,10 +8,9 @@ OpenVPRLab beside its images (``X_ref_image_names.npy``, ``X_query_image_names.n
 from pathlib import Path
 from typing import NamedTuple
 
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.named_images import NamedImages, find_named
 from beenhere.datasets.formats.npy_lists import read_index_lists, read_names
-from beenhere.datasets.ground_truth import ListedTruth
+from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 

@@ -14,5 +14,5 @@ def joined(tables: Sequence[PhotoTable]) -> PhotoTable:
         [each for table in tables for each in table.unusable],
         [each for table in tables for each in table.notes],
         tables[0].source,
-        pl.concat([table.turned for table in tables]),
+        pl.concat([table.headings_outside for table in tables]),
     )

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from beenhere.datasets.formats.npy_lists import read_index_lists
 from beenhere.datasets.ground_truth import ListedTruth
-from beenhere.datasets.relative_paths import paths_from
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.table import PhotoTable, paths_from
 from beenhere.errors import DataError
 from beenhere.wording import one_line
 

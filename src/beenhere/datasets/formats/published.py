@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beenhere.datasets.catalog.marker import assert_evaluation
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.amstertime import (
     amstertime_protocols,
     is_amstertime,
@@ -46,6 +45,7 @@ from beenhere.datasets.formats.query_folders import (
     read_query_folder,
     read_training_folder,
 )
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.at_names import read_at_names
 from beenhere.datasets.formats.listing import list_photos
+from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.dates import iso_date
 

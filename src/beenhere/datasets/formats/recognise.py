@@ -22,7 +22,7 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
 
-def read_photos(path: Path, strict: bool = True) -> PhotoTable:
+def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
     """The photos at a path, in a known order, whatever format they come in.
 
     A CSV or Parquet file, a photo, or a folder: GSV-Cities; cities of MSLS; a published set, whose
@@ -37,8 +37,17 @@ def read_photos(path: Path, strict: bool = True) -> PhotoTable:
     Raises:
         DataError: nothing there, no photos in it, or several sets in it: the message names them;
             a set that is not whole: the message explains it.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("home.jpg", "away.jpg"):
+    ...         Path(folder, name).touch()
+    ...     file = Path(folder, "photos.csv")
+    ...     _ = file.write_text("path,lat,lon\\nhome.jpg,52.5163,13.3777\\naway.jpg,,\\n")
+    ...     read_photos(file)
+    PhotoTable(2 photos, 1 with a position)
     """
-    path = path.expanduser()
+    path = Path(path).expanduser()
     table = _read(path, strict)
     assert_photos(path, table)
     return table

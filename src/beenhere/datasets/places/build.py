@@ -8,14 +8,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places.cells import form_cells
-from beenhere.datasets.places.clusters import form_clusters
-from beenhere.datasets.places.evaluation_sides import POSITIVE, Sides, choose_sides
-from beenhere.datasets.places.labels import Places
+from beenhere.datasets.places.labels import PlaceLabels, form_cells, form_clusters
 from beenhere.datasets.places.planes import Planes, lay_out
-from beenhere.datasets.places.split import Part, split_ground
+from beenhere.datasets.places.split import POSITIVE, Sides, SplitPart, choose_sides, split_ground
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.wording import count
 
 LEAST_PLACES = 2
 """A single place has nothing to be told apart from."""
@@ -42,7 +40,7 @@ class BuiltPlaces:
     Attributes:
         photos: all with a position that a plane can hold, by path.
         planes: where they lie.
-        part: ``(photos,)`` what each is for, a :class:`Part`.
+        part: ``(photos,)`` what each is for, a :class:`SplitPart`.
         train: those to train on, each with its place. With cells the column ``city`` holds the
             group, since a batch can be kept within a city.
         evaluation: ``"val"`` and ``"test"``, those with a share.
@@ -67,27 +65,29 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
             would help.
     """
     left_out = list(table.unusable)
-    photos = _placed(table, left_out)
+    photos = _on_the_grid(table, left_out)
     planes = lay_out(photos.positions)
     part = split_ground(planes, photos.positions, config.split)
-    gap = part == Part.GAP
+    gap = part == SplitPart.GAP
     reason = f"within {config.split.gap:g} m of another part's photo"
     left_out += [(path, reason) for path in photos.frame.filter(pl.Series(gap))["path"]]
-    rows = np.flatnonzero(part == Part.TRAIN)
-    by_heading = _use_headings(photos, config)
+    rows = np.flatnonzero(part == SplitPart.TRAIN)
+    by_heading = config.headings == "use"
+    if config.headings == "auto":
+        by_heading = 2 * photos.frame["heading"].count() >= len(photos)
     train = _train(photos.rows(rows), planes[rows], by_heading, config, left_out)
     evaluation = {
         name: _evaluation(photos, np.flatnonzero(part == kind), name, config, left_out)
         for name, kind, share in (
-            ("val", Part.VAL, config.split.val),
-            ("test", Part.TEST, config.split.test),
+            ("val", SplitPart.VAL, config.split.val),
+            ("test", SplitPart.TEST, config.split.test),
         )
         if share > 0
     }
     return BuiltPlaces(photos, planes, part, train, evaluation, sorted(left_out), by_heading)
 
 
-def _placed(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
+def _on_the_grid(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
     """Photos on the UTM grid, by path."""
     known, zoned = table.positions.known, table.positions.zone != 0
     notes = dict(table.notes)
@@ -105,12 +105,6 @@ def _placed(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
     return PhotoTable(frame, source=table.source)
 
 
-def _use_headings(photos: PhotoTable, config: PlacesConfig) -> bool:
-    if config.headings == "auto":
-        return 2 * int(photos.frame["heading"].is_not_null().sum()) >= len(photos)
-    return config.headings == "use"
-
-
 def _train(
     photos: PhotoTable,
     planes: Planes,
@@ -120,10 +114,10 @@ def _train(
 ) -> PhotoTable:
     """Those in a place, labelled; the others go to ``left_out``."""
     if by_heading:
-        headed = photos.frame["heading"].is_not_null().to_numpy()
-        without = photos.frame.filter(pl.Series(~headed))["path"]
+        known = photos.frame["heading"].is_not_null().to_numpy()
+        without = photos.frame.filter(pl.Series(~known))["path"]
         left_out += [(path, "no heading (--headings ignore goes without)") for path in without]
-        photos, planes = photos.rows(np.flatnonzero(headed)), planes[headed]
+        photos, planes = photos.rows(np.flatnonzero(known)), planes[known]
     places = _form(photos, planes, by_heading, config)
     alone = np.zeros(len(places.group), np.bool_)
     if config.method == "cells":
@@ -146,7 +140,9 @@ def _train(
     )
 
 
-def _form(photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig) -> Places:
+def _form(
+    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig
+) -> PlaceLabels:
     heading = photos.frame["heading"].to_numpy() if by_heading else None
     if config.method == "cells":
         return form_cells(planes, heading, config.cells, config.min_images)
@@ -164,7 +160,7 @@ def _too_few_places(
     better = [f"{option} gives {number}" for option, number in numbers.items() if number > found]
     hint = f"; {', '.join(better)}" if better else ""
     return (
-        f"{len(photos):,} photos to train on form {found} place{'' if found == 1 else 's'} of "
+        f"{len(photos):,} photos to train on form {count(found, 'place')} of "
         f"{config.min_images} photos or more, and training needs {LEAST_PLACES} at the least and "
         f"hundreds to be of use{hint}; or take more photos of each place, on other days"
     )

@@ -54,6 +54,7 @@ def lay_out(positions: geo.Positions) -> Planes:
     area = _areas(geo.earth_centred(positions))
     zone = _main_zones(area, positions.zone)[area]
     steps = np.abs(np.abs(zone).astype(int) - np.abs(positions.zone).astype(int))
+    # Zones go around: 60 is next to 1. The series of UTM is good for a neighbour zone, no more.
     far = np.minimum(steps, 60 - steps) > 1
     zone[far] = positions.zone[far]
     return Planes(area, zone, *geo.to_zone(positions, zone))

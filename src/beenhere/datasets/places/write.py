@@ -9,8 +9,8 @@ import yaml
 from beenhere import __version__
 from beenhere.config import PlacesConfig
 from beenhere.datasets.places.build import BuiltPlaces
-from beenhere.datasets.relative_paths import paths_from, with_paths_from
-from beenhere.datasets.table import PhotoTable
+from beenhere.datasets.table import paths_from
+from beenhere.files.atomic import write_file
 
 TABLE = "photos.csv"
 LEFT_OUT = "left-out.csv"
@@ -19,7 +19,7 @@ MAP = "map.png"
 RECORD = "places.yaml"
 
 _BATCHES = 150
-"""Of a training to start with: a head settles on a small set in about as many."""
+"""Of a training to start with: an aggregator is trained on a small set in about as many."""
 
 
 def write_places(
@@ -37,13 +37,15 @@ def write_places(
         tables |= {f"{name}/database": part.database, f"{name}/queries": part.queries}
     for name, table in tables.items():
         (folder / name).mkdir(parents=True)
-        with_paths_from(table, out / name).write(folder / name / TABLE)
+        table.with_paths_from(out / name).write(folder / name / TABLE)
     columns = {
         "path": paths_from([path for path, _ in built.left_out], out),
         "reason": [reason for _, reason in built.left_out],
     }
-    pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)).write_csv(folder / LEFT_OUT)
-    (folder / CONFIG).write_text(_training(built, config, out.absolute()), encoding="utf-8")
+    left_out = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    write_file(folder / LEFT_OUT, left_out.write_csv())
+    places = built.train.frame["place"].n_unique()
+    write_file(folder / CONFIG, _training(built, places, config, out.absolute()))
     record = {
         "made_by": f"beenhere {__version__}",
         "photos": str(source.absolute()),
@@ -51,18 +53,13 @@ def write_places(
         "places_by_heading": built.by_heading,
         "queries_by": {name: part.sides.way for name, part in built.evaluation.items()},
         "counts": {name: len(table) for name, table in tables.items()}
-        | {"places": _places(built.train), "left out": len(built.left_out)},
+        | {"places": places, "left out": len(built.left_out)},
     }
-    (folder / RECORD).write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    write_file(folder / RECORD, yaml.safe_dump(record, sort_keys=False))
 
 
-def _places(train: PhotoTable) -> int:
-    return train.frame["place"].n_unique()
-
-
-def _training(built: BuiltPlaces, config: PlacesConfig, out: Path) -> str:
+def _training(built: BuiltPlaces, places: int, config: PlacesConfig, out: Path) -> str:
     """A configuration for a computer without a GPU, as text with its reasons."""
-    places = _places(built.train)
     batch = min(32, places)
     epochs = min(40, max(10, round(_BATCHES * batch / places)))
     data: dict[str, Any] = {"train": str(out / "train")}

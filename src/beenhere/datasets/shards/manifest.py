@@ -26,6 +26,10 @@ PLACES_SCHEMA: dict[str, type[pl.DataType]] = {
 """Its columns: number of the shard from 0, labels, photos and bytes of their files."""
 
 
+SUMMARY_NAMES = {"positioned": "with_position", "headed": "with_heading", "dated": "with_date"}
+"""By their names in format 1, those of :class:`beenhere.datasets.summary.Summary`."""
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -103,7 +107,10 @@ class Manifest(_Entry):
 
     def summary(self, places: pl.DataFrame) -> Summary:
         """What the photos are; ``places`` is the table of them."""
-        counts = self.counts.model_dump(exclude={"sizes", "extent"})
+        counts = {
+            SUMMARY_NAMES.get(name, name): value
+            for name, value in self.counts.model_dump(exclude={"sizes", "extent"}).items()
+        }
         extent = geo.Extent(**self.counts.extent) if self.counts.extent is not None else None
         return Summary(
             photos=self.photos, places=sorted(places["photos"].to_list()), extent=extent, **counts

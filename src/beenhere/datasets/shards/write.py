@@ -21,6 +21,7 @@ from beenhere.datasets.shards import tar_format
 from beenhere.datasets.shards.location import Location
 from beenhere.datasets.shards.manifest import (
     PLACES_SCHEMA,
+    SUMMARY_NAMES,
     Counts,
     Manifest,
     ShardEntry,
@@ -259,7 +260,11 @@ def _manifest(
         sizes.update({(width, height): count for width, height, count in notes.sizes})
     summary = summarise(kept)
     counts = Counts(
-        **{name: getattr(summary, name) for name in Counts.model_fields if name not in _OWN},
+        **{
+            name: getattr(summary, SUMMARY_NAMES.get(name, name))
+            for name in Counts.model_fields
+            if name not in _OWN
+        },
         extent=asdict(summary.extent) if summary.extent is not None else None,
         sizes=[(*size, count) for size, count in sizes.most_common()],
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from beenhere import config_yaml, geo
 from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, LocateConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.retrieval.index.calibrating import keep_calibration
 from beenhere.retrieval.index.checking import Check, check_index
@@ -444,4 +445,4 @@ class Index:
 
 
 def _table(photos: PhotoTable | str | Path) -> PhotoTable:
-    return photos if isinstance(photos, PhotoTable) else PhotoTable.read(photos)
+    return photos if isinstance(photos, PhotoTable) else read_photos(photos)

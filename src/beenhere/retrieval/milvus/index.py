@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from beenhere import config_yaml, geo
 from beenhere.config import ComputeConfig
+from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import changing
@@ -132,7 +133,7 @@ class MilvusIndex(Index):
         if model is None:
             model = self.model(config.device)
         self.check_model(model)
-        table = photos if isinstance(photos, PhotoTable) else PhotoTable.read(photos)
+        table = photos if isinstance(photos, PhotoTable) else read_photos(photos)
         with changing(self.path, wait) as change:
             added = put_in_collection(
                 change, self.collection, table, model, config, "photos", start

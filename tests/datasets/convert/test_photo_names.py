@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from beenhere.datasets.convert.at_name import MOST_BYTES, at_names, fit
+from beenhere.datasets.convert.photo_names import MOST_BYTES, at_names, fit
 from beenhere.datasets.formats.at_names import read_at_names
 from beenhere.datasets.formats.listing import Listing
 from beenhere.datasets.table import PhotoTable

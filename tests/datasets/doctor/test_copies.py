@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from beenhere.datasets.doctor.near_search import COARSE_BITS, near_pairs
-from beenhere.datasets.doctor.perceptual_hash import SIDE, hashes
+from beenhere.datasets.doctor.copies import COARSE_BITS, near_pairs
+from beenhere.datasets.doctor.pixels import SIDE, hashes
 
 
 def codes(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
