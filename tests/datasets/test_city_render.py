@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from beenhere.datasets.city import render_view
-from beenhere.datasets.city.camera import Camera, Rays
+from beenhere.datasets.city.camera import Camera, Lens, Rays
 from beenhere.datasets.city.cars import cars_on
-from beenhere.datasets.city.lens import Lens
-from beenhere.datasets.city.moment import CONDITIONS, Moment, draw_moment
+from beenhere.datasets.city.light import CONDITIONS, Moment, draw_moment
 from beenhere.datasets.city.scene import Scene
 from beenhere.datasets.city.streets import lay_street
 from beenhere.datasets.city.styles import training_city

@@ -6,10 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from beenhere.datasets.city.arrays import Floats
-from beenhere.datasets.city.canvas import Colour
-from beenhere.datasets.city.seeds import generator
-from beenhere.datasets.city.styles import Style
+from beenhere.datasets.city.noise import Floats, generator
+from beenhere.datasets.city.styles import Colour, Style
 
 ROOFLINE_SAMPLES = 128
 """Samples of a building's outline against the sky, over its width."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from beenhere.datasets.city.arrays import Floats
 from beenhere.datasets.city.buildings import Building, design_building, pick
-from beenhere.datasets.city.seeds import generator, subseed
+from beenhere.datasets.city.noise import Floats, generator, subseed
 from beenhere.datasets.city.styles import Style
 
 Point = tuple[float, float]

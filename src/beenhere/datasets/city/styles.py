@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from beenhere.datasets.city.canvas import Colour
-from beenhere.datasets.city.seeds import generator
+from beenhere.datasets.city.noise import generator
+
+Colour = tuple[float, float, float]
+"""Red, green, blue as seen, 0 to 1 (a gamma of 2: squared, it is reflectance)."""
 
 
 @dataclass(frozen=True)
