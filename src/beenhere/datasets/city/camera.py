@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from beenhere.datasets.city.light import Light, Moment
@@ -123,32 +124,20 @@ class Rays:
         return half - up / self.pixel, half + right / self.pixel
 
 
-@dataclass(frozen=True)
 class Picture:
-    """What every part that draws needs to know, and where it draws to.
+    """A view while it is being drawn: what every part that draws needs to know, and where it draws.
 
     Attributes:
         radiance: ``(size, size, 3)`` linear light.
         depth: ``(size, size)`` metres forward to what is drawn, infinite in the sky.
     """
 
-    rays: Rays
-    moment: Moment
-    light: Light
-    radiance: Floats
-    depth: Floats
-
-    @classmethod
-    def blank(cls, rays: Rays, moment: Moment, light: Light) -> "Picture":
-        """Nothing drawn yet."""
-        size = rays.size
-        return cls(
-            rays,
-            moment,
-            light,
-            np.zeros((size, size, 3), np.float32),
-            np.full((size, size), np.inf, np.float32),
-        )
+    def __init__(self, rays: Rays, moment: Moment, light: Light) -> None:
+        self.rays = rays
+        self.moment = moment
+        self.light = light
+        self.radiance: Floats = np.zeros((rays.size, rays.size, 3), np.float32)
+        self.depth: Floats = np.full((rays.size, rays.size), np.inf, np.float32)
 
     def veiled(self, colour: Floats, ahead: float) -> Floats:
         """``colour`` as it looks through the haze from ``ahead`` metres."""
@@ -188,7 +177,7 @@ class Lens:
     seed: int
 
 
-def draw_lens(rng: np.random.Generator, condition: str) -> Lens:
+def draw_lens(rng: Generator, condition: str) -> Lens:
     """A lens with the spread of a crowd's cameras; noisier at night."""
     night = condition == "night"
     red, blue = rng.normal(0, 0.06, 2)
@@ -260,7 +249,7 @@ def _blur(image: Floats, sigma: float) -> Floats:
     return image
 
 
-def _falling(radiance: Floats, moment: Moment, rng: np.random.Generator) -> Floats:
+def _falling(radiance: Floats, moment: Moment, rng: Generator) -> Floats:
     """Streaks of rain, or flakes."""
     size = radiance.shape[0]
     row, column = rng.integers(0, SIDE, 2)

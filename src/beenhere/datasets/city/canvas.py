@@ -1,8 +1,10 @@
 """A wall to paint on, and what is painted on walls: masonry, windows and lettered signs."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.random import Generator
 
 from beenhere.datasets.city.buildings import Building
 from beenhere.datasets.city.noise import SIDE, Bools, Bytes, Floats, fractal
@@ -60,13 +62,7 @@ class Canvas:
         )
 
     def fill(
-        self,
-        left: float,
-        low: float,
-        right: float,
-        high: float,
-        colour: Colour,
-        code: int = OPAQUE,
+        self, left: float, low: float, right: float, high: float, colour: Colour, code: int = OPAQUE
     ) -> None:
         """Paint a rectangle (metres) in one colour."""
         box = self.box(left, low, right, high)
@@ -83,9 +79,7 @@ class Canvas:
         self.shade(left, high - 0.07, right, high, 1.12)
         self.shade(left, low - 0.22, right, low, 0.72)
 
-    def mottle(
-        self, rng: np.random.Generator, roughness: float, amount: float, stretch: int = 1
-    ) -> None:
+    def mottle(self, rng: Generator, roughness: float, amount: float, stretch: int = 1) -> None:
         """Multiply by noise of ``1 +- amount``; ``stretch`` texels share a value vertically."""
         rows, columns = self.code.shape
         shift = rng.integers(0, SIDE, 2)
@@ -95,7 +89,7 @@ class Canvas:
         self.rgb *= (np.float32(1 - amount) + np.float32(2 * amount) * field)[..., None]
 
 
-def lay_masonry(canvas: Canvas, material: str, rng: np.random.Generator) -> None:
+def lay_masonry(canvas: Canvas, material: str, rng: Generator) -> None:
     """Give a plain wall the pattern of its material.
 
     Args:
@@ -122,7 +116,7 @@ def lay_masonry(canvas: Canvas, material: str, rng: np.random.Generator) -> None
 
 
 def _blocks(
-    canvas: Canvas, rng: np.random.Generator, length: int, course: int, spread: float, joint: float
+    canvas: Canvas, rng: Generator, length: int, course: int, spread: float, joint: float
 ) -> None:
     """Running bond: each block its own tone, every other course shifted by half (in texels)."""
     rows, columns = canvas.code.shape
@@ -137,7 +131,7 @@ def _blocks(
     canvas.rgb *= tone[..., None]
 
 
-def _panels(canvas: Canvas, rng: np.random.Generator) -> None:
+def _panels(canvas: Canvas, rng: Generator) -> None:
     """Cast panels with dark joints, each weathered a little differently."""
     rows, columns = canvas.code.shape
     high = int(rng.uniform(1.4, 3.2) * TEXELS_PER_METRE)
@@ -152,7 +146,7 @@ def _panels(canvas: Canvas, rng: np.random.Generator) -> None:
 _ROWS, _COLUMNS = 7, 5
 
 
-def _latin(rng: np.random.Generator) -> Bools:
+def _latin(rng: Generator) -> Bools:
     """A glyph ``(7, 5)``: an upright and two or three strokes of a seven-segment letter."""
     glyph = np.zeros((_ROWS, _COLUMNS), bool)
     glyph[:, 0] = rng.random() < 0.85
@@ -166,7 +160,7 @@ def _latin(rng: np.random.Generator) -> Bools:
     return glyph
 
 
-def _kana(rng: np.random.Generator) -> Bools:
+def _kana(rng: Generator) -> Bools:
     """A denser glyph ``(7, 5)`` of crossing strokes."""
     glyph = np.zeros((_ROWS, _COLUMNS), bool)
     glyph[rng.choice(_ROWS, 2, replace=False)] = True
@@ -183,7 +177,7 @@ def _ink(ground: Colour) -> Colour:
 
 def write_sign(
     canvas: Canvas,
-    rng: np.random.Generator,
+    rng: Generator,
     left: float,
     low: float,
     right: float,
@@ -211,7 +205,7 @@ def write_sign(
 
 def write_vertical_sign(
     canvas: Canvas,
-    rng: np.random.Generator,
+    rng: Generator,
     left: float,
     low: float,
     width: float,
@@ -246,12 +240,12 @@ class WindowPainter:
     The tile of panes is drawn once and pasted, because a façade may have a hundred windows.
     """
 
-    def __init__(self, building: Building, rng: np.random.Generator) -> None:
+    def __init__(self, building: Building, rng: Generator) -> None:
         self.building = building
         self.rng = rng
         self.shutter = building.accents[0]
         self.railing = bool(rng.random() < 0.6)
-        self._tiles: dict[tuple[float, int], tuple[Floats, Bools]] = {}
+        self._tile = cache(self._draw_tile)
 
     def paint(
         self, canvas: Canvas, x: float, floor: float, number: int, stretch: float = 1.0
@@ -299,14 +293,8 @@ class WindowPainter:
             canvas.rgb[here] = rgb[:rows, :columns]
             canvas.code[here] = np.where(is_glass[:rows, :columns], number, 0)
 
-    def _tile(self, stretch: float, variant: int) -> tuple[Floats, Bools]:
+    def _draw_tile(self, stretch: float, variant: int) -> tuple[Floats, Bools]:
         """The opening, ``(rows, columns, 3)``, and where it is glass."""
-        key = (stretch, variant)
-        if key not in self._tiles:
-            self._tiles[key] = self._draw(stretch, variant)
-        return self._tiles[key]
-
-    def _draw(self, stretch: float, variant: int) -> tuple[Floats, Bools]:
         design, frame = self.building.window, self.building.frame
         tile = Canvas.blank(design.width, design.height * stretch, _GLASS)
         w, h = tile.width, tile.height

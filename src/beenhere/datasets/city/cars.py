@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from beenhere.datasets.city.camera import Picture, Rays
 from beenhere.datasets.city.light import Light, Moment, lamplight
 from beenhere.datasets.city.noise import Bools, Floats, Ints, generator
 from beenhere.datasets.city.streets import Street
-from beenhere.datasets.city.styles import Colour
+from beenhere.datasets.city.styles import Colour, scaled
 
 _PAINTS: tuple[Colour, ...] = (
     (0.75, 0.75, 0.74), (0.45, 0.46, 0.48), (0.03, 0.03, 0.035), (0.15, 0.16, 0.17),
@@ -60,8 +61,7 @@ def cars_on(street: Street, moment: Moment) -> list[Car]:
     rng = generator(street.seed, "cars", moment.date, int(moment.hour))
     cars: list[Car] = []
     for side in (1, -1):
-        forward = -side if street.style.drives_left else side
-        forward = -forward
+        forward = side if street.style.drives_left else -side
         full = rng.uniform(0.1, 0.65)
         if street.half_road < 3.2 and side == 1:
             continue
@@ -70,13 +70,13 @@ def cars_on(street: Street, moment: Moment) -> list[Car]:
             body = _TRUCK if rng.random() < 0.01 else _BODIES[rng.integers(len(_BODIES))]
             if rng.random() < full and not _on_crossing(street, x):
                 y = side * (street.half_road - body.width / 2 - 0.25 + rng.normal(0, 0.06))
-                cars.append(Car(x, float(y), int(forward), body, _paint(rng)))
+                cars.append(Car(x, float(y), forward, body, _paint(rng)))
             x += body.length + rng.uniform(0.5, 1.5)
         if rng.random() < 0.5:
             body = _BODIES[rng.integers(len(_BODIES))]
             lane = side * min(1.6, street.half_road * 0.4)
             at = float(rng.uniform(0, street.length))
-            cars.append(Car(at, float(lane), int(forward), body, _paint(rng)))
+            cars.append(Car(at, float(lane), forward, body, _paint(rng)))
     return cars
 
 
@@ -84,12 +84,9 @@ def _on_crossing(street: Street, x: float) -> bool:
     return any(start - 7 < x < end + 7 for start, end in street.crossings)
 
 
-def _paint(rng: np.random.Generator) -> Colour:
-    r, g, b = (
-        float(np.clip(c * t, 0.015, 0.85))
-        for c, t in zip(_PAINTS[rng.integers(len(_PAINTS))], rng.uniform(0.8, 1.2, 3), strict=True)
-    )
-    return r, g, b
+def _paint(rng: Generator) -> Colour:
+    colour = _PAINTS[rng.integers(len(_PAINTS))]
+    return scaled(colour, rng.uniform(0.8, 1.2, 3), 0.015, 0.85)
 
 
 # The faces of both solids, in the order of their planes.

@@ -1,6 +1,7 @@
 """Paints the walls of a street: fronts and sides of buildings, fences, the far end of the view."""
 
 import numpy as np
+from numpy.random import Generator
 
 from beenhere.datasets.city.buildings import ROOFLINE_SAMPLES, Building
 from beenhere.datasets.city.canvas import (
@@ -61,7 +62,7 @@ def _number(storey: int, bay: int) -> int:
     return FIRST_WINDOW + (storey * 17 + bay) % (LAST_WINDOW - FIRST_WINDOW + 1)
 
 
-def _paint_storeys(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _paint_storeys(canvas: Canvas, building: Building, rng: Generator) -> None:
     painter = WindowPainter(building, rng)
     w = canvas.width
     courses = bool(rng.random() < 0.45) and building.material != "glass"
@@ -91,7 +92,7 @@ def _paint_oriel(canvas: Canvas, building: Building, x: float, floor: float) -> 
     canvas.ledge(x - half, top - 0.25, x + half, top - 0.1, building.trim)
 
 
-def _paint_corners(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _paint_corners(canvas: Canvas, building: Building, rng: Generator) -> None:
     """Quoins, pilasters or a drainpipe."""
     kind = rng.integers(5)
     top = building.eaves
@@ -116,7 +117,7 @@ _SLATES: tuple[Colour, ...] = (
 )  # fmt: skip
 
 
-def _paint_roof(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _paint_roof(canvas: Canvas, building: Building, rng: Generator) -> None:
     eaves, top, w = building.eaves, canvas.height, canvas.width
     if building.roof in ("mansard", "pitched"):
         slate = _SLATES[int(rng.integers(len(_SLATES)))]
@@ -161,7 +162,7 @@ _DARK: Colour = (0.12, 0.12, 0.13)
 _DISPLAY: Colour = (0.22, 0.22, 0.22)
 
 
-def paint_ground_floor(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def paint_ground_floor(canvas: Canvas, building: Building, rng: Generator) -> None:
     """Paint the strip from the pavement to the first floor."""
     painter = {
         "shops": _shops, "home": _home, "garage": _garage, "lobby": _lobby, "arcade": _arcade
@@ -186,7 +187,7 @@ def _door(canvas: Canvas, x: float, width: float, height: float, colour: Colour)
     canvas.fill(x + width - 0.2, 1.0, x + width - 0.08, 1.12, (0.85, 0.75, 0.4))
 
 
-def _shops(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _shops(canvas: Canvas, building: Building, rng: Generator) -> None:
     count = max(1, min(UNITS, round(canvas.width / rng.uniform(4.5, 8))))
     wide = canvas.width / count
     sign_height = float(rng.uniform(0.55, 0.95))
@@ -208,7 +209,7 @@ def _shops(canvas: Canvas, building: Building, rng: np.random.Generator) -> None
 def _shop_window(
     canvas: Canvas,
     building: Building,
-    rng: np.random.Generator,
+    rng: Generator,
     unit: int,
     left: float,
     right: float,
@@ -233,12 +234,7 @@ def _shop_window(
 
 
 def _awning(
-    canvas: Canvas,
-    building: Building,
-    rng: np.random.Generator,
-    left: float,
-    right: float,
-    top: float,
+    canvas: Canvas, building: Building, rng: Generator, left: float, right: float, top: float
 ) -> None:
     low = top - float(rng.uniform(0.6, 0.9))
     colour = building.accents[int(rng.integers(4))]
@@ -250,7 +246,7 @@ def _awning(
     canvas.shade(left, low - 0.7, right, low, 0.55)
 
 
-def _home(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _home(canvas: Canvas, building: Building, rng: Generator) -> None:
     painter = WindowPainter(building, rng)
     at = int(rng.integers(len(building.bays)))
     height = float(rng.uniform(2.1, 2.5))
@@ -266,7 +262,7 @@ def _home(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
             painter.paint(canvas, x, 0.45, FIRST_WINDOW + i)
 
 
-def _garage(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _garage(canvas: Canvas, building: Building, rng: Generator) -> None:
     wide = min(2.6, canvas.width - 1.8)
     x = 0.4
     colour = (0.85, 0.84, 0.80) if rng.random() < 0.5 else building.accents[2]
@@ -282,7 +278,7 @@ def _garage(canvas: Canvas, building: Building, rng: np.random.Generator) -> Non
     canvas.fill(canvas.width - 1.4, 2.4, canvas.width - 1.2, 2.6, (0.9, 0.85, 0.7), DOOR_LAMP)
 
 
-def _lobby(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _lobby(canvas: Canvas, building: Building, rng: Generator) -> None:
     top = building.ground_height - 0.5
     canvas.fill(0.4, 0.1, canvas.width - 0.4, top, (0.2, 0.22, 0.24), SHOP_GLASS)
     for x in np.arange(0.4, canvas.width - 0.3, float(rng.uniform(1.2, 2.2))):
@@ -295,7 +291,7 @@ def _lobby(canvas: Canvas, building: Building, rng: np.random.Generator) -> None
                    building.script, SIGN)  # fmt: skip
 
 
-def _arcade(canvas: Canvas, building: Building, rng: np.random.Generator) -> None:
+def _arcade(canvas: Canvas, building: Building, rng: Generator) -> None:
     count = max(2, round(canvas.width / rng.uniform(2.6, 3.8)))
     step = canvas.width / count
     top = building.ground_height - 0.5

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from beenhere.datasets.city.noise import Floats, generator
 from beenhere.datasets.city.streets import HEIGHT_STEP, SKYLINE_START, Street
-from beenhere.datasets.city.styles import Colour
+from beenhere.datasets.city.styles import Colour, scaled
 
 CONDITIONS = ("day", "dusk", "night", "fog", "rain", "snow")
 
@@ -38,7 +39,7 @@ class Moment:
         return (self.year * 100 + self.month) * 100 + self.day
 
 
-def draw_moment(rng: np.random.Generator, condition: str, year: int, south: bool = False) -> Moment:
+def draw_moment(rng: Generator, condition: str, year: int, south: bool = False) -> Moment:
     """A moment of ``year`` under ``condition``; snow falls in winter, in the ``south`` in July."""
     month = int(rng.integers(1, 13))
     if condition == "snow":
@@ -118,7 +119,7 @@ def light_of(moment: Moment, bearing: float, lamp: Colour, south: bool = False) 
             zenith=(0.004, 0.005, 0.012),
             horizon=(glow * 1.3, glow, glow * 0.9),
             haze=(glow, glow * 0.8, glow * 0.7),
-            lamps=_scaled(lamp, float(rng.uniform(9, 16))),
+            lamps=scaled(lamp, float(rng.uniform(9, 16))),
             lit=float(rng.uniform(0.12, 0.45)),
             shop_lit=float(rng.uniform(0.25, 0.8)),
             clouds=drift,
@@ -143,20 +144,16 @@ def light_of(moment: Moment, bearing: float, lamp: Colour, south: bool = False) 
     skylight = (sky * 0.95, sky, sky * (1.08 + 0.1 * clear))
     return Light(
         sun=sun,
-        sunlight=_scaled(sunlight, dim),
-        skylight=_scaled(skylight, dim),
-        zenith=_scaled(zenith, dim),
-        horizon=_scaled(horizon, dim * (1 if dusk else 0.9)),
-        haze=_scaled(_mix(horizon, (0.6, 0.6, 0.61), 0.6), dim),
-        lamps=_scaled(lamp, 5.0) if dusk else (0.0, 0.0, 0.0),
+        sunlight=scaled(sunlight, dim),
+        skylight=scaled(skylight, dim),
+        zenith=scaled(zenith, dim),
+        horizon=scaled(horizon, dim * (1 if dusk else 0.9)),
+        haze=scaled(_mix(horizon, (0.6, 0.6, 0.61), 0.6), dim),
+        lamps=scaled(lamp, 5.0) if dusk else (0.0, 0.0, 0.0),
         lit=0.25 if dusk else 0.0,
         shop_lit=0.7 if dusk else 0.0,
         clouds=drift,
     )
-
-
-def _scaled(colour: Colour, factor: float) -> Colour:
-    return colour[0] * factor, colour[1] * factor, colour[2] * factor
 
 
 def _mix(a: Colour, b: Colour, share: float) -> Colour:

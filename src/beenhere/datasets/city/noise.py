@@ -1,10 +1,12 @@
 """Randomness of a city: streams of random numbers by name, noise fields, and array types."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from zlib import crc32
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
@@ -14,7 +16,7 @@ Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
 
-def generator(*keys: int | str) -> np.random.Generator:
+def generator(*keys: int | str) -> Generator:
     """A generator that depends on ``keys`` alone, on no call made before it.
 
     Args:
@@ -30,6 +32,12 @@ def subseed(*keys: int | str) -> int:
 
 SIDE = 256
 """Side of every field in cells; a power of two, so that wrapping is a bit mask."""
+
+
+def pick(rng: Generator, weights: Mapping[str, float]) -> str:
+    """One name, drawn by weight."""
+    share = np.array(list(weights.values()), np.float64)
+    return str(rng.choice(list(weights), p=share / share.sum()))
 
 
 @cache

@@ -30,7 +30,7 @@ def render_view(
     """
     street = scene.street
     light = light_of(moment, street.bearing, street.style.lamp, south)
-    picture = Picture.blank(Rays.of(camera, size), moment, light)
+    picture = Picture(Rays.of(camera, size), moment, light)
     radiance, depth = picture.radiance.reshape(-1, 3), picture.depth.ravel()
     hits = scene.cast(picture.rays)
     wall, s = hits.wall.ravel(), picture.rays.s.ravel()

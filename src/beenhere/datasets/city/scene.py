@@ -157,9 +157,6 @@ class Scene:
         self._high = self.outline.max(1)[self.texture]
         self.atlas = Atlas(self._painters)
 
-    def _add(self, corner: Point, tangent: Point, length: float, texture: int, seed: int) -> None:
-        self._rows.append((corner, tangent, length, texture, seed))
-
     def _texture(self, painter: Callable[[], Canvas], outline: Floats) -> int:
         self._painters.append(painter)
         self._outlines.append(outline)
@@ -173,15 +170,15 @@ class Scene:
             level = np.full(ROOFLINE_SAMPLES, b.eaves + 0.3, np.float32)
             side = self._texture(partial(paint_side, b), level)
             end = (x + tx * b.width, y + ty * b.width)
-            self._add((x, y), (tx, ty), b.width, front, b.seed)
-            self._add((x + back[0], y + back[1]), (ty, -tx), b.depth, side, b.seed + 1)
-            self._add(end, (-ty, tx), b.depth, side, b.seed + 2)
+            self._rows.append(((x, y), (tx, ty), b.width, front, b.seed))
+            self._rows.append(((x + back[0], y + back[1]), (ty, -tx), b.depth, side, b.seed + 1))
+            self._rows.append((end, (-ty, tx), b.depth, side, b.seed + 2))
 
     def _add_fences(self) -> None:
         for fence in self.street.fences:
             level = np.full(ROOFLINE_SAMPLES, fence.height, np.float32)
             texture = self._texture(partial(paint_fence, fence), level)
-            self._add(fence.corner, fence.tangent, fence.length, texture, fence.seed)
+            self._rows.append((fence.corner, fence.tangent, fence.length, texture, fence.seed))
 
     def _add_backdrop(self) -> None:
         """Far houses on all four sides, so that no view ends in the open."""
@@ -191,7 +188,7 @@ class Scene:
         texture = self._texture(lambda: canvas, outline)
         for tx, ty in ((1.0, 0.0), (0.0, -1.0), (-1.0, 0.0), (0.0, 1.0)):
             start = (middle - reach * (tx + ty), reach * (tx - ty))
-            self._add(start, (tx, ty), 2 * reach, texture, seed)
+            self._rows.append((start, (tx, ty), 2 * reach, texture, seed))
 
     def cast(self, rays: Rays) -> Hits:
         """The wall each pixel sees."""

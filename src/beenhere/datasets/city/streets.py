@@ -7,9 +7,10 @@ street whose houses close the view, so that nothing of it can be seen from any o
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.random import Generator
 
-from beenhere.datasets.city.buildings import Building, design_building, pick
-from beenhere.datasets.city.noise import Floats, generator, subseed
+from beenhere.datasets.city.buildings import Building, design_building
+from beenhere.datasets.city.noise import Floats, generator, pick, subseed
 from beenhere.datasets.city.styles import Style
 
 Point = tuple[float, float]
@@ -137,7 +138,7 @@ def street_widths(style: Style, seed: int) -> tuple[float, float]:
     return float(rng.uniform(*style.road)) / 2, float(rng.uniform(*style.pavement))
 
 
-def _crossings(rng: np.random.Generator, length: float, across: float) -> list[Point]:
+def _crossings(rng: Generator, length: float, across: float) -> list[Point]:
     """One crossing in every 100 m or so, none in a short street."""
     count = int(length // 100)
     spots = (np.arange(count) + 0.5) * length / max(count, 1) + rng.uniform(-12, 12, count)
@@ -152,7 +153,7 @@ def _blocks(length: float, crossings: list[Point]) -> list[Point]:
 class _Builder:
     """Fills rows with buildings, one after the other."""
 
-    def __init__(self, style: Style, seed: int, rng: np.random.Generator) -> None:
+    def __init__(self, style: Style, seed: int, rng: Generator) -> None:
         self.style = style
         self.seed = seed
         self.rng = rng
@@ -238,7 +239,7 @@ class _Builder:
 
 def _plant(
     style: Style,
-    rng: np.random.Generator,
+    rng: Generator,
     length: float,
     half_road: float,
     pavement: float,
@@ -270,7 +271,7 @@ def _plant(
 
 
 def _stand(
-    rng: np.random.Generator, length: float, y: float, step: float, crossings: list[Point]
+    rng: Generator, length: float, y: float, step: float, crossings: list[Point]
 ) -> tuple[Point, ...]:
     """Posts about ``step`` metres apart, alternating sides when the road is wide."""
     spots = np.arange(rng.uniform(3, 15), length, step)

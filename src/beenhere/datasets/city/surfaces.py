@@ -1,6 +1,7 @@
 """Shades walls, ground and sky."""
 
 import numpy as np
+from numpy.random import Generator
 
 from beenhere.datasets.city.camera import Picture
 from beenhere.datasets.city.canvas import DOOR_LAMP, FIRST_WINDOW, LAST_WINDOW, SHOP_GLASS, SIGN
@@ -153,9 +154,7 @@ def _line(distance: Floats, half: float, blur: Floats) -> Floats:
     return np.asarray(cover * np.minimum(1, 2 * half / blur), np.float32)
 
 
-def _markings(
-    street: Street, rng: np.random.Generator, x: Floats, y: Floats, blur: Floats
-) -> Floats:
+def _markings(street: Street, rng: Generator, x: Floats, y: Floats, blur: Floats) -> Floats:
     """White paint: a middle line, parking lines, stop lines and zebra crossings, 0 to 1."""
     mark: Floats = np.zeros(x.shape, np.float32)
     kind = rng.integers(3)

@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+from numpy.random import Generator
 
 from beenhere.datasets.city.camera import Picture
 from beenhere.datasets.city.noise import SIDE, Bools, Floats, fractal, generator
@@ -138,14 +139,14 @@ class _Sketch:
         self.cover[where], self.leaf[where] = 1, leaf
 
 
-def _trunk(sketch: _Sketch, rng: np.random.Generator, thin: bool, high: float) -> None:
+def _trunk(sketch: _Sketch, rng: Generator, thin: bool, high: float) -> None:
     middle = 0.5 + 0.02 * np.sin(sketch.v * 5 + rng.uniform(0, 6))
     half = (0.018 if thin else 0.024) * (1.4 - sketch.v)
     across = sketch.u - middle
     sketch.dab((np.abs(across) < half) & (sketch.v < high), 0.8 - 8 * across, leaf=0)
 
 
-def _crown(sketch: _Sketch, rng: np.random.Generator, low: float) -> None:
+def _crown(sketch: _Sketch, rng: Generator, low: float) -> None:
     """Balls of leaves, the far ones first; each is lighter on top and frayed at its edge."""
     speck = fractal(0.5)[:SPRITE_SIDE, :SPRITE_SIDE]
     middle, half = (1 + low) / 2, (1 - low) / 2
@@ -160,7 +161,7 @@ def _crown(sketch: _Sketch, rng: np.random.Generator, low: float) -> None:
         sketch.dab(inside, np.maximum(tone + 0.5 * (speck - 0.5), 0.15))
 
 
-def _fronds(sketch: _Sketch, rng: np.random.Generator) -> None:
+def _fronds(sketch: _Sketch, rng: Generator) -> None:
     for angle in np.linspace(0.1, np.pi - 0.1, 11) + rng.uniform(-0.1, 0.1, 11):
         for t in np.linspace(0, 1, 26):
             x = 0.5 + 0.42 * t * np.cos(angle)
@@ -169,7 +170,7 @@ def _fronds(sketch: _Sketch, rng: np.random.Generator) -> None:
             sketch.dab(near, 0.6 + 0.4 * np.sin(angle) - 0.2 * t)
 
 
-def _twigs(sketch: _Sketch, rng: np.random.Generator) -> None:
+def _twigs(sketch: _Sketch, rng: Generator) -> None:
     """Branches that fork, thinner each time."""
     tips = [(0.5, 0.3, np.pi / 2, 1.6, 0)]
     while tips:

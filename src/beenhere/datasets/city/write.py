@@ -3,7 +3,6 @@
 import csv
 import io
 import multiprocessing
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -122,16 +121,13 @@ def _check(out: Path, record: dict[str, Any], plan: Plan) -> bool:
     ours = {PurePosixPath(RECORD), PurePosixPath(UNFINISHED)}
     ours |= {shot.path for roll in plan.rolls for shot in roll.shots}
     ours |= {each.folder / CONDITIONS for each in plan.evaluation}
-    for path in _files(out):
+    for path in (path.relative_to(out) for path in out.rglob("*") if not path.is_dir()):
+        # What a killed write left behind is ours, too.
         if PurePosixPath(path.with_name(path.name.removeprefix(BESIDE))) not in ours or not found:
             raise DataError(
                 f"{out} holds {path}, which is not part of this city; choose a new or empty folder"
             )
     return False
-
-
-def _files(root: Path) -> Iterator[Path]:
-    return (path.relative_to(root) for path in root.rglob("*") if not path.is_dir())
 
 
 def _difference(theirs: Any, ours: dict[str, Any]) -> str:
@@ -143,38 +139,33 @@ def _difference(theirs: Any, ours: dict[str, Any]) -> str:
 
 
 def _render(out: Path, plan: Plan, options: CityConfig, what: str | None) -> None:
-    rolls = [roll for roll in (_missing(out, r) for r in plan.rolls) if roll.shots]
+    """Render every photo that is not there yet."""
+    rolls = []
+    for roll in plan.rolls:
+        shots = tuple(shot for shot in roll.shots if not (out / shot.path).is_file())
+        if shots:
+            rolls.append(Roll(roll.plot, shots))
     for folder in {(out / shot.path).parent for roll in rolls for shot in roll.shots}:
         folder.mkdir(parents=True, exist_ok=True)
-    total = sum(len(roll.shots) for roll in rolls)
-    with progress(what, total) if what else nullcontext(lambda steps: None) as advance:
-        for photos in _taken(out, rolls, options):
-            advance(photos)
-
-
-def _taken(out: Path, rolls: list[Roll], options: CityConfig) -> Iterator[int]:
-    """Render every roll; yields how many photos each had."""
-    workers = min(options.workers or cores(), len(rolls))
-    if workers <= 1:
-        for roll in rolls:
-            yield _take(out, roll, options.size)
-        return
     # Long rolls first, so that no worker is left alone with one at the end.
     rolls.sort(key=lambda roll: -len(roll.shots))
-    # Spawned, not forked: the caller may have torch's threads running.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        jobs = [pool.submit(_take, out, roll, options.size) for roll in rolls]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _missing(out: Path, roll: Roll) -> Roll:
-    return Roll(roll.plot, tuple(s for s in roll.shots if not (out / s.path).is_file()))
+    total = sum(len(roll.shots) for roll in rolls)
+    with progress(what, total) if what else nullcontext(lambda steps: None) as advance:
+        workers = min(options.workers or cores(), len(rolls))
+        if workers <= 1:
+            for roll in rolls:
+                advance(_take(out, roll, options.size))
+            return
+        # Spawned, not forked: the caller may have torch's threads running.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            jobs = [pool.submit(_take, out, roll, options.size) for roll in rolls]
+            try:
+                for job in as_completed(jobs):
+                    advance(job.result())
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
 def _take(out: Path, roll: Roll, size: int) -> int:
