@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from beenhere.datasets.tracks.photo_times import camera_time
+from beenhere.datasets.tracks.clocks import camera_time
 from beenhere.exif import PhotoFacts, read_facts
 from beenhere.exif_writing import jpeg_bytes
 

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 
 from beenhere.config import TrackConfig
 from beenhere.datasets.table import PhotoTable
-from beenhere.datasets.tracks.agreement import Agreement, agreement
+from beenhere.datasets.tracks.clocks import camera_time, moment, stated_time, time_zone
 from beenhere.datasets.tracks.interpolate import (
     AFTER,
     BEFORE,
+    Agreement,
     Fixes,
+    agreement,
     camera_headings,
     positions_at,
 )
-from beenhere.datasets.tracks.photo_times import camera_time, moment, stated_time, time_zone
 from beenhere.datasets.tracks.track import Floats, Track
 from beenhere.errors import DataError, PhotoError
 from beenhere.photo_file import HEADER_READERS
