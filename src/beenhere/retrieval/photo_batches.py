@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from beenhere.config import ExtractConfig
-from beenhere.cores import cores
+from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.photos import Photo, load_photo, photo_size
 

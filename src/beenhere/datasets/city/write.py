@@ -14,11 +14,11 @@ import yaml
 
 from beenhere import __version__
 from beenhere.config import CityConfig
-from beenhere.cores import cores
 from beenhere.datasets.city.plan import EvaluationSet, Plan, Roll, plan_city
 from beenhere.datasets.city.render import render_view
 from beenhere.datasets.city.scene import Scene
 from beenhere.datasets.city.streets import lay_street
+from beenhere.devices import cores
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, write_file
 from beenhere.progress import progress

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.config import CheckConfig
-from beenhere.cores import cores
 from beenhere.datasets.doctor.collection import Collection
 from beenhere.datasets.doctor.findings import LEAVE_OUT, Finding, cases, finding
 from beenhere.datasets.doctor.perceptual_hash import SIDE, Codes, brightness, hashes
+from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.photo_file import opened, photo_size
 from beenhere.photos import load_photo

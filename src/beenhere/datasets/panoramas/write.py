@@ -11,14 +11,13 @@ import yaml
 
 from beenhere import __version__
 from beenhere.config import ViewsConfig
-from beenhere.cores import cores
 from beenhere.datasets.formats import read_photos
 from beenhere.datasets.panoramas.cut import cut_views, view_on_sphere
 from beenhere.datasets.panoramas.find import Panorama, find_panoramas
 from beenhere.datasets.table import PhotoTable
+from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
-from beenhere.exif import PhotoFacts
-from beenhere.exif_writing import jpeg_bytes
+from beenhere.exif import PhotoFacts, jpeg_bytes
 from beenhere.files.atomic import refuse_inside, replacing, write_file
 from beenhere.progress import progress
 

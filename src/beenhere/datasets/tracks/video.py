@@ -24,8 +24,7 @@ from beenhere.datasets.tracks.clocks import moment, stated_time, time_zone
 from beenhere.datasets.tracks.interpolate import Fixes, camera_headings, positions_at
 from beenhere.datasets.tracks.track import Floats, Track
 from beenhere.errors import ConfigError, DataError
-from beenhere.exif import PhotoFacts
-from beenhere.exif_writing import jpeg_bytes
+from beenhere.exif import PhotoFacts, jpeg_bytes
 from beenhere.files.atomic import staged
 from beenhere.progress import progress
 from beenhere.wording import one_line

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from beenhere.config import VerifyConfig, XFeatConfig
-from beenhere.cores import cores
+from beenhere.devices import cores
 from beenhere.errors import ConfigError, PhotoError
 from beenhere.photos import Photo, load_photo
 from beenhere.retrieval.verify.feature_cache import FeatureCache, version
