@@ -185,7 +185,8 @@ def _cut(
     work = [(panorama, views) for panorama, views in lacking if views]
     for folder in {(out / view.name).parent for _, views in work for view in views}:
         folder.mkdir(parents=True, exist_ok=True)
-    torch.get_num_threads()  # settles this thread's own number before the others set theirs
+    # Asked once, so that this thread keeps its own number when the others set theirs.
+    torch.get_num_threads()
     pool = ThreadPoolExecutor(options.workers or cores(), "views", torch.set_num_threads, (1,))
     unusable = []
     try:
