@@ -207,28 +207,27 @@ def develop(radiance: Floats, moment: Moment, lens: Lens) -> Bytes:
     edge = np.linspace(-1, 1, size, dtype=np.float32) ** 2
     vignette = 1 - 0.13 * (edge[:, None] + edge[None, :])
     index = np.sqrt(np.clip(radiance * (gain * vignette[..., None]), 0, _BRIGHTEST))
-    image = np.take(_CURVE, (index * np.float32((_STEPS - 1) / _BRIGHTEST**0.5)).astype(np.int32))
-    start = int(rng.integers(_grain().size - image.size)) if image.size < _grain().size else 0
-    grain = np.resize(_grain()[start:], image.size).reshape(image.shape)
-    image += grain * np.float32(lens.noise)
+    steps = _film()
+    image = np.take(steps, (index * np.float32((_STEPS - 1) / _BRIGHTEST**0.5)).astype(np.int32))
+    grain = _grain()
+    start = int(rng.integers(grain.size - image.size)) if image.size < grain.size else 0
+    image += np.resize(grain[start:], image.size).reshape(image.shape) * np.float32(lens.noise)
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 @cache
-def _grain() -> Floats:
-    """A million normal numbers: photos take theirs from different starts, which is cheaper."""
-    return np.random.default_rng(11).standard_normal(1 << 20, np.float32)
-
-
-def _curve() -> Floats:
-    """Film-like: a soft shoulder, gamma and some contrast; over the square root of the light."""
+def _film() -> Floats:
+    """A soft shoulder, gamma and some contrast; over the square root of the light."""
     x = (np.arange(_STEPS) / (_STEPS - 1)) ** 2 * _BRIGHTEST
     seen = np.clip(x * (1 + x / 9) / (1 + x * 0.85), 0, 1) ** (1 / 2.2)
     contrast = seen * seen * (3 - 2 * seen)
     return (seen + 0.55 * (contrast - seen)).astype(np.float32)
 
 
-_CURVE = _curve()
+@cache
+def _grain() -> Floats:
+    """A million normal numbers: photos take theirs from different starts, which is cheaper."""
+    return np.random.default_rng(11).standard_normal(1 << 20, np.float32)
 
 
 def luminance(light: Floats) -> Floats:

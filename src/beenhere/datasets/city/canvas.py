@@ -265,7 +265,18 @@ class WindowPainter:
         if s:
             canvas.fill(left - s, low - s / 2, right + s, high + s, self.building.trim)
             canvas.shade(left - s, low - s / 2 - 0.15, right + s, low - s / 2, 0.8)
-        self._paste(canvas, left, low, high, number, stretch)
+        rgb, is_glass = self._tile(stretch, int(self.rng.choice(4, p=[0.55, 0.2, 0.15, 0.1])))
+        row, column = round(low * TEXELS_PER_METRE), round(left * TEXELS_PER_METRE)
+        here = (slice(row, row + rgb.shape[0]), slice(column, column + rgb.shape[1]))
+        rows, columns = canvas.code[here].shape  # the upper and right edges may cut it off
+        is_glass = is_glass[:rows, :columns]
+        open_ = np.ones((rows, columns), bool)
+        if design.arched:
+            open_ = _arch(rgb.shape[0], rgb.shape[1])[:rows, :columns]
+            canvas.code[here][open_ & is_glass] = number
+        else:
+            canvas.code[here] = np.where(is_glass, number, 0)
+        canvas.rgb[here][open_] = rgb[:rows, :columns][open_]
         if design.shutters:
             self._shutters(canvas, left, right, low, high)
         if design.balcony:
@@ -274,24 +285,6 @@ class WindowPainter:
             canvas.ledge(left - 0.1, low - 0.12, right + 0.1, low, self.building.trim)
         if self.building.air_conditioners and self.rng.random() < 0.35:
             self._air_conditioner(canvas, left, low)
-
-    def _paste(
-        self, canvas: Canvas, left: float, low: float, high: float, number: int, stretch: float
-    ) -> None:
-        k = TEXELS_PER_METRE
-        variant = int(self.rng.choice(4, p=[0.55, 0.2, 0.15, 0.1]))
-        rgb, is_glass = self._tile(stretch, variant)
-        row, column = round(low * k), round(left * k)
-        rows = min(rgb.shape[0], canvas.rgb.shape[0] - row)
-        columns = min(rgb.shape[1], canvas.rgb.shape[1] - column)
-        here = (slice(row, row + rows), slice(column, column + columns))
-        if self.building.window.arched:
-            inside = _arch(rgb.shape[0], rgb.shape[1])[:rows, :columns]
-            canvas.rgb[here][inside] = rgb[:rows, :columns][inside]
-            canvas.code[here][inside & is_glass[:rows, :columns]] = number
-        else:
-            canvas.rgb[here] = rgb[:rows, :columns]
-            canvas.code[here] = np.where(is_glass[:rows, :columns], number, 0)
 
     def _draw_tile(self, stretch: float, variant: int) -> tuple[Floats, Bools]:
         """The opening, ``(rows, columns, 3)``, and where it is glass."""

@@ -68,7 +68,8 @@ def cars_on(street: Street, moment: Moment) -> list[Car]:
         x = rng.uniform(1, 6)
         while x < street.length - 3:
             body = _TRUCK if rng.random() < 0.01 else _BODIES[rng.integers(len(_BODIES))]
-            if rng.random() < full and not _on_crossing(street, x):
+            crossing = any(start - 7 < x < end + 7 for start, end in street.crossings)
+            if rng.random() < full and not crossing:
                 y = side * (street.half_road - body.width / 2 - 0.25 + rng.normal(0, 0.06))
                 cars.append(Car(x, float(y), forward, body, _paint(rng)))
             x += body.length + rng.uniform(0.5, 1.5)
@@ -78,10 +79,6 @@ def cars_on(street: Street, moment: Moment) -> list[Car]:
             at = float(rng.uniform(0, street.length))
             cars.append(Car(at, float(lane), forward, body, _paint(rng)))
     return cars
-
-
-def _on_crossing(street: Street, x: float) -> bool:
-    return any(start - 7 < x < end + 7 for start, end in street.crossings)
 
 
 def _paint(rng: Generator) -> Colour:
@@ -149,11 +146,8 @@ class _Solids:
         t_hull, face_hull = self._cut(hull)
         t_cabin, face_cabin = self._cut(cabin)
         is_cabin = t_cabin < t_hull
-        return (
-            np.where(is_cabin, t_cabin, t_hull),
-            np.where(is_cabin, face_cabin, face_hull),
-            is_cabin,
-        )
+        near = np.minimum(t_cabin, t_hull)
+        return near, np.where(is_cabin, face_cabin, face_hull), is_cabin
 
     def _cut(self, planes: tuple[tuple[float, float, float, float], ...]) -> tuple[Floats, Ints]:
         """Where rays enter the convex solid ``nx x + ny y + nz z <= d`` for all planes."""

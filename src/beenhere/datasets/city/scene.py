@@ -37,17 +37,12 @@ class Atlas:
             for level, texels in enumerate(_mip_levels(self._painters[texture]())):
                 self._base[level, texture] = self._end
                 self._rows[level, texture], self._columns[level, texture] = texels.shape
-                self._append(texels.ravel())
+                end = self._end + texels.size
+                if end > len(self._texels):
+                    self._texels = np.resize(self._texels, 2 * end)
+                self._texels[self._end : end] = texels.ravel()
+                self._end = end
             self._painted[texture] = True
-
-    def _append(self, texels: NDArray[np.uint32]) -> None:
-        end = self._end + len(texels)
-        if end > len(self._texels):
-            room = np.empty(2 * end, np.uint32)
-            room[: self._end] = self._texels[: self._end]
-            self._texels = room
-        self._texels[self._end : end] = texels
-        self._end = end
 
     def sample(
         self, texture: Ints, u: Floats, v: Floats, footprint: Floats
@@ -77,7 +72,8 @@ class Atlas:
         a1 = np.where(a + 1 == columns, 0, a + 1)
         b1 = np.minimum(b + 1, rows - 1)
         b, b1 = b * columns + base, b1 * columns + base
-        corners = [self._fetch(v + u) for v in (b, b1) for u in (a, a1)]
+        indices = [v + u for v in (b, b1) for u in (a, a1)]
+        corners = [np.take(self._texels, at).view(np.uint8).reshape(-1, 4) for at in indices]
         near = np.where(dy[:, 0] < 0.5, 0, 2) + (dx[:, 0] > 0.5)
         code = np.choose(near, [c[:, 3] for c in corners])
         f = [c[:, :3].astype(np.float32) for c in corners]
@@ -85,9 +81,6 @@ class Atlas:
         over = f[2] + (f[3] - f[2]) * dx
         tone = (under + (over - under) * dy) * np.float32(1 / 255)
         return tone * tone, code
-
-    def _fetch(self, index: Ints) -> Bytes:
-        return np.take(self._texels, index).view(np.uint8).reshape(-1, 4)
 
 
 def _mip_levels(canvas: Canvas) -> list[NDArray[np.uint32]]:
