@@ -1,4 +1,4 @@
-"""What there is to compute with: processor cores, devices, and which of them know bfloat16."""
+"""Processor cores, devices, and which of them compute in bfloat16."""
 
 import os
 from pathlib import Path

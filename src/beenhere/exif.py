@@ -36,7 +36,7 @@ _SECOND_PARTS = 1_000_000
 
 @dataclass(frozen=True)
 class PhotoFacts:
-    """What the header of a photo tells.
+    """Facts from the header of a photo.
 
     Attributes:
         width, height: pixels, after EXIF orientation.

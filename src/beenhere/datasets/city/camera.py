@@ -42,27 +42,20 @@ class Camera:
         return float(np.sin(self.yaw)), float(-np.cos(self.yaw))
 
 
-@dataclass(frozen=True)
 class Rays:
-    """The rays of a square image, each scaled to advance one metre forward.
+    """The rays through the pixel centres of a square image, each one metre forward.
 
     A point at depth t on a ray lies at ``camera + t * (forward + q * right)``, ``t * s`` above
     the camera.
 
     Attributes:
+        size: pixels a side.
         q, s: ``(size, size)``, sideways and upwards per metre forward. Row 0 is the top.
         pixel: angle of a pixel in radians, roughly the metres it covers per metre of distance.
     """
 
-    camera: Camera
-    size: int
-    q: Floats
-    s: Floats
-    pixel: float
-
-    @classmethod
-    def of(cls, camera: Camera, size: int) -> "Rays":
-        """Rays through the pixel centres of an image of ``size`` pixels a side."""
+    def __init__(self, camera: Camera, size: int) -> None:
+        self.camera, self.size = camera, size
         focal = size / 2 / np.tan(camera.fov / 2)
         axis = ((np.arange(size) + 0.5 - size / 2) / focal).astype(np.float32)
         right, up = axis[None, :], -axis[:, None]
@@ -70,7 +63,9 @@ class Rays:
         right, up = right * cr - up * sr, right * sr + up * cr
         cp, sp = np.float32(np.cos(camera.pitch)), np.float32(np.sin(camera.pitch))
         ahead = cp - up * sp
-        return cls(camera, size, right / ahead, (sp + up * cp) / ahead, float(1 / focal))
+        self.q: Floats = right / ahead
+        self.s: Floats = (sp + up * cp) / ahead
+        self.pixel = float(1 / focal)
 
     def points(self, at: Ints, depth: Floats) -> tuple[Floats, Floats, Floats]:
         """x, y and height of the points at ``depth`` on the rays with flat numbers ``at``."""
@@ -114,7 +109,7 @@ class Rays:
     def _pixels(
         self, q: NDArray[np.float64], s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Row and column of rays, the inverse of :meth:`of`."""
+        """Row and column of rays: the inverse of what makes them."""
         cp, sp = np.cos(self.camera.pitch), np.sin(self.camera.pitch)
         ahead = np.maximum(cp + s * sp, 0.05)
         right, up = (q + 0 * s) / ahead, (s * cp - sp) / ahead

@@ -1,6 +1,5 @@
 """A wall to paint on, and what is painted on walls: masonry, windows and lettered signs."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -21,26 +20,23 @@ DOOR_LAMP = 240
 UNITS = 12
 
 
-@dataclass
 class Canvas:
-    """Texels of one wall, row 0 at the pavement.
+    """Texels of one wall, row 0 at the pavement; plain at first.
+
+    Args:
+        width, height: metres.
 
     Attributes:
         rgb: ``(rows, columns, 3)`` float32.
         code: ``(rows, columns)`` uint8: OPAQUE, a window's number, or one of the codes above.
     """
 
-    rgb: Floats
-    code: Bytes
-
-    @classmethod
-    def blank(cls, width: float, height: float, colour: Colour) -> "Canvas":
-        """A plain wall of ``width`` by ``height`` metres."""
+    def __init__(self, width: float, height: float, colour: Colour) -> None:
         rows = max(1, round(height * TEXELS_PER_METRE))
         columns = max(1, round(width * TEXELS_PER_METRE))
-        rgb = np.empty((rows, columns, 3), np.float32)
-        rgb[:] = colour
-        return cls(rgb, np.zeros((rows, columns), np.uint8))
+        self.rgb: Floats = np.empty((rows, columns, 3), np.float32)
+        self.rgb[:] = colour
+        self.code: Bytes = np.zeros((rows, columns), np.uint8)
 
     @property
     def width(self) -> float:
@@ -186,7 +182,7 @@ def write_sign(
     script: str,
     code: int,
 ) -> None:
-    """A lettered board between the given edges (metres); ``code`` tells which unit lights it."""
+    """A lettered board between the given edges (metres), lit by the unit with that ``code``."""
     canvas.fill(left, low, right, high, ground, code)
     canvas.shade(left, high - 0.07, right, high, 1.15)
     glyph = _kana if script == "kana" else _latin
@@ -289,7 +285,7 @@ class WindowPainter:
     def _draw_tile(self, stretch: float, variant: int) -> tuple[Floats, Bools]:
         """The opening, ``(rows, columns, 3)``, and where it is glass."""
         design, frame = self.building.window, self.building.frame
-        tile = Canvas.blank(design.width, design.height * stretch, _GLASS)
+        tile = Canvas(design.width, design.height * stretch, _GLASS)
         w, h = tile.width, tile.height
         rows = np.linspace(1.25, 0.8, tile.rgb.shape[0], dtype=np.float32)
         tile.rgb *= rows[:, None, None]

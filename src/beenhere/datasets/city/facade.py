@@ -26,7 +26,7 @@ from beenhere.datasets.city.styles import Colour, Style
 def paint_front(building: Building) -> Canvas:
     """The street façade with its roof, as wide and as high as the building's outline."""
     rng = generator(building.seed, "front")
-    canvas = Canvas.blank(building.width, building.height, building.wall)
+    canvas = Canvas(building.width, building.height, building.wall)
     lay_masonry(canvas, building.material, rng)
     _paint_corners(canvas, building, rng)
     _paint_roof(canvas, building, rng)
@@ -43,7 +43,7 @@ def paint_front(building: Building) -> Canvas:
 def paint_side(building: Building) -> Canvas:
     """The wall towards a lower neighbour or an alley: bare, or with a few small windows."""
     rng = generator(building.seed, "side")
-    canvas = Canvas.blank(building.depth, building.eaves + 0.3, building.wall)
+    canvas = Canvas(building.depth, building.eaves + 0.3, building.wall)
     material = building.material if building.material in ("brick", "wood") else "stucco"
     lay_masonry(canvas, material, rng)
     canvas.rgb *= 0.9
@@ -310,7 +310,7 @@ def _arcade(canvas: Canvas, building: Building, rng: Generator) -> None:
 def paint_backdrop(seed: int, style: Style) -> tuple[Canvas, Floats]:
     """A row of far houses, 64 m that repeat, and its outline over the whole wall."""
     rng = generator(seed, "backdrop")
-    canvas = Canvas.blank(64, 16, (0.5, 0.5, 0.5))
+    canvas = Canvas(64, 16, (0.5, 0.5, 0.5))
     x = 0.0
     while x < 64:
         wide = float(rng.uniform(6, 14))
@@ -330,16 +330,16 @@ def paint_fence(fence: Fence) -> Canvas:
     """A hedge, a low wall or a fence of boards."""
     rng = generator(fence.seed, "fence")
     if fence.kind == "hedge":
-        canvas = Canvas.blank(fence.length, fence.height, (0.26, 0.36, 0.17))
+        canvas = Canvas(fence.length, fence.height, (0.26, 0.36, 0.17))
         canvas.mottle(rng, 0.3, 0.5)
         return canvas
     if fence.kind == "wall":
-        canvas = Canvas.blank(fence.length, fence.height, (0.55, 0.45, 0.38))
+        canvas = Canvas(fence.length, fence.height, (0.55, 0.45, 0.38))
         lay_masonry(canvas, "brick" if rng.random() < 0.5 else "stone", rng)
         canvas.ledge(0, fence.height - 0.12, fence.length, fence.height, (0.7, 0.68, 0.64))
         return canvas
     tone = float(rng.uniform(0.3, 0.8))
-    canvas = Canvas.blank(fence.length, fence.height, (tone, tone * 0.85, tone * 0.7))
+    canvas = Canvas(fence.length, fence.height, (tone, tone * 0.85, tone * 0.7))
     for x in np.arange(0, fence.length, 0.25):
         canvas.shade(float(x), 0, float(x) + 0.07, fence.height, float(rng.uniform(0.6, 0.9)))
     return canvas

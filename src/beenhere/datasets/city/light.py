@@ -70,9 +70,12 @@ def draw_moment(rng: Generator, condition: str, year: int, south: bool = False) 
     )
 
 
-@dataclass(frozen=True)
 class Light:
     """The light of a moment in one street. Colours are linear, 1 is a sunlit white wall.
+
+    Args:
+        bearing: degrees clockwise from north of the street's x axis.
+        lamp: colour of its lamps.
 
     Attributes:
         sun: unit vector towards the sun in the street's frame ``(x, y, up)``.
@@ -83,76 +86,64 @@ class Light:
         clouds: ``(x, y)`` by which the clouds have drifted.
     """
 
-    sun: tuple[float, float, float]
-    sunlight: Colour
-    skylight: Colour
-    zenith: Colour
-    horizon: Colour
-    haze: Colour
-    lamps: Colour
-    lit: float
-    shop_lit: float
-    clouds: tuple[float, float]
+    def __init__(self, moment: Moment, bearing: float, lamp: Colour, south: bool = False) -> None:
+        rng = generator("light", moment.date, int(moment.hour * 60))
+        azimuth_off = rng.uniform(-8, 8)
+        self.clouds = (float(rng.uniform(0, 256)), float(rng.uniform(0, 256)))
+        if moment.condition == "night":
+            self._set_night(moment, lamp, rng)
+        else:
+            self.sun = _sun(moment, bearing, azimuth_off, south)
+            self._set_day(moment, lamp, rng)
+
+    def _set_night(self, moment: Moment, lamp: Colour, rng: Generator) -> None:
+        glow = 0.012 + 0.02 * moment.cloud
+        self.sun = (0.0, 0.0, 1.0)
+        self.sunlight: Colour = (0.0, 0.0, 0.0)
+        self.skylight: Colour = (0.026, 0.028, 0.038)
+        self.zenith: Colour = (0.004, 0.005, 0.012)
+        self.horizon: Colour = (glow * 1.3, glow, glow * 0.9)
+        self.haze: Colour = (glow, glow * 0.8, glow * 0.7)
+        self.lamps = scaled(lamp, float(rng.uniform(9, 16)))
+        self.lit, self.shop_lit = float(rng.uniform(0.12, 0.45)), float(rng.uniform(0.25, 0.8))
+
+    def _set_day(self, moment: Moment, lamp: Colour, rng: Generator) -> None:
+        clear = float(1 - moment.cloud)
+        low = float(np.clip(1 - self.sun[2] / 0.45, 0, 1))
+        dusk = moment.condition == "dusk"
+        dim = float(rng.uniform(0.12, 0.3)) if dusk else 1.0
+        strength = clear**1.5 * (0.35 if dusk else 1.0)
+        sunlight = (strength, strength * (1 - 0.35 * low), strength * (0.92 - 0.6 * low))
+        grey = 0.32 + 0.25 * moment.cloud
+        zenith = (
+            0.12 * clear + grey * moment.cloud,
+            0.26 * clear + grey * moment.cloud,
+            0.55 * clear + (grey + 0.03) * moment.cloud,
+        )
+        pale = (0.95, 0.55, 0.32) if dusk else (0.55 + 0.2 * low, 0.62, 0.70 - 0.2 * low)
+        horizon = _mix(pale, (0.60, 0.61, 0.63), moment.cloud)
+        sky = 0.24 + 0.24 * moment.cloud
+        self.sunlight = scaled(sunlight, dim)
+        self.skylight = scaled((sky * 0.95, sky, sky * (1.08 + 0.1 * clear)), dim)
+        self.zenith = scaled(zenith, dim)
+        self.horizon = scaled(horizon, dim * (1 if dusk else 0.9))
+        self.haze = scaled(_mix(horizon, (0.6, 0.6, 0.61), 0.6), dim)
+        self.lamps = scaled(lamp, 5.0) if dusk else (0.0, 0.0, 0.0)
+        self.lit, self.shop_lit = (0.25, 0.7) if dusk else (0.0, 0.0)
 
 
-def light_of(moment: Moment, bearing: float, lamp: Colour, south: bool = False) -> Light:
-    """The light on a street whose x axis points ``bearing`` degrees clockwise from north."""
-    rng = generator("light", moment.date, int(moment.hour * 60))
+def _sun(moment: Moment, bearing: float, off: float, south: bool) -> tuple[float, float, float]:
+    """Unit vector towards the sun, which stands ``off`` degrees beside the hour's place."""
     turn = (moment.hour - 12) * 15 * (-1 if south else 1)
-    azimuth = (0 if south else 180) + turn + rng.uniform(-8, 8)
+    azimuth = (0 if south else 180) + turn + off
     summer = 0.5 - 0.5 * np.cos((moment.month + (6 if south else 0) - 0.5) / 6 * np.pi)
     highest = 28 + 38 * summer
     elevation = np.radians(max(highest * np.cos(np.radians((moment.hour - 12) * 14)), 3))
     along = np.radians(bearing - azimuth)
-    sun = (
+    return (
         float(np.cos(elevation) * np.cos(along)),
         float(np.cos(elevation) * np.sin(along)),
         float(np.sin(elevation)),
-    )
-    drift = (float(rng.uniform(0, 256)), float(rng.uniform(0, 256)))
-    if moment.condition == "night":
-        glow = 0.012 + 0.02 * moment.cloud
-        return Light(
-            sun=(0.0, 0.0, 1.0),
-            sunlight=(0.0, 0.0, 0.0),
-            skylight=(0.026, 0.028, 0.038),
-            zenith=(0.004, 0.005, 0.012),
-            horizon=(glow * 1.3, glow, glow * 0.9),
-            haze=(glow, glow * 0.8, glow * 0.7),
-            lamps=scaled(lamp, float(rng.uniform(9, 16))),
-            lit=float(rng.uniform(0.12, 0.45)),
-            shop_lit=float(rng.uniform(0.25, 0.8)),
-            clouds=drift,
-        )
-    clear = float(1 - moment.cloud)
-    low = float(np.clip(1 - sun[2] / 0.45, 0, 1))
-    dusk = moment.condition == "dusk"
-    strength = clear**1.5 * (0.35 if dusk else 1.0)
-    sunlight = (strength, strength * (1 - 0.35 * low), strength * (0.92 - 0.6 * low))
-    grey = 0.32 + 0.25 * moment.cloud
-    zenith = (
-        0.12 * clear + grey * moment.cloud,
-        0.26 * clear + grey * moment.cloud,
-        0.55 * clear + (grey + 0.03) * moment.cloud,
-    )
-    pale = (0.55 + 0.2 * low, 0.62, 0.70 - 0.2 * low)
-    dim = float(rng.uniform(0.12, 0.3)) if dusk else 1.0
-    if dusk:
-        pale = (0.95, 0.55, 0.32)
-    horizon = _mix(pale, (0.60, 0.61, 0.63), moment.cloud)
-    sky = 0.24 + 0.24 * moment.cloud
-    skylight = (sky * 0.95, sky, sky * (1.08 + 0.1 * clear))
-    return Light(
-        sun=sun,
-        sunlight=scaled(sunlight, dim),
-        skylight=scaled(skylight, dim),
-        zenith=scaled(zenith, dim),
-        horizon=scaled(horizon, dim * (1 if dusk else 0.9)),
-        haze=scaled(_mix(horizon, (0.6, 0.6, 0.61), 0.6), dim),
-        lamps=scaled(lamp, 5.0) if dusk else (0.0, 0.0, 0.0),
-        lit=0.25 if dusk else 0.0,
-        shop_lit=0.7 if dusk else 0.0,
-        clouds=drift,
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from beenhere.datasets.city.camera import Camera, Lens, Picture, Rays, develop
 from beenhere.datasets.city.cars import Car, cars_on, draw_car
-from beenhere.datasets.city.light import LAMP_HEIGHT, Moment, light_of
+from beenhere.datasets.city.light import LAMP_HEIGHT, Light, Moment
 from beenhere.datasets.city.noise import Bytes, Floats, Ints
 from beenhere.datasets.city.scene import Scene
 from beenhere.datasets.city.streets import Point, Street
@@ -29,8 +29,8 @@ def render_view(
         ``(size, size, 3)`` sRGB.
     """
     street = scene.street
-    light = light_of(moment, street.bearing, street.style.lamp, south)
-    picture = Picture(Rays.of(camera, size), moment, light)
+    light = Light(moment, street.bearing, street.style.lamp, south)
+    picture = Picture(Rays(camera, size), moment, light)
     radiance, depth = picture.radiance.reshape(-1, 3), picture.depth.ravel()
     hits = scene.cast(picture.rays)
     wall, s = hits.wall.ravel(), picture.rays.s.ravel()

@@ -110,7 +110,7 @@ _NEAR = 0.3
 
 @dataclass(frozen=True)
 class Hits:
-    """What each pixel sees of the walls.
+    """The wall that each pixel sees.
 
     Attributes:
         wall: ``(size, size)`` number of the wall, -1 for none.
@@ -195,7 +195,7 @@ class Scene:
         n0, n1, t0, t1 = ((a * b).sum(1) for a in (n, t) for b in (ahead, right))
         offset = ((here - self.corner[facing]) * t).sum(1)
 
-        # Rays through the columns, twice as dense as the pixels, tell which walls to try.
+        # Rays through the columns, twice as dense as the pixels, say which walls to try.
         low, high = float(rays.q.min()), float(rays.q.max()) + 1e-6
         columns = 2 * size
         q = np.linspace(low, high, columns, dtype=np.float32)

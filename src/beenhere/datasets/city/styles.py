@@ -1,4 +1,4 @@
-"""What a city is like: where it lies, how its streets are cut, how its houses are built."""
+"""Cities: where each lies, how its streets are cut, how its houses are built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -44,14 +44,14 @@ def shade_walls(scene: Scene, picture: Picture, at: Ints, wall: Ints) -> Floats:
 
 
 def _reflection(s: Floats, z: Floats, slant: Floats, light: Light) -> Floats:
-    """What window panes mirror: the houses across, and the sky above them."""
+    """Light that window panes mirror: of the houses across, and of the sky above them."""
     fresnel = 0.08 + 0.7 * (1 - slant) ** 4
     sky = np.clip((s + 0.02 * z - 0.25) * 3, 0.1, 1) * fresnel
     return sky[:, None] * np.array(light.horizon, np.float32)
 
 
 def _lamps_inside(seed: int, moment: Moment, light: Light) -> Floats:
-    """What each code of a wall emits, ``(256, 3)``: another set burns every night."""
+    """Light by each code of a wall, ``(256, 3)``: other windows are lit every night."""
     rng = generator(seed, "lights", moment.date)
     burns = rng.random(256)
     warmth = rng.random((256, 1)).astype(np.float32)
@@ -71,7 +71,7 @@ _SIDE_PAVEMENT = 1.8
 def ground_reflectance(
     street: Street, moment: Moment, x: Floats, y: Floats, blur: Floats
 ) -> tuple[Floats, Floats]:
-    """What the ground is made of at ``(x, y)``.
+    """Reflectance and wetness of the ground at ``(x, y)``.
 
     Args:
         blur: ``(n,)`` metres that a pixel covers, for lines to fade instead of flicker.

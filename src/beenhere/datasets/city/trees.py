@@ -74,7 +74,7 @@ def tree_sprite(kind: str, variant: int, bare: bool) -> list[Floats]:
     """Mip levels ``(side, side, 3)``: shade, cover, and how much of it is leaf. Row 0 is the top.
 
     Args:
-        kind: "round", "tall" or "palm". variant: tells trees of a kind apart.
+        kind: "round", "tall" or "palm". variant: one of several trees of that kind.
     """
     rng = generator("tree", kind, variant)
     sketch = _Sketch()

@@ -17,7 +17,7 @@ from beenhere.config import CityConfig
 from beenhere.datasets.city.plan import EvaluationSet, Plan, Roll, plan_city
 from beenhere.datasets.city.render import render_view
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.streets import lay_street
+from beenhere.datasets.city.streets import Street
 from beenhere.devices import cores
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, write_file
@@ -83,7 +83,7 @@ def write_city(out: Path, options: CityConfig, what: str | None = None) -> CityF
 
 
 def _record(options: CityConfig, plan: Plan) -> dict[str, Any]:
-    """What decides the bytes of a city, and what it holds. How many worked on it does not."""
+    """All that decides the bytes of a city (the number of workers does not), and its counts."""
     counts = {"training": sum(len(roll.shots) for roll in plan.training)}
     for each in plan.evaluation:
         counts[str(each.folder)] = sum(len(roll.shots) for roll in each.rolls)
@@ -171,7 +171,7 @@ def _render(out: Path, plan: Plan, options: CityConfig, what: str | None) -> Non
 def _take(out: Path, roll: Roll, size: int) -> int:
     """Render and store the photos of one street; returns how many."""
     plot = roll.plot
-    scene = Scene(lay_street(plot.city.style, plot.seed, plot.length, plot.bearing))
+    scene = Scene(Street(plot.city.style, plot.seed, plot.length, plot.bearing))
     for shot in roll.shots:
         image = render_view(scene, shot.camera, shot.moment, shot.lens, size, plot.south)
         jpeg = simplejpeg.encode_jpeg(image, quality=shot.lens.quality, colorsubsampling="420")

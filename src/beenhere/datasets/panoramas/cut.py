@@ -9,7 +9,7 @@ squared each, add up to that of a box of one pixel, 1/12. Neither does a view gl
 blurred.
 
 Axes: x to the right, y ahead, z up. Angles are in degrees; a heading turns clockwise seen from
-above, a pitch lifts the line of sight. Pixel centres lie at half numbers, so that a picture of
+above, a pitch raises the line of sight. Pixel centres lie at half numbers, so that a picture of
 ``n`` pixels reaches from 0 to ``n``.
 """
 
@@ -194,7 +194,7 @@ def sample(pixels: Tensor, cover: Cover, x: Floats, y: Floats) -> NDArray[np.uin
 def _patch(pixels: Tensor, cover: Cover, columns: Floats, rows: Floats) -> tuple[Tensor, int, int]:
     """The pixels around those points, ``(3, h, w)``, and the column and row they begin at.
 
-    What lies beyond an edge is what the sphere has there, or the edge's own pixels.
+    Beyond an edge there is what the sphere has there, or else the edge's own pixels.
     """
     height, width = pixels.shape[1:]
     left, right = int(np.floor(columns.min())), int(np.floor(columns.max())) + 1
@@ -276,7 +276,7 @@ def _turned(rays: Floats, degrees: float) -> Floats:
 
 
 def _tilted(rays: Floats, pitch: float, roll: float) -> Floats:
-    """From upright axes to those of a camera that was lifted by ``pitch``, then rolled."""
+    """From upright axes to those of a camera that was tilted up by ``pitch``, then rolled."""
     sin, cos = np.sin(np.radians(pitch)), np.cos(np.radians(pitch))
     x, y, z = np.moveaxis(rays, -1, 0)
     y, z = y * cos + z * sin, z * cos - y * sin

@@ -1,6 +1,6 @@
 """Finds the panoramas among photos: what each covers, where it was taken and which way it looks.
 
-What a photo says of itself as a panorama are Google's Photo Sphere tags in its XMP packet.
+A photo says that it is one by Google's Photo Sphere tags in its XMP packet, or by its aspect.
 """
 
 import io
@@ -109,7 +109,7 @@ def _look(row: dict[str, Any], exif_alone: bool) -> Panorama:
 
 
 def _filled(row: dict[str, Any], facts: PhotoFacts) -> dict[str, Any]:
-    """What the table does not know and the header does."""
+    """Columns that are empty in the table and known to the header."""
     filled: dict[str, Any] = {}
     if row["lat"] is None and row["easting"] is None:
         filled |= {"lat": facts.lat, "lon": facts.lon}

@@ -48,7 +48,7 @@ class View:
 
 @dataclass
 class ViewsFolder:
-    """What was cut, and what was not.
+    """Views that were cut, and photos that were not.
 
     Attributes:
         table: the views; paths are relative to their folder.
@@ -114,7 +114,7 @@ def write_views(source: Path, out: Path, options: ViewsConfig) -> ViewsFolder:
 
 
 def _record(source: Path, options: ViewsConfig) -> str:
-    """What decides the views, as YAML. How many worked on them does not."""
+    """All that decides the views, as YAML; the number of workers does not."""
     record = {
         "made_by": f"beenhere {__version__}",
         "panoramas": str(source.resolve()),

@@ -19,7 +19,7 @@ _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})")
 
 
 def camera_time(path: str) -> datetime | None:
-    """What the camera's clock said, to the fraction of a second; None if EXIF does not tell.
+    """The time of the camera's clock, to the fraction of a second; None if EXIF has none.
 
     With a time zone where EXIF has one (OffsetTimeOriginal), without where it has none. Where there
     is no date but a GPS time, that: UTC.

@@ -158,7 +158,7 @@ def _segments(file: Path) -> tuple[list[Timeline], list[str]]:
 
 
 def _text(file: Path) -> str:
-    """What a file holds, once its beginning is GPX and declares no entities."""
+    """The text of a file that begins as GPX and declares no entities."""
     size = file.stat().st_size
     if size > MAX_BYTES:
         raise DataError(

@@ -147,7 +147,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator["av.Packet[VideoStream]"]:
-    """What is stored of a stream, as far as the file can be read: it may be cut off."""
+    """The packets of a stream, as far as the file can be read: it may be cut off."""
     packets = container.demux(stream)
     while True:
         try:
