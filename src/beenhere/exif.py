@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -161,16 +162,24 @@ def _captured(exif: Image.Exif, gps: Mapping[int, Any]) -> str | None:
         value = exif.get(tag) if folder is None else ifd(exif, folder).get(tag)
         if isinstance(value, str) and (found := iso_date(value)):
             return found
-    stamp = gps.get(29)
-    day = iso_date(stamp) if isinstance(stamp, str) else None
-    if day is None or len(day) != len("2015-06-01"):
-        return day
+    clock = gps_time(gps)
+    if clock is not None:
+        return f"{clock:%Y-%m-%dT%H:%M:%SZ}"
+    return iso_date(gps[29]) if isinstance(gps.get(29), str) else None
+
+
+def gps_time(gps: Mapping[int, Any]) -> datetime | None:
+    """GPSDateStamp and GPSTimeStamp, which receivers write in UTC; None where one is missing."""
+    day = iso_date(gps[29]) if isinstance(gps.get(29), str) else None
     time = gps.get(7)
-    clock = [_number(part) for part in time] if isinstance(time, tuple) and len(time) == 3 else []
-    if not clock or any(part is None for part in clock):
-        return day
-    hour, minute, second = (int(part or 0) for part in clock)
-    return iso_date(f"{day}T{hour:02}:{minute:02}:{second:02}Z") or day
+    clock = [_number(part) for part in time] if isinstance(time, tuple | list) else []
+    if day is None or len(day) != len("2015-06-01") or len(clock) != 3:
+        return None
+    hours, minutes, seconds = (-1.0 if part is None else part for part in clock)
+    if not (0 <= hours < 24 and 0 <= minutes < 60 and 0 <= seconds < 61):  # 60: a leap second
+        return None
+    midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def ifd(exif: Image.Exif, tag: int) -> Mapping[int, Any]:

@@ -202,8 +202,14 @@ def _shops(canvas: Canvas, building: Building, rng: Generator) -> None:
         write_sign(canvas, rng, left, fascia, right, fascia + sign_height, ground,
                    building.script, SIGN + unit)  # fmt: skip
         canvas.shade(left, fascia - 0.18, right, fascia, 0.6)
-        if rng.random() < 0.35:
-            _awning(canvas, building, rng, left, right, fascia)
+        if rng.random() < 0.35:  # an awning, plain or striped
+            low = fascia - float(rng.uniform(0.6, 0.9))
+            canvas.fill(left, low, right, fascia, building.accents[int(rng.integers(4))])
+            if rng.random() < 0.5:
+                for x in np.arange(left, right, 0.6).tolist():
+                    canvas.fill(x, low, min(x + 0.3, right), fascia, (0.9, 0.88, 0.84))
+            canvas.shade(left, low, right, low + 0.18, 0.85)
+            canvas.shade(left, low - 0.7, right, low, 0.55)
 
 
 def _shop_window(
@@ -231,19 +237,6 @@ def _shop_window(
     x = left + 0.1 if rng.random() < 0.5 else right - 1.2
     canvas.fill(x - 0.08, 0, x + 1.08, 2.35, colour)
     canvas.fill(x + 0.06, 0.2, x + 0.94, 2.2, (0.2, 0.21, 0.22), SHOP_GLASS + unit)
-
-
-def _awning(
-    canvas: Canvas, building: Building, rng: Generator, left: float, right: float, top: float
-) -> None:
-    low = top - float(rng.uniform(0.6, 0.9))
-    colour = building.accents[int(rng.integers(4))]
-    canvas.fill(left, low, right, top, colour)
-    if rng.random() < 0.5:
-        for x in np.arange(left, right, 0.6):
-            canvas.fill(float(x), low, min(float(x) + 0.3, right), top, (0.9, 0.88, 0.84))
-    canvas.shade(left, low, right, low + 0.18, 0.85)
-    canvas.shade(left, low - 0.7, right, low, 0.55)
 
 
 def _home(canvas: Canvas, building: Building, rng: Generator) -> None:

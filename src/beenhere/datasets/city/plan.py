@@ -81,19 +81,6 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class _Photo:
-    """A photo and the fields of its name besides the position; empty where they are unknown."""
-
-    camera: Camera
-    moment: Moment
-    lens: Lens
-    pano: str
-    heading: str
-    date: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Roll:
     """The photos of one street, rendered together because its textures are painted once."""
 
@@ -174,7 +161,7 @@ def _place(options: CityConfig, plot: Plot, label: str) -> Roll:
     facing = rng.uniform(0, 360)
     years = rng.choice(np.arange(2008, 2023), options.images_per_place, replace=True)
     half_road, _ = street_widths(plot.city.style, plot.seed)
-    photos = []
+    taken = []
     for year in years:
         moment = draw_moment(rng, pick(rng, TRAINING_CONDITIONS), int(year), plot.south)
         heading = round(facing + np.clip(rng.normal(0, 13), -28, 28)) % 360
@@ -189,30 +176,38 @@ def _place(options: CityConfig, plot: Plot, label: str) -> Roll:
         )
         # Headings of the real set run past a full turn for about a third of its photos.
         written = heading + 360 * int(rng.random() < 0.3)
-        pano, lens = _draw_pano(rng), draw_lens(rng, moment.condition)
-        photos.append(_Photo(camera, moment, lens, pano, str(written), _month(moment), label))
-    return Roll(plot, _shots(plot, PurePosixPath("gsv_xs/train") / plot.city.name, photos))
+        fields = _fields(_draw_pano(rng), written, _month(moment), label)
+        taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
+    return Roll(plot, _shots(plot, PurePosixPath("gsv_xs/train") / plot.city.name, taken))
 
 
-def _shots(plot: Plot, folder: PurePosixPath, photos: list[_Photo]) -> tuple[Shot, ...]:
+def _shots(
+    plot: Plot, folder: PurePosixPath, taken: list[tuple[Camera, Moment, Lens, str]]
+) -> tuple[Shot, ...]:
     """Photos with the names that the benchmarks give theirs: fields between ``@``.
 
-    The fields are easting, northing, zone number and letter, latitude, longitude, panorama, tile,
-    heading, pitch, roll, height, date, note and extension. Latitude and longitude follow from the
-    easting and northing as they are written, with two decimals.
+    The fields are easting, northing, zone number and letter, latitude, longitude, and those of
+    :func:`_fields`. Latitude and longitude follow from the easting and northing as they are
+    written, with two decimals.
     """
     zone = plot.city.zone
-    where = [[round(metres, 2) for metres in plot.locate(photo.camera)] for photo in photos]
+    where = [[round(metres, 2) for metres in plot.locate(camera)] for camera, *_ in taken]
     east, north = [e for e, _ in where], [n for _, n in where]
-    lat, lon = to_wgs84(east, north, [zone_code(zone)] * len(photos))
+    lat, lon = to_wgs84(east, north, [zone_code(zone)] * len(taken))
     shots = []
-    for e, n, y, x, photo in zip(east, north, lat, lon, photos, strict=True):
+    for e, n, y, x, (camera, moment, lens, fields) in zip(
+        east, north, lat, lon, taken, strict=True
+    ):
         # The letter follows from the latitude; the number stays the city's.
         letter = (zone_name(float(y), float(x)) or zone)[-1]
         position = f"@{e:010.2f}@{n:010.2f}@{zone[:-1]}@{letter}@{y:09.5f}@{x:010.5f}"
-        name = f"{position}@{photo.pano}@@{photo.heading}@@@@{photo.date}@{photo.note}@.jpg"
-        shots.append(Shot(folder / name, photo.camera, photo.moment, photo.lens))
+        shots.append(Shot(folder / f"{position}{fields}.jpg", camera, moment, lens))
     return tuple(shots)
+
+
+def _fields(pano: str, heading: int | str, date: str, note: str = "") -> str:
+    """Panorama, tile, heading, pitch, roll, height, date and note; empty where unknown."""
+    return f"@{pano}@@{heading}@@@@{date}@{note}@"
 
 
 def _draw_pano(rng: Generator) -> str:
@@ -260,7 +255,7 @@ def _survey(
     rng: Generator, plot: Plot, folder: PurePosixPath, panoramas: int, most: int
 ) -> tuple[Shot, ...]:
     """Panoramas every few metres, each cut into views; at most ``most`` photos."""
-    photos = []
+    taken = []
     for i in range(panoramas):
         moment = draw_moment(rng, "day", int(rng.integers(2013, 2019)), plot.south)
         pano, turn = _draw_pano(rng), int(rng.integers(360))
@@ -276,9 +271,9 @@ def _survey(
                 pitch=float(rng.normal(0.07, 0.02)),
                 fov=float(np.radians(78)),
             )
-            lens = draw_lens(rng, moment.condition)
-            photos.append(_Photo(camera, moment, lens, pano, str(heading), _month(moment)))
-    return _shots(plot, folder, photos[:most])
+            fields = _fields(pano, heading, _month(moment))
+            taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
+    return _shots(plot, folder, taken[:most])
 
 
 def _queries(
@@ -286,7 +281,7 @@ def _queries(
     manner: str, number: int,
 ) -> tuple[Shot, ...]:  # fmt: skip
     """Photos at chance positions of the surveyed stretch, years later."""
-    photos = []
+    taken = []
     half_road, _ = street_widths(plot.city.style, plot.seed)
     for i in range(count):
         condition = "night" if manner == "night" else pick(rng, QUERY_CONDITIONS)
@@ -303,11 +298,10 @@ def _queries(
         )
         # Both ids are drawn whatever the manner, so that it does not disturb what comes after.
         crowd, phone = _draw_pano(rng), _draw_pano(rng)
-        pano, shown, date = {
-            "crowd": (crowd, str(heading), _month(moment)),
-            "phone": (phone, "", str(moment.date)),
-            "night": (f"{number + i:05d}.jpg", "", _month(moment)),
+        fields = {
+            "crowd": _fields(crowd, heading, _month(moment)),
+            "phone": _fields(phone, "", str(moment.date)),
+            "night": _fields(f"{number + i:05d}.jpg", "", _month(moment)),
         }[manner]
-        lens = draw_lens(rng, moment.condition)
-        photos.append(_Photo(camera, moment, lens, pano, shown, date))
-    return _shots(plot, folder, photos)
+        taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
+    return _shots(plot, folder, taken)

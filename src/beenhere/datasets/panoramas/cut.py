@@ -244,8 +244,10 @@ def on_sphere(
     if pose_pitch == 0 and pose_roll == 0:
         x, y = _upright(size, fov, pitch)
         return x + yaw / 360.0, y
-    x, y = _shares(_tilted(_turned(_rays(size, fov, pitch), yaw), pose_pitch, pose_roll))
-    return _unwrapped(x), y
+    x, y = _shares(_posed(_rays(size, fov, pitch), yaw, pose_pitch, pose_roll))
+    # The same places, as near as can be to that of the middle pixel.
+    middle = x[x.shape[0] // 2, x.shape[1] // 2]
+    return middle + (x - middle + 0.5) % 1.0 - 0.5, y
 
 
 @lru_cache(maxsize=4)
@@ -268,30 +270,17 @@ def _rays(size: tuple[int, int], fov: float, pitch: float) -> Floats:
     return rays
 
 
-def _turned(rays: Floats, degrees: float) -> Floats:
-    """Turned clockwise about the vertical."""
-    sin, cos = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+def _posed(rays: Floats, yaw: float, pitch: float, roll: float) -> Floats:
+    """Rays of yaw 0 in the axes of a camera that was tilted up by ``pitch``, then rolled."""
     x, y, z = np.moveaxis(rays, -1, 0)
-    return np.stack([x * cos + y * sin, y * cos - x * sin, z], axis=-1)
-
-
-def _tilted(rays: Floats, pitch: float, roll: float) -> Floats:
-    """From upright axes to those of a camera that was tilted up by ``pitch``, then rolled."""
-    sin, cos = np.sin(np.radians(pitch)), np.cos(np.radians(pitch))
-    x, y, z = np.moveaxis(rays, -1, 0)
-    y, z = y * cos + z * sin, z * cos - y * sin
-    sin, cos = np.sin(np.radians(roll)), np.cos(np.radians(roll))
-    return np.stack([x * cos - z * sin, y, z * cos + x * sin], axis=-1)
+    sin, cos = np.sin(np.radians([yaw, pitch, roll])), np.cos(np.radians([yaw, pitch, roll]))
+    x, y = x * cos[0] + y * sin[0], y * cos[0] - x * sin[0]  # about the vertical
+    y, z = y * cos[1] + z * sin[1], z * cos[1] - y * sin[1]  # about the axis to the right
+    x, z = x * cos[2] - z * sin[2], z * cos[2] + x * sin[2]  # about the line of sight
+    return np.stack([x, y, z], axis=-1)
 
 
 def _shares(rays: Floats) -> tuple[Floats, Floats]:
     x, y, z = np.moveaxis(rays, -1, 0)
     longitude, latitude = np.arctan2(x, y), np.arctan2(z, np.hypot(x, y))
     return longitude / (2 * np.pi) + 0.5, 0.5 - latitude / np.pi
-
-
-def _unwrapped(x: Floats) -> Floats:
-    """The same places, as near as can be to that of the middle pixel."""
-    middle = x[x.shape[0] // 2, x.shape[1] // 2]
-    near: Floats = middle + (x - middle + 0.5) % 1.0 - 0.5
-    return near

@@ -138,13 +138,15 @@ def _segments(file: Path) -> tuple[list[Timeline], list[str]]:
     try:
         gpx = gpxpy.parse(text)
     except GPXException as error:
-        raise DataError(f"{file}: not a GPX file that can be read ({_short(error)})") from error
+        raise DataError(
+            f"{file}: not a GPX file that can be read ({one_line(error, 100)})"
+        ) from error
     segments: list[Timeline] = []
     no_time = off_earth = 0
     for track in gpx.tracks:
         for segment in track.segments:
             timed = [point for point in segment.points if point.time is not None]
-            good = [point for point in timed if _on_earth(point)]
+            good = [p for p in timed if abs(p.latitude) <= 90 and abs(p.longitude) <= 180]
             no_time += len(segment.points) - len(timed)
             off_earth += len(timed) - len(good)
             if good:
@@ -173,21 +175,13 @@ def _text(file: Path) -> str:
             f"{file}: has a document type (DOCTYPE), which no GPX file needs; remove it"
         ) from error
     except (ParseError, ValueError) as error:
-        raise DataError(f"{file}: not a GPX file ({_short(error)})") from error
+        raise DataError(f"{file}: not a GPX file ({one_line(error, 100)})") from error
     name = root.tag.rpartition("}")[2]
     if name != "gpx":
         raise DataError(f"{file}: holds <{name}>, not <gpx>; export the track as GPX")
     # Times and positions are ASCII: an odd letter in a name is no reason to stop.
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
-
-
-def _short(error: Exception) -> str:
-    return one_line(error, 100)
-
-
-def _on_earth(point: GPXTrackPoint) -> bool:
-    return abs(point.latitude) <= 90 and abs(point.longitude) <= 180
 
 
 def _timeline(points: list[GPXTrackPoint]) -> Timeline:
