@@ -173,7 +173,7 @@ def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
     if not isinstance(matrix, SideData):
         return pixels
     # Where the stored x and y go: x' = a x + c y, y' = b x + d y, in 16.16 fixed point.
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
     if abs(b) > abs(a):
         pixels, a, d = pixels.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
