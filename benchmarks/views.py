@@ -30,9 +30,7 @@ from rich.table import Table
 from scipy.ndimage import map_coordinates
 
 from beenhere.config import ViewsConfig
-from beenhere.datasets.panoramas.cut import cut_views
-from beenhere.datasets.panoramas.geometry import WHOLE_SPHERE, focal_length
-from beenhere.datasets.panoramas.gpano import Sphere
+from beenhere.datasets.panoramas.cut import WHOLE_SPHERE, Sphere, cut_views, focal_length
 
 CONSOLE = Console(highlight=False, width=100)
 Picture = NDArray[np.uint8]

@@ -1,12 +1,14 @@
 """Devices by name, and which processors have bfloat16."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from beenhere import devices
-from beenhere.devices import choose_device, has_bfloat16
+from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError
 
 
@@ -43,3 +45,10 @@ def test_a_processor_that_tells_nothing_has_none(
 ) -> None:
     monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "none")
     assert not has_bfloat16(torch.device("cpu"))
+
+
+def test_cores_are_counted_without_waiting_for_torch() -> None:
+    code = "import sys; from beenhere.devices import cores; print(cores(), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(cores()), "False"]
+    assert cores() >= 1

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, features
 
 from beenhere.errors import DataError, PhotoError
-from beenhere.photos import load_photo, photo_size
+from beenhere.photo_file import photo_size
+from beenhere.photos import load_photo
 
 INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -257,7 +258,8 @@ def test_the_name_does_not_choose_the_format(tmp_path: Path) -> None:
 
 MEASURE = """
 import resource, sys, torch
-from beenhere.photos import load_photo, photo_size
+from beenhere.photos import load_photo
+from beenhere.photo_file import photo_size
 torch.set_num_threads(1)
 load_photo(sys.argv[1], lambda h, w: (240, 240))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,21 +1,33 @@
-"""Which device computes here, and who computes in bfloat16 by itself."""
+"""Processor cores, devices, and which of them compute in bfloat16."""
 
+import os
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from beenhere.errors import ConfigError
+
+if TYPE_CHECKING:  # what only counts cores shall not wait for torch
+    import torch
 
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
-def choose_device(name: str) -> torch.device:
+def cores() -> int:
+    """Processor cores that this process may use; at least one."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def choose_device(name: str) -> "torch.device":
     """The device of a name; ``auto`` is the first GPU where there is one, else the CPU.
 
     Raises:
         ConfigError: no such device on this machine.
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -29,8 +41,10 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def has_bfloat16(device: torch.device) -> bool:
+def has_bfloat16(device: "torch.device") -> bool:
     """Whether the device multiplies in bfloat16 natively; emulated it is slower than float32."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu" or not _CPU_INFO.exists():

@@ -1,16 +1,23 @@
-"""Where, when and which way a photo was taken, as its EXIF header says.
+"""Where, when and which way a photo was taken: EXIF headers, read and written.
 
 EXIF is written by many hands. What cannot be believed is left out, and ``PhotoFacts.note`` says
 what and why; it is never guessed.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
 
 from beenhere.dates import iso_date
 from beenhere.photo_file import opened, read_header
@@ -20,10 +27,17 @@ EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 _DATE_TAGS = ((EXIF_IFD, 0x9003), (EXIF_IFD, 0x9004), (None, 0x0132))
 """DateTimeOriginal, DateTimeDigitized, DateTime: the moment of the picture first."""
 
+_DATE, _SUBSECOND, _OFFSET = 0x9003, 0x9291, 0x9011
+_ISO = re.compile(
+    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}:\d{2}:\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:?\d{2})?)?)?)?"
+)
+_SECOND_PARTS = 1_000_000
+"""Denominator of the seconds of a position: a millionth of a second of arc is 31 micrometres."""
+
 
 @dataclass(frozen=True)
 class PhotoFacts:
-    """What the header of a photo tells.
+    """Facts from the header of a photo.
 
     Attributes:
         width, height: pixels, after EXIF orientation.
@@ -148,16 +162,24 @@ def _captured(exif: Image.Exif, gps: Mapping[int, Any]) -> str | None:
         value = exif.get(tag) if folder is None else ifd(exif, folder).get(tag)
         if isinstance(value, str) and (found := iso_date(value)):
             return found
-    stamp = gps.get(29)
-    day = iso_date(stamp) if isinstance(stamp, str) else None
-    if day is None or len(day) != len("2015-06-01"):
-        return day
+    clock = gps_time(gps)
+    if clock is not None:
+        return f"{clock:%Y-%m-%dT%H:%M:%SZ}"
+    return iso_date(gps[29]) if isinstance(gps.get(29), str) else None
+
+
+def gps_time(gps: Mapping[int, Any]) -> datetime | None:
+    """GPSDateStamp and GPSTimeStamp, which receivers write in UTC; None where one is missing."""
+    day = iso_date(gps[29]) if isinstance(gps.get(29), str) else None
     time = gps.get(7)
-    clock = [_number(part) for part in time] if isinstance(time, tuple) and len(time) == 3 else []
-    if not clock or any(part is None for part in clock):
-        return day
-    hour, minute, second = (int(part or 0) for part in clock)
-    return iso_date(f"{day}T{hour:02}:{minute:02}:{second:02}Z") or day
+    clock = [_number(part) for part in time] if isinstance(time, tuple | list) else []
+    if day is None or len(day) != len("2015-06-01") or len(clock) != 3:
+        return None
+    hours, minutes, seconds = (-1.0 if part is None else part for part in clock)
+    if not (0 <= hours < 24 and 0 <= minutes < 60 and 0 <= seconds < 61):  # 60: a leap second
+        return None
+    midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def ifd(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
@@ -166,3 +188,61 @@ def ifd(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
         return dict(exif.get_ifd(tag))
     except Exception:
         return {}  # a broken block of tags is no tags
+
+
+def jpeg_bytes(pixels: NDArray[np.uint8], facts: PhotoFacts, quality: int) -> bytes:
+    """A JPEG file with EXIF that :func:`read_facts` reads back.
+
+    Args:
+        pixels: ``(height, width, 3)`` RGB, upright.
+        facts: position, altitude, heading and date; what is None is left out. A date that is
+            partial is written as far as it goes; fractions of a second and a UTC offset go to
+            their own tags (EXIF 2.31).
+        quality: of the JPEG, 1 to 100.
+    """
+    data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality)
+    tags = _tags(facts).tobytes()
+    return data[:2] + b"\xff\xe1" + (len(tags) + 2).to_bytes(2) + tags + data[2:]
+
+
+def _tags(facts: PhotoFacts) -> Image.Exif:
+    tags = Image.Exif()
+    tags[0x0112] = 1
+    gps = tags.get_ifd(GPS_IFD)
+    if facts.lat is not None and facts.lon is not None:
+        gps[1], gps[2] = "N" if facts.lat >= 0 else "S", _sexagesimal(facts.lat)
+        gps[3], gps[4] = "E" if facts.lon >= 0 else "W", _sexagesimal(facts.lon)
+    if facts.altitude is not None:
+        gps[5] = b"\x01" if facts.altitude < 0 else b"\x00"
+        gps[6] = IFDRational(round(abs(facts.altitude) * 1000), 1000)
+    if facts.heading is not None:
+        gps[16], gps[17] = "T", IFDRational(round(facts.heading * 10_000), 10_000)
+    date = _ISO.fullmatch(facts.captured or "")
+    if date:
+        _write_date(tags, date)
+    return tags
+
+
+def _sexagesimal(degrees: float) -> tuple[IFDRational, IFDRational, IFDRational]:
+    """Degrees, minutes and seconds of an angle without its sign."""
+    total = round(abs(Fraction(degrees)) * 3600 * _SECOND_PARTS)
+    minutes, seconds = divmod(total, 60 * _SECOND_PARTS)
+    return (
+        IFDRational(minutes // 60, 1),
+        IFDRational(minutes % 60, 1),
+        IFDRational(seconds, _SECOND_PARTS),
+    )
+
+
+def _write_date(tags: Image.Exif, date: re.Match[str]) -> None:
+    """The date; readers take a month or day of 00, and a missing time, as not known."""
+    year, month, day, clock, fraction, offset = date.groups()
+    inner = tags.get_ifd(EXIF_IFD)
+    if day is None:
+        inner[_DATE] = f"{year}:{month or '00'}:00 00:00:00"
+    else:
+        inner[_DATE] = f"{year}:{month}:{day}" + (f" {clock}" if clock else "")
+    if fraction:
+        inner[_SUBSECOND] = fraction
+    if offset:
+        inner[_OFFSET] = "+00:00" if offset == "Z" else f"{offset[:3]}:{offset[-2:]}"

@@ -11,7 +11,7 @@ PLAIN_SECONDS = 10.0
 
 @contextmanager
 def progress(what: str, total: int | None, least: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show how far some work is; the yielded function is told how many steps were just done.
+    """Show how far some work is; call the yielded function with how many steps were just done.
 
     Goes to standard error, so that a command's output can be piped.
 

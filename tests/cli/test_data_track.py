@@ -1,13 +1,14 @@
 """``beenhere data track`` as a process: what a person reads, and how it ends."""
 
-import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 from camera import write_photo
-from tracks import LAT, LON, walk, write_gpx
+from tracks import LAT, LON, START, walk, write_gpx
+from videos import write_video
 
 from beenhere.datasets.formats import read_photos
 
@@ -101,11 +102,8 @@ def test_bad_input_is_one_line(
     assert not (folder / "a.csv").exists()
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg: apt install ffmpeg")
 def test_a_video_gets_a_folder(warm_python: Path, folder: Path) -> None:
-    make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=96x64:rate=5", "-t", "20"]
-    date = ["-metadata", "creation_time=2024-05-01T11:59:50Z"]
-    subprocess.run([*make, *date, "walk.mp4"], cwd=folder, check=True)
+    write_video(folder / "walk.mp4", start=START - timedelta(seconds=10))
     arguments = ("walk.mp4", "frames", "--gpx", "walk.gpx", "--every-seconds", "2", "--mount", "0")
     done = run(warm_python, folder, *arguments)
     assert (done.returncode, done.stderr) == (0, "")

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from beenhere.datasets.city import render_view
-from beenhere.datasets.city.camera import Camera, Rays
+from beenhere.datasets.city.camera import Camera, Lens, Rays
 from beenhere.datasets.city.cars import cars_on
-from beenhere.datasets.city.lens import Lens
-from beenhere.datasets.city.moment import CONDITIONS, Moment, draw_moment
+from beenhere.datasets.city.light import CONDITIONS, Moment, draw_moment
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.streets import lay_street
+from beenhere.datasets.city.streets import Street
 from beenhere.datasets.city.styles import training_city
 
 SIZE = 64
@@ -23,7 +22,7 @@ ACROSS = Camera(x=35, y=-1, height=2.2, yaw=np.pi / 2, pitch=0.1, fov=1.2)
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return Scene(lay_street(training_city(1, 0).style, 11, 70, 30))
+    return Scene(Street(training_city(1, 0).style, 11, 70, 30))
 
 
 def photo(scene: Scene, moment: Moment, camera: Camera = ACROSS, lens: Lens = PLAIN) -> np.ndarray:
@@ -31,7 +30,7 @@ def photo(scene: Scene, moment: Moment, camera: Camera = ACROSS, lens: Lens = PL
 
 
 def test_same_view_is_the_same_photo(scene: Scene) -> None:
-    again = Scene(lay_street(training_city(1, 0).style, 11, 70, 30))
+    again = Scene(Street(training_city(1, 0).style, 11, 70, 30))
     assert (photo(scene, NOON) == photo(again, NOON)).all()
 
 
@@ -41,7 +40,7 @@ def test_cars_change_with_the_years_and_the_buildings_stay(scene: Scene) -> None
     assert cars_on(scene.street, NOON) != cars_on(scene.street, later)
     # The sky and the light are the same kind; what is above the cars must be the same wall.
     up = replace(ACROSS, pitch=0.35)
-    hits = scene.cast(Rays.of(up, SIZE))
+    hits = scene.cast(Rays(up, SIZE))
     high = (hits.wall >= 0) & (np.arange(SIZE)[:, None] < SIZE // 2)
     assert high.sum() > SIZE * SIZE / 10
     one, other = photo(scene, NOON, up), photo(scene, later, up)
@@ -50,7 +49,7 @@ def test_cars_change_with_the_years_and_the_buildings_stay(scene: Scene) -> None
 
 
 def test_another_street_is_another_view(scene: Scene) -> None:
-    other = Scene(lay_street(training_city(1, 0).style, 12, 70, 30))
+    other = Scene(Street(training_city(1, 0).style, 12, 70, 30))
     assert np.abs(photo(scene, NOON) - photo(other, NOON)).mean() > 10
 
 
@@ -71,7 +70,7 @@ def test_lit_windows_differ_from_night_to_night(scene: Scene) -> None:
 
 def test_fog_hides_what_is_far(scene: Scene) -> None:
     along = replace(ACROSS, yaw=0.0)
-    depth = scene.cast(Rays.of(along, SIZE)).depth
+    depth = scene.cast(Rays(along, SIZE)).depth
     far = (depth > 30) & (depth < 100)
     assert far.any()
     fog = replace(NOON, condition="fog", fog=0.05)
@@ -104,7 +103,7 @@ def test_snow_falls_in_winter() -> None:
 def test_cast_finds_what_a_search_over_all_walls_finds(scene: Scene, yaw: float) -> None:
     """Each pixel's wall against the nearest of all, one by one, in float64."""
     camera = Camera(x=30, y=0.7, height=2.0, yaw=yaw, pitch=0.1, roll=0.02, fov=1.3)
-    rays = Rays.of(camera, 24)
+    rays = Rays(camera, 24)
     hits = scene.cast(rays)
     rng = np.random.default_rng(0)
     agree = []

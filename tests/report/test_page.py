@@ -18,7 +18,7 @@ from beenhere.evaluation.differences import ConditionDifference
 from beenhere.evaluation.paired import Comparison
 from beenhere.report.compared import ComparedPair, ComparedQuery, Side
 from beenhere.report.page import write_page
-from beenhere.report.panels import Prediction
+from beenhere.report.photo_boxes import Prediction
 from beenhere.report.tables import write_tables
 from beenhere.studies.results import Row, StudyResults, Table
 

@@ -16,7 +16,8 @@ from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluate
 from beenhere.evaluation.results import Evaluation
 from beenhere.report import panels, photo_boxes
-from beenhere.report.panels import Panel, Prediction
+from beenhere.report.panels import Panel
+from beenhere.report.photo_boxes import Prediction
 
 GREEN, RED, GREY = (0, 158, 115), (204, 51, 17), (118, 118, 118)
 

@@ -41,7 +41,8 @@ def demo(
     """
     from beenhere.datasets.city import write_city
     from beenhere.models import build_model, load_model
-    from beenhere.training.fit import fit, seed_everything
+    from beenhere.training.fit import fit
+    from beenhere.training.loop import seed_everything
 
     start = time.monotonic()
     config = _training(out, set_)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from beenhere.cores import cores
+from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos import load_photo
 

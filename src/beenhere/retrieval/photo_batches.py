@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from beenhere.config import ExtractConfig
-from beenhere.cores import cores
+from beenhere.devices import cores
 from beenhere.errors import PhotoError
-from beenhere.photos import Photo, load_photo, photo_size
+from beenhere.photo_file import Photo, photo_size
+from beenhere.photos import load_photo
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel

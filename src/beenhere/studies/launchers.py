@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from beenhere.cores import cores
+from beenhere.devices import cores
 from beenhere.errors import ConfigError
 from beenhere.studies.folder import RowFolder
 from beenhere.studies.plan import Training

@@ -16,9 +16,8 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
 from beenhere.config import FitConfig, ModelConfig, TrainConfig
-from beenhere.cores import cores
 from beenhere.datasets.formats import EvaluationTables
-from beenhere.devices import choose_device, has_bfloat16
+from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.models import VPRModel, build_model
 from beenhere.training.epoch_end import EpochEnd

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from beenhere import __version__
-from beenhere.cores import cores
+from beenhere.devices import cores
 
 PACKAGES = ("torch", "torchvision", "timm", "lightning", "pytorch-metric-learning")
 

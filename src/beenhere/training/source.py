@@ -18,7 +18,7 @@ from beenhere.datasets.summary import table_fingerprint
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.models.preprocessing import Preprocessing
-from beenhere.photos import photo_size
+from beenhere.photo_file import photo_size
 
 
 class TrainingPhotos(ABC):

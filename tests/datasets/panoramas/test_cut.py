@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 from panorama import direction, grid, naive_view, panorama, png_bytes, sky
 
 from beenhere.config import ViewsConfig
-from beenhere.datasets.panoramas.cut import cut_views, sample, scaled_down
-from beenhere.datasets.panoramas.geometry import WHOLE_SPHERE, Cover, on_sphere
-from beenhere.datasets.panoramas.gpano import Sphere
+from beenhere.datasets.panoramas.cut import (
+    WHOLE_SPHERE,
+    Cover,
+    Sphere,
+    cut_views,
+    on_sphere,
+    sample,
+    scaled_down,
+)
 
 WHOLE = Sphere(WHOLE_SPHERE)
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from tracks import LAT, LON, START, point, walk, write_gpx
 from beenhere.config import TrackConfig
 from beenhere.datasets.formats import read_photos
 from beenhere.datasets.tracks import TrackedPhotos, read_tracks, track_photos
-from beenhere.datasets.tracks.agreement import agreement
+from beenhere.datasets.tracks.interpolate import agreement
 from beenhere.datasets.tracks.track import Track, timeline
 from beenhere.errors import ConfigError, DataError
 

@@ -1,15 +1,13 @@
 """The design of one building: everything that stays the same from year to year."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.random import Generator
 
-from beenhere.datasets.city.arrays import Floats
-from beenhere.datasets.city.canvas import Colour
-from beenhere.datasets.city.seeds import generator
-from beenhere.datasets.city.styles import Style
+from beenhere.datasets.city.noise import Floats, generator, pick
+from beenhere.datasets.city.styles import Colour, Style, scaled
 
 ROOFLINE_SAMPLES = 128
 """Samples of a building's outline against the sky, over its width."""
@@ -32,10 +30,10 @@ class Window:
     sill: float
     columns: int
     rows: int
-    arched: bool
-    surround: float
-    shutters: bool
-    balcony: bool
+    arched: bool = False
+    surround: float = 0.0
+    shutters: bool = False
+    balcony: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,12 +106,6 @@ class Building:
         return (self.eaves + outline).astype(np.float32)
 
 
-def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
-    """One name, drawn by weight."""
-    share = np.array(list(weights.values()), np.float64)
-    return str(rng.choice(list(weights), p=share / share.sum()))
-
-
 def design_building(style: Style, seed: int, width: float) -> Building:
     """Draw a building of ``width`` metres in the manner of ``style``."""
     rng = generator(seed, "building")
@@ -132,7 +124,9 @@ def design_building(style: Style, seed: int, width: float) -> Building:
         oriels = frozenset(range(int(rng.integers(0, 2)), len(bays), 2))
     skips = frozenset(i for i in range(len(bays)) if rng.random() < 0.06) - oriels
     wall = _vary(rng, style.walls[rng.integers(len(style.walls))], 0.045)
-    trim = _TRIMS[rng.integers(len(_TRIMS))] if rng.random() < 0.7 else _scale(wall, 1.15)
+    trim = scaled(wall, 1.15, high=0.95)
+    if rng.random() < 0.7:
+        trim = _TRIMS[rng.integers(len(_TRIMS))]
     accents = rng.permutation(len(style.accents))[:4]
     return Building(
         seed=seed,
@@ -169,7 +163,7 @@ _FRAMES = (
 )  # fmt: skip
 
 
-def _vary(rng: np.random.Generator, colour: Colour, amount: float) -> Colour:
+def _vary(rng: Generator, colour: Colour, amount: float) -> Colour:
     """Lighter or darker by ``amount``, with a little of another hue."""
     tone = 1 + 2 * amount * rng.standard_normal()
     tints = 0.012 * rng.standard_normal(3)
@@ -180,12 +174,7 @@ def _vary(rng: np.random.Generator, colour: Colour, amount: float) -> Colour:
     return r, g, b
 
 
-def _scale(colour: Colour, factor: float) -> Colour:
-    r, g, b = (min(c * factor, 0.95) for c in colour)
-    return r, g, b
-
-
-def _roof_height(rng: np.random.Generator, roof: str, width: float) -> float:
+def _roof_height(rng: Generator, roof: str, width: float) -> float:
     low, high = {
         "parapet": (0.4, 1.1), "cornice": (0.7, 1.3), "mansard": (2.4, 3.4),
         "pitched": (1.2, 2.6), "gable": (0.35 * width, 0.6 * width),
@@ -194,9 +183,7 @@ def _roof_height(rng: np.random.Generator, roof: str, width: float) -> float:
     return float(rng.uniform(low, high))
 
 
-def _design_window(
-    style: Style, rng: np.random.Generator, material: str, storey_height: float
-) -> Window:
+def _design_window(style: Style, rng: Generator, material: str, storey_height: float) -> Window:
     if material == "glass":
         return Window(
             width=float(rng.uniform(1.3, 2.6)),
@@ -204,10 +191,6 @@ def _design_window(
             sill=0.15,
             columns=int(rng.integers(1, 3)),
             rows=int(rng.integers(1, 3)),
-            arched=False,
-            surround=0.0,
-            shutters=False,
-            balcony=False,
         )
     balcony = bool(rng.random() < style.balconies)
     sill = 0.15 if balcony else float(rng.uniform(0.5, 1.0))
@@ -230,7 +213,7 @@ def _design_window(
 _PANES = ((1, 2), (2, 1), (2, 2), (2, 3), (1, 1), (3, 2))
 
 
-def _lay_bays(rng: np.random.Generator, width: float, window: Window) -> tuple[float, ...]:
+def _lay_bays(rng: Generator, width: float, window: Window) -> tuple[float, ...]:
     """Centres of window columns: even, in pairs, or wide in the middle."""
     need = window.width * (1.9 if window.shutters else 1.15) + 2 * window.surround
     gap = need + float(rng.uniform(0.3, 1.6))

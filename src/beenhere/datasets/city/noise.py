@@ -1,13 +1,43 @@
-"""Tileable noise fields, made once a process, that break up asphalt, stucco and clouds."""
+"""Randomness of a city: streams of random numbers by name, noise fields, and array types."""
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
+from zlib import crc32
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
 
-from beenhere.datasets.city.arrays import Floats
+Floats = NDArray[np.floating[Any]]
+"""Float32 wherever there is one number a pixel."""
+Ints = NDArray[np.integer[Any]]
+Bools = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+
+
+def generator(*keys: int | str) -> Generator:
+    """A generator that depends on ``keys`` alone, on no call made before it.
+
+    Args:
+        keys: non-negative integers and words, such as ``(seed, "cars", street, date)``.
+    """
+    return np.random.default_rng([crc32(k.encode()) if isinstance(k, str) else k for k in keys])
+
+
+def subseed(*keys: int | str) -> int:
+    """One 63-bit integer drawn from :func:`generator`, to hand on as a seed."""
+    return int(generator(*keys).integers(2**63))
+
 
 SIDE = 256
 """Side of every field in cells; a power of two, so that wrapping is a bit mask."""
+
+
+def pick(rng: Generator, weights: Mapping[str, float]) -> str:
+    """One name, drawn by weight."""
+    share = np.array(list(weights.values()), np.float64)
+    return str(rng.choice(list(weights), p=share / share.sum()))
 
 
 @cache

@@ -4,20 +4,22 @@ Streets lie in the cells of a grid that leaves room around each; every training 
 of its own, closed at both ends, and the evaluation sets have streets that no training city has.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
+from numpy.random import Generator
 
 from beenhere.config import CityConfig
-from beenhere.datasets.city.camera import Camera
-from beenhere.datasets.city.lens import Lens, draw_lens
-from beenhere.datasets.city.moment import Moment, draw_moment
-from beenhere.datasets.city.names import Fields, day_of, draw_pano, month_of, photo_names
-from beenhere.datasets.city.seeds import generator, subseed
+from beenhere.datasets.city.camera import Camera, Lens, draw_lens
+from beenhere.datasets.city.light import Moment, draw_moment
+from beenhere.datasets.city.noise import generator, pick, subseed
 from beenhere.datasets.city.streets import street_widths
 from beenhere.datasets.city.styles import City, sf_city, tokyo_city, training_city
+from beenhere.geo import to_wgs84, zone_code, zone_name
+
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 TRAINING_CONDITIONS = {
     "day": 0.55, "dusk": 0.08, "night": 0.15, "fog": 0.07, "rain": 0.10, "snow": 0.05,
@@ -142,10 +144,6 @@ def _plots(city: City, seed: int, count: int, length: float, cell: float) -> Ite
         )
 
 
-def _draw(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
-    return str(rng.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
-
-
 def _training_rolls(options: CityConfig) -> Iterator[Roll]:
     place = 0
     for index in range(options.cities):
@@ -163,9 +161,9 @@ def _place(options: CityConfig, plot: Plot, label: str) -> Roll:
     facing = rng.uniform(0, 360)
     years = rng.choice(np.arange(2008, 2023), options.images_per_place, replace=True)
     half_road, _ = street_widths(plot.city.style, plot.seed)
-    names, taken = [], []
+    taken = []
     for year in years:
-        moment = draw_moment(rng, _draw(rng, TRAINING_CONDITIONS), int(year), plot.south)
+        moment = draw_moment(rng, pick(rng, TRAINING_CONDITIONS), int(year), plot.south)
         heading = round(facing + np.clip(rng.normal(0, 13), -28, 28)) % 360
         camera = Camera(
             x=float(x + rng.normal(0, 1.6)),
@@ -178,22 +176,48 @@ def _place(options: CityConfig, plot: Plot, label: str) -> Roll:
         )
         # Headings of the real set run past a full turn for about a third of its photos.
         written = heading + 360 * int(rng.random() < 0.3)
-        names.append(Fields(draw_pano(rng), str(written), month_of(moment), label))
-        taken.append((camera, moment, draw_lens(rng, moment.condition)))
-    folder = PurePosixPath("gsv_xs/train") / plot.city.name
-    return _roll(plot, folder, names, taken)
+        fields = _fields(_draw_pano(rng), written, _month(moment), label)
+        taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
+    return Roll(plot, _shots(plot, PurePosixPath("gsv_xs/train") / plot.city.name, taken))
 
 
-def _roll(
-    plot: Plot,
-    folder: PurePosixPath,
-    fields: list[Fields],
-    taken: list[tuple[Camera, Moment, Lens]],
-) -> Roll:
-    where = [plot.locate(camera) for camera, _, _ in taken]
-    names = photo_names([e for e, _ in where], [n for _, n in where], plot.city.zone, fields)
-    shots = (Shot(folder / name, *each) for name, each in zip(names, taken, strict=True))
-    return Roll(plot, tuple(shots))
+def _shots(
+    plot: Plot, folder: PurePosixPath, taken: list[tuple[Camera, Moment, Lens, str]]
+) -> tuple[Shot, ...]:
+    """Photos with the names that the benchmarks give theirs: fields between ``@``.
+
+    The fields are easting, northing, zone number and letter, latitude, longitude, and those of
+    :func:`_fields`. Latitude and longitude follow from the easting and northing as they are
+    written, with two decimals.
+    """
+    zone = plot.city.zone
+    where = [[round(metres, 2) for metres in plot.locate(camera)] for camera, *_ in taken]
+    east, north = [e for e, _ in where], [n for _, n in where]
+    lat, lon = to_wgs84(east, north, [zone_code(zone)] * len(taken))
+    shots = []
+    for e, n, y, x, (camera, moment, lens, fields) in zip(
+        east, north, lat, lon, taken, strict=True
+    ):
+        # The letter follows from the latitude; the number stays the city's.
+        letter = (zone_name(float(y), float(x)) or zone)[-1]
+        position = f"@{e:010.2f}@{n:010.2f}@{zone[:-1]}@{letter}@{y:09.5f}@{x:010.5f}"
+        shots.append(Shot(folder / f"{position}{fields}.jpg", camera, moment, lens))
+    return tuple(shots)
+
+
+def _fields(pano: str, heading: int | str, date: str, note: str = "") -> str:
+    """Panorama, tile, heading, pitch, roll, height, date and note; empty where unknown."""
+    return f"@{pano}@@{heading}@@@@{date}@{note}@"
+
+
+def _draw_pano(rng: Generator) -> str:
+    """The id of a panorama: 22 letters, such as street-level ones have."""
+    return "".join(_BASE64[i] for i in rng.integers(0, 64, 22))
+
+
+def _month(moment: Moment) -> str:
+    """``YYYYMM``."""
+    return str(moment.date // 100)
 
 
 def _evaluation(options: CityConfig, city: City, folder: str, manner: str) -> EvaluationSet:
@@ -216,26 +240,25 @@ def _evaluation(options: CityConfig, city: City, folder: str, manner: str) -> Ev
         rng = generator(plot.seed, "survey")
         here = panoramas // count + (i < panoramas % count) if i < count else 0
         database = _survey(rng, plot, root / "database", here, left)
-        left -= len(database.shots) if database else 0
+        left -= len(database)
         known = options.queries - lost
         wanted = known // count + (i < known % count) if i < count else lost
         span = (here or per_street) * POSITION_STEP
         queries = _queries(rng, plot, root / "queries", wanted, span, manner, number)
         number += wanted
-        shots = (database.shots if database else ()) + (queries.shots if queries else ())
-        if shots:
-            rolls.append(Roll(plot, shots))
+        if database or queries:
+            rolls.append(Roll(plot, database + queries))
     return EvaluationSet(root, tuple(rolls))
 
 
 def _survey(
-    rng: np.random.Generator, plot: Plot, folder: PurePosixPath, panoramas: int, most: int
-) -> Roll | None:
+    rng: Generator, plot: Plot, folder: PurePosixPath, panoramas: int, most: int
+) -> tuple[Shot, ...]:
     """Panoramas every few metres, each cut into views; at most ``most`` photos."""
-    fields, taken = [], []
+    taken = []
     for i in range(panoramas):
         moment = draw_moment(rng, "day", int(rng.integers(2013, 2019)), plot.south)
-        pano, turn = draw_pano(rng), int(rng.integers(360))
+        pano, turn = _draw_pano(rng), int(rng.integers(360))
         x = 12 + i * POSITION_STEP + rng.uniform(-2, 2)
         y, height = rng.uniform(-0.7, 0.7), rng.uniform(2.1, 2.6)
         for view in range(VIEWS):
@@ -248,20 +271,20 @@ def _survey(
                 pitch=float(rng.normal(0.07, 0.02)),
                 fov=float(np.radians(78)),
             )
-            fields.append(Fields(pano, str(heading), month_of(moment), ""))
-            taken.append((camera, moment, draw_lens(rng, moment.condition)))
-    return _roll(plot, folder, fields[:most], taken[:most]) if taken else None
+            fields = _fields(pano, heading, _month(moment))
+            taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
+    return _shots(plot, folder, taken[:most])
 
 
 def _queries(
-    rng: np.random.Generator, plot: Plot, folder: PurePosixPath, count: int, span: float,
+    rng: Generator, plot: Plot, folder: PurePosixPath, count: int, span: float,
     manner: str, number: int,
-) -> Roll | None:  # fmt: skip
+) -> tuple[Shot, ...]:  # fmt: skip
     """Photos at chance positions of the surveyed stretch, years later."""
-    fields, taken = [], []
+    taken = []
     half_road, _ = street_widths(plot.city.style, plot.seed)
     for i in range(count):
-        condition = "night" if manner == "night" else _draw(rng, QUERY_CONDITIONS)
+        condition = "night" if manner == "night" else pick(rng, QUERY_CONDITIONS)
         moment = draw_moment(rng, condition, int(rng.integers(2019, 2024)), plot.south)
         heading = int(rng.integers(360))
         camera = Camera(
@@ -273,12 +296,12 @@ def _queries(
             roll=float(rng.normal(0, 0.02)),
             fov=float(np.radians(rng.uniform(62, 84))),
         )
-        fields.append(
-            {
-                "crowd": Fields(draw_pano(rng), str(heading), month_of(moment), ""),
-                "phone": Fields(draw_pano(rng), "", day_of(moment), ""),
-                "night": Fields(f"{number + i:05d}.jpg", "", month_of(moment), ""),
-            }[manner]
-        )
-        taken.append((camera, moment, draw_lens(rng, moment.condition)))
-    return _roll(plot, folder, fields, taken) if taken else None
+        # Both ids are drawn whatever the manner, so that it does not disturb what comes after.
+        crowd, phone = _draw_pano(rng), _draw_pano(rng)
+        fields = {
+            "crowd": _fields(crowd, heading, _month(moment)),
+            "phone": _fields(phone, "", str(moment.date)),
+            "night": _fields(f"{number + i:05d}.jpg", "", _month(moment)),
+        }[manner]
+        taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
+    return _shots(plot, folder, taken)

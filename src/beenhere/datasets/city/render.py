@@ -2,19 +2,14 @@
 
 import numpy as np
 
-from beenhere.datasets.city.arrays import Bytes, Floats, Ints
-from beenhere.datasets.city.camera import Camera, Rays
-from beenhere.datasets.city.car_body import draw_car
-from beenhere.datasets.city.cars import Car, cars_on
-from beenhere.datasets.city.ground import shade_ground
-from beenhere.datasets.city.lens import Lens, develop
-from beenhere.datasets.city.moment import Moment, light_of
-from beenhere.datasets.city.picture import Picture
-from beenhere.datasets.city.plants import draw_trees
-from beenhere.datasets.city.posts import draw_posts
+from beenhere.datasets.city.camera import Camera, Lens, Picture, Rays, develop
+from beenhere.datasets.city.cars import Car, cars_on, draw_car
+from beenhere.datasets.city.light import LAMP_HEIGHT, Light, Moment
+from beenhere.datasets.city.noise import Bytes, Floats, Ints
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.sky import shade_sky
-from beenhere.datasets.city.walls import shade_walls
+from beenhere.datasets.city.streets import Point, Street
+from beenhere.datasets.city.surfaces import shade_ground, shade_sky, shade_walls
+from beenhere.datasets.city.trees import draw_trees
 
 _CAR_REACH = 60.0
 _CAR_GAP = 4.2
@@ -34,8 +29,8 @@ def render_view(
         ``(size, size, 3)`` sRGB.
     """
     street = scene.street
-    light = light_of(moment, street.bearing, street.style.lamp, south)
-    picture = Picture.blank(Rays.of(camera, size), moment, light)
+    light = Light(moment, street.bearing, street.style.lamp, south)
+    picture = Picture(Rays(camera, size), moment, light)
     radiance, depth = picture.radiance.reshape(-1, 3), picture.depth.ravel()
     hits = scene.cast(picture.rays)
     wall, s = hits.wall.ravel(), picture.rays.s.ravel()
@@ -83,3 +78,59 @@ def _mirror(picture: Picture, ground: Ints, wet: Floats) -> None:
     rows = [np.clip(mirrored + d, 0, size - 1) for d in (-smear, 0, smear)]
     above = sum(picture.radiance[r] for r in rows).reshape(-1, 3)[ground]
     picture.radiance.reshape(-1, 3)[ground] += above * (0.28 / 3 * wet)[:, None]
+
+
+_POLE_HEIGHT = 8.5
+
+
+def draw_posts(street: Street, picture: Picture) -> None:
+    """Draw lamps (with their glow when they burn) and poles with their cross-arms."""
+    light = picture.light
+    metal, wood = np.float32(0.07), np.float32(0.09)
+    sky = np.array(light.skylight, np.float32) + 0.4 * np.array(light.sunlight, np.float32)
+    for at in street.poles:
+        _post(picture, at, (0, _POLE_HEIGHT), 0.13, wood * sky)
+        _post(picture, at, (_POLE_HEIGHT - 0.7, _POLE_HEIGHT - 0.5), 0.8, wood * sky)
+    burning = max(light.lamps) > 0
+    lantern = np.array(light.lamps, np.float32) if burning else np.float32(0.25) * sky
+    for at in street.lamps:
+        _post(picture, at, (0, LAMP_HEIGHT), 0.07, metal * sky)
+        head = (at[0], at[1] * 0.75)
+        _post(picture, head, (LAMP_HEIGHT - 0.12, LAMP_HEIGHT + 0.12), 0.3, lantern)
+        if burning:
+            _glow(picture, head)
+
+
+def _post(
+    picture: Picture, at: Point, span: tuple[float, float], half: float, colour: Floats
+) -> None:
+    """An upright of half-width ``half`` between the two heights of ``span``."""
+    low, high = span
+    rays = picture.rays
+    window = rays.window(at[0], at[1], half, low, high)
+    ahead, aside = picture.relative(*at)
+    if window is None or ahead < 0.5:
+        return
+    blur = ahead * rays.pixel
+    across = np.abs(rays.q[window] * ahead - aside)
+    z = rays.camera.height + rays.s[window] * ahead
+    cover = np.clip((half - across) / blur + 0.5, 0, 1) * min(1.0, 2 * half / blur)
+    cover *= np.clip((high - z) / blur + 0.5, 0, 1) * np.clip((z - low) / blur + 0.5, 0, 1)
+    cover *= picture.depth[window] > ahead
+    here = picture.radiance[window]
+    here += (picture.veiled(colour, ahead) - here) * cover[..., None]
+
+
+def _glow(picture: Picture, at: Point) -> None:
+    """The halo of a burning lamp, wider in fog and rain."""
+    ahead, aside = picture.relative(*at)
+    reach = 1.2 + 60 * min(picture.moment.fog, 0.05)
+    rays = picture.rays
+    window = rays.window(at[0], at[1], reach, LAMP_HEIGHT - reach, LAMP_HEIGHT + reach)
+    if window is None or ahead < 1:
+        return
+    across = rays.q[window] * ahead - aside
+    above = rays.camera.height + rays.s[window] * ahead - LAMP_HEIGHT
+    near = np.clip(1 - np.hypot(across, above) / reach, 0, 1) ** 3
+    near *= picture.depth[window] > ahead * 0.8
+    picture.radiance[window] += near[..., None] * np.array(picture.light.lamps, np.float32) * 0.08

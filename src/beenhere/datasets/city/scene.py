@@ -1,20 +1,105 @@
 """A street ready to be seen: its walls as arrays, its textures, and which ray meets which wall."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from beenhere.datasets.city.arrays import Floats, Ints
-from beenhere.datasets.city.atlas import Atlas
-from beenhere.datasets.city.backdrop import paint_backdrop, paint_fence
 from beenhere.datasets.city.buildings import ROOFLINE_SAMPLES
 from beenhere.datasets.city.camera import Rays
-from beenhere.datasets.city.canvas import Canvas
-from beenhere.datasets.city.facade import paint_front, paint_side
-from beenhere.datasets.city.seeds import subseed
+from beenhere.datasets.city.canvas import TEXELS_PER_METRE, Canvas
+from beenhere.datasets.city.facade import paint_backdrop, paint_fence, paint_front, paint_side
+from beenhere.datasets.city.noise import Bytes, Floats, Ints, subseed
 from beenhere.datasets.city.streets import Point, Street
+
+LEVELS = 6
+"""Mip levels: the last shows one texel where the first shows 32 x 32."""
+
+
+class Atlas:
+    """Textures by number. ``painters[i]`` paints texture ``i``, once, when it is first needed."""
+
+    def __init__(self, painters: Sequence[Callable[[], Canvas]]) -> None:
+        count = len(painters)
+        self._painters = list(painters)
+        self._painted = np.zeros(count, bool)
+        self._base = np.zeros((LEVELS, count), np.int32)
+        self._rows = np.ones((LEVELS, count), np.int32)
+        self._columns = np.ones((LEVELS, count), np.int32)
+        self._texels = np.empty(1 << 20, np.uint32)
+        self._end = 0
+
+    def paint(self, textures: Ints) -> None:
+        """Paint those of ``textures`` that have not been painted yet."""
+        for texture in textures[~self._painted[textures]]:
+            for level, texels in enumerate(_mip_levels(self._painters[texture]())):
+                self._base[level, texture] = self._end
+                self._rows[level, texture], self._columns[level, texture] = texels.shape
+                end = self._end + texels.size
+                if end > len(self._texels):
+                    self._texels = np.resize(self._texels, 2 * end)
+                self._texels[self._end : end] = texels.ravel()
+                self._end = end
+            self._painted[texture] = True
+
+    def sample(
+        self, texture: Ints, u: Floats, v: Floats, footprint: Floats
+    ) -> tuple[Floats, Bytes]:
+        """Reflectance and code at points of painted textures.
+
+        Args:
+            texture: ``(n,)`` numbers.
+            u, v: ``(n,)`` metres from the left, repeating, and from the ground.
+            footprint: ``(n,)`` metres of wall that a pixel covers.
+
+        Returns:
+            ``(n, 3)`` in [0, 1] (bilinear) and ``(n,)`` codes of the nearest texels.
+        """
+        detail = np.log2(np.maximum(footprint * TEXELS_PER_METRE, 1))
+        level = np.minimum(detail.astype(np.int32), LEVELS - 1)
+        at = level * self._base.shape[1] + texture
+        base, rows, columns = (
+            np.take(a.ravel(), at) for a in (self._base, self._rows, self._columns)
+        )
+        scale = np.float32(TEXELS_PER_METRE) / (1 << level).astype(np.float32)
+        x, y = u * scale - 0.5, np.clip(v * scale - 0.5, 0, rows - 1)
+        left, low = np.floor(x), np.floor(y)
+        dx, dy = (x - left)[:, None], (y - low)[:, None]
+        a = left.astype(np.int32) % columns
+        b = low.astype(np.int32)
+        a1 = np.where(a + 1 == columns, 0, a + 1)
+        b1 = np.minimum(b + 1, rows - 1)
+        b, b1 = b * columns + base, b1 * columns + base
+        indices = [v + u for v in (b, b1) for u in (a, a1)]
+        corners = [np.take(self._texels, at).view(np.uint8).reshape(-1, 4) for at in indices]
+        near = np.where(dy[:, 0] < 0.5, 0, 2) + (dx[:, 0] > 0.5)
+        code = np.choose(near, [c[:, 3] for c in corners])
+        f = [c[:, :3].astype(np.float32) for c in corners]
+        under = f[0] + (f[1] - f[0]) * dx
+        over = f[2] + (f[3] - f[2]) * dx
+        tone = (under + (over - under) * dy) * np.float32(1 / 255)
+        return tone * tone, code
+
+
+def _mip_levels(canvas: Canvas) -> list[NDArray[np.uint32]]:
+    """Each level half the size of the one before; colours are averaged, codes picked."""
+    texels = np.empty((*canvas.code.shape, 4), np.uint8)
+    np.multiply(np.clip(canvas.rgb, 0, 1), 255, out=texels[..., :3], casting="unsafe")
+    texels[..., 3] = canvas.code
+    levels = [texels.view(np.uint32)[..., 0]]
+    for _ in range(LEVELS - 1):
+        rows, columns = texels.shape[0] // 2 * 2, texels.shape[1] // 2 * 2
+        if min(rows, columns) > 2:
+            tall = texels[:rows:2, :columns].astype(np.uint16)
+            tall += texels[1:rows:2, :columns]
+            small = ((tall[:, ::2] + tall[:, 1::2]) >> 2).astype(np.uint8)
+            small[..., 3] = texels[:rows:2, :columns:2, 3]
+            texels = small
+        levels.append(texels.view(np.uint32)[..., 0])
+    return levels
+
 
 LAYERS = 5
 """Walls that one ray may meet before it is taken to meet no other (low ones behind high ones,
@@ -25,7 +110,7 @@ _NEAR = 0.3
 
 @dataclass(frozen=True)
 class Hits:
-    """What each pixel sees of the walls.
+    """The wall that each pixel sees.
 
     Attributes:
         wall: ``(size, size)`` number of the wall, -1 for none.
@@ -65,9 +150,6 @@ class Scene:
         self._high = self.outline.max(1)[self.texture]
         self.atlas = Atlas(self._painters)
 
-    def _add(self, corner: Point, tangent: Point, length: float, texture: int, seed: int) -> None:
-        self._rows.append((corner, tangent, length, texture, seed))
-
     def _texture(self, painter: Callable[[], Canvas], outline: Floats) -> int:
         self._painters.append(painter)
         self._outlines.append(outline)
@@ -81,15 +163,15 @@ class Scene:
             level = np.full(ROOFLINE_SAMPLES, b.eaves + 0.3, np.float32)
             side = self._texture(partial(paint_side, b), level)
             end = (x + tx * b.width, y + ty * b.width)
-            self._add((x, y), (tx, ty), b.width, front, b.seed)
-            self._add((x + back[0], y + back[1]), (ty, -tx), b.depth, side, b.seed + 1)
-            self._add(end, (-ty, tx), b.depth, side, b.seed + 2)
+            self._rows.append(((x, y), (tx, ty), b.width, front, b.seed))
+            self._rows.append(((x + back[0], y + back[1]), (ty, -tx), b.depth, side, b.seed + 1))
+            self._rows.append((end, (-ty, tx), b.depth, side, b.seed + 2))
 
     def _add_fences(self) -> None:
         for fence in self.street.fences:
             level = np.full(ROOFLINE_SAMPLES, fence.height, np.float32)
             texture = self._texture(partial(paint_fence, fence), level)
-            self._add(fence.corner, fence.tangent, fence.length, texture, fence.seed)
+            self._rows.append((fence.corner, fence.tangent, fence.length, texture, fence.seed))
 
     def _add_backdrop(self) -> None:
         """Far houses on all four sides, so that no view ends in the open."""
@@ -99,7 +181,7 @@ class Scene:
         texture = self._texture(lambda: canvas, outline)
         for tx, ty in ((1.0, 0.0), (0.0, -1.0), (-1.0, 0.0), (0.0, 1.0)):
             start = (middle - reach * (tx + ty), reach * (tx - ty))
-            self._add(start, (tx, ty), 2 * reach, texture, seed)
+            self._rows.append((start, (tx, ty), 2 * reach, texture, seed))
 
     def cast(self, rays: Rays) -> Hits:
         """The wall each pixel sees."""
@@ -113,7 +195,7 @@ class Scene:
         n0, n1, t0, t1 = ((a * b).sum(1) for a in (n, t) for b in (ahead, right))
         offset = ((here - self.corner[facing]) * t).sum(1)
 
-        # Rays through the columns, twice as dense as the pixels, tell which walls to try.
+        # Rays through the columns, twice as dense as the pixels, say which walls to try.
         low, high = float(rays.q.min()), float(rays.q.max()) + 1e-6
         columns = 2 * size
         q = np.linspace(low, high, columns, dtype=np.float32)

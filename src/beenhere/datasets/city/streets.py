@@ -7,10 +7,10 @@ street whose houses close the view, so that nothing of it can be seen from any o
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.random import Generator
 
-from beenhere.datasets.city.arrays import Floats
-from beenhere.datasets.city.buildings import Building, design_building, pick
-from beenhere.datasets.city.seeds import generator, subseed
+from beenhere.datasets.city.buildings import Building, design_building
+from beenhere.datasets.city.noise import Floats, generator, pick, subseed
 from beenhere.datasets.city.styles import Style
 
 Point = tuple[float, float]
@@ -60,76 +60,102 @@ class Tree:
     mirrored: bool
 
 
-@dataclass(frozen=True)
 class Street:
     """Everything of a street that lasts.
 
     Attributes:
         bearing: degrees clockwise from north of its x axis.
         half_road, pavement: width of half the carriageway and of a pavement.
+        half_width: from the middle of the road to the building line.
         crossings: ``(from, to)`` on x of the streets that cross it, with the two at its ends.
+        lots, fences, trees: what stands on it.
         lamps: ``(x, y)`` of the street lights; poles: of the wooden ones.
         skyline: ``(2, n)`` heights of the left and right rows, for the shadows they throw.
     """
 
-    seed: int
-    style: Style
-    bearing: float
-    length: float
-    half_road: float
-    pavement: float
-    crossings: tuple[tuple[float, float], ...]
-    lots: tuple[Lot, ...]
-    fences: tuple[Fence, ...]
-    trees: tuple[Tree, ...]
-    lamps: tuple[Point, ...]
-    poles: tuple[Point, ...]
-    skyline: Floats
+    def __init__(self, style: Style, seed: int, length: float, bearing: float) -> None:
+        """Lay out a street of ``length`` metres; long ones are crossed by others."""
+        rng = generator(seed, "street")
+        self.style, self.seed = style, seed
+        self.length, self.bearing = length, bearing
+        self.half_road, self.pavement = street_widths(style, seed)
+        self.half_width = self.half_road + self.pavement
+        across = float(rng.uniform(8, 13))
+        # One crossing in every 100 m or so, none in a short street.
+        count = int(length // 100)
+        spots = (np.arange(count) + 0.5) * length / max(count, 1) + rng.uniform(-12, 12, count)
+        self._inner = [(float(x), float(x) + across) for x in spots]
+        self.crossings = ((-across, 0.0), *self._inner, (length, length + across))
+        builder = _Builder(style, seed, rng)
+        self._build(builder, rng)
+        self.lots, self.fences = tuple(builder.lots), tuple(builder.fences)
+        self.trees = self._plant(rng)
+        self.lamps = self._posts(rng, self.half_road + 0.5, 26)
+        has_poles = rng.random() < style.poles
+        self.poles = self._posts(rng, -self.half_road - 0.4, 30) if has_poles else ()
+        self.skyline = self._skyline()
 
-    @property
-    def half_width(self) -> float:
-        """From the middle of the road to the building line."""
-        return self.half_road + self.pavement
+    def _build(self, builder: "_Builder", rng: Generator) -> None:
+        edges = [0.0, *(x for crossing in self._inner for x in crossing), self.length]
+        for side in (1, -1):
+            for start, end in zip(edges[::2], edges[1::2], strict=True):
+                left = start if side == 1 else end
+                builder.row((left, side * self.half_width), (side, 0.0), end - start)
+        for start, end in self.crossings:
+            near, far = self.half_width + 12, self.half_width + float(rng.uniform(34, 60))
+            # The streets at the ends have houses all along their far side, which close the view.
+            builder.flank(start, 1, near if start >= 0 else 0.0, far)
+            builder.flank(end, -1, near if end <= self.length else 0.0, far)
+            builder.row((start - 8, far), (1.0, 0.0), end - start + 16)
+            builder.row((end + 8, -far), (-1.0, 0.0), end - start + 16)
 
+    def _plant(self, rng: Generator) -> tuple[Tree, ...]:
+        """Rows of trees, on one side, on both or on none."""
+        trees = []
+        for side in (1, -1):
+            if rng.random() > self.style.greenery:
+                continue
+            kind = pick(rng, self.style.trees)
+            step, height = rng.uniform(8, 16), rng.uniform(4.5, 9)
+            for x in np.arange(rng.uniform(2, 8), self.length - 2, step):
+                if rng.random() < 0.2 or any(a - 3 < x < b + 3 for a, b in self._inner):
+                    continue
+                tall = height * rng.uniform(0.8, 1.2)
+                share = {"round": 0.7, "tall": 0.35, "palm": 0.5}[kind]
+                wide = tall * share * rng.uniform(0.8, 1.2)
+                tree = Tree(
+                    x=float(x + rng.uniform(-1, 1)),
+                    y=side * (self.half_road + min(0.9, self.pavement * 0.4)),
+                    kind=kind,
+                    height=float(tall),
+                    width=float(wide),
+                    variant=int(rng.integers(4)),
+                    mirrored=bool(rng.random() < 0.5),
+                )
+                trees.append(tree)
+        return tuple(trees)
 
-def lay_street(style: Style, seed: int, length: float, bearing: float) -> Street:
-    """Lay out a street of ``length`` metres; long ones are crossed by others."""
-    rng = generator(seed, "street")
-    half_road, pavement = street_widths(style, seed)
-    half_width = half_road + pavement
-    across = float(rng.uniform(8, 13))
-    inner = _crossings(rng, length, across)
-    builder = _Builder(style, seed, rng)
-    for side in (1, -1):
-        for start, end in _blocks(length, inner):
-            left = start if side == 1 else end
-            builder.row((left, side * half_width), (side, 0.0), end - start)
-    crossings = ((-across, 0.0), *inner, (length, length + across))
-    for start, end in crossings:
-        near, far = half_width + 12, half_width + float(rng.uniform(34, 60))
-        # The two streets at the ends have houses all along their far side, which close the view.
-        builder.flank(start, 1, near if start >= 0 else 0.0, far)
-        builder.flank(end, -1, near if end <= length else 0.0, far)
-        builder.row((start - 8, far), (1.0, 0.0), end - start + 16)
-        builder.row((end + 8, -far), (-1.0, 0.0), end - start + 16)
-    lots = tuple(builder.lots)
-    return Street(
-        seed=seed,
-        style=style,
-        bearing=bearing,
-        length=length,
-        half_road=half_road,
-        pavement=pavement,
-        crossings=crossings,
-        lots=lots,
-        fences=tuple(builder.fences),
-        trees=_plant(style, rng, length, half_road, pavement, inner),
-        lamps=_stand(rng, length, half_road + 0.5, 26, inner),
-        poles=_stand(rng, length, -half_road - 0.4, 30, inner)
-        if rng.random() < style.poles
-        else (),
-        skyline=_skyline(lots, length, half_width),
-    )
+    def _posts(self, rng: Generator, y: float, step: float) -> tuple[Point, ...]:
+        """Posts about ``step`` metres apart, alternating sides when the road is wide."""
+        spots = np.arange(rng.uniform(3, 15), self.length, step)
+        alternate = -1 if abs(y) > 5 else 1
+        return tuple(
+            (float(x), y * alternate**i)
+            for i, x in enumerate(spots)
+            if not any(a - 1 < x < b + 1 for a, b in self._inner)
+        )
+
+    def _skyline(self) -> Floats:
+        xs = np.arange(SKYLINE_START, self.length - SKYLINE_START, HEIGHT_STEP)
+        heights = np.zeros((2, len(xs)), np.float32)
+        for lot in self.lots:
+            # Only the two rows along the street, and no house far behind them.
+            if lot.tangent[1] or abs(lot.corner[1]) > self.half_width + 10:
+                continue
+            side = 0 if lot.tangent[0] > 0 else 1
+            ends = sorted((lot.corner[0], lot.corner[0] + lot.tangent[0] * lot.building.width))
+            heights[side, (xs >= ends[0]) & (xs <= ends[1])] = lot.building.height
+        return heights
 
 
 def street_widths(style: Style, seed: int) -> tuple[float, float]:
@@ -138,22 +164,10 @@ def street_widths(style: Style, seed: int) -> tuple[float, float]:
     return float(rng.uniform(*style.road)) / 2, float(rng.uniform(*style.pavement))
 
 
-def _crossings(rng: np.random.Generator, length: float, across: float) -> list[Point]:
-    """One crossing in every 100 m or so, none in a short street."""
-    count = int(length // 100)
-    spots = (np.arange(count) + 0.5) * length / max(count, 1) + rng.uniform(-12, 12, count)
-    return [(float(x), float(x) + across) for x in spots]
-
-
-def _blocks(length: float, crossings: list[Point]) -> list[Point]:
-    edges = [0.0, *(x for crossing in crossings for x in crossing), length]
-    return list(zip(edges[::2], edges[1::2], strict=True))
-
-
 class _Builder:
     """Fills rows with buildings, one after the other."""
 
-    def __init__(self, style: Style, seed: int, rng: np.random.Generator) -> None:
+    def __init__(self, style: Style, seed: int, rng: Generator) -> None:
         self.style = style
         self.seed = seed
         self.rng = rng
@@ -235,61 +249,3 @@ class _Builder:
         x, y = (corner[i] + at * tangent[i] for i in range(2))
         seed = subseed(self.seed, "fence", len(self.fences))
         self.fences.append(Fence(seed, kind, (x, y), tangent, length, height))
-
-
-def _plant(
-    style: Style,
-    rng: np.random.Generator,
-    length: float,
-    half_road: float,
-    pavement: float,
-    crossings: list[Point],
-) -> tuple[Tree, ...]:
-    trees = []
-    for side in (1, -1):
-        if rng.random() > style.greenery:
-            continue
-        kind = pick(rng, style.trees)
-        step, height = rng.uniform(8, 16), rng.uniform(4.5, 9)
-        for x in np.arange(rng.uniform(2, 8), length - 2, step):
-            if rng.random() < 0.2 or any(a - 3 < x < b + 3 for a, b in crossings):
-                continue
-            tall = height * rng.uniform(0.8, 1.2)
-            wide = tall * {"round": 0.7, "tall": 0.35, "palm": 0.5}[kind] * rng.uniform(0.8, 1.2)
-            trees.append(
-                Tree(
-                    x=float(x + rng.uniform(-1, 1)),
-                    y=side * (half_road + min(0.9, pavement * 0.4)),
-                    kind=kind,
-                    height=float(tall),
-                    width=float(wide),
-                    variant=int(rng.integers(4)),
-                    mirrored=bool(rng.random() < 0.5),
-                )
-            )
-    return tuple(trees)
-
-
-def _stand(
-    rng: np.random.Generator, length: float, y: float, step: float, crossings: list[Point]
-) -> tuple[Point, ...]:
-    """Posts about ``step`` metres apart, alternating sides when the road is wide."""
-    spots = np.arange(rng.uniform(3, 15), length, step)
-    alternate = -1 if abs(y) > 5 else 1
-    return tuple(
-        (float(x), y * alternate**i)
-        for i, x in enumerate(spots)
-        if not any(a - 1 < x < b + 1 for a, b in crossings)
-    )
-
-
-def _skyline(lots: tuple[Lot, ...], length: float, half_width: float) -> Floats:
-    xs = np.arange(SKYLINE_START, length - SKYLINE_START, HEIGHT_STEP)
-    heights = np.zeros((2, len(xs)), np.float32)
-    for lot in lots:
-        if lot.tangent[1] or abs(lot.corner[1]) > half_width + 10:
-            continue
-        side = 0 if lot.tangent[0] > 0 else 1
-        ends = sorted((lot.corner[0], lot.corner[0] + lot.tangent[0] * lot.building.width))
-        heights[side, (xs >= ends[0]) & (xs <= ends[1])] = lot.building.height
-    return heights

@@ -1,12 +1,15 @@
-"""What a city is like: where it lies, how its streets are cut, how its houses are built."""
+"""Cities: where each lies, how its streets are cut, how its houses are built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from beenhere.datasets.city.canvas import Colour
-from beenhere.datasets.city.seeds import generator
+from beenhere.datasets.city.noise import generator
+
+Colour = tuple[float, float, float]
+"""Red, green, blue as seen, 0 to 1 (a gamma of 2: squared, it is reflectance)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ class Style:
     script: str = "latin"
     lamp: Colour = (1.0, 0.75, 0.42)
     drives_left: bool = False
+
+
+def scaled(colour: Colour, factors: ArrayLike, low: float = 0.0, high: float = np.inf) -> Colour:
+    """A colour times one number, or one number a channel, held in a range."""
+    r, g, b = np.clip(np.multiply(colour, factors), low, high).tolist()
+    return r, g, b
 
 
 _BRIGHT = (
@@ -159,22 +168,22 @@ def training_city(seed: int, index: int) -> City:
     turn, place = divmod(index, len(_TRAINING))
     name, zone, easting, northing, style = _TRAINING[place]
     name = f"{name}{turn + 1}" if turn else name
-    return _settle(seed, name, zone, easting, northing + turn * _SECOND_TOWN, style)
+    return _city(seed, name, zone, easting, northing + turn * _SECOND_TOWN, style)
 
 
 def sf_city(seed: int, split: str) -> City:
     """The city of SF-XS; ``split`` ("val" or "test") have ground 20 km apart and other streets."""
     name, zone, easting, northing, style = _SF
-    city = _settle(seed, name, zone, easting, northing, style)
+    city = _city(seed, name, zone, easting, northing, style)
     return replace(city, northing=northing - (20_000 if split == "val" else 0))
 
 
 def tokyo_city(seed: int) -> City:
     """The city of Tokyo-XS."""
-    return _settle(seed, *_TOKYO)
+    return _city(seed, *_TOKYO)
 
 
-def _settle(seed: int, name: str, zone: str, easting: float, northing: float, base: Style) -> City:
+def _city(seed: int, name: str, zone: str, easting: float, northing: float, base: Style) -> City:
     """Give the city its own leanings: no two seeds, and no two towns of a kind, are alike."""
     rng = generator(seed, "city", name)
 
@@ -183,7 +192,7 @@ def _settle(seed: int, name: str, zone: str, easting: float, northing: float, ba
 
     keep = rng.permutation(len(base.walls))[: max(4, len(base.walls) - 2)]
     tint = rng.uniform(0.93, 1.04, 3)
-    walls = tuple(_tinted(base.walls[i], tint) for i in keep)
+    walls = tuple(scaled(base.walls[i], tint, high=0.95) for i in keep)
     style = replace(
         base,
         materials=lean(base.materials),
@@ -198,8 +207,3 @@ def _settle(seed: int, name: str, zone: str, easting: float, northing: float, ba
     return City(
         name, zone, easting + corner[0], northing + corner[1], float(rng.uniform(0, 90)), style
     )
-
-
-def _tinted(colour: Colour, tint: np.ndarray) -> Colour:
-    r, g, b = (float(min(c * t, 0.95)) for c, t in zip(colour, tint, strict=True))
-    return r, g, b

@@ -3,7 +3,6 @@
 import csv
 import io
 import multiprocessing
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ import yaml
 
 from beenhere import __version__
 from beenhere.config import CityConfig
-from beenhere.cores import cores
 from beenhere.datasets.city.plan import EvaluationSet, Plan, Roll, plan_city
 from beenhere.datasets.city.render import render_view
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.streets import lay_street
+from beenhere.datasets.city.streets import Street
+from beenhere.devices import cores
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, write_file
 from beenhere.progress import progress
@@ -84,7 +83,7 @@ def write_city(out: Path, options: CityConfig, what: str | None = None) -> CityF
 
 
 def _record(options: CityConfig, plan: Plan) -> dict[str, Any]:
-    """What decides the bytes of a city, and what it holds. How many worked on it does not."""
+    """All that decides the bytes of a city (the number of workers does not), and its counts."""
     counts = {"training": sum(len(roll.shots) for roll in plan.training)}
     for each in plan.evaluation:
         counts[str(each.folder)] = sum(len(roll.shots) for roll in each.rolls)
@@ -122,16 +121,13 @@ def _check(out: Path, record: dict[str, Any], plan: Plan) -> bool:
     ours = {PurePosixPath(RECORD), PurePosixPath(UNFINISHED)}
     ours |= {shot.path for roll in plan.rolls for shot in roll.shots}
     ours |= {each.folder / CONDITIONS for each in plan.evaluation}
-    for path in _files(out):
+    for path in (path.relative_to(out) for path in out.rglob("*") if not path.is_dir()):
+        # What a killed write left behind is ours, too.
         if PurePosixPath(path.with_name(path.name.removeprefix(BESIDE))) not in ours or not found:
             raise DataError(
                 f"{out} holds {path}, which is not part of this city; choose a new or empty folder"
             )
     return False
-
-
-def _files(root: Path) -> Iterator[Path]:
-    return (path.relative_to(root) for path in root.rglob("*") if not path.is_dir())
 
 
 def _difference(theirs: Any, ours: dict[str, Any]) -> str:
@@ -143,44 +139,39 @@ def _difference(theirs: Any, ours: dict[str, Any]) -> str:
 
 
 def _render(out: Path, plan: Plan, options: CityConfig, what: str | None) -> None:
-    rolls = [roll for roll in (_missing(out, r) for r in plan.rolls) if roll.shots]
+    """Render every photo that is not there yet."""
+    rolls = []
+    for roll in plan.rolls:
+        shots = tuple(shot for shot in roll.shots if not (out / shot.path).is_file())
+        if shots:
+            rolls.append(Roll(roll.plot, shots))
     for folder in {(out / shot.path).parent for roll in rolls for shot in roll.shots}:
         folder.mkdir(parents=True, exist_ok=True)
-    total = sum(len(roll.shots) for roll in rolls)
-    with progress(what, total) if what else nullcontext(lambda steps: None) as advance:
-        for photos in _taken(out, rolls, options):
-            advance(photos)
-
-
-def _taken(out: Path, rolls: list[Roll], options: CityConfig) -> Iterator[int]:
-    """Render every roll; yields how many photos each had."""
-    workers = min(options.workers or cores(), len(rolls))
-    if workers <= 1:
-        for roll in rolls:
-            yield _take(out, roll, options.size)
-        return
     # Long rolls first, so that no worker is left alone with one at the end.
     rolls.sort(key=lambda roll: -len(roll.shots))
-    # Spawned, not forked: the caller may have torch's threads running.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        jobs = [pool.submit(_take, out, roll, options.size) for roll in rolls]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _missing(out: Path, roll: Roll) -> Roll:
-    return Roll(roll.plot, tuple(s for s in roll.shots if not (out / s.path).is_file()))
+    total = sum(len(roll.shots) for roll in rolls)
+    with progress(what, total) if what else nullcontext(lambda steps: None) as advance:
+        workers = min(options.workers or cores(), len(rolls))
+        if workers <= 1:
+            for roll in rolls:
+                advance(_take(out, roll, options.size))
+            return
+        # Spawned, not forked: the caller may have torch's threads running.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            jobs = [pool.submit(_take, out, roll, options.size) for roll in rolls]
+            try:
+                for job in as_completed(jobs):
+                    advance(job.result())
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
 def _take(out: Path, roll: Roll, size: int) -> int:
     """Render and store the photos of one street; returns how many."""
     plot = roll.plot
-    scene = Scene(lay_street(plot.city.style, plot.seed, plot.length, plot.bearing))
+    scene = Scene(Street(plot.city.style, plot.seed, plot.length, plot.bearing))
     for shot in roll.shots:
         image = render_view(scene, shot.camera, shot.moment, shot.lens, size, plot.south)
         jpeg = simplejpeg.encode_jpeg(image, quality=shot.lens.quality, colorsubsampling="420")

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from beenhere.config import CheckConfig
-from beenhere.cores import cores
 from beenhere.datasets.doctor.collection import PhotoCollection
 from beenhere.datasets.doctor.findings import LEAVE_OUT, Finding, cases, finding
+from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.photo_file import opened, photo_size
 from beenhere.photos import load_photo

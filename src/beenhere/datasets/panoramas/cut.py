@@ -7,9 +7,15 @@ the view. The scaling's triangle filter and the sampling's are then half a pixel
 either way, and both together are as wide as the pixel itself: their variances, 1/24 of a pixel
 squared each, add up to that of a box of one pixel, 1/12. Neither does a view glitter, nor is it
 blurred.
+
+Axes: x to the right, y ahead, z up. Angles are in degrees; a heading turns clockwise seen from
+above, a pitch raises the line of sight. Pixel centres lie at half numbers, so that a picture of
+``n`` pixels reaches from 0 to ``n``.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +25,74 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from beenhere.config import ViewsConfig
-from beenhere.datasets.panoramas.geometry import Cover, Floats, focal_length, on_sphere
-from beenhere.datasets.panoramas.gpano import Sphere
 from beenhere.photos import decode_photo
 
+Floats = NDArray[np.float64]
+
+_EDGE = 1e-9
 _OVERSAMPLED = 2
+
+
+@dataclass(frozen=True)
+class Cover:
+    """The part of the sphere that a picture shows, in shares of the whole sphere's picture.
+
+    Attributes:
+        left, top: where it begins, of the whole width (360 degrees) and height (180 degrees).
+        width, height: how much it takes of them.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def closed(self) -> bool:
+        """Whether its left and right edges meet."""
+        return self.width >= 1 - 1e-6
+
+    def pixels(self, x: Floats, y: Floats, height: int, width: int) -> tuple[Floats, Floats]:
+        """Columns and rows in a picture of that size, of points on the sphere's picture.
+
+        Args:
+            x, y: shares of the whole sphere's width and height, ``(h, w)``; x may run over.
+
+        Returns:
+            Numbers of pixels, whole at their centres. Columns of a closed picture may run over its
+            edges; they go on smoothly from column to column of the view.
+        """
+        x = x - self.left
+        if not self.closed:
+            x = x % 1.0
+        return x / self.width * width - 0.5, (y - self.top) / self.height * height - 0.5
+
+    def holds(self, x: Floats, y: Floats) -> bool:
+        """Whether all of these points are in the picture."""
+        inside = (y >= self.top - _EDGE) & (y <= self.top + self.height + _EDGE)
+        if not self.closed:
+            inside &= (x - self.left + _EDGE) % 1.0 <= self.width + 2 * _EDGE
+        return bool(inside.all())
+
+
+WHOLE_SPHERE = Cover(0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """How a picture lies on the sphere around the camera.
+
+    Attributes:
+        cover: the part of the sphere in the picture.
+        heading: degrees clockwise from north of the sphere's middle column; None if unknown.
+        pitch: degrees that the middle of the sphere lies above the horizon.
+        roll: degrees that the camera was turned clockwise about its line of sight.
+    """
+
+    cover: Cover
+    heading: float | None = None
+    pitch: float = 0.0
+    roll: float = 0.0
 
 
 def cut_views(
@@ -55,7 +124,7 @@ def cut_views(
 
 
 def view_on_sphere(sphere: Sphere, yaw: float, options: ViewsConfig) -> tuple[Floats, Floats]:
-    """Where the pixels of a view lie on the sphere, see :func:`~.geometry.on_sphere`."""
+    """Where the pixels of a view lie on the sphere, see :func:`on_sphere`."""
     return on_sphere(options.size, options.fov, options.pitch, yaw, sphere.pitch, sphere.roll)
 
 
@@ -125,7 +194,7 @@ def sample(pixels: Tensor, cover: Cover, x: Floats, y: Floats) -> NDArray[np.uin
 def _patch(pixels: Tensor, cover: Cover, columns: Floats, rows: Floats) -> tuple[Tensor, int, int]:
     """The pixels around those points, ``(3, h, w)``, and the column and row they begin at.
 
-    What lies beyond an edge is what the sphere has there, or the edge's own pixels.
+    Beyond an edge there is what the sphere has there, or else the edge's own pixels.
     """
     height, width = pixels.shape[1:]
     left, right = int(np.floor(columns.min())), int(np.floor(columns.max())) + 1
@@ -144,3 +213,74 @@ def _patch(pixels: Tensor, cover: Cover, columns: Floats, rows: Floats) -> tuple
         if bottom >= height and cover.top + cover.height >= 1:
             patch[:, -1] = pixels[:, -1, opposite]
     return patch, left, top
+
+
+def focal_length(width: int, fov: float) -> float:
+    """Pixels between a pinhole and a picture ``width`` pixels wide that sees ``fov`` degrees."""
+    return width / 2 / float(np.tan(np.radians(fov) / 2))
+
+
+def on_sphere(
+    size: tuple[int, int],
+    fov: float,
+    pitch: float,
+    yaw: float,
+    pose_pitch: float = 0.0,
+    pose_roll: float = 0.0,
+) -> tuple[Floats, Floats]:
+    """Where each pixel of a view looks, in shares of the whole sphere's picture.
+
+    Args:
+        size: height and width of the view in pixels.
+        fov: degrees across the view's width.
+        pitch: degrees of the view's line of sight above the horizon.
+        yaw: degrees of the view's heading clockwise from that of the panorama's middle column.
+        pose_pitch, pose_roll: degrees of the panorama's, as :class:`Sphere` has them.
+
+    Returns:
+        x and y, ``(height, width)`` each: 0 to 1 from left to right (it may run over, without a
+        jump within a view that does not see a pole) and from the zenith to the nadir.
+    """
+    if pose_pitch == 0 and pose_roll == 0:
+        x, y = _upright(size, fov, pitch)
+        return x + yaw / 360.0, y
+    x, y = _shares(_posed(_rays(size, fov, pitch), yaw, pose_pitch, pose_roll))
+    # The same places, as near as can be to that of the middle pixel.
+    middle = x[x.shape[0] // 2, x.shape[1] // 2]
+    return middle + (x - middle + 0.5) % 1.0 - 0.5, y
+
+
+@lru_cache(maxsize=4)
+def _upright(size: tuple[int, int], fov: float, pitch: float) -> tuple[Floats, Floats]:
+    """Those of yaw 0: a panorama that stands upright only shifts with the heading."""
+    return _shares(_rays(size, fov, pitch))
+
+
+def _rays(size: tuple[int, int], fov: float, pitch: float) -> Floats:
+    """``(height, width, 3)``: through each pixel, of any length."""
+    height, width = size
+    right = np.arange(width) + 0.5 - width / 2
+    up = height / 2 - 0.5 - np.arange(height)
+    ahead = focal_length(width, fov)
+    sin, cos = np.sin(np.radians(pitch)), np.cos(np.radians(pitch))
+    rays = np.empty((height, width, 3))
+    rays[..., 0] = right[None, :]
+    rays[..., 1] = (ahead * cos - up * sin)[:, None]
+    rays[..., 2] = (ahead * sin + up * cos)[:, None]
+    return rays
+
+
+def _posed(rays: Floats, yaw: float, pitch: float, roll: float) -> Floats:
+    """Rays of yaw 0 in the axes of a camera that was tilted up by ``pitch``, then rolled."""
+    x, y, z = np.moveaxis(rays, -1, 0)
+    sin, cos = np.sin(np.radians([yaw, pitch, roll])), np.cos(np.radians([yaw, pitch, roll]))
+    x, y = x * cos[0] + y * sin[0], y * cos[0] - x * sin[0]  # about the vertical
+    y, z = y * cos[1] + z * sin[1], z * cos[1] - y * sin[1]  # about the axis to the right
+    x, z = x * cos[2] - z * sin[2], z * cos[2] + x * sin[2]  # about the line of sight
+    return np.stack([x, y, z], axis=-1)
+
+
+def _shares(rays: Floats) -> tuple[Floats, Floats]:
+    x, y, z = np.moveaxis(rays, -1, 0)
+    longitude, latitude = np.arctan2(x, y), np.arctan2(z, np.hypot(x, y))
+    return longitude / (2 * np.pi) + 0.5, 0.5 - latitude / np.pi

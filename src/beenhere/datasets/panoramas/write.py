@@ -11,14 +11,13 @@ import yaml
 
 from beenhere import __version__
 from beenhere.config import ViewsConfig
-from beenhere.cores import cores
 from beenhere.datasets.formats import read_photos
 from beenhere.datasets.panoramas.cut import cut_views, view_on_sphere
 from beenhere.datasets.panoramas.find import Panorama, find_panoramas
 from beenhere.datasets.table import PhotoTable
+from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
-from beenhere.exif import PhotoFacts
-from beenhere.exif_writing import jpeg_bytes
+from beenhere.exif import PhotoFacts, jpeg_bytes
 from beenhere.files.atomic import refuse_inside, replacing, write_file
 from beenhere.progress import progress
 
@@ -49,7 +48,7 @@ class View:
 
 @dataclass
 class ViewsFolder:
-    """What was cut, and what was not.
+    """Views that were cut, and photos that were not.
 
     Attributes:
         table: the views; paths are relative to their folder.
@@ -115,7 +114,7 @@ def write_views(source: Path, out: Path, options: ViewsConfig) -> ViewsFolder:
 
 
 def _record(source: Path, options: ViewsConfig) -> str:
-    """What decides the views, as YAML. How many worked on them does not."""
+    """All that decides the views, as YAML; the number of workers does not."""
     record = {
         "made_by": f"beenhere {__version__}",
         "panoramas": str(source.resolve()),
@@ -186,7 +185,8 @@ def _cut(
     work = [(panorama, views) for panorama, views in lacking if views]
     for folder in {(out / view.name).parent for _, views in work for view in views}:
         folder.mkdir(parents=True, exist_ok=True)
-    torch.get_num_threads()  # settles this thread's own number before the others set theirs
+    # Asked once, so that this thread keeps its own number when the others set theirs.
+    torch.get_num_threads()
     pool = ThreadPoolExecutor(options.workers or cores(), "views", torch.set_num_threads, (1,))
     unusable = []
     try:

@@ -1,7 +1,6 @@
-from beenhere.datasets.tracks.ffmpeg import VIDEO_SUFFIXES
-from beenhere.datasets.tracks.frames import TrackedFrames, track_video
-from beenhere.datasets.tracks.gpx import read_tracks
-from beenhere.datasets.tracks.photos import TrackedPhotos, track_photos
+from beenhere.datasets.tracks.track import read_tracks
+from beenhere.datasets.tracks.track_photos import TrackedPhotos, track_photos
+from beenhere.datasets.tracks.video import VIDEO_SUFFIXES, TrackedFrames, track_video
 
 __all__ = [
     "VIDEO_SUFFIXES",

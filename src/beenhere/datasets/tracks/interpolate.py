@@ -1,21 +1,27 @@
-"""Where a track was at a time, and which way it went."""
+"""Where a track was at a time, which way it went, and how well photos agree with it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Geod
 
+from beenhere import geo
 from beenhere.config import TrackConfig
 from beenhere.datasets.tracks.track import Floats, Timeline, Track
-
-_GEOD = Geod(ellps="WGS84")
 
 BEFORE, AFTER, GAP = "before", "after", "gap"
 
 TRAVELLED = 2.5
 """Metres before and after a position whose direction is that of travel: a receiver's own noise
 moves it by a metre or two from second to second."""
+
+LEAST_PHOTOS = 3
+"""Fewer photos fit somewhere on a track by chance."""
+
+_ASKED = 200
+_FINE, _FINE_REACH = 1.0, 3600.0
+_COARSE, _COARSE_REACH = 900.0, 14 * 3600.0
+_LEAST_GAIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,14 +99,14 @@ def _between(line: Timeline, times: Floats) -> tuple[Floats, Floats, Floats, Flo
     before = np.maximum(after - 1, 0)
     before = np.where(line.time[after] == times, after, before)  # a point itself is no gap
     seconds = line.time[after] - line.time[before]
-    azimuth, _, metres = _GEOD.inv(
-        line.lon[before], line.lat[before], line.lon[after], line.lat[after]
+    azimuth, metres = geo.geodesic(
+        line.lat[before], line.lon[before], line.lat[after], line.lon[after]
     )
     share = np.divide(
         times - line.time[before], seconds, out=np.zeros_like(times), where=seconds > 0
     )
-    lon, lat, _ = _GEOD.fwd(line.lon[before], line.lat[before], azimuth, share * metres)
-    return np.asarray(lat), np.asarray(lon), seconds, np.asarray(metres)
+    lat, lon = geo.destination(line.lat[before], line.lon[before], azimuth, share * metres)
+    return lat, lon, seconds, metres
 
 
 def _missing(fixes: Fixes, times: Floats, start: float, end: float) -> list[str]:
@@ -136,23 +142,101 @@ def directions_of_travel(track: Track, times: Floats, fixes: Fixes, max_seconds:
         line = track.timelines[fixes.timeline[row]]
         here = fixes.lat[row], fixes.lon[row]
         after = int(np.searchsorted(line.time, times[row], side="left"))
-        first = _far_enough(line, here, range(after - 1, -1, -1), times[row], max_seconds)
-        last = _far_enough(line, here, range(after, len(line)), times[row], max_seconds)
+        oldest = int(np.searchsorted(line.time, times[row] - max_seconds, side="left"))
+        newest = int(np.searchsorted(line.time, times[row] + max_seconds, side="right"))
+        first = _far_enough(line, here, range(after - 1, oldest - 1, -1))
+        last = _far_enough(line, here, range(after, newest))
         if first is None and last is None:
             continue
-        start, end = first or here, last or here
-        azimuth, _, _ = _GEOD.inv(start[1], start[0], end[1], end[0])
+        azimuth, _ = geo.geodesic(*(first or here), *(last or here))
         found[row] = azimuth % 360.0 % 360.0
     return found
 
 
 def _far_enough(
-    line: Timeline, here: tuple[float, float], order: range, time: float, max_seconds: float
+    line: Timeline, here: tuple[float, float], order: range
 ) -> tuple[float, float] | None:
-    for point in order:
-        if abs(line.time[point] - time) > max_seconds:
-            return None
-        there = float(line.lat[point]), float(line.lon[point])
-        if _GEOD.inv(here[1], here[0], there[1], there[0])[2] >= TRAVELLED:
-            return there
+    """The first of these points that lies far enough away."""
+    # A few at a time: of most tracks the next point or two do, but a wait may have thousands.
+    for start in range(0, len(order), 8):
+        points = np.array(order[start : start + 8])
+        _, metres = geo.geodesic(*here, line.lat[points], line.lon[points])
+        for point in points[metres >= TRAVELLED]:
+            return float(line.lat[point]), float(line.lon[point])
     return None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Photos with a position of their own beside the track's at the same times.
+
+    Attributes:
+        photos: how many could be compared.
+        median: metres between the two; None for no photo.
+        better_shift: seconds by which the photos' times would have to be moved further to agree
+            much better; None where nothing does.
+        better_median: metres that would be left then.
+    """
+
+    photos: int
+    median: float | None = None
+    better_shift: float | None = None
+    better_median: float | None = None
+
+
+def agreement(
+    track: Track, times: Floats, lat: Floats, lon: Floats, max_seconds: float, max_metres: float
+) -> Agreement:
+    """Compare photos' own positions with the track's.
+
+    A better shift is looked for within an hour, second by second, and within 14 hours in quarters
+    of one (a wrong time zone). It counts if it halves the median, and takes 10 m off it at least.
+
+    Args:
+        times: seconds since 1970-01-01 UTC, ``(n,)``.
+        lat, lon: the photos' own positions in degrees, ``(n,)``.
+        max_seconds, max_metres: as for :func:`positions_at`.
+    """
+    there = _distances(track, times, lat, lon, max_seconds, max_metres)
+    median = float(np.median(there)) if len(there) else None
+    shift = _best_shift(track, times, lat, lon) if len(times) >= LEAST_PHOTOS else 0.0
+    if shift:
+        moved = _distances(track, times + shift, lat, lon, max_seconds, max_metres)
+        enough = len(moved) >= max(LEAST_PHOTOS, len(there), len(times) / 2)
+        left = float(np.median(moved)) if enough else np.inf
+        before = np.inf if median is None else median
+        if left < before / 2 and left < before - _LEAST_GAIN:
+            return Agreement(len(there), median, shift, left)
+    return Agreement(len(there), median)
+
+
+def _distances(
+    track: Track, times: Floats, lat: Floats, lon: Floats, max_seconds: float, max_metres: float
+) -> Floats:
+    """Metres between the photos and the track, of those photos that it has a position for."""
+    fixes = positions_at(track, times, max_seconds, max_metres)
+    known = fixes.timeline >= 0
+    return geo.geodesic(lat[known], lon[known], fixes.lat[known], fixes.lon[known])[1]
+
+
+def _best_shift(track: Track, times: Floats, lat: Floats, lon: Floats) -> float:
+    """Seconds that bring the photos nearest to the longest timeline, by their median distance.
+
+    Along chords, and over gaps too: only a first guess, made for thousands of shifts at once.
+    """
+    line = max(track.timelines, key=len)
+    asked = np.linspace(0, len(times) - 1, min(len(times), _ASKED)).round().astype(np.intp)
+    photos = geo.earth_centred(geo.positions(lat[asked], lon[asked]))
+    points = geo.earth_centred(geo.positions(line.lat, line.lon))
+    fine = np.arange(-_FINE_REACH, _FINE_REACH + _FINE, _FINE)
+    coarse = np.arange(-_COARSE_REACH, _COARSE_REACH + _COARSE, _COARSE)
+    shifts = np.concatenate([fine, coarse])
+    moved = times[asked] + shifts[:, None]
+    squares = np.zeros_like(moved)
+    for axis in range(3):
+        way = np.interp(moved, line.time, points[:, axis], left=np.inf, right=np.inf)
+        squares += (way - photos[:, axis]) ** 2
+    medians = np.median(squares, axis=1)
+    # Of equal ones the least shift: a camera that stood still says nothing of its clock.
+    nearest = np.flatnonzero(medians <= medians.min() * (1 + 1e-9))
+    return float(min(shifts[nearest], key=abs))

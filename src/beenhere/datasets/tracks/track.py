@@ -1,12 +1,26 @@
-"""A GPS track: points in time, on one or several timelines."""
+"""GPS tracks: points in time on one or several timelines, read from GPX files."""
 
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
+import gpxpy
 import numpy as np
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+from gpxpy.gpx import GPXException, GPXTrackPoint
 from numpy.typing import NDArray
 
+from beenhere.errors import DataError
+from beenhere.wording import one_line
+
 Floats = NDArray[np.float64]
+
+MAX_BYTES = 256 << 20
+"""A larger file (3 million points) is refused: reading it would take 4 GiB of memory."""
 
 
 @dataclass(frozen=True)
@@ -75,4 +89,109 @@ def chained(segments: Iterable[Timeline]) -> tuple[Timeline, ...]:
             np.concatenate([line.lon for line in chain]),
         )
         for chain in chains
+    )
+
+
+def read_tracks(paths: Sequence[Path]) -> Track:
+    """The points with a time in GPX files; folders stand for the ``.gpx`` files directly in them.
+
+    A time without a zone is UTC, as the format says. Points without a time or off the Earth are
+    left out, and counted in the notes. The order of the points in a segment does not matter.
+
+    Raises:
+        DataError: no such file, no GPX, a file with a document type (the way to XML bombs), or no
+            point with a time in any of them.
+    """
+    files = [file for path in paths for file in _files(path)]
+    segments: list[Timeline] = []
+    notes: list[str] = []
+    for file in files:
+        found, missed = _segments(file)
+        segments += found
+        if missed:
+            notes.append(f"{file}: {', '.join(missed)}")
+        elif not found:
+            notes.append(f"{file}: no track in it")
+    if not segments:
+        why = f" ({notes[0]})" if notes else ""
+        raise DataError(
+            f"no point with a time in {', '.join(map(str, paths))}{why}; expected the record of a "
+            "way, not a planned route"
+        )
+    return Track(chained(segments), len(files), tuple(notes))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(file for file in path.iterdir() if file.suffix.lower() == ".gpx")
+        if not found:
+            raise DataError(f"{path}: no .gpx file in this folder")
+        return found
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a GPX track")
+    return [path]
+
+
+def _segments(file: Path) -> tuple[list[Timeline], list[str]]:
+    """The segments of a file with any usable point, and what of it cannot be used."""
+    text = _text(file)
+    try:
+        gpx = gpxpy.parse(text)
+    except GPXException as error:
+        raise DataError(
+            f"{file}: not a GPX file that can be read ({one_line(error, 100)})"
+        ) from error
+    segments: list[Timeline] = []
+    no_time = off_earth = 0
+    for track in gpx.tracks:
+        for segment in track.segments:
+            timed = [point for point in segment.points if point.time is not None]
+            good = [p for p in timed if abs(p.latitude) <= 90 and abs(p.longitude) <= 180]
+            no_time += len(segment.points) - len(timed)
+            off_earth += len(timed) - len(good)
+            if good:
+                segments.append(_timeline(good))
+    missed = []
+    if no_time:
+        missed.append(f"{no_time:,} points without a time")
+    if off_earth:
+        missed.append(f"{off_earth:,} points off the Earth")
+    return segments, missed
+
+
+def _text(file: Path) -> str:
+    """The text of a file that begins as GPX and declares no entities."""
+    size = file.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{file}: {size >> 20} MiB; expected at most {MAX_BYTES >> 20}: cut it into several"
+        )
+    data = file.read_bytes()
+    try:
+        # A document type can only stand before the first element: the rest need not be parsed.
+        _, root = next(iterparse(io.BytesIO(data), ("start",), forbid_dtd=True))
+    except DefusedXmlException as error:
+        raise DataError(
+            f"{file}: has a document type (DOCTYPE), which no GPX file needs; remove it"
+        ) from error
+    except (ParseError, ValueError) as error:
+        raise DataError(f"{file}: not a GPX file ({one_line(error, 100)})") from error
+    name = root.tag.rpartition("}")[2]
+    if name != "gpx":
+        raise DataError(f"{file}: holds <{name}>, not <gpx>; export the track as GPX")
+    # Times and positions are ASCII: an odd letter in a name is no reason to stop.
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+
+
+def _timeline(points: list[GPXTrackPoint]) -> Timeline:
+    times = [
+        time if time.tzinfo else time.replace(tzinfo=UTC)
+        for time in (point.time for point in points)
+        if time is not None
+    ]
+    return timeline(
+        np.array([time.timestamp() for time in times]),
+        np.array([point.latitude for point in points], np.float64),
+        np.array([point.longitude for point in points], np.float64),
     )

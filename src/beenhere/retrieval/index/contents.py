@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
-from beenhere.cores import cores
+from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.progress import progress
 from beenhere.retrieval.store import PhotoKey

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from beenhere.config import VerifyConfig, XFeatConfig
-from beenhere.cores import cores
+from beenhere.devices import cores
 from beenhere.errors import ConfigError, PhotoError
-from beenhere.photos import Photo, load_photo
+from beenhere.photo_file import Photo
+from beenhere.photos import load_photo
 from beenhere.retrieval.verify.feature_cache import FeatureCache, version
 from beenhere.retrieval.verify.geometry import count_inliers
 from beenhere.retrieval.verify.local_features import Detector, LocalFeatures

@@ -7,8 +7,8 @@ from camera import street
 from panorama import gpano, write_panorama
 from PIL import Image, PngImagePlugin
 
-from beenhere.datasets.panoramas.geometry import WHOLE_SPHERE, Cover
-from beenhere.datasets.panoramas.gpano import Sphere, read_sphere
+from beenhere.datasets.panoramas.cut import WHOLE_SPHERE, Cover, Sphere
+from beenhere.datasets.panoramas.find import read_sphere
 from beenhere.errors import DataError
 from beenhere.photo_file import opened, read_header
 

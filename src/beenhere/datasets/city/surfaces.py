@@ -1,15 +1,68 @@
-"""Shades the ground: asphalt with its markings, kerbs, pavements, puddles and snow."""
+"""Shades walls, ground and sky."""
 
 import numpy as np
+from numpy.random import Generator
 
-from beenhere.datasets.city.arrays import Floats, Ints
+from beenhere.datasets.city.camera import Picture
+from beenhere.datasets.city.canvas import DOOR_LAMP, FIRST_WINDOW, LAST_WINDOW, SHOP_GLASS, SIGN
 from beenhere.datasets.city.cars import Car
-from beenhere.datasets.city.lighting import irradiance
-from beenhere.datasets.city.moment import Moment
-from beenhere.datasets.city.noise import fractal, nearest, smooth
-from beenhere.datasets.city.picture import Picture
-from beenhere.datasets.city.seeds import generator
+from beenhere.datasets.city.light import Light, Moment, Vector, dot, irradiance
+from beenhere.datasets.city.noise import Floats, Ints, fractal, generator, nearest, smooth
+from beenhere.datasets.city.scene import Scene
 from beenhere.datasets.city.streets import Street
+
+_WARM = np.array([1.0, 0.62, 0.28], np.float32)
+_COLD = np.array([0.75, 0.85, 1.0], np.float32)
+
+
+def shade_walls(scene: Scene, picture: Picture, at: Ints, wall: Ints) -> Floats:
+    """Radiance ``(n, 3)`` of the pixels with flat numbers ``at``, which show these walls."""
+    rays, light, moment = picture.rays, picture.light, picture.moment
+    t = picture.depth.ravel()[at]
+    x, y, z = rays.points(at, t)
+    cx, cy, tx, ty = (np.take(a, wall) for a in (*scene.corner.T, *scene.tangent.T))
+    u = (x - cx) * tx + (y - cy) * ty
+    shown = np.unique(wall)
+    scene.atlas.paint(np.unique(scene.texture[shown]))
+    # A wall seen at a slant is squeezed sideways; half-way between the two keeps it sharp.
+    dx, dy, dz = rays.directions(at)
+    slant = np.abs(ty * dx - tx * dy) / np.sqrt(np.maximum(1 - dz * dz, 1e-6))
+    footprint = t * rays.pixel / np.sqrt(np.maximum(slant, 0.08))
+    albedo, code = scene.atlas.sample(np.take(scene.texture, wall), u, z, footprint)
+    if moment.snow:
+        albedo = albedo + 0.25 * moment.snow * (albedo > 0.4)
+    radiance = albedo * irradiance(scene.street, light, (x, y, z), (ty, -tx, 0.0))
+    glass = (code >= FIRST_WINDOW) & (code < SIGN)
+    radiance[glass] += _reflection(rays.s.ravel()[at][glass], z[glass], slant[glass], light)
+    if light.lit:
+        table = np.stack([_lamps_inside(scene.seeds[number], moment, light) for number in shown])
+        row = np.searchsorted(shown, wall)
+        emitted = np.take(table.reshape(-1, 3), row * 256 + code, axis=0)
+        # Curtains and goods show against the light; signs glow in their own colours.
+        radiance += emitted * (0.25 + 2.2 * albedo)
+    return radiance
+
+
+def _reflection(s: Floats, z: Floats, slant: Floats, light: Light) -> Floats:
+    """Light that window panes mirror: of the houses across, and of the sky above them."""
+    fresnel = 0.08 + 0.7 * (1 - slant) ** 4
+    sky = np.clip((s + 0.02 * z - 0.25) * 3, 0.1, 1) * fresnel
+    return sky[:, None] * np.array(light.horizon, np.float32)
+
+
+def _lamps_inside(seed: int, moment: Moment, light: Light) -> Floats:
+    """Light by each code of a wall, ``(256, 3)``: other windows are lit every night."""
+    rng = generator(seed, "lights", moment.date)
+    burns = rng.random(256)
+    warmth = rng.random((256, 1)).astype(np.float32)
+    colour = _WARM + warmth * (_COLD - _WARM)
+    share = np.zeros(256)
+    share[FIRST_WINDOW : LAST_WINDOW + 1] = light.lit
+    share[SHOP_GLASS:DOOR_LAMP] = light.shop_lit
+    share[DOOR_LAMP] = 0.6
+    level = rng.uniform(0.1, 0.4, (256, 1)).astype(np.float32)
+    return np.where((burns < share)[:, None], colour * level, np.float32(0))
+
 
 KERB = 0.22
 _SIDE_PAVEMENT = 1.8
@@ -18,7 +71,7 @@ _SIDE_PAVEMENT = 1.8
 def ground_reflectance(
     street: Street, moment: Moment, x: Floats, y: Floats, blur: Floats
 ) -> tuple[Floats, Floats]:
-    """What the ground is made of at ``(x, y)``.
+    """Reflectance and wetness of the ground at ``(x, y)``.
 
     Args:
         blur: ``(n,)`` metres that a pixel covers, for lines to fade instead of flicker.
@@ -101,9 +154,7 @@ def _line(distance: Floats, half: float, blur: Floats) -> Floats:
     return np.asarray(cover * np.minimum(1, 2 * half / blur), np.float32)
 
 
-def _markings(
-    street: Street, rng: np.random.Generator, x: Floats, y: Floats, blur: Floats
-) -> Floats:
+def _markings(street: Street, rng: Generator, x: Floats, y: Floats, blur: Floats) -> Floats:
     """White paint: a middle line, parking lines, stop lines and zebra crossings, 0 to 1."""
     mark: Floats = np.zeros(x.shape, np.float32)
     kind = rng.integers(3)
@@ -125,3 +176,25 @@ def _markings(
         edge = street.half_road - 2.2
         mark = np.maximum(mark, _line(np.abs(y) - edge, 0.05, blur) * inside)
     return mark
+
+
+def shade_sky(direction: Vector, moment: Moment, light: Light) -> Floats:
+    """Radiance of the sky, ``(n, 3)``, in unit directions (street frame, ``(n,)`` an axis)."""
+    up = np.clip(direction[2], 0, 1)
+    rise = (1 - np.exp(-up * 3.2))[:, None]
+    horizon, zenith = (np.array(c, np.float32) for c in (light.horizon, light.zenith))
+    sky: Floats = horizon + (zenith - horizon) * rise
+    towards_sun = np.clip(dot(direction, light.sun), 0, 1)
+    sunlight = np.array(light.sunlight, np.float32)
+    sky += sunlight * (0.35 * towards_sun**6 + 0.7 * towards_sun**60)[:, None]
+    sky += sunlight * (12 * np.clip((towards_sun - 0.9992) * 4000, 0, 1))[:, None]
+    if moment.cloud > 0.03:
+        reach = 34 / (up + 0.16)
+        x = direction[0] * reach + light.clouds[0]
+        y = direction[1] * reach + light.clouds[1]
+        thick = smooth(fractal(1.7), x, y) + 0.12 * nearest(fractal(1.2), x * 3, y * 3) - 0.06
+        cover = np.clip((thick - (1 - moment.cloud)) * 5 + 0.3 * moment.cloud, 0, 1)[:, None]
+        bright = np.float32(sum(light.horizon) / 3)
+        tone = bright * (1.25 - 0.5 * thick)[:, None] + 0.35 * sunlight
+        sky += (tone - sky) * cover * 0.85
+    return sky

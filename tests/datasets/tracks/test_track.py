@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tracks import LAT, LON, START, gpx, point, walk, write_gpx
 
-from beenhere.datasets.tracks import gpx as reader
-from beenhere.datasets.tracks.gpx import read_tracks
+from beenhere.datasets.tracks import track as reader
+from beenhere.datasets.tracks.track import read_tracks
 from beenhere.errors import DataError
 
 ZERO = START.timestamp()

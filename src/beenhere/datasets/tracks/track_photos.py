@@ -9,19 +9,21 @@ from numpy.typing import NDArray
 
 from beenhere.config import TrackConfig
 from beenhere.datasets.table import PhotoTable
-from beenhere.datasets.tracks.agreement import Agreement, agreement
+from beenhere.datasets.tracks.clocks import camera_time, moment, stated_time, time_zone
 from beenhere.datasets.tracks.interpolate import (
     AFTER,
     BEFORE,
+    Agreement,
     Fixes,
+    agreement,
     camera_headings,
     positions_at,
 )
-from beenhere.datasets.tracks.photo_times import camera_time, moment, stated_time, time_zone
 from beenhere.datasets.tracks.track import Floats, Track
 from beenhere.errors import DataError, PhotoError
 from beenhere.photo_file import HEADER_READERS
 from beenhere.progress import progress
+from beenhere.wording import duration
 
 
 @dataclass
@@ -178,12 +180,7 @@ def _reasons(track: Track, times: Floats, fixes: Fixes) -> list[str]:
 
 
 def _span(seconds: float) -> str:
-    """A length of time as people say it."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+    return duration(seconds) if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def _filled(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from camera import ASCII, EXIF, GPS, RATIONAL, SHORT, Tag, jpeg, street, tiff
 
-from beenhere.datasets.tracks.photo_times import camera_time, moment, stated_time, time_zone
+from beenhere.datasets.tracks.clocks import camera_time, moment, stated_time, time_zone
 from beenhere.errors import ConfigError, DataError
 
 DATE, FRACTION, OFFSET = 0x9003, 0x9291, 0x9011

@@ -1,14 +1,72 @@
-"""Grows trees: pictures of a few of each kind, in leaf and bare, made once a process."""
+"""Draws the trees of a street: sprites that face the camera, coloured by season."""
 
 from functools import cache
 
 import numpy as np
+from numpy.random import Generator
 
-from beenhere.datasets.city.arrays import Bools, Floats
-from beenhere.datasets.city.noise import fractal
-from beenhere.datasets.city.seeds import generator
+from beenhere.datasets.city.camera import Picture
+from beenhere.datasets.city.noise import SIDE, Bools, Floats, fractal, generator
+from beenhere.datasets.city.streets import Street
 
+_LEAVES = {
+    "winter": (0.10, 0.09, 0.05),
+    "spring": (0.17, 0.25, 0.06),
+    "summer": (0.08, 0.16, 0.04),
+    "autumn": (0.32, 0.17, 0.04),
+}
+_WOOD = np.array([0.11, 0.09, 0.07], np.float32)
+_REACH = 90.0
 SPRITE_SIDE = 96
+
+
+def draw_trees(street: Street, picture: Picture, south: bool) -> None:
+    """Blend the street's trees over a picture, the far ones first."""
+    rays, light, moment = picture.rays, picture.light, picture.moment
+    month = moment.month + 6 if south else moment.month
+    season = ("winter", "spring", "summer", "autumn")[month % 12 // 3]
+    # Leaves hang every way: no side of a tree is quite dark.
+    received = np.array(light.skylight, np.float32) * np.float32(0.8)
+    received += np.array(light.sunlight, np.float32) * np.float32(0.55)
+    received += np.array(light.lamps, np.float32) * np.float32(0.02)
+    where = [(picture.relative(tree.x, tree.y), tree) for tree in street.trees]
+    for (ahead, aside), tree in sorted(where, key=lambda item: -item[0][0]):
+        window = rays.window(tree.x, tree.y, tree.width / 2, 0, tree.height)
+        if window is None or not 0.8 < ahead < _REACH:
+            continue
+        u = (rays.q[window] * ahead - aside) / tree.width + 0.5
+        v = (rays.camera.height + rays.s[window] * ahead) / tree.height
+        u = 1 - u if tree.mirrored else u
+        inside = (u >= 0) & (u < 1) & (v >= 0) & (v < 1) & (picture.depth[window] > ahead)
+        if not inside.any():
+            continue
+        evergreen = tree.kind == "palm"
+        levels = tree_sprite(tree.kind, tree.variant, season == "winter" and not evergreen)
+        texels = ahead * rays.pixel / tree.width * SPRITE_SIDE
+        shade, cover, leaf = _sample(levels, u[inside], v[inside], texels)
+        colour = np.array(_LEAVES["summer" if evergreen else season], np.float32)
+        albedo = _WOOD + (colour - _WOOD) * leaf[:, None]
+        if moment.snow:
+            albedo += np.clip(shade - 0.5, 0, 0.5)[:, None]
+        lit = picture.veiled(albedo * (1.5 * shade)[:, None] * received, ahead)
+        here = picture.radiance[window]
+        here[inside] += (lit - here[inside]) * cover[:, None]
+
+
+def _sample(
+    levels: list[Floats], u: Floats, v: Floats, texels: float
+) -> tuple[Floats, Floats, Floats]:
+    """Shade, cover and leaf, ``(n,)`` each, where a pixel covers so many texels."""
+    sprite = levels[int(np.clip(round(np.log2(max(texels, 1))), 0, len(levels) - 1))]
+    side = sprite.shape[0]
+    row = np.clip(((1 - v) * side).astype(np.int32), 0, side - 1)
+    shade, cover, leaf = sprite[row, (u * side).astype(np.int32)].T
+    if texels < 0.5:
+        # Nearer than its texels: break them up, or the leaves become squares.
+        fine = 3 * side
+        rows, columns = ((c * fine).astype(np.int32) & (SIDE - 1) for c in (v, u))
+        shade = shade * (0.75 + 0.5 * fractal(0.4)[rows, columns])
+    return shade, cover, leaf
 
 
 @cache
@@ -16,7 +74,7 @@ def tree_sprite(kind: str, variant: int, bare: bool) -> list[Floats]:
     """Mip levels ``(side, side, 3)``: shade, cover, and how much of it is leaf. Row 0 is the top.
 
     Args:
-        kind: "round", "tall" or "palm". variant: tells trees of a kind apart.
+        kind: "round", "tall" or "palm". variant: one of several trees of that kind.
     """
     rng = generator("tree", kind, variant)
     sketch = _Sketch()
@@ -57,14 +115,14 @@ class _Sketch:
         self.cover[where], self.leaf[where] = 1, leaf
 
 
-def _trunk(sketch: _Sketch, rng: np.random.Generator, thin: bool, high: float) -> None:
+def _trunk(sketch: _Sketch, rng: Generator, thin: bool, high: float) -> None:
     middle = 0.5 + 0.02 * np.sin(sketch.v * 5 + rng.uniform(0, 6))
     half = (0.018 if thin else 0.024) * (1.4 - sketch.v)
     across = sketch.u - middle
     sketch.dab((np.abs(across) < half) & (sketch.v < high), 0.8 - 8 * across, leaf=0)
 
 
-def _crown(sketch: _Sketch, rng: np.random.Generator, low: float) -> None:
+def _crown(sketch: _Sketch, rng: Generator, low: float) -> None:
     """Balls of leaves, the far ones first; each is lighter on top and frayed at its edge."""
     speck = fractal(0.5)[:SPRITE_SIDE, :SPRITE_SIDE]
     middle, half = (1 + low) / 2, (1 - low) / 2
@@ -79,7 +137,7 @@ def _crown(sketch: _Sketch, rng: np.random.Generator, low: float) -> None:
         sketch.dab(inside, np.maximum(tone + 0.5 * (speck - 0.5), 0.15))
 
 
-def _fronds(sketch: _Sketch, rng: np.random.Generator) -> None:
+def _fronds(sketch: _Sketch, rng: Generator) -> None:
     for angle in np.linspace(0.1, np.pi - 0.1, 11) + rng.uniform(-0.1, 0.1, 11):
         for t in np.linspace(0, 1, 26):
             x = 0.5 + 0.42 * t * np.cos(angle)
@@ -88,7 +146,7 @@ def _fronds(sketch: _Sketch, rng: np.random.Generator) -> None:
             sketch.dab(near, 0.6 + 0.4 * np.sin(angle) - 0.2 * t)
 
 
-def _twigs(sketch: _Sketch, rng: np.random.Generator) -> None:
+def _twigs(sketch: _Sketch, rng: Generator) -> None:
     """Branches that fork, thinner each time."""
     tips = [(0.5, 0.3, np.pi / 2, 1.6, 0)]
     while tips:

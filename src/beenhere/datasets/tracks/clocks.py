@@ -1,14 +1,13 @@
 """When a photo was taken: what its EXIF says, and what is still needed to know the moment."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from beenhere.dates import iso_date
 from beenhere.errors import ConfigError, DataError
-from beenhere.exif import EXIF_IFD, GPS_IFD, ifd
+from beenhere.exif import EXIF_IFD, GPS_IFD, gps_time, ifd
 from beenhere.photo_file import opened, read_header
 
 _CLOCKS = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012))
@@ -19,7 +18,7 @@ _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})")
 
 
 def camera_time(path: str) -> datetime | None:
-    """What the camera's clock said, to the fraction of a second; None if EXIF does not tell.
+    """The time of the camera's clock, to the fraction of a second; None if EXIF has none.
 
     With a time zone where EXIF has one (OffsetTimeOriginal), without where it has none. Where there
     is no date but a GPS time, that: UTC.
@@ -34,7 +33,7 @@ def camera_time(path: str) -> datetime | None:
         clock = _clock(inner.get(date), inner.get(fraction))
         if clock is not None:
             return clock if clock.tzinfo else clock.replace(tzinfo=_zone(inner.get(offset)))
-    return _gps_time(ifd(exif, GPS_IFD))
+    return gps_time(ifd(exif, GPS_IFD))
 
 
 def stated_time(captured: str | None) -> datetime | None:
@@ -117,14 +116,3 @@ def _zone(text: Any) -> tzinfo | None:
     if offset >= timedelta(hours=24):
         return None
     return timezone(-offset if sign == "-" else offset) if offset else UTC
-
-
-def _gps_time(gps: Mapping[int, Any]) -> datetime | None:
-    """GPSDateStamp and GPSTimeStamp, which receivers write in UTC."""
-    day = iso_date(gps[29]) if isinstance(gps.get(29), str) else None
-    try:
-        hours, minutes, seconds = (float(part) for part in gps[7])
-        midnight = datetime.fromisoformat(day or "").replace(tzinfo=UTC)
-        return midnight + timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
