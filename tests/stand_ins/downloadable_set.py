@@ -13,11 +13,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from beenhere.datasets import staging
 from beenhere.datasets.acquire.get_set import get_set
 from beenhere.datasets.catalog import NamedProtocol, NamedSet, RemoteFile
 from beenhere.datasets.download import meter, unpack
 from beenhere.datasets.download.patience import Patience
+from beenhere.files import atomic
 
 DATABASE, QUERIES = 5, 3
 LICENCE = random.Random(0).randbytes(1_000_000)
@@ -96,7 +96,10 @@ def _get(url: str, to: Path, where: str) -> None:
     elif where == "unpacking":
         unpack._Unpacking._write = _die_after(4, unpack._Unpacking._write)  # type: ignore[method-assign]
     elif where == "before the name":
-        staging._sync = _die_after(0, staging._sync)
+        os.sync = _die_after(0, os.sync)  # type: ignore[assignment]
     elif where == "after the name":
-        staging._sync_folder = _die_after(0, staging._sync_folder)
+        sync = atomic.sync_folder
+        atomic.sync_folder = lambda folder: (
+            _die_after(0, sync)() if (folder / "town").exists() else sync(folder)
+        )
     get_set(town(RemoteFile(name="town.zip", url=url)), to, QUICK)
