@@ -7,9 +7,11 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from beenhere.datasets.catalog.named_sets import plain
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.files.atomic import write_file
 from beenhere.wording import one_line
 
 MARKER = "beenhere-set.yaml"
@@ -63,6 +65,28 @@ def read_marker(folder: Path) -> SetMarker | None:
             f"{file}: not a set's marker ({one_line(error, 120)}); delete it, and "
             "the folder is read without its counts"
         ) from error
+
+
+def write_marker(folder: Path, marker: SetMarker) -> None:
+    """Leave word in a set's folder of what it holds; from then on each read asserts its counts."""
+    text = yaml.safe_dump(marker.model_dump(mode="python"), sort_keys=False, allow_unicode=True)
+    write_file(
+        folder / MARKER,
+        f"# What this folder held when it was laid out; 'beenhere' asserts it.\n{text}",
+    )
+
+
+def is_set(folder: Path, name: str) -> bool:
+    """Whether a folder's marker says that it holds a set; without one, whether its name does.
+
+    For sets whose layout could be another's as well.
+
+    Args:
+        folder: that of the set.
+        name: as the catalogue has it; letters and digits count, in any case.
+    """
+    marker = read_marker(folder)
+    return name in plain(folder.absolute().name) if marker is None else marker.set == name
 
 
 def assert_photos(path: Path, table: PhotoTable) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beenhere.datasets.catalog.marker import is_set
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.joined import joined
 from beenhere.datasets.formats.named_images import find_named
-from beenhere.datasets.formats.told import is_told
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.wording import one_line
@@ -107,7 +107,7 @@ def _pittsburgh_sets(folder: Path) -> list[str]:
     found = [
         name for name in PITTSBURGH if any(_mat(folder, f"{name}_{split}") for split in _SPLITS)
     ]
-    return sorted(found, key=lambda name: not is_told(folder, name))
+    return sorted(found, key=lambda name: not is_set(folder, name))
 
 
 def _mat(folder: Path, stem: str) -> Path | None:

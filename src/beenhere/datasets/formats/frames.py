@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from beenhere.datasets.catalog.marker import is_set
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.listed_truth import read_listed_truth, truth_file
 from beenhere.datasets.formats.listing import TABLE_SUFFIXES, list_photos
 from beenhere.datasets.formats.sides import sides
-from beenhere.datasets.formats.told import is_told
 from beenhere.datasets.ground_truth import ListedTruth
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
@@ -31,7 +31,7 @@ _AT_NAME_FRAME = 7
 
 def fits_nordland(folder: Path) -> bool:
     """Whether a folder with two sides is called Nordland."""
-    return is_told(folder, "nordland") and _sides(folder) is not None
+    return is_set(folder, "nordland") and _sides(folder) is not None
 
 
 def nordland_protocols(folder: Path) -> list[str]:
@@ -72,7 +72,7 @@ def read_nordland(folder: Path, protocol: str) -> EvaluationTables:
 
 def fits_sped(folder: Path) -> bool:
     """Whether a folder with two sides is called SPED."""
-    return is_told(folder, "sped") and _sides(folder) is not None
+    return is_set(folder, "sped") and _sides(folder) is not None
 
 
 def sped_protocols(folder: Path) -> list[str]:
