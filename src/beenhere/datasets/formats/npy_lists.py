@@ -12,8 +12,11 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from beenhere.datasets.formats.pickled_arrays import read_pickled_array
-from beenhere.datasets.formats.pickled_numpy import MOST_ENTRIES, ObjectArray
+from beenhere.datasets.formats.pickled_arrays import (
+    MOST_ENTRIES,
+    ObjectArray,
+    read_pickled_array,
+)
 from beenhere.errors import DataError
 from beenhere.wording import one_line
 
