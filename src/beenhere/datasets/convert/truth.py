@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from beenhere.datasets.convert.source import SourcePart
-from beenhere.datasets.formats.truth_file import write_truth
+from beenhere.datasets.formats.listed_truth import write_truth
 
 
 def carry_truth(parts: list[SourcePart], named: Mapping[str, list[str]], folder: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from beenhere.datasets.doctor.collection import Collection, Pair, Part
 from beenhere.datasets.doctor.findings import MEND
 from beenhere.datasets.doctor.fixes import leaves_out
-from beenhere.datasets.formats.truth_file import write_truth
+from beenhere.datasets.formats.listed_truth import write_truth
 from beenhere.datasets.relative_paths import paths_from, with_paths_from
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError

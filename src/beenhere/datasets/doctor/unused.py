@@ -5,7 +5,7 @@ import polars as pl
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor.collection import Collection
 from beenhere.datasets.doctor.findings import CASES, Finding, finding, or_mend
-from beenhere.datasets.formats.cells import SWAPPED
+from beenhere.datasets.formats.photo_list import SWAPPED
 
 _MEND, _SWAP = or_mend("mend it"), or_mend("swap latitude and longitude")
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.datasets.catalog.marker import is_set
 from beenhere.datasets.evaluation_tables import EvaluationTables
-from beenhere.datasets.formats.joined import joined
-from beenhere.datasets.formats.named_images import find_named
+from beenhere.datasets.formats.image_lists import find_named
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.wording import one_line
@@ -70,7 +70,12 @@ def read_pittsburgh_training(folder: Path) -> PhotoTable | None:
     if mat is None:
         return None
     database = _table(mat, "db", [folder], "17T")
-    return joined([database, _table(mat, "q", [folder / "queries_real"], "17T")])
+    queries = _table(mat, "q", [folder / "queries_real"], "17T")
+    return PhotoTable(
+        pl.concat([database.frame, queries.frame]),
+        [*database.unusable, *queries.unusable],
+        source=database.source,
+    )
 
 
 def fits_tokyo(folder: Path) -> bool:

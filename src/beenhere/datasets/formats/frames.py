@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from beenhere.datasets.catalog.marker import is_set
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.listed_truth import read_listed_truth, truth_file
-from beenhere.datasets.formats.listing import TABLE_SUFFIXES, list_photos
-from beenhere.datasets.formats.sides import sides
+from beenhere.datasets.formats.listing import TABLE_SUFFIXES, list_photos, sides
 from beenhere.datasets.ground_truth import ListedTruth
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError

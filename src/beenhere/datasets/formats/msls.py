@@ -14,7 +14,7 @@ import polars as pl
 
 from beenhere import geo
 from beenhere.datasets.evaluation_tables import EvaluationTables
-from beenhere.datasets.formats.named_images import find_named
+from beenhere.datasets.formats.image_lists import find_named
 from beenhere.datasets.table import PhotoTable
 from beenhere.dates import iso_date
 from beenhere.errors import DataError

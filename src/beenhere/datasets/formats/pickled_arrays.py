@@ -142,7 +142,10 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _PickledType:
-    """A type of numbers, such as ``"i8"``, and then the order of their bytes."""
+    """A type of numbers, such as ``"i8"``, and then the order of their bytes.
+
+    Not numpy's own: that takes flags out of a pickle which make it follow numbers as pointers.
+    """
 
     def __init__(self, text: Any, align: Any = False, copy: Any = True) -> None:
         if not isinstance(text, str) or not re.fullmatch(r"O8?|[iufb][1248]|U\d{1,4}", text):

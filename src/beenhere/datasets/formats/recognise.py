@@ -11,12 +11,12 @@ from beenhere.datasets.formats.listing import (
     TABLE_SUFFIXES,
     Listing,
     list_photos,
+    sides,
 )
 from beenhere.datasets.formats.msls import msls_training_cities, read_msls_cities
 from beenhere.datasets.formats.photo_list import photo_list_in, read_photo_list
 from beenhere.datasets.formats.published import published_at
 from beenhere.datasets.formats.sets import sets_of
-from beenhere.datasets.formats.sides import sides
 from beenhere.datasets.shards.location import is_shards
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from beenhere.datasets.formats.gsv_cities import is_gsv_cities
-from beenhere.datasets.formats.listing import Listing, list_photos
+from beenhere.datasets.formats.listing import SIDES, Listing, list_photos, sides
 from beenhere.datasets.formats.photo_list import is_photo_list, listed_folders
 from beenhere.datasets.formats.published import published_at
-from beenhere.datasets.formats.sides import PAIRS, sides
 
 SPLITS = frozenset({"train", "val", "test"})
 """Folders of these names are sets of their own, where there are several."""
@@ -127,7 +126,7 @@ def _trees(listing: Listing) -> set[str]:
     plain = {
         folder
         for folder in ("", *listing.folders)
-        if any({_inside(folder, name) for name in pair} <= sided for pair in PAIRS)
+        if any({_inside(folder, name) for name in pair} <= sided for pair in SIDES)
     }
     published: set[str] = set()
     for folder in listing.folders:  # those around others come first

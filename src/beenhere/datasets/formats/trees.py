@@ -7,11 +7,10 @@ import polars as pl
 from beenhere.config import EvaluationData
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.listed_truth import read_listed_truth, truth_file
-from beenhere.datasets.formats.listing import CONDITIONS, TABLE_SUFFIXES
+from beenhere.datasets.formats.listing import CONDITIONS, TABLE_SUFFIXES, sides
 from beenhere.datasets.formats.published import published_at, read_published
 from beenhere.datasets.formats.recognise import read_photos
 from beenhere.datasets.formats.sets import SPLITS, sets_in
-from beenhere.datasets.formats.sides import sides
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import one_line
