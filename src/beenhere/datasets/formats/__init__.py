@@ -2,9 +2,8 @@
 
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.published import protocols_of, training_photos
-from beenhere.datasets.formats.recognise import read_photos
+from beenhere.datasets.formats.reading import read_evaluation, read_photos
 from beenhere.datasets.formats.sets import FoundSets, PhotoSet, find_sets, sets_in
-from beenhere.datasets.formats.trees import read_evaluation
 
 __all__ = [
     "EvaluationTables",

@@ -7,7 +7,7 @@ Photos within 25 m are right (``posDistThr``).
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,9 @@ _QUERY_FOLDERS = ("247query_subset_v2", "query", "queries", "247query_v3", "247q
 _DATABASE_FOLDERS = ("", "tokyo247", "images", "database")
 
 
-def fits_pittsburgh(name: str) -> Callable[[Path], bool]:
+def fits_pittsburgh(name: str, folder: Path) -> bool:
     """Whether a folder holds Pittsburgh, and ``name``'s splits are the first to take."""
-    return lambda folder: _pittsburgh_sets(folder)[:1] == [name]
+    return _pittsburgh_sets(folder)[:1] == [name]
 
 
 def pittsburgh_protocols(folder: Path) -> list[str]:
@@ -81,11 +81,6 @@ def read_pittsburgh_training(folder: Path) -> PhotoTable | None:
 def fits_tokyo(folder: Path) -> bool:
     """Whether a folder holds Tokyo 24/7 with its ``.mat`` file."""
     return _mat(folder, "tokyo247") is not None
-
-
-def tokyo_protocols(folder: Path) -> list[str]:
-    """There is one."""
-    return ["test"]
 
 
 def read_tokyo(folder: Path, protocol: str) -> EvaluationTables:

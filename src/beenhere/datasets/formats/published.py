@@ -2,106 +2,82 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from beenhere.datasets.catalog.marker import assert_evaluation
 from beenhere.datasets.evaluation_tables import EvaluationTables
-from beenhere.datasets.formats.amstertime import (
-    amstertime_protocols,
-    is_amstertime,
-    read_amstertime,
-)
-from beenhere.datasets.formats.dbstruct import (
-    PITTSBURGH,
-    fits_pittsburgh,
-    fits_tokyo,
-    pittsburgh_protocols,
-    read_pittsburgh,
-    read_pittsburgh_training,
-    read_tokyo,
-    tokyo_protocols,
-)
-from beenhere.datasets.formats.frames import (
-    fits_nordland,
-    fits_sped,
-    nordland_protocols,
-    read_nordland,
-    read_sped,
-    sped_protocols,
-)
-from beenhere.datasets.formats.image_lists import (
-    fits_image_lists,
-    image_list_protocols,
-    read_image_lists,
-)
-from beenhere.datasets.formats.msls import (
-    fits_msls,
-    msls_protocols,
-    read_msls,
-    read_msls_training,
-)
-from beenhere.datasets.formats.query_folders import (
-    has_query_folders,
-    query_protocols,
-    read_query_folder,
-    read_training_folder,
-)
+from beenhere.datasets.formats import dbstruct, frames, image_lists, msls, query_folders
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Published:
-    """How one published set is told and read.
+class PublishedLayout:
+    """The layout of a published set: whether a folder has it, and how it is read.
 
     Attributes:
-        name: as the catalogue has it.
-        fits: whether a folder has the set's layout; looks at names alone.
-        protocols: what the folder can serve, the default first; never empty where it fits.
-        read: the tables of one of these protocols.
+        name: as the catalogue has it, or in words where several sets share the layout.
+        fits: whether a folder has the layout; looks at names alone.
+        read: the tables of one of its protocols.
+        protocols: those that the folder can serve, the default first; never empty where it fits.
         training: the photos of its training split; None where the folder has none of it.
     """
 
     name: str
     fits: Callable[[Path], bool]
-    protocols: Callable[[Path], list[str]]
     read: Callable[[Path, str], EvaluationTables]
+    protocols: Callable[[Path], list[str]] = lambda folder: ["test"]
     training: Callable[[Path], PhotoTable | None] = lambda folder: None
 
 
-PUBLISHED: tuple[Published, ...] = (
+LAYOUTS = (
     *(
-        Published(
+        PublishedLayout(
             name,
-            fits_pittsburgh(name),
-            pittsburgh_protocols,
-            read_pittsburgh,
-            read_pittsburgh_training,
+            partial(dbstruct.fits_pittsburgh, name),
+            dbstruct.read_pittsburgh,
+            dbstruct.pittsburgh_protocols,
+            dbstruct.read_pittsburgh_training,
         )
-        for name in PITTSBURGH
+        for name in dbstruct.PITTSBURGH
     ),
-    Published("tokyo_247", fits_tokyo, tokyo_protocols, read_tokyo),
-    Published("msls", fits_msls, msls_protocols, read_msls, read_msls_training),
-    Published("nordland", fits_nordland, nordland_protocols, read_nordland),
-    Published("sped", fits_sped, sped_protocols, read_sped),
-    Published("image lists", fits_image_lists, image_list_protocols, read_image_lists),
-    Published("amstertime", is_amstertime, amstertime_protocols, read_amstertime),
-    Published(
+    PublishedLayout("tokyo_247", dbstruct.fits_tokyo, dbstruct.read_tokyo),
+    PublishedLayout(
+        "msls", msls.fits_msls, msls.read_msls, msls.msls_protocols, msls.read_msls_training
+    ),
+    PublishedLayout(
+        "nordland",
+        partial(frames.fits_frames, "nordland"),
+        partial(frames.read_frames, "nordland"),
+        frames.nordland_protocols,
+    ),
+    PublishedLayout(
+        "sped", partial(frames.fits_frames, "sped"), partial(frames.read_frames, "sped")
+    ),
+    PublishedLayout(
+        "image lists",
+        image_lists.fits_image_lists,
+        image_lists.read_image_lists,
+        image_lists.image_list_protocols,
+    ),
+    PublishedLayout("amstertime", frames.is_amstertime, frames.read_amstertime),
+    PublishedLayout(
         "query folders",
-        has_query_folders,
-        query_protocols,
-        read_query_folder,
-        read_training_folder,
+        query_folders.has_query_folders,
+        query_folders.read_query_folder,
+        query_folders.query_protocols,
+        query_folders.read_training_folder,
     ),
 )
 """In the order in which they are tried."""
 
 
-def published_at(folder: Path) -> Published | None:
-    """The published set whose layout a folder has, if any."""
+def published_at(folder: Path) -> PublishedLayout | None:
+    """The layout of a published set that a folder has, if any."""
     if not folder.is_dir():
         return None
-    return next((one for one in PUBLISHED if one.fits(folder)), None)
+    return next((one for one in LAYOUTS if one.fits(folder)), None)
 
 
 def protocols_of(folder: Path) -> list[str]:
@@ -120,7 +96,7 @@ def training_photos(folder: Path) -> PhotoTable | None:
     return None if found is None else found.training(folder)
 
 
-def read_published(found: Published, folder: Path, protocol: str | None) -> EvaluationTables:
+def read_published(found: PublishedLayout, folder: Path, protocol: str | None) -> EvaluationTables:
     """The tables of a protocol; of the default one, where none is named.
 
     Raises:
