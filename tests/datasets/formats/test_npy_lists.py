@@ -79,6 +79,8 @@ def test_numbers_need_no_pickle(tmp_path: Path, dtype: str, order: Any) -> None:
 def test_padding_and_one_positive_each(tmp_path: Path) -> None:
     np.save(tmp_path / "gt.npy", np.array([[3, 1, -1], [7, -1, -1], [-1, -1, -1]]))
     assert lists_of(tmp_path / "gt.npy") == [[3, 1], [7], []]
+    np.save(tmp_path / "gt.npy", np.empty((0, 3), int))
+    assert lists_of(tmp_path / "gt.npy") == []
     np.save(tmp_path / "gt.npy", np.array([3, 1]))
     assert lists_of(tmp_path / "gt.npy") == [[3], [1]]
 
@@ -270,6 +272,8 @@ LIES = {
         b"\x00\x00\x00i8\x89\x88\x87RK\x01\x85X\x01\x00\x00\x00CtR"),
     "objects out of bytes": bomb(b"cnumpy._core.multiarray\nscalar\nh\x05X\x02\x00\x00\x00O8\x89"
         b"\x88\x87RC\x08abcdefgh\x86R"),
+    "an array without sides": bomb(b"h\x01h\x02K\x00\x85C\x01b\x87R(K\x01)h\x05X\x02\x00\x00\x00i8"
+        b"\x89\x88\x87R\x89C\x08abcdefghtb"),
     "a state for a function": bomb(b"cbuiltins\nrange\n(K\x01K\x02tb"),
     "a state for a class": bomb(b"cnumpy\ndtype\n(K\x01X\x01\x00\x00\x00<Ntb"),
     "a range of numbers that no index has": bomb(b"cbuiltins\nrange\n\x8a\x0a\x01\x00\x00\x00\x00"

@@ -12,7 +12,6 @@ import pickle
 import pickletools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,21 +33,8 @@ _NDARRAY = object()
 """Stands for the class of arrays, of which none is made before its content is known."""
 
 
-@dataclass(eq=False)
-class ObjectArray:
-    """A numpy array of Python objects.
-
-    Attributes:
-        shape: of the array.
-        items: in C order; each an int, str, None, bool, list, tuple or array.
-    """
-
-    shape: tuple[int, ...]
-    items: list[Any]
-
-
 def read_pickled_array(data: bytes) -> Any:
-    """The value of a pickle: ints, texts, lists, tuples, ranges, arrays, :class:`ObjectArray`.
+    """The value of a pickle: ints, texts, lists, tuples, ranges, and arrays of numbers or of these.
 
     Lists may hold one another in circles, as a pickle can say so: look no deeper than is expected.
 
@@ -175,7 +161,7 @@ class _PickledArray:
 
     def __init__(self, spend: Callable[[int], None]) -> None:
         self._spend = spend
-        self.value: ObjectArray | NDArray[Any] | None = None
+        self.value: NDArray[Any] | None = None
 
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, fortran, content = state
@@ -184,7 +170,10 @@ class _PickledArray:
             numbers = kind.numbers(shape, content)
             self.value = numbers.reshape(-1).reshape(shape, order="F") if fortran else numbers
         elif isinstance(content, list) and len(content) == _size(shape):
-            self.value = ObjectArray(shape, [_filled(item) for item in content])
+            objects = np.empty(len(content), object)
+            for at, item in enumerate(content):  # one by one: lists are no further dimension
+                objects[at] = _filled(item)
+            self.value = objects.reshape(shape)
         else:
             raise DataError("an array whose shape does not fit its content")
 
