@@ -24,7 +24,7 @@ _RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)")
 _UNSATISFIED = re.compile(r"bytes\s+\*/(\d+)")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _BUSY = ("Quota exceeded", "Too many users")
-"""What a page of Drive says, in title or text, when too many people have fetched a file today."""
+"""Words on a page of Drive, in title or text, when too many people have fetched a file today."""
 
 
 class PermanentFailure(Exception):
@@ -117,7 +117,7 @@ class UrlSource:
     """A file at a URL.
 
     Attributes:
-        key: tells it from other sources, such as its URL.
+        key: unlike that of any other source, such as its URL.
         browser: the address at which a person gets the file in a browser.
     """
 

@@ -55,7 +55,7 @@ class TemporaryFailure(Exception):
 
 @dataclass(frozen=True)
 class FileVersion:
-    """Facts that tell one version of a file at a server from the next.
+    """Facts in which one version of a file at a server differs from the next.
 
     Attributes:
         source: where it is from, such as its URL.
@@ -137,7 +137,7 @@ def fetch(
 ) -> None:
     """Fetch a file whole, going on with the part of it that an earlier call has left.
 
-    The part lies beside it, as ``NAME.part``. It is gone on with only while the file at the
+    The part is in the same folder, as ``NAME.part``. It is gone on with only while the file at the
     server is the same (``If-Range``, ETag, date, size); else the file is fetched from its start.
 
     Args:

@@ -202,7 +202,7 @@ class Unpacker:
         return self._files
 
     def write(self, member: Member, into: Path) -> bool:
-        """Write one member; False where it is what macOS puts beside files.
+        """Write one member; False where it is one that macOS adds.
 
         Raises:
             UnsafeArchive: its name or its size is not to be trusted.
@@ -365,7 +365,7 @@ class _BoundedReader:
         self._inner = inner
         self._most = most
         self.last = b""
-        """What the last read gave."""
+        """The bytes that were read last."""
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= LARGEST_READ:

@@ -3,12 +3,12 @@
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats.published import protocols_of, training_photos
 from beenhere.datasets.formats.reading import read_evaluation, read_photos
-from beenhere.datasets.formats.sets import FoundSets, PhotoSet, find_sets, sets_in
+from beenhere.datasets.formats.sets import PhotoSet, PhotoSets, find_sets, sets_in
 
 __all__ = [
     "EvaluationTables",
-    "FoundSets",
     "PhotoSet",
+    "PhotoSets",
     "find_sets",
     "protocols_of",
     "read_evaluation",

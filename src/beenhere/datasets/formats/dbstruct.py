@@ -139,7 +139,7 @@ def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
         struct = loadmat(mat, variable_names=["dbStruct"])["dbStruct"][0, 0]
         names = [str(cell.item()) for cell in np.ravel(_unwrapped(struct[images]))]
         utm = np.asarray(struct[places], np.float64).T
-    # What scipy raises for a broken file is not told in its documentation.
+    # scipy does not document what it raises for a broken file.
     except Exception as error:
         problem = one_line(error, 100)
         raise DataError(

@@ -55,7 +55,7 @@ def nordland_protocols(folder: Path) -> list[str]:
             "sides alike; expected either"
         )
     if truth is not None and by_number:
-        # Lists tell whether a number means the same frame on both sides.
+        # Lists show whether a number means the same frame on both sides.
         listed = read_listed_truth(truth, database, queries)
         by_number = _agree(listed, database, queries)
     if by_number:

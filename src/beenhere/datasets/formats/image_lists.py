@@ -1,8 +1,8 @@
 """Images that a set names in lists of its own; sets that are three ``.npy`` files of such lists.
 
 These are names of the database, names of the queries, and positives of each query.
-GSV-Cities ships them beside its code (``X_dbImages.npy``, ``X_qImages.npy``, ``X_gt.npy``), and
-OpenVPRLab beside its images (``X_ref_image_names.npy``, ``X_query_image_names.npy``,
+GSV-Cities ships them with its code (``X_dbImages.npy``, ``X_qImages.npy``, ``X_gt.npy``), and
+OpenVPRLab with its images (``X_ref_image_names.npy``, ``X_query_image_names.npy``,
 ``X_ground_truth*.npy``). Names are relative to the folder of the three.
 """
 
@@ -82,7 +82,7 @@ def fits_image_lists(folder: Path) -> bool:
 
 
 def image_list_protocols(folder: Path) -> list[str]:
-    """What stands before the names of the files, one for each set."""
+    """The names of the sets: what the files' names begin with."""
     return list(_found(folder))
 
 

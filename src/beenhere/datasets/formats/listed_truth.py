@@ -2,7 +2,7 @@
 
 The CSV has the columns ``query,database``, a pair in each row: paths relative to the file's folder
 (or absolute), or numbers. The ``.npy`` has the database numbers of each query, see
-:func:`beenhere.datasets.formats.npy_lists.read_index_lists`. A number stands for the photo whose
+:func:`beenhere.datasets.formats.npy_lists.read_index_lists`. A number means the photo whose
 name is that number (``0000017.jpg``), counted from the lowest number, 0 or 1, that either side has;
 where names are no numbers, for the place of the photo among the sorted names of its side.
 """

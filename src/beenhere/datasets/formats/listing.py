@@ -28,7 +28,7 @@ _NOT_OURS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
 
 @dataclass
 class Listing:
-    """What lies below a folder; paths are relative to it, with ``/``, sorted by their characters.
+    """The content of a folder; paths are relative to it, with ``/``, sorted by their characters.
 
     Attributes:
         root: the folder.

@@ -95,7 +95,7 @@ def _lists(found: NDArray[Any]) -> list[Sequence[int] | NDArray[Any]]:
     if found.dtype != object:
         return _rows(found)
     items = found.ravel().tolist()
-    # One list may stand in many places: counted before it is looked at in each.
+    # One list may be in many places: counted before each is looked at.
     arrays = [item for item in items if isinstance(item, np.ndarray)]
     lists = [item for item in items if isinstance(item, list | tuple | range)]
     total = sum(item.size for item in arrays) + sum(map(len, lists))

@@ -10,6 +10,7 @@ other name are not used, and the table's notes name them.
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ from beenhere.datasets.formats.listing import Listing, existing
 from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
-from beenhere.wording import one_line
+from beenhere.wording import count, one_line
 
 SOURCE = "a table of photos"
 
@@ -43,7 +44,6 @@ SWAPPED = "looks swapped: latitude and longitude"
 """In the reason of a row that would be right the other way round."""
 
 _POSITIONS = (("lat", "lon"), ("easting", "northing", "zone"))
-_LIMITS = {"lat": 90.0, "lon": 180.0}
 _EMPTY = ("", "nan", "null", "none", "na", "n/a")
 
 
@@ -69,7 +69,13 @@ def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
     if strict and wrong:
         raise DataError(f"{file} {next(iter(wrong.values()))}")
     paths = [_resolve(file.parent, path) for path in checked["path"]]
-    _check_once(file, paths)
+    # A place of one photo four times would teach nothing.
+    repeated = [path for path, times in Counter(paths).items() if times > 1]
+    if repeated:
+        raise DataError(
+            f"{file}: lists {repeated[0]} more than once ({count(len(repeated), 'such photo')}); "
+            "expected one row a photo"
+        )
     there = existing(paths)
     unusable = [
         (path, wrong[row] if is_there else "no such file")
@@ -206,16 +212,6 @@ def _resolve(folder: Path, path: str) -> str:
     return os.path.join(folder, path)  # noqa: PTH118 - half a million Paths take seconds
 
 
-def _check_once(file: Path, paths: list[str]) -> None:
-    """One row a photo: a place of one photo four times would teach nothing."""
-    repeated = [path for path, count in Counter(paths).items() if count > 1]
-    if repeated:
-        raise DataError(
-            f"{file}: {repeated[0]} stands in more than one row ({len(repeated)} such photos); "
-            "expected each photo once"
-        )
-
-
 def _check_cells(
     file: Path, table: pl.DataFrame, columns: dict[str, str]
 ) -> tuple[pl.DataFrame, dict[int, str]]:
@@ -235,12 +231,13 @@ def _check_cells(
     """
     wrong: dict[int, str] = {}
     swapped = _swapped(table)
+    place, start = ("row", 1) if file.suffix.lower() == ".parquet" else ("line", 2)
 
     def look(bad: pl.Series, name: str, expected: str) -> None:
         for row in bad.fill_null(False).arg_true():
             got = table[name][row]
             reason = (
-                f"{_place(file, row)}, column {columns[name]!r}: "
+                f"{place} {row + start}, column {columns[name]!r}: "
                 f"got {'nothing' if got is None else repr(got)}; expected {expected}"
             )
             if name == "lat" and swapped[row]:
@@ -252,16 +249,10 @@ def _check_cells(
         raise DataError(f"{file} {next(iter(wrong.values()))}")
     done = {}
     for name in table.columns:
-        given = table[name]
-        if name in ("lat", "lon", "easting", "northing", "heading"):
-            done[name] = _numbers(given, _LIMITS.get(name))
-            look(given.is_not_null() & done[name].is_null(), name, _number_of(name))
-        elif name == "zone":
-            done[name] = _mapped(given, _zone)
-            look(given.is_not_null() & done[name].is_null(), name, "a UTM zone such as 10S")
-        elif name == "captured":
-            done[name] = _mapped(given, iso_date)
-            look(given.is_not_null() & done[name].is_null(), name, "a date such as 2015-06-01")
+        if name in _CELLS:
+            read, expected = _CELLS[name]
+            done[name] = read(table[name])
+            look(table[name].is_not_null() & done[name].is_null(), name, expected)
     for group in _POSITIONS:
         if group[0] in columns:
             some = table.select(pl.any_horizontal(pl.col(group).is_not_null())).to_series()
@@ -274,30 +265,20 @@ def _swapped(table: pl.DataFrame) -> pl.Series:
     """Whether latitude and longitude of each row would do the other way round alone."""
     if not {"lat", "lon"} <= set(table.columns):
         return pl.Series([False] * table.height, dtype=pl.Boolean)
-    lat, lon = (_numbers(table[name], _LIMITS["lon"]) for name in ("lat", "lon"))
-    good = (lat.abs() > _LIMITS["lat"]) & (lon.abs() <= _LIMITS["lat"])
+    lat, lon = (_numbers(table[name], 180) for name in ("lat", "lon"))
+    good = (lat.abs() > 90) & (lon.abs() <= 90)
     return good.fill_null(False)
 
 
-def _place(file: Path, row: int) -> str:
-    return f"row {row + 1}" if file.suffix.lower() == ".parquet" else f"line {row + 2}"
-
-
-def _numbers(texts: pl.Series, limit: float | None) -> pl.Series:
+def _numbers(texts: pl.Series, limit: float = float("inf")) -> pl.Series:
     """Null where a text is no finite number or beyond the limit."""
     number = texts.cast(pl.Float64, strict=False)
-    good = number.is_finite() & (number.abs() <= (limit if limit is not None else float("inf")))
+    good = number.is_finite() & (number.abs() <= limit)
     return pl.select(pl.when(good).then(number)).to_series()
 
 
-def _number_of(name: str) -> str:
-    limit = _LIMITS.get(name)
-    what = "a number" if limit is None else f"degrees from -{limit:g} to {limit:g}"
-    return f"{what}, with a point for decimals"
-
-
-def _mapped(texts: pl.Series, read: Callable[[str], str | None]) -> pl.Series:
-    """Each different text read once."""
+def _mapped(read: Callable[[str], str | None], texts: pl.Series) -> pl.Series:
+    """Each different text read once; null where it cannot be."""
     different = texts.drop_nulls().unique()
     values = pl.Series([read(text) for text in different], dtype=pl.String)
     return texts.replace_strict(different, values, default=None, return_dtype=pl.String)
@@ -310,3 +291,14 @@ def _zone(text: str) -> str | None:
     except DataError:
         return None
     return name
+
+
+_NUMBER = (_numbers, "a number, with a point for decimals")
+_CELLS: dict[str, tuple[Callable[[pl.Series], pl.Series], str]] = {
+    "lat": (partial(_numbers, limit=90), "degrees from -90 to 90, with a point for decimals"),
+    "lon": (partial(_numbers, limit=180), "degrees from -180 to 180, with a point for decimals"),
+    **dict.fromkeys(("easting", "northing", "heading"), _NUMBER),
+    "zone": (partial(_mapped, _zone), "a UTM zone such as 10S"),
+    "captured": (partial(_mapped, iso_date), "a date such as 2015-06-01"),
+}
+"""How the cells of a column are read, and what is expected in them."""

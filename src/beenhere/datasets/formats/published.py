@@ -81,7 +81,7 @@ def published_at(folder: Path) -> PublishedLayout | None:
 
 
 def protocols_of(folder: Path) -> list[str]:
-    """What a folder can serve, the default first; empty where it is no published set."""
+    """Protocols that a folder can serve, the default first; empty where it is no published set."""
     found = published_at(folder)
     return [] if found is None else found.protocols(folder)
 

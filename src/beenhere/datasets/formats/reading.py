@@ -29,7 +29,7 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.wording import one_line
 
 
-def read_photos(path: Path, strict: bool = True) -> PhotoTable:
+def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
     """The photos at a path, in a known order, whatever format they come in.
 
     A CSV or Parquet file, a photo, or a folder: GSV-Cities; cities of MSLS; a published set, whose
@@ -45,7 +45,7 @@ def read_photos(path: Path, strict: bool = True) -> PhotoTable:
         DataError: nothing there, no photos in it, or several sets in it: the message names them;
             a set that is not whole: the message explains it.
     """
-    path = path.expanduser()
+    path = Path(path).expanduser()
     table = _read(path, strict)
     assert_photos(path, table)
     return table
