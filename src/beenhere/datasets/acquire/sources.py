@@ -38,6 +38,7 @@ class FileResponse:
         self._response = response
         self.status = response.status_code
         self.url = response.url
+        self.headers: Mapping[str, str] = response.headers
         try:
             self._first = self._read() if self.status in (200, 206) else b""
         except BaseException:
@@ -47,11 +48,6 @@ class FileResponse:
     def close(self) -> None:
         """Give the connection up."""
         self._response.close()
-
-    def header(self, name: str) -> str | None:
-        """A header, or None."""
-        value: str | None = self._response.headers.get(name)
-        return value
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes as they are on the wire, as soon as they come."""
@@ -63,10 +59,10 @@ class FileResponse:
     @property
     def length(self) -> int | None:
         """Bytes that this response is said to bring, or None."""
-        if self.header("Transfer-Encoding") is not None:
+        if "Transfer-Encoding" in self.headers:
             return None  # which counts, and not the length (RFC 9112, section 6.3)
-        text = self.header("Content-Length")
-        return int(text) if text is not None and text.isdecimal() else None
+        text = self.headers.get("Content-Length", "")
+        return int(text) if text.isdecimal() else None
 
     @property
     def content_range(self) -> tuple[int, int, int | None] | None:
@@ -74,7 +70,7 @@ class FileResponse:
 
         None where the response does not say it, or contradicts itself.
         """
-        found = _RANGE.fullmatch(self.header("Content-Range") or "")
+        found = _RANGE.fullmatch(self.headers.get("Content-Range", ""))
         if found is None:
             return None
         first, end = int(found[1]), int(found[2]) + 1
@@ -86,7 +82,7 @@ class FileResponse:
     @property
     def size_without_rest(self) -> int | None:
         """Bytes of the whole file, by a 416, which has no bytes of the range; or None."""
-        found = _UNSATISFIED.fullmatch(self.header("Content-Range") or "")
+        found = _UNSATISFIED.fullmatch(self.headers.get("Content-Range", ""))
         return int(found[1]) if found else None
 
     @property
@@ -95,7 +91,7 @@ class FileResponse:
         start = self._first.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
         if start.startswith((b"<!doctype html", b"<html")):
             return True
-        return "text/html" in (self.header("Content-Type") or "") and start.startswith(b"<")
+        return "text/html" in self.headers.get("Content-Type", "") and start.startswith(b"<")
 
     def page(self) -> str:
         """The text of the web page, up to a megabyte; the connection is given up."""

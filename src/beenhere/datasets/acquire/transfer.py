@@ -197,29 +197,20 @@ def _wait_after(failure: TemporaryFailure, left: urllib3.Retry, name: str) -> ur
     return left
 
 
+@dataclass
 class _Transfer:
     """Attempts at one file, which go on from each other; see :func:`fetch` for the arguments."""
 
-    def __init__(
-        self,
-        source: UrlSource,
-        part: PartialFile,
-        size: int | None,
-        space: Callable[[int, int], None],
-        timeout: Timeout,
-        session: requests.Session,
-        bar: ExitStack,
-    ) -> None:
-        self._source = source
-        self._part = part
-        self._size = size
-        self._space = space
-        self._timeout = timeout
-        self._session = session
-        self._bar = bar
-        self._advance: Callable[[int], None] | None = None
-        self._shown = 0
-        self._ranges = True  # until the server shows that it does not understand them
+    source: UrlSource
+    part: PartialFile
+    size: int | None
+    space: Callable[[int, int], None]
+    timeout: Timeout
+    session: requests.Session
+    bar: ExitStack
+    advance: Callable[[int], None] | None = None
+    shown: int = 0
+    ranges: bool = True  # until the server shows that it does not understand them
 
     def attempt(self) -> None:
         """Ask for what is missing, and take what comes; the part is whole then.
@@ -229,14 +220,14 @@ class _Transfer:
             PermanentFailure: it never will.
             OSError: it cannot be written.
         """
-        have, version = self._part.have if self._ranges else 0, self._part.version
+        have, version = self.part.have if self.ranges else 0, self.part.version
         headers = {}
         if have and version is not None:
             headers["Range"] = f"bytes={have}-"
             if version.validator is not None:
                 headers["If-Range"] = version.validator
         try:
-            with closing(self._source.ask(self._session, headers, self._timeout)) as response:
+            with closing(self.source.ask(self.session, headers, self.timeout)) as response:
                 self._take(response, have)
         except (requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
             raise PermanentFailure(f"there is no safe connection ({_cause(error)})") from error
@@ -245,9 +236,9 @@ class _Transfer:
                 "the server leads from address to address without end"
             ) from error
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise TemporaryFailure(f"nothing came for {self._timeout[1]:g} s") from error
+            raise TemporaryFailure(f"nothing came for {self.timeout[1]:g} s") from error
         except urllib3.exceptions.ProtocolError as error:
-            came = file_size(self._part.have)
+            came = file_size(self.part.have)
             raise TemporaryFailure(f"the connection was cut when {came} had come") from error
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
             raise TemporaryFailure(f"the connection failed ({_cause(error)})") from error
@@ -255,54 +246,54 @@ class _Transfer:
             raise PermanentFailure(_cause(error)) from error
 
     def _take(self, response: FileResponse, have: int) -> None:
-        version = self._part.version
+        version = self.part.version
         if response.status == 200:
             # From the start: nothing was there, or what was there is of no use.
             have, size = 0, response.length
             self._refuse_other_size(size)
-            tags = (response.header("ETag"), response.header("Last-Modified"))
-            self._part.begin(FileVersion(self._source.key, *tags, size))
-            whole = end = self._size if size is None else size
+            tags = (response.headers.get("ETag"), response.headers.get("Last-Modified"))
+            self.part.begin(FileVersion(self.source.key, *tags, size))
+            whole = end = self.size if size is None else size
         elif response.status == 206 and have and version is not None:
             found = response.content_range
             if found is None or found[0] != have:
-                self._ranges = False
+                self.ranges = False
                 raise TemporaryFailure("the server sent another range than it was asked for")
             _, end, size = found
             resized = version.size is not None and size not in (None, version.size)
-            if resized or response.header("ETag") not in (None, version.etag):
+            if resized or response.headers.get("ETag") not in (None, version.etag):
                 raise self._changed()
             size = size if version.size is None else version.size
             self._refuse_other_size(size)
-            whole = self._size if size is None else size
+            whole = self.size if size is None else size
         elif response.status == 416 and have:
             # The file ends where the part ends, says the server, or before.
-            if have not in (response.size_without_rest, self._size):
+            if have not in (response.size_without_rest, self.size):
                 raise self._changed()
             return
         elif response.status in _PASSING or response.status >= 500:
-            wait = _retry_after(response.header("Retry-After"))
+            wait = _retry_after(response.headers.get("Retry-After", ""))
             raise TemporaryFailure(f"the server is busy or broken (status {response.status})", wait)
         else:
             reason = _REASONS.get(response.status, "the server answers what makes no sense here")
             raise PermanentFailure(f"{reason} (status {response.status} from {response.url})")
         if whole is not None:
-            self._space(whole - have, whole)
+            self.space(whole - have, whole)
         self._append(response, have, end)
         if whole is not None and end is not None and end < whole:
             raise TemporaryFailure(f"the server sent {end} of {whole} bytes")
 
     def _changed(self) -> TemporaryFailure:
-        self._part.forget()
+        self.part.forget()
         return TemporaryFailure(
             "the file at the server has changed, so it is fetched from its start"
         )
 
     def _refuse_other_size(self, size: int | None) -> None:
-        if None not in (size, self._size) and size != self._size:
-            self._part.forget()
+        if None not in (size, self.size) and size != self.size:
+            self.part.forget()
             raise PermanentFailure(
-                f"the server has a file of {size} bytes where {self._size} are expected; "
+                f"the server has a file of {size} bytes where {self.size} are expected; "
                 "it has been changed"
             )
 
@@ -310,7 +301,7 @@ class _Transfer:
         """Write what comes, up to ``end`` bytes in all."""
         self._show(have, end)
         since, came = time.monotonic(), 0
-        with self._part.bytes.open("ab") as file:
+        with self.part.bytes.open("ab") as file:
             for chunk in response.chunks():
                 if end is not None and have + len(chunk) > end:
                     raise TemporaryFailure(f"the server sent more than {end} bytes")
@@ -320,7 +311,7 @@ class _Transfer:
                 # A time-out sees a connection that is dead, and not one that drips.
                 came += len(chunk)
                 passed = time.monotonic() - since
-                if passed >= self._timeout[1]:
+                if passed >= self.timeout[1]:
                     if came < SLOWEST * passed and have != end:
                         raise TemporaryFailure("the connection brought next to nothing for a while")
                     since, came = since + passed, 0
@@ -329,22 +320,22 @@ class _Transfer:
 
     def _show(self, have: int, end: int | None) -> None:
         """Progress in megabytes, from where the first attempt that brought something began."""
-        if self._advance is None:
-            self._shown = have // _MEGABYTE
-            name = self._part.file.name
+        if self.advance is None:
+            self.shown = have // _MEGABYTE
+            name = self.part.file.name
             what = f"{name} after {file_size(have)}, MB" if have else f"{name}, MB"
-            total = None if end is None else end // _MEGABYTE - self._shown
-            self._advance = self._bar.enter_context(progress(what, total))
-        steps = have // _MEGABYTE - self._shown
+            total = None if end is None else end // _MEGABYTE - self.shown
+            self.advance = self.bar.enter_context(progress(what, total))
+        steps = have // _MEGABYTE - self.shown
         if steps:  # below 0 where the file began anew
-            self._shown += steps
-            self._advance(steps)
+            self.shown += steps
+            self.advance(steps)
 
 
-def _retry_after(text: str | None) -> float:
+def _retry_after(text: str) -> float:
     """Seconds that a server asks to wait; 0 where it says nothing, or nothing that makes sense."""
     try:
-        return RETRY.parse_retry_after(text or "")
+        return RETRY.parse_retry_after(text)
     except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return 0
 

@@ -68,7 +68,7 @@ def _check_instructions(data: bytes) -> None:
                 f"the pickle instruction {operation.name}, which lists of numbers do not need"
             )
         # Places are given out one by one; the unpickler makes room up to the one that is named.
-        if "PUT" in operation.name and int(argument) > count + 1000:
+        if "PUT" in operation.name and int(argument or 0) > count + 1000:
             raise DataError(f"no whole pickle (it keeps a value at place {argument})")
 
 

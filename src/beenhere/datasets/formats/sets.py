@@ -17,7 +17,7 @@ _DEPTH = 3
 """How many folders somebody may have put around a published set."""
 _OWN_MAP = ("map.png", "places.yaml")
 """The picture that ``beenhere data places`` draws, and the record beside it: no photo of a set."""
-_IN_NONE = "is in none of the sets around it: move it into a folder of its own"
+_IN_NONE = "is next to sets, in none of them: move it into a folder of its own"
 
 
 @dataclass(frozen=True)
