@@ -9,7 +9,7 @@ from pathlib import Path
 import urllib3
 import yaml
 
-from beenhere.datasets.acquire.contents import (
+from beenhere.datasets.acquire.set_folder import (
     check_contents,
     errors_about,
     lay_out,

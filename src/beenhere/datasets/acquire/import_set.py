@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from beenhere.datasets.acquire.contents import errors_about, find_root, lay_out
+from beenhere.datasets.acquire.set_folder import errors_about, find_root, lay_out
 from beenhere.datasets.acquire.unpack import Unpacker, is_archive
 from beenhere.datasets.catalog import NamedSet
 from beenhere.datasets.catalog.marker import MARKER

@@ -1,7 +1,7 @@
 """Readers of the formats that photos come in."""
 
 from beenhere.datasets.evaluation_tables import EvaluationTables
-from beenhere.datasets.formats.published import protocols_of, training_photos
+from beenhere.datasets.formats.published_layouts import protocols_of, training_photos
 from beenhere.datasets.formats.reading import read_evaluation, read_photos
 from beenhere.datasets.formats.sets import PhotoSet, PhotoSets, find_sets, sets_in
 

@@ -21,7 +21,7 @@ from beenhere.datasets.formats.listing import (
 )
 from beenhere.datasets.formats.msls import msls_training_cities, read_msls_cities
 from beenhere.datasets.formats.photo_list import photo_list_in, read_photo_list
-from beenhere.datasets.formats.published import published_at, read_published
+from beenhere.datasets.formats.published_layouts import published_at, read_published
 from beenhere.datasets.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.datasets.shards.location import is_shards
 from beenhere.datasets.table import PhotoTable

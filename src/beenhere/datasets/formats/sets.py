@@ -8,7 +8,7 @@ from pathlib import Path
 from beenhere.datasets.formats.gsv_cities import is_gsv_cities
 from beenhere.datasets.formats.listing import SIDES, Listing, list_photos, sides
 from beenhere.datasets.formats.photo_list import is_photo_list, listed_folders
-from beenhere.datasets.formats.published import published_at
+from beenhere.datasets.formats.published_layouts import published_at
 
 SPLITS = frozenset({"train", "val", "test"})
 """Folders of these names are sets of their own, where there are several."""

@@ -8,7 +8,7 @@ from published_sets import amstertime, frames, msls, pittsburgh, put, vpr_bench_
 from beenhere.config import EvaluationData
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.formats import protocols_of, read_evaluation, read_photos, sets_in
-from beenhere.datasets.formats.frames import is_amstertime
+from beenhere.datasets.formats.numbered_frames import is_amstertime
 from beenhere.errors import ConfigError, DataError
 
 

@@ -21,7 +21,7 @@ from beenhere.datasets.catalog.marker import (
     write_marker,
 )
 from beenhere.datasets.formats import read_photos, sets_in
-from beenhere.datasets.formats.published import published_at, read_published
+from beenhere.datasets.formats.published_layouts import published_at, read_published
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 

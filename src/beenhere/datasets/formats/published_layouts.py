@@ -7,7 +7,13 @@ from pathlib import Path
 
 from beenhere.datasets.catalog.marker import assert_evaluation
 from beenhere.datasets.evaluation_tables import EvaluationTables
-from beenhere.datasets.formats import dbstruct, frames, image_lists, msls, query_folders
+from beenhere.datasets.formats import (
+    dbstruct,
+    image_lists,
+    msls,
+    numbered_frames,
+    query_folders,
+)
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError
 
@@ -48,12 +54,14 @@ LAYOUTS = (
     ),
     PublishedLayout(
         "nordland",
-        partial(frames.fits_frames, "nordland"),
-        partial(frames.read_frames, "nordland"),
-        frames.nordland_protocols,
+        partial(numbered_frames.fits_frames, "nordland"),
+        partial(numbered_frames.read_frames, "nordland"),
+        numbered_frames.nordland_protocols,
     ),
     PublishedLayout(
-        "sped", partial(frames.fits_frames, "sped"), partial(frames.read_frames, "sped")
+        "sped",
+        partial(numbered_frames.fits_frames, "sped"),
+        partial(numbered_frames.read_frames, "sped"),
     ),
     PublishedLayout(
         "image lists",
@@ -61,7 +69,7 @@ LAYOUTS = (
         image_lists.read_image_lists,
         image_lists.image_list_protocols,
     ),
-    PublishedLayout("amstertime", frames.is_amstertime, frames.read_amstertime),
+    PublishedLayout("amstertime", numbered_frames.is_amstertime, numbered_frames.read_amstertime),
     PublishedLayout(
         "query folders",
         query_folders.has_query_folders,
