@@ -34,7 +34,7 @@ HEADER_READERS = 8
 """Headers read at once: a slow disk or a network folder answers several in the time of one."""
 
 IN_MEMORY = "photo"
-"""What errors call a photo that has no path."""
+"""The name of a photo without a path, in errors."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "MPO", "JPEG2000", "PPM")
 _SWAPPED = frozenset({5, 6, 7, 8})
@@ -50,7 +50,7 @@ warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
 
 @dataclass(frozen=True)
 class PhotoHeader:
-    """What a file says of itself before its pixels are decoded.
+    """Facts that a file gives before its pixels are decoded.
 
     Attributes:
         width, height: pixels as stored, before orientation.
@@ -123,7 +123,7 @@ def decoding(name: str) -> Iterator[None]:
 
 
 def photo_name(photo: object) -> str:
-    """What errors call a photo: its path, if it has one."""
+    """The name of a photo in errors: its path, if it has one."""
     return str(photo) if isinstance(photo, str | Path) else IN_MEMORY
 
 
@@ -220,7 +220,7 @@ def _pillow_header(file: BinaryIO) -> PhotoHeader:
 
 
 def image_header(image: Image.Image) -> PhotoHeader:
-    """What Pillow's image knows of itself before its pixels are decoded."""
+    """Facts that an image of Pillow's has before its pixels are decoded."""
     try:
         # The base class's: a PNG's own would decode the whole picture to look behind it.
         tags = Image.Image.getexif(image)

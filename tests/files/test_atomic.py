@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.datasets.acquire.lift import lift
+from beenhere.datasets.acquire.set_folder import move_up
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, need_space, replacing, staged, write_file, write_json
 from beenhere.wording import file_size
@@ -86,7 +86,7 @@ def test_sets_of_other_names_do_not_wait_for_each_other(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_lift(tmp_path: Path) -> None:
+def test_move_up(tmp_path: Path) -> None:
     root = tmp_path / "town" / "town" / "deep"
     for path in ("val/a", "LICENSE", "town"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def test_lift(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("beside 1")
     (tmp_path / "town" / "LICENSE").write_text("beside 2")
     (tmp_path / "town" / "town" / "paper.pdf").write_text("beside 3")
-    lift(root, tmp_path)
+    move_up(root, tmp_path)
     found = {
         p.relative_to(tmp_path).as_posix(): p.read_text()
         for p in tmp_path.rglob("*")
@@ -107,7 +107,7 @@ def test_lift(tmp_path: Path) -> None:
         "README": "beside 1",
         "paper.pdf": "beside 3",
     }
-    lift(tmp_path, tmp_path)
+    move_up(tmp_path, tmp_path)
     assert (tmp_path / "val" / "a").exists()
 
 

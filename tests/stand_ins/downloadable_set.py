@@ -13,16 +13,21 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from beenhere.datasets import staging
+import urllib3
+
 from beenhere.datasets.acquire.get_set import get_set
+from beenhere.datasets.acquire.sources import FileResponse
+from beenhere.datasets.acquire.unpack import Unpacker
 from beenhere.datasets.catalog import NamedProtocol, NamedSet, RemoteFile
-from beenhere.datasets.download import meter, unpack
-from beenhere.datasets.download.patience import Patience
+from beenhere.files import atomic
 
 DATABASE, QUERIES = 5, 3
 LICENCE = random.Random(0).randbytes(1_000_000)
 """So long that a download takes several reads."""
-QUICK = Patience(tries=3, first_wait=0.001, longest_wait=0.002, connecting=2, silence=0.5)
+QUICK: dict[str, Any] = {
+    "retry": urllib3.Retry(total=2, backoff_factor=0.001),
+    "timeout": (2, 0.5),
+}
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["beenhere.datasets.acquire.get_set"])
@@ -92,11 +97,14 @@ def getting(url: str, to: Path, where: str = "") -> BaseProcess:
 
 def _get(url: str, to: Path, where: str) -> None:
     if where == "downloading":
-        meter.Meter.reached = _die_after(1, meter.Meter.reached)  # type: ignore[method-assign]
+        FileResponse._read = _die_after(2, FileResponse._read)  # type: ignore[method-assign]
     elif where == "unpacking":
-        unpack._Unpacking._write = _die_after(4, unpack._Unpacking._write)  # type: ignore[method-assign]
+        Unpacker.write = _die_after(4, Unpacker.write)  # type: ignore[method-assign]
     elif where == "before the name":
-        staging._sync = _die_after(0, staging._sync)
+        os.sync = _die_after(0, os.sync)  # type: ignore[assignment]
     elif where == "after the name":
-        staging._sync_folder = _die_after(0, staging._sync_folder)
-    get_set(town(RemoteFile(name="town.zip", url=url)), to, QUICK)
+        sync = atomic.sync_folder
+        atomic.sync_folder = lambda folder: (
+            _die_after(0, sync)() if (folder / "town").exists() else sync(folder)
+        )
+    get_set(town(RemoteFile(name="town.zip", url=url)), to, **QUICK)

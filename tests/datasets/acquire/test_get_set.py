@@ -10,8 +10,7 @@ import yaml
 from downloadable_set import DATABASE, QUERIES, QUICK, getting, pack, town, write_town
 from file_server import FileServer, Reply, serving
 
-from beenhere.datasets.acquire import get_set as module
-from beenhere.datasets.acquire.get_set import get_set
+from beenhere.datasets.acquire.get_set import ChecksumRecord, checksum, get_set, source_of
 from beenhere.datasets.catalog import NamedSet, RemoteFile
 from beenhere.datasets.catalog.marker import MARKER
 from beenhere.errors import DataError
@@ -38,7 +37,7 @@ def names(to: Path) -> list[str]:
 
 def refused(entry: NamedSet, to: Path) -> str:
     with pytest.raises(DataError) as caught:
-        get_set(entry, to, QUICK)
+        get_set(entry, to, **QUICK)
     assert "\n" not in str(caught.value)
     assert not (to / "town").exists() and not (to / ".staging-town").exists()
     return str(caught.value)
@@ -46,7 +45,7 @@ def refused(entry: NamedSet, to: Path) -> str:
 
 def test_a_set(server: FileServer, archive: bytes, to: Path) -> None:
     entry = town(RemoteFile(name="town.zip", url=server.answers("/f", serving(archive))))
-    assert get_set(entry, to, QUICK)
+    assert get_set(entry, to, **QUICK)
     assert names(to) == [".checksums", "town"]
     assert names(to / "town") == ["LICENSE", MARKER, "val"]
     assert photos(to / "town") == (DATABASE, QUERIES)
@@ -59,12 +58,12 @@ def test_a_set(server: FileServer, archive: bytes, to: Path) -> None:
 
 def test_a_set_that_is_there(server: FileServer, archive: bytes, to: Path) -> None:
     entry = town(RemoteFile(name="town.zip", url=server.answers("/f", serving(archive))))
-    get_set(entry, to, QUICK)
-    assert not get_set(entry, to, QUICK)
+    get_set(entry, to, **QUICK)
+    assert not get_set(entry, to, **QUICK)
     assert len(server.asked) == 1
     next((to / "town/val/queries").iterdir()).unlink()
     with pytest.raises(DataError, match="queries"):
-        get_set(entry, to, QUICK)
+        get_set(entry, to, **QUICK)
     assert photos(to / "town") == (DATABASE, QUERIES - 1)
 
 
@@ -77,7 +76,7 @@ def test_several_files_one_of_which_is_no_archive(
     get_set(
         town(RemoteFile(name="1.zip", url=urls[0]), RemoteFile(name="gt.npy", url=urls[1])),
         to,
-        QUICK,
+        **QUICK,
     )
     assert names(to / "town") == ["LICENSE", MARKER, "gt.npy", "val"]
 
@@ -93,7 +92,7 @@ def test_known_checksums_and_sizes(
     text = refused(town(file), to)
     assert f"its checksum is {right}, expected {wrong}" in text
     assert names(to) == []  # what is wrong is not kept, nor gone on with
-    get_set(town(file.model_copy(update={"checksum": right})), to, QUICK)
+    get_set(town(file.model_copy(update={"checksum": right})), to, **QUICK)
     assert photos(to / "town") == (DATABASE, QUERIES)
     (to / "town").rename(to / "old")
     text = refused(town(file.model_copy(update={"bytes": 7})), to)
@@ -106,12 +105,12 @@ def test_a_file_that_is_another_than_the_first_time(
     other = archive + b"\0"  # what zip programs do not mind
     url = server.answers("/f", serving(archive), serving(other, '"2"'))
     entry = town(RemoteFile(name="town.zip", url=url))
-    get_set(entry, to, QUICK)
+    get_set(entry, to, **QUICK)
     (to / "town").rename(to / "old")
     text = refused(entry, to)
     assert f"town.zip is not the file that came on {date.today()}" in text
     (to / ".checksums" / "town.yaml").unlink()  # as the message says
-    get_set(entry, to, QUICK)
+    get_set(entry, to, **QUICK)
     assert len(server.asked) == 2  # the new file was kept
 
 
@@ -120,7 +119,7 @@ def test_a_damaged_archive_is_fetched_anew(server: FileServer, archive: bytes, t
     entry = town(RemoteFile(name="town.zip", url=url))
     assert "is cut off or damaged" in refused(entry, to)
     assert names(to) == []
-    get_set(entry, to, QUICK)
+    get_set(entry, to, **QUICK)
     assert photos(to / "town") == (DATABASE, QUERIES)
 
 
@@ -198,7 +197,7 @@ def test_killed_and_called_again(
     assert names(to) == left
     if "town" in left:
         assert photos(to / "town") == (DATABASE, QUERIES)
-    get_set(town(RemoteFile(name="town.zip", url=url)), to, QUICK)
+    get_set(town(RemoteFile(name="town.zip", url=url)), to, **QUICK)
     stays = {".checksums", ".staging-town.lock"}
     assert [name for name in names(to) if name not in stays] == ["town"]
     assert photos(to / "town") == (DATABASE, QUERIES)
@@ -224,5 +223,34 @@ def test_the_catalogue_gives_no_address(to: Path) -> None:
 
 
 def test_drive_ids_are_fetched_from_drive() -> None:
-    source = module._source(RemoteFile(name="a.zip", drive="abc"))
+    source = source_of(RemoteFile(name="a.zip", drive="abc"))
     assert source.browser == "https://drive.google.com/file/d/abc/view"
+
+
+def test_checksum(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000
+    (tmp_path / "a").write_bytes(data)
+    assert checksum(tmp_path / "a") == f"sha256:{sha256(data).hexdigest()}"
+    assert checksum(tmp_path / "a", "md5") == f"md5:{md5(data).hexdigest()}"
+
+
+def test_the_first_time_counts(tmp_path: Path) -> None:
+    first = ChecksumRecord(tmp_path, "town")
+    first.check("a.zip", "sha256:1")  # nothing is known yet
+    first.add({"a.zip": "sha256:1"})
+    first.add({"a.zip": "sha256:2", "b.zip": "sha256:3"})
+    again = ChecksumRecord(tmp_path, "town")
+    again.check("a.zip", "sha256:1")
+    again.check("b.zip", "sha256:3")
+    with pytest.raises(DataError, match="its checksum is sha256:2, was sha256:1"):
+        again.check("a.zip", "sha256:2")
+    ChecksumRecord(tmp_path, "city").check("a.zip", "sha256:2")  # another set
+
+
+@pytest.mark.parametrize("text", ["[", "a.zip", "a.zip: sha256:1", "a.zip: {checksum: x}", ""])
+def test_a_record_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    first = ChecksumRecord(tmp_path, "town")
+    first.file.parent.mkdir()
+    first.file.write_text(text)
+    with pytest.raises(DataError, match=r"town\.yaml cannot be read; mend it, or delete it"):
+        first.check("a.zip", "sha256:1")

@@ -14,7 +14,7 @@ from beenhere.datasets.acquire.import_set import import_set
 from beenhere.datasets.catalog import NamedSet, named_set
 from beenhere.datasets.catalog.marker import MARKER
 from beenhere.datasets.formats import read_evaluation, read_photos
-from beenhere.datasets.formats.published import published_at
+from beenhere.datasets.formats.published_layouts import published_at
 from beenhere.errors import DataError
 
 OTHER_DISK = Path("/dev/shm")

@@ -79,6 +79,8 @@ def test_numbers_need_no_pickle(tmp_path: Path, dtype: str, order: Any) -> None:
 def test_padding_and_one_positive_each(tmp_path: Path) -> None:
     np.save(tmp_path / "gt.npy", np.array([[3, 1, -1], [7, -1, -1], [-1, -1, -1]]))
     assert lists_of(tmp_path / "gt.npy") == [[3, 1], [7], []]
+    np.save(tmp_path / "gt.npy", np.empty((0, 3), int))
+    assert lists_of(tmp_path / "gt.npy") == []
     np.save(tmp_path / "gt.npy", np.array([3, 1]))
     assert lists_of(tmp_path / "gt.npy") == [[3], [1]]
 
@@ -266,6 +268,16 @@ LIES = {
     "a module made of numbers": bomb(b"K\x01K\x02\x93)R"),
     "a number of two": bomb(b"h\x01h\x02K\x00\x85C\x01b\x87R(K\x01K\x09\x85h\x05X\x02\x00\x00\x00i8"
         b"\x89\x88\x87R\x89C\x08abcdefghtb"),
+    "a buffer of a number": bomb(b"cnumpy._core.numeric\n_frombuffer\n(J\xff\xff\xff\x7fh\x05X\x02"
+        b"\x00\x00\x00i8\x89\x88\x87RK\x01\x85X\x01\x00\x00\x00CtR"),
+    "objects out of bytes": bomb(b"cnumpy._core.multiarray\nscalar\nh\x05X\x02\x00\x00\x00O8\x89"
+        b"\x88\x87RC\x08abcdefgh\x86R"),
+    "an array without sides": bomb(b"h\x01h\x02K\x00\x85C\x01b\x87R(K\x01)h\x05X\x02\x00\x00\x00i8"
+        b"\x89\x88\x87R\x89C\x08abcdefghtb"),
+    "a state for a function": bomb(b"cbuiltins\nrange\n(K\x01K\x02tb"),
+    "a state for a class": bomb(b"cnumpy\ndtype\n(K\x01X\x01\x00\x00\x00<Ntb"),
+    "a range of numbers that no index has": bomb(b"cbuiltins\nrange\n\x8a\x0a\x01\x00\x00\x00\x00"
+        b"\x00\x00\x00\x00\x01\x8a\x0a\x03\x00\x00\x00\x00\x00\x00\x00\x00\x01\x86R"),
     "a shape of itself": bomb(b"h\x01h\x02K\x00\x85C\x01b\x87R(K\x01J\xff\xff\xff\xff\x85h\x05X\x02"
         b"\x00\x00\x00i8\x89\x88\x87R\x89C\x00tb"),
 }  # fmt: skip
@@ -296,6 +308,16 @@ def test_one_array_many_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     file = write(tmp_path / "gt.npy", (1,), bomb(make + again * 3 + b"t"))
     with pytest.raises(DataError, match="a positive list that is a tuple"):
         read_index_lists(file)
+    monkeypatch.setattr("beenhere.datasets.formats.pickled_arrays.MOST_ENTRIES", 191)
+    with pytest.raises(DataError, match="holds more than 191 numbers"):
+        read_index_lists(file)
+
+
+def test_one_text_many_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes made again and again from one text, as Python 3 writes them in protocol 2."""
+    text = b"X\x00\x02\x00\x00" + b"a" * 512 + b"q\x70"
+    again = b"c_codecs\nencode\nh\x70X\x06\x00\x00\x00latin1\x86R"
+    file = write(tmp_path / "gt.npy", (1,), bomb(b"(" + text + again * 3 + b"t"))
     monkeypatch.setattr("beenhere.datasets.formats.pickled_arrays.MOST_ENTRIES", 191)
     with pytest.raises(DataError, match="holds more than 191 numbers"):
         read_index_lists(file)

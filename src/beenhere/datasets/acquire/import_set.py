@@ -2,18 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from beenhere.datasets.acquire.expect import Held, compare_counts, counted
-from beenhere.datasets.acquire.find_root import find_root
-from beenhere.datasets.acquire.lift import lift
-from beenhere.datasets.acquire.write_marker import write_marker
-from beenhere.datasets.catalog.entry import NamedSet
+from beenhere.datasets.acquire.set_folder import errors_about, find_root, lay_out
+from beenhere.datasets.acquire.unpack import Unpacker, is_archive
+from beenhere.datasets.catalog import NamedSet
 from beenhere.datasets.catalog.marker import MARKER
-from beenhere.datasets.download.allowance import Allowance
-from beenhere.datasets.download.unpack import is_archive
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
 from beenhere.files.atomic import staged
@@ -25,8 +20,8 @@ _DEPTH = 2
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What was laid out.
+class ImportResult:
+    """A set that was laid out, and how.
 
     Attributes:
         folder: the set's own.
@@ -45,7 +40,7 @@ class Imported:
     unusable: list[str]
 
 
-def import_set(entry: NamedSet, source: Path, to: Path) -> Imported:
+def import_set(entry: NamedSet, source: Path, to: Path) -> ImportResult:
     """Lay out a set in ``to/NAME``, whole or not at all; the source stays as it is.
 
     The source may be the set's folder, one around it, or a folder with its archives. Files get
@@ -68,35 +63,25 @@ def import_set(entry: NamedSet, source: Path, to: Path) -> Imported:
     if source.is_dir() and target.absolute().is_relative_to(start.absolute()):
         raise DataError(f"{target}: lies in what shall be imported; give another place by --to")
     files = list(_files(start)) if source.is_dir() else []
-    with staged(target) as folder, _telling_of(source, folder):
-        linked, copied = _lay_out(files, start, folder)
-        allowance = Allowance(archives)
+    with staged(target) as folder, errors_about(str(source), folder):
+        targets = [folder / file.relative_to(start) for file in files]
+        for parent in {one.parent for one in targets}:
+            parent.mkdir(parents=True, exist_ok=True)
+        linked = link_or_copy([str(file) for file in files], targets)
+        unpacker = Unpacker(archives)
         for archive in archives:
-            allowance.unpack(archive, folder, archive.name)
-        unpacked = len(archives) + (allowance.unpack_inner(folder) if archives else 0)
-        lift(find_root(entry, folder), folder)
-        (folder / MARKER).unlink(missing_ok=True)  # of what somebody else laid out
-        held = counted(entry, folder)
-        compare_counts(entry, folder, held)
-        tables = _tables(held)
+            unpacker.unpack(archive, folder, archive.name)
+        unpacked = len(archives) + (unpacker.unpack_inner(folder) if archives else 0)
+        tables = lay_out(entry, folder, {}).tables
         _open_some(entry, tables)
-        write_marker(entry, folder, {}, held)
-    photos = {name: len(table) for name, table in tables.items()}
     unusable = {
         f"{Path(path).name} ({reason})"
         for table in tables.values()
         for path, reason in table.unusable
     }
-    return Imported(target, photos, linked, copied, unpacked, sorted(unusable))
-
-
-@contextmanager
-def _telling_of(source: Path, folder: Path) -> Iterator[None]:
-    """What is wrong in the staged folder, which is gone then, is told of the source."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(str(error).replace(str(folder), str(source))) from error
+    photos = {name: len(table) for name, table in tables.items()}
+    copied = len(files) - linked
+    return ImportResult(target, photos, linked, copied, unpacked, sorted(unusable))
 
 
 def _what_to_take(entry: NamedSet, source: Path) -> tuple[Path, list[Path]]:
@@ -140,23 +125,6 @@ def _files(root: Path) -> Iterator[Path]:
             passed_over = name.startswith(".") or name == MARKER or is_archive(name)
             if not passed_over and path.is_file():
                 yield path
-
-
-def _lay_out(files: list[Path], root: Path, folder: Path) -> tuple[int, int]:
-    """Link or copy files to the same place below another folder; returns how many of each."""
-    targets = [folder / file.relative_to(root) for file in files]
-    for parent in {target.parent for target in targets}:
-        parent.mkdir(parents=True, exist_ok=True)
-    linked = link_or_copy([str(file) for file in files], targets)
-    return linked, len(files) - linked
-
-
-def _tables(held: Held) -> dict[str, PhotoTable]:
-    """What a person counts: tables by folder, or by protocol and side."""
-    tables = dict(held.photos)
-    for name, (database, queries) in held.protocols.items():
-        tables |= {f"{name} database": database, f"{name} queries": queries}
-    return tables
 
 
 def _open_some(entry: NamedSet, tables: dict[str, PhotoTable]) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from beenhere.datasets.catalog.named_sets import plain
 from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.wording import one_line
+from beenhere.files.atomic import write_file
+from beenhere.wording import count, one_line
 
 MARKER = "beenhere-set.yaml"
 """The file's name, in the folder of the set itself."""
@@ -28,7 +30,7 @@ class SideCounts(BaseModel):
 
 
 class SetMarker(BaseModel):
-    """What a set's folder holds.
+    """The contents of a set's folder.
 
     Attributes:
         set: its name in the catalogue.
@@ -65,12 +67,34 @@ def read_marker(folder: Path) -> SetMarker | None:
         ) from error
 
 
-def assert_photos(path: Path, table: PhotoTable) -> None:
-    """See that a set's folder, or one in it, still holds what it did.
+def write_marker(folder: Path, marker: SetMarker) -> None:
+    """Leave word in a set's folder of what it holds; from then on each read asserts its counts."""
+    text = yaml.safe_dump(marker.model_dump(mode="python"), sort_keys=False, allow_unicode=True)
+    write_file(
+        folder / MARKER,
+        f"# What this folder held when it was laid out; 'beenhere' asserts it.\n{text}",
+    )
+
+
+def is_set(folder: Path, name: str) -> bool:
+    """Whether a folder's marker says that it holds a set; without one, whether its name does.
+
+    For sets whose layout could be another's as well.
 
     Args:
-        path: what was read.
-        table: what was found.
+        folder: that of the set.
+        name: as the catalogue has it; letters and digits count, in any case.
+    """
+    marker = read_marker(folder)
+    return name in plain(folder.absolute().name) if marker is None else marker.set == name
+
+
+def assert_photos(path: Path, table: PhotoTable) -> None:
+    """See that a set's folder, or one in it, still holds the photos it did.
+
+    Args:
+        path: the folder that was read.
+        table: the photos that were found.
 
     Raises:
         DataError: there are fewer or more; the message says which and what to do.
@@ -78,7 +102,7 @@ def assert_photos(path: Path, table: PhotoTable) -> None:
     root, marker = _above(path)
     if marker is None:
         return
-    below = _absolute(path).relative_to(root).as_posix()
+    below = path.expanduser().absolute().relative_to(root).as_posix()
     if below in marker.photos:
         side = below.rpartition("/")[2]
         what = side if side in ("database", "queries") else "photos"
@@ -91,7 +115,7 @@ def assert_evaluation(folder: Path, protocol: str, tables: EvaluationTables) -> 
     Args:
         folder: the set's own.
         protocol: by name.
-        tables: what was read.
+        tables: the photos that were found.
 
     Raises:
         DataError: there are fewer or more; the message says which and what to do.
@@ -109,17 +133,15 @@ def difference(table: PhotoTable, expected: int) -> str | None:
 
     A query's file without a byte counts as missing: it would be a query that nothing finds.
     """
-    got = len(table)
-    reasons = [f"{Path(path).name} ({reason})" for path, reason in table.unusable[:3]]
-    parts = []
-    if table.unusable:
-        count = len(table.unusable)
-        more = ", ..." if count > len(reasons) else ""
-        files = "file" if count == 1 else "files"
-        parts.append(f"{count:,} {files} cannot be used: {', '.join(reasons)}{more}")
-    missing = expected - got - len(table.unusable)
+    got, unusable = len(table), table.unusable
     if got == expected:
         return None
+    parts = []
+    if unusable:
+        some = [f"{Path(path).name} ({reason})" for path, reason in unusable[:3]]
+        more = ", ..." if len(unusable) > len(some) else ""
+        parts.append(f"{count(len(unusable), 'file')} cannot be used: {', '.join(some)}{more}")
+    missing = expected - got - len(unusable)
     if missing > 0:
         parts.append(f"{missing:,} {'is' if missing == 1 else 'are'} not there")
     if got > expected:
@@ -163,13 +185,9 @@ def _as_given(path: Path, root: Path) -> Path:
     return next((one for one in (given, *given.parents) if one.absolute() == root), root)
 
 
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
 def _above(path: Path) -> tuple[Path, SetMarker | None]:
     """The nearest folder with a marker, at the path or above it."""
-    start = _absolute(path)
+    start = path.expanduser().absolute()
     for folder in (start, *start.parents[:_LEVELS]):
         marker = read_marker(folder)
         if marker is not None:

@@ -16,9 +16,9 @@ from beenhere.datasets.formats import (
     read_photos,
     training_photos,
 )
+from beenhere.datasets.formats.listed_truth import write_truth
 from beenhere.datasets.formats.listing import CONDITIONS
 from beenhere.datasets.formats.sets import SPLITS
-from beenhere.datasets.formats.truth_file import write_truth
 from beenhere.datasets.ground_truth import ListedTruth
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError

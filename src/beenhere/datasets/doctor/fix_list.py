@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from beenhere.datasets.doctor.collection import CollectionPart, EvaluationPair, PhotoCollection
 from beenhere.datasets.doctor.findings import LEAVE_OUT, MEND, Finding
-from beenhere.datasets.formats.truth_file import write_truth
+from beenhere.datasets.formats.listed_truth import write_truth
 from beenhere.datasets.table import PhotoTable, paths_from
 from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder

@@ -8,7 +8,7 @@ from beenhere.config import CheckConfig
 from beenhere.datasets.doctor.collection import PhotoCollection
 from beenhere.datasets.doctor.findings import CASES, MEND, Finding, cases, finding, or_mend
 from beenhere.datasets.formats.at_names import NO_DATE
-from beenhere.datasets.formats.cells import SWAPPED
+from beenhere.datasets.formats.photo_list import SWAPPED
 
 _MEND, _SWAP = or_mend("mend it"), or_mend("swap latitude and longitude")
 

@@ -88,7 +88,7 @@ def _number(text: pl.Expr) -> pl.Expr:
 
 
 def _all_or_none(group: list[str]) -> list[pl.Expr]:
-    """Half a position counts for nothing beside a whole one."""
+    """Half a position is dropped where the other one is whole."""
     whole = pl.all_horizontal(pl.col(group).is_not_null())
     return [pl.when(whole).then(pl.col(name)).alias(name) for name in group]
 

@@ -7,16 +7,16 @@ Photos within 25 m are right (``posDistThr``).
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.datasets.formats.joined import joined
-from beenhere.datasets.formats.named_images import find_named
-from beenhere.datasets.formats.told import is_told
+from beenhere.datasets.catalog.marker import is_set
+from beenhere.datasets.formats.image_lists import find_named
 from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
@@ -28,9 +28,9 @@ _QUERY_FOLDERS = ("247query_subset_v2", "query", "queries", "247query_v3", "247q
 _DATABASE_FOLDERS = ("", "tokyo247", "images", "database")
 
 
-def fits_pittsburgh(name: str) -> Callable[[Path], bool]:
+def fits_pittsburgh(name: str, folder: Path) -> bool:
     """Whether a folder holds Pittsburgh, and ``name``'s splits are the first to take."""
-    return lambda folder: _pittsburgh_sets(folder)[:1] == [name]
+    return _pittsburgh_sets(folder)[:1] == [name]
 
 
 def pittsburgh_protocols(folder: Path) -> list[str]:
@@ -70,17 +70,17 @@ def read_pittsburgh_training(folder: Path) -> PhotoTable | None:
     if mat is None:
         return None
     database = _table(mat, "db", [folder], "17T")
-    return joined([database, _table(mat, "q", [folder / "queries_real"], "17T")])
+    queries = _table(mat, "q", [folder / "queries_real"], "17T")
+    return PhotoTable(
+        pl.concat([database.frame, queries.frame]),
+        [*database.unusable, *queries.unusable],
+        source=database.source,
+    )
 
 
 def fits_tokyo(folder: Path) -> bool:
     """Whether a folder holds Tokyo 24/7 with its ``.mat`` file."""
     return _mat(folder, "tokyo247") is not None
-
-
-def tokyo_protocols(folder: Path) -> list[str]:
-    """There is one."""
-    return ["test"]
 
 
 def read_tokyo(folder: Path, protocol: str) -> EvaluationTables:
@@ -107,7 +107,7 @@ def _pittsburgh_sets(folder: Path) -> list[str]:
     found = [
         name for name in PITTSBURGH if any(_mat(folder, f"{name}_{split}") for split in _SPLITS)
     ]
-    return sorted(found, key=lambda name: not is_told(folder, name))
+    return sorted(found, key=lambda name: not is_set(folder, name))
 
 
 def _mat(folder: Path, stem: str) -> Path | None:
@@ -139,7 +139,7 @@ def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
         struct = loadmat(mat, variable_names=["dbStruct"])["dbStruct"][0, 0]
         names = [str(cell.item()) for cell in np.ravel(_unwrapped(struct[images]))]
         utm = np.asarray(struct[places], np.float64).T
-    # What scipy raises for a broken file is not told in its documentation.
+    # scipy does not document what it raises for a broken file.
     except Exception as error:
         problem = one_line(error, 100)
         raise DataError(

@@ -1,4 +1,4 @@
-"""A folder of photos as cameras and phones make them: what is known stands in each file's EXIF."""
+"""A folder of photos as cameras and phones make them: facts come from each file's EXIF."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -113,7 +113,7 @@ def _matched(
 
 def _dataframe(table: Path) -> pl.DataFrame:
     try:
-        rows = pl.read_csv(table, infer_schema=False)
+        rows = pl.read_csv(table, infer_schema=False, glob=False)
         rows = rows.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
     except pl.exceptions.ColumnNotFoundError as error:
         missing = sorted(set(_COLUMNS) - set(rows.columns))

@@ -1,23 +1,72 @@
-"""Sets given by three ``.npy`` files: names of the database, names of the queries, and lists.
+"""Images that a set names in lists of its own; sets that are three ``.npy`` files of such lists.
 
-GSV-Cities ships them beside its code (``X_dbImages.npy``, ``X_qImages.npy``, ``X_gt.npy``), and
-OpenVPRLab beside its images (``X_ref_image_names.npy``, ``X_query_image_names.npy``,
+These are names of the database, names of the queries, and positives of each query.
+GSV-Cities ships them with its code (``X_dbImages.npy``, ``X_qImages.npy``, ``X_gt.npy``), and
+OpenVPRLab with its images (``X_ref_image_names.npy``, ``X_query_image_names.npy``,
 ``X_ground_truth*.npy``). Names are relative to the folder of the three.
 """
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from beenhere.datasets.formats.named_images import NamedImages, find_named
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.datasets.formats.listing import existing
 from beenhere.datasets.formats.npy_lists import read_index_lists, read_names
 from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
+MISSING = -1
+"""The row of an image that is named and not there."""
+
 _WAYS = (
     ("_dbImages.npy", "_qImages.npy", "_gt*.npy"),
     ("_ref_image_names.npy", "_query_image_names.npy", "_ground_truth*.npy"),
 )
+
+
+@dataclass(frozen=True)
+class NamedImages:
+    """Images of a list.
+
+    Attributes:
+        paths: of those that are there, in the order of the list.
+        kept: ``(rows,)``, the place in the list of each.
+        row: ``(names,)``, the row of each name; :data:`MISSING` where there is no such file.
+        unusable: path and reason of those that are not there.
+    """
+
+    paths: list[str]
+    kept: NDArray[np.intp]
+    row: NDArray[np.intp]
+    unusable: list[tuple[str, str]]
+
+    def rows_of(self, lists: Sequence[NDArray[np.int64]]) -> list[NDArray[np.intp]]:
+        """Lists of places in the list of names, as lists of rows; what is missing falls out."""
+        rows = [self.row[places] for places in lists]
+        return [found[found != MISSING] for found in rows]
+
+
+def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
+    """Look for every image of a list below a folder; one that is missing moves no other.
+
+    Args:
+        folder: where the names start from.
+        names: with ``/``; each is one image, and none is taken for another.
+    """
+    start = os.path.join(folder, "")  # noqa: PTH118 - pathlib drops the end slash
+    paths = [start + name for name in names]
+    there = np.array(existing(paths), bool)
+    kept = np.flatnonzero(there)
+    row = np.full(len(names), MISSING, np.intp)
+    row[kept] = np.arange(len(kept))
+    unusable = [(paths[place], "no such file") for place in np.flatnonzero(~there)]
+    return NamedImages([paths[place] for place in kept], kept, row, unusable)
 
 
 class _Files(NamedTuple):
@@ -32,7 +81,7 @@ def fits_image_lists(folder: Path) -> bool:
 
 
 def image_list_protocols(folder: Path) -> list[str]:
-    """What stands before the names of the files, one for each set."""
+    """The names of the sets: what the files' names begin with."""
     return list(_found(folder))
 
 

@@ -2,13 +2,15 @@
 
 The CSV has the columns ``query,database``, a pair in each row: paths relative to the file's folder
 (or absolute), or numbers. The ``.npy`` has the database numbers of each query, see
-:func:`beenhere.datasets.formats.npy_lists.read_index_lists`. A number stands for the photo whose
+:func:`beenhere.datasets.formats.npy_lists.read_index_lists`. A number means the photo whose
 name is that number (``0000017.jpg``), counted from the lowest number, 0 or 1, that either side has;
 where names are no numbers, for the place of the photo among the sorted names of its side.
 """
 
 import os
+import posixpath
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,36 @@ def read_listed_truth(file: Path, database: PhotoTable, queries: PhotoTable) -> 
     if lists is None:
         return _by_path(file, pairs, database, queries)
     return by_number(file, lists, database, queries)
+
+
+def write_truth(
+    folder: Path,
+    positives: Sequence[NDArray[np.intp]],
+    database: Sequence[str],
+    queries: Sequence[str],
+) -> Path:
+    """Write which database photos are right for which query, a pair in each row.
+
+    Args:
+        folder: holds ``database/`` and ``queries/``.
+        positives: for each query the numbers of its database photos.
+        database, queries: paths, as a table in ``database/`` and one in ``queries/`` names them.
+
+    Returns:
+        The file.
+    """
+    # Neither side is a link, so ".." right behind it leads into the folder.
+    found, asked = (
+        [posixpath.normpath(posixpath.join(side, path)) for path in paths]
+        for side, paths in (("database", database), ("queries", queries))
+    )
+    rows = {
+        "query": [asked[query] for query, some in enumerate(positives) for _ in some],
+        "database": [found[row] for some in positives for row in some.tolist()],
+    }
+    file = folder / TRUTH_FILES[0]
+    pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.String)).write_csv(file)
+    return file
 
 
 def by_number(file: Path, lists: Lists, database: PhotoTable, queries: PhotoTable) -> ListedTruth:

@@ -1,6 +1,7 @@
 """Which photos and tables lie in a folder: one walk, no file is opened."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,8 @@ TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 """Ends of file names, in lower case, that are taken for tables of photos."""
 CONDITIONS = "conditions.csv"
 """The table beside ``database/`` and ``queries/`` that is not one of photos."""
+SIDES = (("database", "queries"), ("ref", "query"))
+"""Names of the two sides of an evaluation set; the second pair is VPR-Bench's."""
 
 _BY_PLUGIN = frozenset({".heic", ".heif", ".avif"})
 _RAW = frozenset({".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"})
@@ -25,7 +28,7 @@ _NOT_OURS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
 
 @dataclass
 class Listing:
-    """What lies below a folder; paths are relative to it, with ``/``, sorted by their characters.
+    """The content of a folder; paths are relative to it, with ``/``, sorted by their characters.
 
     Attributes:
         root: the folder.
@@ -84,6 +87,35 @@ def list_photos(root: Path) -> Listing:
         names.sort()
     found.unusable.sort()
     return found
+
+
+def sides(tree: Path) -> tuple[Path, Path] | None:
+    """Database and queries of a folder: folders, or tables of these names; None without both."""
+    ends = ("", *sorted(TABLE_SUFFIXES))
+    for names in SIDES:
+        found = [
+            next((tree / f"{name}{end}" for end in ends if (tree / f"{name}{end}").exists()), None)
+            for name in names
+        ]
+        database, queries = found
+        if database is not None and queries is not None:
+            return database, queries
+    return None
+
+
+def existing(paths: Sequence[str]) -> list[bool]:
+    """Whether each file is there; one look at a folder is quicker than one at each file."""
+    names: dict[str, set[str]] = {}
+    there = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in names:
+            try:
+                names[folder] = set(os.listdir(folder or "."))  # noqa: PTH208 - names are wanted
+            except (OSError, ValueError):  # no such folder; a name with a zero byte
+                names[folder] = set()
+        there.append(name in names[folder])
+    return there
 
 
 def _hidden(name: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from beenhere import geo
-from beenhere.datasets.formats.named_images import find_named
+from beenhere.datasets.formats.image_lists import find_named
 from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.dates import iso_date

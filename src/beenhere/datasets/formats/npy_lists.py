@@ -2,18 +2,16 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from beenhere.datasets.formats.pickled_arrays import read_pickled_array
-from beenhere.datasets.formats.pickled_numpy import MOST_ENTRIES, ObjectArray
+from beenhere.datasets.formats.pickled_arrays import MOST_ENTRIES, read_pickled_array
 from beenhere.errors import DataError
 from beenhere.wording import one_line
 
@@ -46,54 +44,41 @@ def read_names(file: Path) -> list[str]:
         DataError: something else.
     """
     found = _read(file)
-    names = found.items if isinstance(found, ObjectArray) else found.tolist()
-    names = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names]
-    if len(found.shape) != 1 or not all(isinstance(name, str) for name in names):
+    names = [
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        for name in found.ravel().tolist()
+    ]
+    if found.ndim != 1 or not all(isinstance(name, str) for name in names):
         raise DataError(f"{file}: holds {_what(found)}; expected one row of file names")
     return names
 
 
-def _read(file: Path) -> "ObjectArray | NDArray[Any]":
+def _read(file: Path) -> NDArray[Any]:
     try:
         size = file.stat().st_size
         if size > MOST_BYTES:
             raise DataError(f"{file}: has {size:,} bytes; expected {MOST_BYTES:,} at most")
-        with file.open("rb") as opened:
+        with file.open("rb") as opened, warnings.catch_warnings():
+            # Of a header that Python 2 wrote; such files are read as well.
+            warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
             version = npy_format.read_magic(opened)
             if version not in ((1, 0), (2, 0)):
                 raise DataError(f"{file}: is of .npy version {version}; expected 1.0 or 2.0")
-            shape, dtype = _header(opened, version[0])
-            start = opened.tell()
+            read_header = getattr(npy_format, f"read_array_header_{version[0]}_0")
+            shape, _, dtype = read_header(opened)
             if dtype.hasobject:
                 return _pickled(file, opened.read(), shape)
-        if math.prod(shape) * dtype.itemsize != size - start:
-            raise DataError(f"{file}: is cut off, or longer than it says; expected a whole file")
-        with _quiet():
+            if math.prod(shape) * dtype.itemsize != size - opened.tell():
+                raise DataError(f"{file}: is cut off, or longer than it says; expected it whole")
             return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
     except FileNotFoundError as error:
         raise DataError(f"{file}: no such file") from error
     # numpy hands on whatever the parser of its header's text meets.
     except (ValueError, OSError, MemoryError, TokenError, SyntaxError, RecursionError) as error:
-        problem = one_line(error, 100)
-        raise DataError(f"{file}: is no .npy file ({problem})") from error
+        raise DataError(f"{file}: is no .npy file ({one_line(error, 100)})") from error
 
 
-def _header(opened: IO[bytes], version: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    read = getattr(npy_format, f"read_array_header_{version}_0")
-    with _quiet():
-        shape, _, dtype = read(opened)
-    return shape, dtype
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without numpy's warning of a header that Python 2 wrote; such files are read as well."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
-        yield
-
-
-def _pickled(file: Path, data: bytes, shape: tuple[int, ...]) -> "ObjectArray | NDArray[Any]":
+def _pickled(file: Path, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         found = read_pickled_array(data)
     except DataError as error:
@@ -101,24 +86,26 @@ def _pickled(file: Path, data: bytes, shape: tuple[int, ...]) -> "ObjectArray | 
             f"{file}: holds {error}; only lists of numbers or names are read, and nothing else is "
             "ever unpickled"
         ) from error
-    if not isinstance(found, ObjectArray | np.ndarray) or found.shape != shape:
+    if not isinstance(found, np.ndarray) or found.shape != shape:
         raise DataError(f"{file}: holds {type(found).__name__}; expected an array of shape {shape}")
     return found
 
 
-def _lists(found: "ObjectArray | NDArray[Any]") -> list[Sequence[int] | NDArray[Any]]:
-    if isinstance(found, np.ndarray):
+def _lists(found: NDArray[Any]) -> list[Sequence[int] | NDArray[Any]]:
+    if found.dtype != object:
         return _rows(found)
-    items = found.items
-    # One list may stand in many places: counted before it is looked at in each.
-    total = sum(len(item) for item in items if hasattr(item, "__len__"))
+    items = found.ravel().tolist()
+    # One list may be in many places: counted before each is looked at.
+    arrays = [item for item in items if isinstance(item, np.ndarray)]
+    lists = [item for item in items if isinstance(item, list | tuple | range)]
+    total = sum(item.size for item in arrays) + sum(map(len, lists))
     if total > MOST_ENTRIES:
         raise DataError(f"lists {total:,} positives; expected {MOST_ENTRIES:,} at most")
-    if len(found.shape) == 1:
+    if found.ndim == 1:
         return [_list(item) for item in items]
-    if len(found.shape) == 2 and found.shape[1] == 2 and not all(map(_is_index, items)):
+    if found.ndim == 2 and found.shape[1] == 2 and not all(map(_is_index, items)):
         return _by_query(items[0::2], items[1::2])
-    if len(found.shape) == 2 and all(map(_is_index, items)):
+    if found.ndim == 2 and all(map(_is_index, items)):
         return _rows(np.array(items, np.int64).reshape(found.shape))
     raise DataError(_expected(found))
 
@@ -126,7 +113,8 @@ def _lists(found: "ObjectArray | NDArray[Any]") -> list[Sequence[int] | NDArray[
 def _rows(found: NDArray[Any]) -> list[Sequence[int] | NDArray[Any]]:
     if found.dtype.kind not in "iu" or found.ndim not in (1, 2):
         raise DataError(_expected(found))
-    rows = found.astype(np.int64).reshape(len(found), -1)
+    rows = found.astype(np.int64)
+    rows = rows if rows.ndim == 2 else rows[:, None]
     if rows.shape[1] == 2 and len(rows) > 1 and (rows[:, 0] == np.arange(len(rows))).all():
         raise DataError(
             "two columns, of which the first counts the queries: pairs, or two positives of each? "
@@ -145,12 +133,12 @@ def _by_query(queries: list[Any], positives: list[Any]) -> list[Sequence[int] | 
 
 
 def _list(item: Any) -> Sequence[int] | NDArray[Any]:
+    if isinstance(item, np.ndarray) and item.dtype == object:
+        item = item.ravel().tolist()
     if isinstance(item, np.ndarray):
         if item.ndim != 1 or (item.dtype.kind not in "iu" and len(item)):
             raise DataError(f"a positive list that is {_what(item)}; expected one row of integers")
         return item.astype(np.int64)
-    if isinstance(item, ObjectArray):
-        item = item.items
     if _is_index(item):
         return [item]
     if isinstance(item, range):
@@ -169,8 +157,7 @@ def _expected(found: Any) -> str:
 
 
 def _what(found: Any) -> str:
-    if isinstance(found, ObjectArray):
-        return f"objects of shape {found.shape}"
     if isinstance(found, np.ndarray):
-        return f"{found.dtype} of shape {found.shape}"
+        kind = "objects" if found.dtype == object else found.dtype
+        return f"{kind} of shape {found.shape}"
     return f"a {type(found).__name__}" + (" of other things" if isinstance(found, list) else "")

@@ -9,15 +9,18 @@ other name are not used, and the table's notes name them.
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from beenhere.datasets.formats.cells import check_cells
-from beenhere.datasets.formats.listing import Listing
+from beenhere import geo
+from beenhere.datasets.formats.listing import Listing, existing
 from beenhere.datasets.table import SCHEMA, PhotoTable
+from beenhere.dates import iso_date
 from beenhere.errors import DataError
-from beenhere.wording import one_line
+from beenhere.wording import count, one_line
 
 SOURCE = "a table of photos"
 
@@ -37,7 +40,10 @@ ALIASES = {
     "place_id": "place",
 }
 """Other names of columns, without regard to case."""
+SWAPPED = "looks swapped: latitude and longitude"
+"""In the reason of a row that would be right the other way round."""
 
+_POSITIONS = (("lat", "lon"), ("easting", "northing", "zone"))
 _EMPTY = ("", "nan", "null", "none", "na", "n/a")
 
 
@@ -59,12 +65,18 @@ def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
         pl.when(~pl.col(name).str.to_lowercase().is_in(_EMPTY)).then(pl.col(name)).alias(name)
         for name in columns
     )
-    checked, wrong = check_cells(file, table, columns)
+    checked, wrong = _check_cells(file, table, columns)
     if strict and wrong:
         raise DataError(f"{file} {next(iter(wrong.values()))}")
     paths = [_resolve(file.parent, path) for path in checked["path"]]
-    _check_once(file, paths)
-    there = _existing(paths)
+    # A place of one photo four times would teach nothing.
+    repeated = [path for path, times in Counter(paths).items() if times > 1]
+    if repeated:
+        raise DataError(
+            f"{file}: lists {repeated[0]} more than once ({count(len(repeated), 'such photo')}); "
+            "expected one row a photo"
+        )
+    there = existing(paths)
     unusable = [
         (path, wrong[row] if is_there else "no such file")
         for row, (path, is_there) in enumerate(zip(paths, there, strict=True))
@@ -171,7 +183,7 @@ def _named(file: Path, columns: list[str]) -> dict[str, str]:
             f"{file}: the column 'path' is missing; got {', '.join(columns) or 'no columns'}, "
             "expected path,lat,lon or path,easting,northing,zone"
         )
-    for group in (("lat", "lon"), ("easting", "northing", "zone")):
+    for group in _POSITIONS:
         missing = [name for name in group if name not in found]
         if 0 < len(missing) < len(group):
             there = next(name for name in group if name in found)
@@ -200,26 +212,93 @@ def _resolve(folder: Path, path: str) -> str:
     return os.path.join(folder, path)  # noqa: PTH118 - half a million Paths take seconds
 
 
-def _check_once(file: Path, paths: list[str]) -> None:
-    """One row a photo: a place of one photo four times would teach nothing."""
-    repeated = [path for path, count in Counter(paths).items() if count > 1]
-    if repeated:
-        raise DataError(
-            f"{file}: {repeated[0]} stands in more than one row ({len(repeated)} such photos); "
-            "expected each photo once"
-        )
+def _check_cells(
+    file: Path, table: pl.DataFrame, columns: dict[str, str]
+) -> tuple[pl.DataFrame, dict[int, str]]:
+    """The table with numbers as numbers, zones in capitals and dates as ISO writes them.
+
+    Args:
+        file: for the message.
+        table: texts, null where a cell is empty, in columns of our names.
+        columns: the file's name of each of them.
+
+    Returns:
+        The table, and why rows cannot be used: by their numbers, the first that was found first.
+        That is a cell that cannot be read, or half a position.
+
+    Raises:
+        DataError: a row without a path.
+    """
+    wrong: dict[int, str] = {}
+    swapped = _swapped(table)
+    place, start = ("row", 1) if file.suffix.lower() == ".parquet" else ("line", 2)
+
+    def look(bad: pl.Series, name: str, expected: str) -> None:
+        for row in bad.fill_null(False).arg_true():
+            got = table[name][row]
+            reason = (
+                f"{place} {row + start}, column {columns[name]!r}: "
+                f"got {'nothing' if got is None else repr(got)}; expected {expected}"
+            )
+            if name == "lat" and swapped[row]:
+                reason += f"; {SWAPPED}"
+            wrong.setdefault(row, reason)
+
+    look(table["path"].is_null(), "path", "the path of a photo")
+    if wrong:
+        raise DataError(f"{file} {next(iter(wrong.values()))}")
+    done = {}
+    for name in table.columns:
+        if name in _CELLS:
+            read, expected = _CELLS[name]
+            done[name] = read(table[name])
+            look(table[name].is_not_null() & done[name].is_null(), name, expected)
+    for group in _POSITIONS:
+        if group[0] in columns:
+            some = table.select(pl.any_horizontal(pl.col(group).is_not_null())).to_series()
+            for name in group:
+                look(some & table[name].is_null(), name, "the other part of the position")
+    return table.with_columns(**done), wrong
 
 
-def _existing(paths: list[str]) -> list[bool]:
-    """Whether each file is there, by listing each folder once."""
-    names: dict[str, set[str]] = {}
-    there = []
-    for path in paths:
-        folder, name = os.path.split(path)
-        if folder not in names:
-            try:
-                names[folder] = set(os.listdir(folder or "."))  # noqa: PTH208
-            except OSError:
-                names[folder] = set()
-        there.append(name in names[folder])
-    return there
+def _swapped(table: pl.DataFrame) -> pl.Series:
+    """Whether latitude and longitude of each row would do the other way round alone."""
+    if not {"lat", "lon"} <= set(table.columns):
+        return pl.Series([False] * table.height, dtype=pl.Boolean)
+    lat, lon = (_numbers(table[name], 180) for name in ("lat", "lon"))
+    good = (lat.abs() > 90) & (lon.abs() <= 90)
+    return good.fill_null(False)
+
+
+def _numbers(texts: pl.Series, limit: float = float("inf")) -> pl.Series:
+    """Null where a text is no finite number or beyond the limit."""
+    number = texts.cast(pl.Float64, strict=False)
+    good = number.is_finite() & (number.abs() <= limit)
+    return pl.select(pl.when(good).then(number)).to_series()
+
+
+def _mapped(read: Callable[[str], str | None], texts: pl.Series) -> pl.Series:
+    """Each different text read once; null where it cannot be."""
+    different = texts.drop_nulls().unique()
+    values = pl.Series([read(text) for text in different], dtype=pl.String)
+    return texts.replace_strict(different, values, default=None, return_dtype=pl.String)
+
+
+def _zone(text: str) -> str | None:
+    name = text.upper().replace(" ", "").removeprefix("0")
+    try:
+        geo.zone_code(name)
+    except DataError:
+        return None
+    return name
+
+
+_NUMBER = (_numbers, "a number, with a point for decimals")
+_CELLS: dict[str, tuple[Callable[[pl.Series], pl.Series], str]] = {
+    "lat": (partial(_numbers, limit=90), "degrees from -90 to 90, with a point for decimals"),
+    "lon": (partial(_numbers, limit=180), "degrees from -180 to 180, with a point for decimals"),
+    **dict.fromkeys(("easting", "northing", "heading"), _NUMBER),
+    "zone": (partial(_mapped, _zone), "a UTM zone such as 10S"),
+    "captured": (partial(_mapped, iso_date), "a date such as 2015-06-01"),
+}
+"""How the cells of a column are read, and what is expected in them."""

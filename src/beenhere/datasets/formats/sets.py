@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from beenhere.datasets.formats.gsv_cities import is_gsv_cities
-from beenhere.datasets.formats.listing import Listing, list_photos
+from beenhere.datasets.formats.listing import SIDES, Listing, list_photos, sides
 from beenhere.datasets.formats.photo_list import is_photo_list, listed_folders
-from beenhere.datasets.formats.published import published_at
-from beenhere.datasets.formats.sides import PAIRS, sides
+from beenhere.datasets.formats.published_layouts import published_at
 
 SPLITS = frozenset({"train", "val", "test"})
 """Folders of these names are sets of their own, where there are several."""
@@ -18,7 +17,7 @@ _DEPTH = 3
 """How many folders somebody may have put around a published set."""
 _OWN_MAP = ("map.png", "places.yaml")
 """The picture that ``beenhere data places`` draws, and the record beside it: no photo of a set."""
-_IN_NONE = "lies beside sets, in none of them: move it into a folder of its own"
+_IN_NONE = "is next to sets, in none of them: move it into a folder of its own"
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class PhotoSet:
 
 
 @dataclass(frozen=True)
-class FoundSets:
-    """What lies below a folder.
+class PhotoSets:
+    """The sets below a folder.
 
     Attributes:
         sets: by path.
@@ -58,17 +57,17 @@ def sets_in(path: Path) -> list[PhotoSet]:
     return find_sets(path).sets
 
 
-def find_sets(path: Path) -> FoundSets:
+def find_sets(path: Path) -> PhotoSets:
     """As :func:`sets_in`, with the photos that are in none of them."""
     if is_evaluation(path):
-        return FoundSets([PhotoSet(path, True)])
+        return PhotoSets([PhotoSet(path, True)])
     if not path.is_dir() or is_gsv_cities(path):
-        return FoundSets([PhotoSet(path, False)])
+        return PhotoSets([PhotoSet(path, False)])
     found = sets_of(list_photos(path))
-    return found if found.sets else FoundSets([PhotoSet(path, False)])
+    return found if found.sets else PhotoSets([PhotoSet(path, False)])
 
 
-def sets_of(listing: Listing) -> FoundSets:
+def sets_of(listing: Listing) -> PhotoSets:
     """The sets below the root of a listing; none where the root is all there is.
 
     Where there is a set, the other photos are sets too: those of a table, and those of each
@@ -88,7 +87,7 @@ def sets_of(listing: Listing) -> FoundSets:
     splits = {folder for folder in splits if not _within(_parent(folder), splits)}
     several = trees or len({folder.rpartition("/")[2] for folder in splits}) > 1
     if not several and (photos or "" in tables):
-        return FoundSets([])  # one folder called "test" is no reason to take photos apart
+        return PhotoSets([])  # one folder called "test" is no reason to take photos apart
     taken = trees | splits
     taken |= {folder for folder in tables if folder and not _within(_parent(folder), tables)}
     holders = {above for one in taken for above in _above(one)}
@@ -108,14 +107,14 @@ def sets_of(listing: Listing) -> FoundSets:
     found = [PhotoSet(listing.root / folder, folder in trees) for folder in taken | others]
     found += [PhotoSet(listing.root / file, False) for file in files]
     if not found:
-        return FoundSets([])
+        return PhotoSets([])
     start = len(str(listing.root / "_")) - 1
     in_none = [
         (path, reason)
         for path, reason in listing.unusable
         if not _within(_parent(path[start:].replace(os.sep, "/")), taken | others)
     ]
-    return FoundSets(
+    return PhotoSets(
         sorted(found, key=lambda each: str(each.path)),
         sorted([*in_none, *((path, _IN_NONE) for path in listing.paths(loose))]),
     )
@@ -127,7 +126,7 @@ def _trees(listing: Listing) -> set[str]:
     plain = {
         folder
         for folder in ("", *listing.folders)
-        if any({_inside(folder, name) for name in pair} <= sided for pair in PAIRS)
+        if any({_inside(folder, name) for name in pair} <= sided for pair in SIDES)
     }
     published: set[str] = set()
     for folder in listing.folders:  # those around others come first

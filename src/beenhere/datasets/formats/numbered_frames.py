@@ -1,96 +1,104 @@
-"""Nordland and SPED: folders ``ref/`` and ``query/`` whose photos are numbered alike.
+"""Nordland, SPED and AmsterTime: photos of two sides that are numbered alike, without positions.
+
+The sides are ``ref/`` and ``query/``, or ``new/`` and ``old/``.
 
 Nordland (Suenderhauf et al., 2013) is one railway line filmed in four seasons, a frame a second.
 VPR-Bench (Zaffar et al., 2021) takes every winter frame as the database and every tenth summer
 frame as a query, and lists the frames next to it as right, in ``ground_truth_new.npy``. From
 Patch-NetVLAD on (Hausler et al., 2021) others take all frames of both and ten frames either way.
 SPED (Chen et al., 2017, as VPR-Bench has it) pairs pictures of outdoor cameras, one for one.
+AmsterTime (Yildiz et al., 2022) pairs an archive picture, ``old/0000.jpg``, with a street view of
+the same place, ``new/0000.png``.
 """
 
 import os
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from beenhere.datasets.catalog.marker import is_set
 from beenhere.datasets.formats.listed_truth import read_listed_truth, truth_file
-from beenhere.datasets.formats.listing import TABLE_SUFFIXES, list_photos
-from beenhere.datasets.formats.sides import sides
-from beenhere.datasets.formats.told import is_told
+from beenhere.datasets.formats.listing import TABLE_SUFFIXES, list_photos, sides
 from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 
+TOLERANCE = {"1-frame": 1, "10-frames": 10, "test": 0}
+"""Frames either side that are right, by protocol: two of Nordland, one of SPED."""
+
 _BELOW = ("", "images/test", "test")
-_TOLERANCE = {"1-frame": 1, "10-frames": 10}
+_NUMBERED = re.compile(r"\d+\.(png|jpe?g)", re.IGNORECASE)
 _AT_NAME_FRAME = 7
 """The field of a name with ``@`` that holds the frame, in trees with made-up positions."""
 
 
-def fits_nordland(folder: Path) -> bool:
-    """Whether a folder with two sides is called Nordland."""
-    return is_told(folder, "nordland") and _sides(folder) is not None
+def fits_frames(name: str, folder: Path) -> bool:
+    """Whether a folder with two sides is called as the set is: ``"nordland"`` or ``"sped"``."""
+    return is_set(folder, name) and _sides(folder) is not None
 
 
 def nordland_protocols(folder: Path) -> list[str]:
-    """What the file of lists serves, and what the numbers of the frames do.
+    """Those that the file of lists serves, and those that the numbers of the frames do.
 
     Raises:
         DataError: neither is there, or lists that do not fit the frames.
     """
-    listed = _truth(folder) is not None
-    database, queries = _tables(folder)
+    database, queries, truth = _read(folder)
     by_number = _same_line(database, queries)
-    if not listed and not by_number:
+    if truth is None and not by_number:
         raise DataError(
             f"{folder}: has no ground_truth_new.npy, and names do not number the frames of both "
             "sides alike; expected either"
         )
-    if listed and by_number:
-        # Lists tell whether a number means the same frame on both sides.
-        by_number = _agree(_listed(folder, database, queries), database, queries)
-    return [
-        name for name, tolerance in _TOLERANCE.items() if by_number or (listed and tolerance == 1)
-    ]
+    if truth is not None and by_number:
+        # Lists show whether a number means the same frame on both sides.
+        listed = read_listed_truth(truth, database, queries)
+        by_number = _agree(listed, database, queries)
+    if by_number:
+        return ["1-frame", "10-frames"]
+    return ["1-frame"]
 
 
-def read_nordland(folder: Path, protocol: str) -> EvaluationTables:
-    """Frames of two seasons; right are those on the list, or within the tolerance.
-
-    Raises:
-        DataError: lists that do not fit the frames.
-    """
-    database, queries = _tables(folder)
-    if protocol == "1-frame" and _truth(folder) is not None:
-        listed = _listed(folder, database, queries)
-    else:
-        listed = _within(database, queries, _TOLERANCE[protocol])
-    return EvaluationTables(database, queries, f"nordland-{protocol}", listed)
-
-
-def fits_sped(folder: Path) -> bool:
-    """Whether a folder with two sides is called SPED."""
-    return is_told(folder, "sped") and _sides(folder) is not None
-
-
-def sped_protocols(folder: Path) -> list[str]:
-    """There is one."""
-    return ["test"]
-
-
-def read_sped(folder: Path, protocol: str) -> EvaluationTables:
-    """Pairs by the file of lists, else by equal numbers.
+def read_frames(name: str, folder: Path, protocol: str) -> EvaluationTables:
+    """Frames of two sides; right are those on the list, else those within the tolerance.
 
     Raises:
-        DataError: lists that do not fit the photos, or names without numbers.
+        DataError: lists that do not fit the frames, or names without numbers.
     """
-    database, queries = _tables(folder)
-    if _truth(folder) is not None:
-        listed = _listed(folder, database, queries)
+    database, queries, truth = _read(folder)
+    tolerance = TOLERANCE[protocol]
+    if truth is not None and tolerance <= 1:
+        listed = read_listed_truth(truth, database, queries)
     else:
-        listed = _within(database, queries, 0)
-    return EvaluationTables(database, queries, f"sped-{protocol}", listed)
+        listed = _within(database, queries, tolerance)
+    return EvaluationTables(database, queries, f"{name}-{protocol}", listed)
+
+
+def is_amstertime(folder: Path) -> bool:
+    """Whether ``new/`` and ``old/`` are there, and begin with numbered photos."""
+    for name in ("new", "old"):
+        try:
+            first = next((folder / name).iterdir(), None)
+        except OSError:
+            return False
+        if first is None or _NUMBERED.fullmatch(first.name) is None:
+            return False
+    return True
+
+
+def read_amstertime(folder: Path, protocol: str) -> EvaluationTables:
+    """Archive pictures as queries, street views as the database, pairs as the positives."""
+    source = "photos of AmsterTime; pairs have the same number"
+    database, queries = (_table(folder / name, source, "Amsterdam") for name in ("new", "old"))
+    rows = defaultdict(list)
+    for row, path in enumerate(database.paths):
+        rows[Path(path).stem].append(row)
+    pairs = [np.array(rows[Path(path).stem], np.intp) for path in queries.paths]
+    name = f"{folder.absolute().name}-{protocol}"
+    return EvaluationTables(database, queries, name, ListedTruth(pairs, len(database)))
 
 
 def _sides(folder: Path) -> tuple[Path, Path] | None:
@@ -107,29 +115,22 @@ def _has_table(both: tuple[Path, Path]) -> bool:
     )
 
 
-def _truth(folder: Path) -> Path | None:
+def _read(folder: Path) -> tuple[PhotoTable, PhotoTable, Path | None]:
+    """Database, queries, and the file of lists, if there is one."""
     both = _sides(folder)
-    return None if both is None else truth_file(both[0].parent)
+    assert both is not None  # fits_frames has seen them
+    return _table(both[0]), _table(both[1]), truth_file(both[0].parent)
 
 
-def _tables(folder: Path) -> tuple[PhotoTable, PhotoTable]:
-    both = _sides(folder)
-    assert both is not None  # who asks has looked
-    database, queries = (_table(side) for side in both)
-    return database, queries
-
-
-def _table(side: Path) -> PhotoTable:
+def _table(
+    side: Path,
+    source: str = "photos, known by the numbers in their names",
+    city: str | None = None,
+) -> PhotoTable:
     listing = list_photos(side)
     paths = listing.paths(listing.photos)
-    source = "photos, known by the numbers in their names"
-    return PhotoTable.from_columns({"path": paths}, unusable=listing.unusable, source=source)
-
-
-def _listed(folder: Path, database: PhotoTable, queries: PhotoTable) -> ListedTruth:
-    file = _truth(folder)
-    assert file is not None  # who asks has looked
-    return read_listed_truth(file, database, queries)
+    columns = {"path": paths, "city": [city] * len(paths)}
+    return PhotoTable.from_columns(columns, unusable=listing.unusable, source=source)
 
 
 def _within(database: PhotoTable, queries: PhotoTable, tolerance: int) -> ListedTruth:
@@ -148,7 +149,7 @@ def _same_line(database: PhotoTable, queries: PhotoTable) -> bool:
         frames, asked = _frames(database), _frames(queries)
     except DataError:
         return False
-    farthest = max(_TOLERANCE.values())
+    farthest = max(TOLERANCE.values())
     return bool(len(frames) and len(asked) and asked.max() <= frames.max() + farthest)
 
 

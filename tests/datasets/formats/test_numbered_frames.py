@@ -1,12 +1,13 @@
-"""Nordland and SPED: numbered frames, and VPR-Bench's lists."""
+"""Nordland, SPED and AmsterTime: numbered frames, VPR-Bench's lists, and pairs."""
 
 from pathlib import Path
 
 import pytest
-from published_sets import frames, msls, pittsburgh, put, vpr_bench_lists
+from published_sets import amstertime, frames, msls, pittsburgh, put, vpr_bench_lists
 
 from beenhere.config import EvaluationData
-from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
+from beenhere.datasets.formats import protocols_of, read_evaluation, read_photos, sets_in
+from beenhere.datasets.formats.numbered_frames import is_amstertime
 from beenhere.datasets.ground_truth import EvaluationTables
 from beenhere.errors import ConfigError, DataError
 
@@ -124,3 +125,32 @@ def test_a_folder_of_several_sets(tmp_path: Path) -> None:
     }
     with pytest.raises(DataError, match=r"holds several sets of photos; name one of .*pitts30k"):
         read_photos(tmp_path)
+
+
+def test_pairs_are_the_truth(tmp_path: Path) -> None:
+    amstertime(tmp_path / "amstertime", pairs=12)
+    found = read(tmp_path / "amstertime")
+    assert found.name == "amstertime-test"
+    assert found.truth.listed
+    assert {Path(path).parent.name for path in found.database.paths} == {"new"}
+    assert {Path(path).parent.name for path in found.queries.paths} == {"old"}
+    for query, rows in zip(found.queries.paths, found.truth.positives(None), strict=True):
+        assert [Path(found.database.paths[row]).stem for row in rows] == [Path(query).stem]
+    with pytest.raises(ConfigError, match="25 m does not apply"):
+        found.truth.positives(25)
+
+
+def test_one_without_its_partner_moves_no_other(tmp_path: Path) -> None:
+    amstertime(tmp_path, pairs=4)
+    (tmp_path / "new" / "0001.png").unlink()
+    found = read(tmp_path)
+    assert [rows.tolist() for rows in found.truth.positives(None)] == [[0], [], [1], [2]]
+
+
+def test_other_folders_called_new_and_old_are_a_persons_own(tmp_path: Path) -> None:
+    put(tmp_path / "new", "holiday.jpg")
+    put(tmp_path / "old", "holiday.jpg")
+    assert not is_amstertime(tmp_path)
+    assert protocols_of(tmp_path) == []
+    (tmp_path / "new" / "holiday.jpg").unlink()
+    assert not is_amstertime(tmp_path)

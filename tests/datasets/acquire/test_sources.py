@@ -5,15 +5,15 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import urllib3
 from file_server import Asked, FileServer, Reply, serving
 
-from beenhere.datasets.download.drive import DriveSource
-from beenhere.datasets.download.patience import Patience
-from beenhere.datasets.download.transfer import fetch
+from beenhere.datasets.acquire.sources import DriveSource
+from beenhere.datasets.acquire.transfer import fetch
 from beenhere.errors import DataError
 
 DATA = random.Random(0).randbytes(100_000)
-QUICK = Patience(tries=3, first_wait=0.001, longest_wait=0.002, connecting=2, silence=0.5)
+QUICK = {"retry": urllib3.Retry(total=2, backoff_factor=0.001), "timeout": (2, 0.5)}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 CONFIRM = """<!DOCTYPE html><html>
@@ -71,20 +71,20 @@ def file(tmp_path: Path) -> Path:
 
 def refused(drive: Drive, file: Path) -> str:
     with pytest.raises(DataError) as caught:
-        fetch(drive.source, file, "take the tram", patience=QUICK)
+        fetch(drive.source, file, "take the tram", **QUICK)
     assert list(file.parent.iterdir()) == []
     return str(caught.value)
 
 
 def test_a_large_file(drive: Drive, file: Path) -> None:
     drive.serves(DATA)
-    fetch(drive.source, file, "", patience=QUICK)
+    fetch(drive.source, file, "", **QUICK)
     assert file.read_bytes() == DATA
 
 
 def test_a_large_file_goes_on_by_another_link(drive: Drive, file: Path) -> None:
     drive.serves(DATA, cut=40_000)
-    fetch(drive.source, file, "", patience=QUICK)
+    fetch(drive.source, file, "", **QUICK)
     assert file.read_bytes() == DATA
     assert drive.links == 3
     got = [one for one in drive.server.asked if one.path.startswith("/download")]
@@ -93,7 +93,7 @@ def test_a_large_file_goes_on_by_another_link(drive: Drive, file: Path) -> None:
 
 def test_a_small_file_comes_at_once(drive: Drive, server: FileServer, file: Path) -> None:
     server.answers("/uc", serving(DATA))
-    fetch(drive.source, file, "", patience=QUICK)
+    fetch(drive.source, file, "", **QUICK)
     assert file.read_bytes() == DATA
 
 

@@ -15,26 +15,27 @@ import urllib3
 from file_server import Asked, FileServer, Reply, serving
 from requests.adapters import HTTPAdapter
 
-from beenhere.datasets.download.patience import Patience
-from beenhere.datasets.download.sources import Refused, UrlSource
-from beenhere.datasets.download.transfer import fetch
+from beenhere.datasets.acquire.sources import PermanentFailure, UrlSource
+from beenhere.datasets.acquire.transfer import RETRY, fetch
 from beenhere.errors import DataError
 
 DATA = random.Random(0).randbytes(300_000)
 OTHER = random.Random(1).randbytes(300_000)
-QUICK = Patience(tries=4, first_wait=0.001, longest_wait=0.004, connecting=2, silence=0.3)
+QUICK = urllib3.Retry(total=3, backoff_factor=0.001)
+NEVER = urllib3.Retry(total=0)
+TIMEOUT = (2, 0.3)
 HAND = "ask for it by post"
 
 
-def get(url: str, file: Path, size: int | None = None, patience: Patience = QUICK) -> bytes:
-    fetch(UrlSource(url), file, HAND, size=size, patience=patience)
+def get(url: str, file: Path, size: int | None = None, retry: urllib3.Retry = QUICK) -> bytes:
+    fetch(UrlSource(url), file, HAND, size=size, retry=retry, timeout=TIMEOUT)
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     return file.read_bytes()
 
 
-def refused(url: str, file: Path, size: int | None = None, patience: Patience = QUICK) -> str:
+def refused(url: str, file: Path, size: int | None = None, retry: urllib3.Retry = QUICK) -> str:
     with pytest.raises(DataError) as caught:
-        fetch(UrlSource(url), file, HAND, size=size, patience=patience)
+        fetch(UrlSource(url), file, HAND, size=size, retry=retry, timeout=TIMEOUT)
     assert not file.exists()
     text = str(caught.value)
     assert "\n" not in text and text.startswith(f"{file.name} cannot be fetched: ")
@@ -76,22 +77,21 @@ def test_chunks_are_cut_and_gone_on_with(server: FileServer, file: Path) -> None
 
 
 def test_a_later_call_goes_on(server: FileServer, file: Path) -> None:
-    once = Patience(tries=1)
     url = server.answers("/f", serving(DATA, cut=120_000), serving(DATA))
-    refused(url, file, patience=once)
+    refused(url, file, retry=NEVER)
     assert get(url, file) == DATA
     assert server.ranges("/f")[-1] == "bytes=120000-"
 
 
 def test_a_part_of_another_source_is_not_gone_on_with(server: FileServer, file: Path) -> None:
     url = server.answers("/f", serving(DATA, cut=120_000))
-    refused(url, file, patience=Patience(tries=1))
+    refused(url, file, retry=NEVER)
     assert get(server.answers("/g", serving(OTHER)), file) == OTHER
 
 
 def test_a_part_that_is_whole_needs_no_request(server: FileServer, file: Path) -> None:
     url = server.answers("/f", serving(DATA, cut=120_000))
-    refused(url, file, patience=Patience(tries=1))
+    refused(url, file, retry=NEVER)
     part = file.with_name("set.zip.part")
     part.write_bytes(DATA)
     assert get(url, file) == DATA
@@ -239,8 +239,7 @@ def test_a_stall_is_noticed(
 
 def test_a_connection_that_drips_is_given_up(server: FileServer, file: Path) -> None:
     drip = Reply(200, DATA[:100], {"ETag": '"1"'}, length=len(DATA), pause=0.05)
-    impatient = Patience(tries=4, first_wait=0.001, silence=0.2, slowest=1000)
-    assert get(server.answers("/f", drip, serving(DATA)), file, patience=impatient) == DATA
+    assert get(server.answers("/f", drip, serving(DATA)), file) == DATA
     again = server.ranges("/f")[1]
     assert again is not None and 0 < int(again.strip("bytes=-")) < 100  # not at its end
 
@@ -332,7 +331,7 @@ def test_a_protected_address_must_not_lead_to_an_open_one(server: FileServer) ->
     target = server.answers("/f", serving(DATA))
     with requests.Session() as session:
         session.mount("https://", Leading(target))
-        with pytest.raises(Refused, match=f"it leads to {target}, which anybody"):
+        with pytest.raises(PermanentFailure, match=f"it leads to {target}, which anybody"):
             UrlSource("https://set.test/f").ask(session, {}, (1, 1))
 
 
@@ -368,21 +367,25 @@ def test_what_does_not_fit_is_told_before_it_comes(server: FileServer, file: Pat
         raise DataError("no room")
 
     url = server.answers("/f", serving(DATA, cut=1000))
-    refused(url, file, patience=Patience(tries=1))
+    refused(url, file, retry=NEVER)
     with pytest.raises(DataError, match="no room"):
-        fetch(UrlSource(url), file, HAND, space=space, patience=QUICK)
+        fetch(UrlSource(url), file, HAND, space=space, retry=QUICK)
     assert told == [(len(DATA) - 1000, len(DATA))]
 
 
 def test_a_folder_that_cannot_be_written(server: FileServer, tmp_path: Path) -> None:
     url = server.answers("/f", serving(DATA))
     with pytest.raises(DataError, match=r"gone/set.zip cannot be written \(no such file"):
-        fetch(UrlSource(url), tmp_path / "gone" / "set.zip", HAND, patience=QUICK)
+        fetch(UrlSource(url), tmp_path / "gone" / "set.zip", HAND, retry=QUICK)
 
 
 def test_waits_double_up_to_a_bound_and_are_not_all_alike() -> None:
-    patience = Patience(first_wait=1, longest_wait=60)
-    for failures, most in ((1, 1), (2, 2), (3, 4), (7, 60), (5000, 60)):
-        waits = {patience.wait(failures) for _ in range(50)}
-        assert all(most / 2 <= wait <= most for wait in waits)
-        assert len(waits) > 10
+    retry = RETRY
+    for most in (0, 3, 5, 9, 17, 33):
+        retry = retry.increment("GET", "/f", error=OSError())
+        waits = {retry.get_backoff_time() for _ in range(50)}
+        assert all(max(0, most - 1) <= wait <= most for wait in waits)
+        assert len(waits) > 10 or not most
+    with pytest.raises(urllib3.exceptions.MaxRetryError):
+        retry.increment("GET", "/f", error=OSError())
+    assert retry.new(backoff_factor=100).get_backoff_time() == 60

@@ -3,7 +3,7 @@ from pathlib import Path
 import published_sets
 import pytest
 
-from beenhere.datasets.acquire.find_root import find_root
+from beenhere.datasets.acquire.set_folder import find_root
 from beenhere.datasets.catalog import named_set
 from beenhere.errors import DataError
 

@@ -15,21 +15,19 @@ import zipfile
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beenhere.datasets.download.allowance import Allowance
-from beenhere.datasets.download.member_names import UnsafeName, safe_path
-from beenhere.datasets.download.members import Member, NotUnpackable
-from beenhere.datasets.download.unpack import (
-    USUAL,
+from beenhere.datasets.acquire.unpack import (
     DamagedArchive,
-    Limits,
-    _Unpacking,
+    Member,
+    Unpacker,
+    UnsafeArchive,
     is_archive,
-    unpack,
+    safe_path,
 )
 from beenhere.errors import DataError
 
@@ -86,12 +84,16 @@ def into(tmp_path: Path) -> Path:
     return folder
 
 
-def refused(archive: Path, into: Path, limits: Limits = USUAL) -> str:
+def unpack(archive: Path, into: Path, **bounds: Any) -> int:
+    return Unpacker([archive], **bounds).unpack(archive, into)
+
+
+def refused(archive: Path, into: Path, **bounds: Any) -> str:
     """What is said of an archive; and nothing is written outside of the folder."""
     outer = into.parent
     before = set(outer.parent.iterdir())
     with pytest.raises(DataError) as caught:
-        unpack(archive, into, limits)
+        unpack(archive, into, **bounds)
     assert list(outer.iterdir()) == [into]
     assert set(outer.parent.iterdir()) == before
     assert not any(path.is_symlink() for path in into.rglob("*"))
@@ -111,7 +113,7 @@ def test_good_archives(tmp_path: Path, into: Path, name: str) -> None:
         pack(tmp_path / "x.tar.gz", FILES).rename(path)
     else:
         pack(path, FILES)
-    assert unpack(path, into).files == 3
+    assert unpack(path, into) == 3
     assert below(into) == FILES
     assert is_archive(name) and is_archive(name.upper())
 
@@ -122,7 +124,7 @@ def test_names_of_no_archive(name: str) -> None:
 
 
 def test_an_archive_is_known_by_its_bytes(tmp_path: Path, into: Path) -> None:
-    assert unpack(as_zip(tmp_path / "set.tar.gz", FILES), into).files == 3
+    assert unpack(as_zip(tmp_path / "set.tar.gz", FILES), into) == 3
 
 
 def test_folders_and_modes(tmp_path: Path, into: Path) -> None:
@@ -130,7 +132,7 @@ def test_folders_and_modes(tmp_path: Path, into: Path) -> None:
     secret.mode = 0o7000
     folder = of_type("set/none", tarfile.DIRTYPE)
     folder.mode = 0
-    assert unpack(tar_of(tmp_path / "s.tar", [(folder, b""), (secret, b"x")]), into).files == 1
+    assert unpack(tar_of(tmp_path / "s.tar", [(folder, b""), (secret, b"x")]), into) == 1
     assert below(into) == {"set/secret.jpg": b"x"}
     mode = (into / "set/secret.jpg").stat().st_mode
     assert mode & stat.S_IRUSR and not mode & (stat.S_ISUID | stat.S_IXUSR)
@@ -138,7 +140,7 @@ def test_folders_and_modes(tmp_path: Path, into: Path) -> None:
 
 def test_what_macos_adds_is_left_out(tmp_path: Path, into: Path) -> None:
     litter = {"__MACOSX/set/._a.jpg": b"1", "set/._b.jpg": b"2", "set/.DS_Store": b"3"}
-    assert unpack(as_zip(tmp_path / "s.zip", FILES | litter), into).files == 3
+    assert unpack(as_zip(tmp_path / "s.zip", FILES | litter), into) == 3
     assert below(into) == FILES
 
 
@@ -191,7 +193,7 @@ def test_a_name_that_is_not_utf8(tmp_path: Path, into: Path) -> None:
 def test_a_path_never_leads_out(name: str) -> None:
     try:
         path = safe_path(name)
-    except UnsafeName:
+    except UnsafeArchive:
         return
     root = "/root/of/all"
     assert os.path.normpath(f"{root}/{path}") == str(Path(root) / path)
@@ -257,12 +259,12 @@ def test_bombs(tmp_path: Path, into: Path, end: str) -> None:
 
 def test_bytes_and_files_are_bounded(tmp_path: Path, into: Path) -> None:
     archive = as_zip(tmp_path / "a.zip", {"set/a": PHOTO, "set/b": PHOTO})
-    assert "beyond the 200 kB that it may hold" in refused(archive, into, Limits(bytes=200_000))
-    assert "holds more than 1 files" in refused(archive, into, Limits(files=1))
+    assert "beyond the 200 kB that it may hold" in refused(archive, into, most_bytes=200_000)
+    assert "holds more than 1 files" in refused(archive, into, most_files=1)
     archive = as_tar(tmp_path / "a.tar", {"set/a": PHOTO, "set/b": PHOTO})
-    assert "beyond the 200 kB that it may hold" in refused(archive, into, Limits(bytes=200_000))
+    assert "beyond the 200 kB that it may hold" in refused(archive, into, most_bytes=200_000)
     shutil.rmtree(into / "set")
-    assert "holds more than 1 files" in refused(archive, into, Limits(files=1))
+    assert "holds more than 1 files" in refused(archive, into, most_files=1)
 
 
 def test_the_disk_is_asked_first(
@@ -309,8 +311,10 @@ def test_bytes_are_counted_where_a_reader_gives_more_than_the_size(
     # Python's readers stop at the size that is said; what is written is counted all the same.
     archive = as_zip(tmp_path / "a.zip", {"a": b"1"})
     endless = Member("set/a", 10, io.BytesIO(bytes(5_000_000)))
-    with pytest.raises(NotUnpackable, match=r"beyond the 2\.0 MB that it may hold"):
-        _Unpacking(archive, into, Limits(bytes=2_000_000))._write(endless)
+    unpacker = Unpacker([archive], most_bytes=2_000_000)
+    unpacker.unpack(archive, into)
+    with pytest.raises(UnsafeArchive, match=r"beyond the 2\.0 MB that it may hold"):
+        unpacker.write(endless, into)
     assert len(below(into)["set/a"]) <= 2_000_000
 
 
@@ -414,9 +418,9 @@ def test_archives_in_an_archive_are_unpacked_once(tmp_path: Path, into: Path) ->
     inmost = as_zip(tmp_path / "3.zip", {"c": b"3"}).read_bytes()
     inner = as_tar(tmp_path / "2.tar.gz", {"set/b": b"2", "set/3.zip": inmost}).read_bytes()
     outer = as_zip(tmp_path / "1.zip", {"v1/data.tar.gz": inner, "v1/a": b"1"})
-    allowance = Allowance([outer])
-    allowance.unpack(outer, into)
-    assert allowance.unpack_inner(into) == 1
+    unpacker = Unpacker([outer])
+    unpacker.unpack(outer, into)
+    assert unpacker.unpack_inner(into) == 1
     assert below(into) == {"v1/a": b"1", "v1/set/b": b"2", "v1/set/3.zip": inmost}
 
 
@@ -424,10 +428,10 @@ def test_archives_in_an_archive_are_unpacked_once(tmp_path: Path, into: Path) ->
 def test_bombs_in_an_archive_share_one_bound(tmp_path: Path, into: Path, bytes: int | None) -> None:
     bomb = as_zip(tmp_path / "bomb.zip", {"zeros": b"\0" * 20_000_000}).read_bytes()
     outer = as_zip(tmp_path / "outer.zip", {f"{n}/{n}.zip": bomb for n in range(10)})
-    allowance = Allowance([outer], Limits(bytes=bytes))
-    allowance.unpack(outer, into)
+    unpacker = Unpacker([outer], most_bytes=bytes)
+    unpacker.unpack(outer, into)
     with pytest.raises(DataError, match=r"grows to 20\.0 MB or more, beyond the .* that it may"):
-        allowance.unpack_inner(into)
+        unpacker.unpack_inner(into)
     written = sum(path.stat().st_size for path in into.rglob("*") if path.is_file())
     assert written < 64_000_000
 
@@ -439,4 +443,4 @@ def test_all_packers_agree(tmp_path: Path, into: Path) -> None:
         path = tmp_path / str(number)
         path.write_bytes(packed(tar[:70_000]) + packed(tar[70_000:]))
         (into / str(number)).mkdir()
-        assert unpack(path, into / str(number)).files == 3
+        assert unpack(path, into / str(number)) == 3
