@@ -10,7 +10,7 @@ from beenhere.datasets.city.camera import Camera, Lens, Rays
 from beenhere.datasets.city.cars import cars_on
 from beenhere.datasets.city.light import CONDITIONS, Moment, draw_moment
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.streets import Street
+from beenhere.datasets.city.street import Street
 from beenhere.datasets.city.styles import training_city
 
 SIZE = 64

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from beenhere.datasets.city.camera import Picture, Rays
 from beenhere.datasets.city.light import Light, Moment, lamplight
 from beenhere.datasets.city.noise import Bools, Floats, Ints, generator
-from beenhere.datasets.city.streets import Street
+from beenhere.datasets.city.street import Street
 from beenhere.datasets.city.styles import Colour, scaled
 
 _PAINTS: tuple[Colour, ...] = (

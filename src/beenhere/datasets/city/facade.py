@@ -19,7 +19,7 @@ from beenhere.datasets.city.canvas import (
     write_vertical_sign,
 )
 from beenhere.datasets.city.noise import Floats, generator
-from beenhere.datasets.city.streets import Fence
+from beenhere.datasets.city.street import Fence
 from beenhere.datasets.city.styles import Colour, Style
 
 

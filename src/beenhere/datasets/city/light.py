@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from beenhere.datasets.city.noise import Floats, generator
-from beenhere.datasets.city.streets import HEIGHT_STEP, SKYLINE_START, Street
+from beenhere.datasets.city.street import HEIGHT_STEP, SKYLINE_START, Street
 from beenhere.datasets.city.styles import Colour, scaled
 
 CONDITIONS = ("day", "dusk", "night", "fog", "rain", "snow")

@@ -20,7 +20,8 @@ def generator(*keys: int | str) -> Generator:
     """A generator that depends on ``keys`` alone, on no call made before it.
 
     Args:
-        keys: non-negative integers and words, such as ``(seed, "cars", street, date)``.
+        keys: non-negative integers and words, such as ``(seed, "cars", street, date)``; another
+            word gives another city.
     """
     return np.random.default_rng([crc32(k.encode()) if isinstance(k, str) else k for k in keys])
 

@@ -7,9 +7,9 @@ from beenhere.datasets.city.cars import Car, cars_on, draw_car
 from beenhere.datasets.city.light import LAMP_HEIGHT, Light, Moment
 from beenhere.datasets.city.noise import Bytes, Floats, Ints
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.streets import Point, Street
+from beenhere.datasets.city.street import Point, Street
 from beenhere.datasets.city.surfaces import shade_ground, shade_sky, shade_walls
-from beenhere.datasets.city.trees import draw_trees
+from beenhere.datasets.city.tree_sprites import draw_trees
 
 _CAR_REACH = 60.0
 _CAR_GAP = 4.2

@@ -12,7 +12,7 @@ from beenhere.datasets.city.camera import Rays
 from beenhere.datasets.city.canvas import TEXELS_PER_METRE, Canvas
 from beenhere.datasets.city.facade import paint_backdrop, paint_fence, paint_front, paint_side
 from beenhere.datasets.city.noise import Bytes, Floats, Ints, subseed
-from beenhere.datasets.city.streets import Point, Street
+from beenhere.datasets.city.street import Point, Street
 
 LEVELS = 6
 """Mip levels: the last shows one texel where the first shows 32 x 32."""

@@ -9,7 +9,7 @@ from beenhere.datasets.city.cars import Car
 from beenhere.datasets.city.light import Light, Moment, Vector, dot, irradiance
 from beenhere.datasets.city.noise import Floats, Ints, fractal, generator, nearest, smooth
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.streets import Street
+from beenhere.datasets.city.street import Street
 
 _WARM = np.array([1.0, 0.62, 0.28], np.float32)
 _COLD = np.array([0.75, 0.85, 1.0], np.float32)

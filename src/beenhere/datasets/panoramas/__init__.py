@@ -1,3 +1,3 @@
-from beenhere.datasets.panoramas.write import ViewsFolder, write_views
+from beenhere.datasets.panoramas.views_folder import ViewsFolder, write_views
 
 __all__ = ["ViewsFolder", "write_views"]

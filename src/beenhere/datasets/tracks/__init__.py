@@ -1,5 +1,5 @@
+from beenhere.datasets.tracks.photo_positions import TrackedPhotos, track_photos
 from beenhere.datasets.tracks.track import read_tracks
-from beenhere.datasets.tracks.track_photos import TrackedPhotos, track_photos
 from beenhere.datasets.tracks.video import VIDEO_SUFFIXES, TrackedFrames, track_video
 
 __all__ = [

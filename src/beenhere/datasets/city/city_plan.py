@@ -15,7 +15,7 @@ from beenhere.config import CityConfig
 from beenhere.datasets.city.camera import Camera, Lens, draw_lens
 from beenhere.datasets.city.light import Moment, draw_moment
 from beenhere.datasets.city.noise import generator, pick, subseed
-from beenhere.datasets.city.streets import street_widths
+from beenhere.datasets.city.street import street_widths
 from beenhere.datasets.city.styles import City, sf_city, tokyo_city, training_city
 from beenhere.geo import to_wgs84, zone_code, zone_name
 
@@ -39,7 +39,7 @@ LOST = 0.03
 
 
 @dataclass(frozen=True)
-class Plot:
+class Site:
     """Where a street lies: its seed, length and place on the map.
 
     Attributes:
@@ -84,7 +84,7 @@ class Shot:
 class Roll:
     """The photos of one street, rendered together because its textures are painted once."""
 
-    plot: Plot
+    site: Site
     shots: tuple[Shot, ...]
 
 
@@ -97,7 +97,7 @@ class EvaluationSet:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CityPlan:
     """All of a city."""
 
     training: tuple[Roll, ...]
@@ -109,9 +109,9 @@ class Plan:
         return self.training + tuple(roll for each in self.evaluation for roll in each.rolls)
 
 
-def plan_city(options: CityConfig) -> Plan:
+def plan_city(options: CityConfig) -> CityPlan:
     """Plan the training cities and the three evaluation sets."""
-    return Plan(
+    return CityPlan(
         training=tuple(_training_rolls(options)),
         evaluation=(
             _evaluation(options, sf_city(options.seed, "val"), "sf_xs/val", "crowd"),
@@ -121,7 +121,7 @@ def plan_city(options: CityConfig) -> Plan:
     )
 
 
-def _plots(city: City, seed: int, count: int, length: float, cell: float) -> Iterator[Plot]:
+def _sites(city: City, seed: int, count: int, length: float, cell: float) -> Iterator[Site]:
     """Streets in the cells of a square grid, each along or across it."""
     side = max(1, int(np.ceil(np.sqrt(count))))
     turn = np.radians(city.bearing)
@@ -134,7 +134,7 @@ def _plots(city: City, seed: int, count: int, length: float, cell: float) -> Ite
         along = np.radians(bearing)
         east = city.easting + cell * (column * np.cos(turn) + row * np.sin(turn))
         north = city.northing + cell * (row * np.cos(turn) - column * np.sin(turn))
-        yield Plot(
+        yield Site(
             city=city,
             seed=subseed(seed, "street", city.name, i, int(city.northing)),
             length=length,
@@ -149,27 +149,27 @@ def _training_rolls(options: CityConfig) -> Iterator[Roll]:
     for index in range(options.cities):
         city = training_city(options.seed, index)
         count = options.places // options.cities + (index < options.places % options.cities)
-        for plot in _plots(city, options.seed, count, _PLACE_STREET, _PLACE_CELL):
-            yield _place(options, plot, f"{place:07d}_{city.name}")
+        for site in _sites(city, options.seed, count, _PLACE_STREET, _PLACE_CELL):
+            yield _place(options, site, f"{place:07d}_{city.name}")
             place += 1
 
 
-def _place(options: CityConfig, plot: Plot, label: str) -> Roll:
+def _place(options: CityConfig, site: Site, label: str) -> Roll:
     """Dated photos from one spot towards one view."""
-    rng = generator(plot.seed, "place")
-    x, y = plot.length / 2 + rng.uniform(-6, 6), rng.uniform(-0.8, 0.8)
+    rng = generator(site.seed, "place")
+    x, y = site.length / 2 + rng.uniform(-6, 6), rng.uniform(-0.8, 0.8)
     facing = rng.uniform(0, 360)
     years = rng.choice(np.arange(2008, 2023), options.images_per_place, replace=True)
-    half_road, _ = street_widths(plot.city.style, plot.seed)
+    half_road, _ = street_widths(site.city.style, site.seed)
     taken = []
     for year in years:
-        moment = draw_moment(rng, pick(rng, TRAINING_CONDITIONS), int(year), plot.south)
+        moment = draw_moment(rng, pick(rng, TRAINING_CONDITIONS), int(year), site.south)
         heading = round(facing + np.clip(rng.normal(0, 13), -28, 28)) % 360
         camera = Camera(
             x=float(x + rng.normal(0, 1.6)),
             y=float(np.clip(y + rng.normal(0, 0.5), -0.3 * half_road, 0.3 * half_road)),
             height=float(rng.uniform(1.7, 2.7)),
-            yaw=plot.yaw(heading),
+            yaw=site.yaw(heading),
             pitch=float(rng.normal(0.07, 0.035)),
             roll=float(rng.normal(0, 0.012)),
             fov=float(np.radians(rng.uniform(62, 88))),
@@ -178,11 +178,11 @@ def _place(options: CityConfig, plot: Plot, label: str) -> Roll:
         written = heading + 360 * int(rng.random() < 0.3)
         fields = _fields(_draw_pano(rng), written, _month(moment), label)
         taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
-    return Roll(plot, _shots(plot, PurePosixPath("gsv_xs/train") / plot.city.name, taken))
+    return Roll(site, _shots(site, PurePosixPath("gsv_xs/train") / site.city.name, taken))
 
 
 def _shots(
-    plot: Plot, folder: PurePosixPath, taken: list[tuple[Camera, Moment, Lens, str]]
+    site: Site, folder: PurePosixPath, taken: list[tuple[Camera, Moment, Lens, str]]
 ) -> tuple[Shot, ...]:
     """Photos with the names that the benchmarks give theirs: fields between ``@``.
 
@@ -190,8 +190,8 @@ def _shots(
     :func:`_fields`. Latitude and longitude follow from the easting and northing as they are
     written, with two decimals.
     """
-    zone = plot.city.zone
-    where = [[round(metres, 2) for metres in plot.locate(camera)] for camera, *_ in taken]
+    zone = site.city.zone
+    where = [[round(metres, 2) for metres in site.locate(camera)] for camera, *_ in taken]
     east, north = [e for e, _ in where], [n for _, n in where]
     lat, lon = to_wgs84(east, north, [zone_code(zone)] * len(taken))
     shots = []
@@ -232,32 +232,32 @@ def _evaluation(options: CityConfig, city: City, folder: str, manner: str) -> Ev
     per_street = int((_EVALUATION_STREET - 20) // POSITION_STEP)
     count = -(-panoramas // per_street)
     lost = round(options.queries * LOST)
-    plots = list(_plots(city, options.seed, count + 1, _EVALUATION_STREET, _EVALUATION_CELL))
+    sites = list(_sites(city, options.seed, count + 1, _EVALUATION_STREET, _EVALUATION_CELL))
     rolls = []
     left = options.database
     number = 0
-    for i, plot in enumerate(plots):
-        rng = generator(plot.seed, "survey")
+    for i, site in enumerate(sites):
+        rng = generator(site.seed, "survey")
         here = panoramas // count + (i < panoramas % count) if i < count else 0
-        database = _survey(rng, plot, root / "database", here, left)
+        database = _survey(rng, site, root / "database", here, left)
         left -= len(database)
         known = options.queries - lost
         wanted = known // count + (i < known % count) if i < count else lost
         span = (here or per_street) * POSITION_STEP
-        queries = _queries(rng, plot, root / "queries", wanted, span, manner, number)
+        queries = _queries(rng, site, root / "queries", wanted, span, manner, number)
         number += wanted
         if database or queries:
-            rolls.append(Roll(plot, database + queries))
+            rolls.append(Roll(site, database + queries))
     return EvaluationSet(root, tuple(rolls))
 
 
 def _survey(
-    rng: Generator, plot: Plot, folder: PurePosixPath, panoramas: int, most: int
+    rng: Generator, site: Site, folder: PurePosixPath, panoramas: int, most: int
 ) -> tuple[Shot, ...]:
     """Panoramas every few metres, each cut into views; at most ``most`` photos."""
     taken = []
     for i in range(panoramas):
-        moment = draw_moment(rng, "day", int(rng.integers(2013, 2019)), plot.south)
+        moment = draw_moment(rng, "day", int(rng.integers(2013, 2019)), site.south)
         pano, turn = _draw_pano(rng), int(rng.integers(360))
         x = 12 + i * POSITION_STEP + rng.uniform(-2, 2)
         y, height = rng.uniform(-0.7, 0.7), rng.uniform(2.1, 2.6)
@@ -267,31 +267,31 @@ def _survey(
                 x=float(x),
                 y=float(y),
                 height=float(height),
-                yaw=plot.yaw(heading),
+                yaw=site.yaw(heading),
                 pitch=float(rng.normal(0.07, 0.02)),
                 fov=float(np.radians(78)),
             )
             fields = _fields(pano, heading, _month(moment))
             taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
-    return _shots(plot, folder, taken[:most])
+    return _shots(site, folder, taken[:most])
 
 
 def _queries(
-    rng: Generator, plot: Plot, folder: PurePosixPath, count: int, span: float,
+    rng: Generator, site: Site, folder: PurePosixPath, count: int, span: float,
     manner: str, number: int,
 ) -> tuple[Shot, ...]:  # fmt: skip
     """Photos at chance positions of the surveyed stretch, years later."""
     taken = []
-    half_road, _ = street_widths(plot.city.style, plot.seed)
+    half_road, _ = street_widths(site.city.style, site.seed)
     for i in range(count):
         condition = "night" if manner == "night" else pick(rng, QUERY_CONDITIONS)
-        moment = draw_moment(rng, condition, int(rng.integers(2019, 2024)), plot.south)
+        moment = draw_moment(rng, condition, int(rng.integers(2019, 2024)), site.south)
         heading = int(rng.integers(360))
         camera = Camera(
             x=float(rng.uniform(8, 8 + span)),
             y=float(np.clip(rng.normal(0, 1), -0.3 * half_road, 0.3 * half_road)),
             height=float(rng.uniform(1.5, 1.9) if manner != "crowd" else rng.uniform(1.9, 2.7)),
-            yaw=plot.yaw(heading),
+            yaw=site.yaw(heading),
             pitch=float(rng.normal(0.09, 0.05)),
             roll=float(rng.normal(0, 0.02)),
             fov=float(np.radians(rng.uniform(62, 84))),
@@ -304,4 +304,4 @@ def _queries(
             "night": _fields(f"{number + i:05d}.jpg", "", _month(moment)),
         }[manner]
         taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
-    return _shots(plot, folder, taken)
+    return _shots(site, folder, taken)

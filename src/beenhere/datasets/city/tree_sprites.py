@@ -7,7 +7,7 @@ from numpy.random import Generator
 
 from beenhere.datasets.city.camera import Picture
 from beenhere.datasets.city.noise import SIDE, Bools, Floats, fractal, generator
-from beenhere.datasets.city.streets import Street
+from beenhere.datasets.city.street import Street
 
 _LEAVES = {
     "winter": (0.10, 0.09, 0.05),

@@ -14,10 +14,10 @@ import yaml
 
 from beenhere import __version__
 from beenhere.config import CityConfig
-from beenhere.datasets.city.plan import EvaluationSet, Plan, Roll, plan_city
+from beenhere.datasets.city.city_plan import CityPlan, EvaluationSet, Roll, plan_city
 from beenhere.datasets.city.render import render_view
 from beenhere.datasets.city.scene import Scene
-from beenhere.datasets.city.streets import Street
+from beenhere.datasets.city.street import Street
 from beenhere.devices import cores
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, write_file
@@ -82,7 +82,7 @@ def write_city(out: Path, options: CityConfig, what: str | None = None) -> CityF
     return folder
 
 
-def _record(options: CityConfig, plan: Plan) -> dict[str, Any]:
+def _record(options: CityConfig, plan: CityPlan) -> dict[str, Any]:
     """All that decides the bytes of a city (the number of workers does not), and its counts."""
     counts = {"training": sum(len(roll.shots) for roll in plan.training)}
     for each in plan.evaluation:
@@ -96,7 +96,7 @@ def _record(options: CityConfig, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _check(out: Path, record: dict[str, Any], plan: Plan) -> bool:
+def _check(out: Path, record: dict[str, Any], plan: CityPlan) -> bool:
     """Whether ``out`` is finished; raises where nothing may be written."""
     if not out.exists():
         return False
@@ -138,13 +138,13 @@ def _difference(theirs: Any, ours: dict[str, Any]) -> str:
     return "made by another version"
 
 
-def _render(out: Path, plan: Plan, options: CityConfig, what: str | None) -> None:
+def _render(out: Path, plan: CityPlan, options: CityConfig, what: str | None) -> None:
     """Render every photo that is not there yet."""
     rolls = []
     for roll in plan.rolls:
         shots = tuple(shot for shot in roll.shots if not (out / shot.path).is_file())
         if shots:
-            rolls.append(Roll(roll.plot, shots))
+            rolls.append(Roll(roll.site, shots))
     for folder in {(out / shot.path).parent for roll in rolls for shot in roll.shots}:
         folder.mkdir(parents=True, exist_ok=True)
     # Long rolls first, so that no worker is left alone with one at the end.
@@ -170,10 +170,10 @@ def _render(out: Path, plan: Plan, options: CityConfig, what: str | None) -> Non
 
 def _take(out: Path, roll: Roll, size: int) -> int:
     """Render and store the photos of one street; returns how many."""
-    plot = roll.plot
-    scene = Scene(Street(plot.city.style, plot.seed, plot.length, plot.bearing))
+    site = roll.site
+    scene = Scene(Street(site.city.style, site.seed, site.length, site.bearing))
     for shot in roll.shots:
-        image = render_view(scene, shot.camera, shot.moment, shot.lens, size, plot.south)
+        image = render_view(scene, shot.camera, shot.moment, shot.lens, size, site.south)
         jpeg = simplejpeg.encode_jpeg(image, quality=shot.lens.quality, colorsubsampling="420")
         write_file(out / shot.path, jpeg)
     return len(roll.shots)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from beenhere.config import CityConfig
-from beenhere.datasets.city.plan import LOST, Plan, plan_city
+from beenhere.datasets.city.city_plan import LOST, CityPlan, plan_city
 from beenhere.datasets.city.styles import sf_city, training_city
 from beenhere.geo import to_utm, to_wgs84, zone_code, zone_name
 
@@ -20,7 +20,7 @@ NAME = re.compile(
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
+def plan() -> CityPlan:
     return plan_city(
         CityConfig(seed=5, cities=3, places=40, images_per_place=4, database=160, queries=67)
     )
@@ -38,7 +38,7 @@ def position(name: str) -> tuple[float, float]:
     return float(read["easting"]), float(read["northing"])
 
 
-def test_training_names_are_gsv_xs(plan: Plan) -> None:
+def test_training_names_are_gsv_xs(plan: CityPlan) -> None:
     headings = []
     labels = set()
     for roll in plan.training:
@@ -72,7 +72,7 @@ def test_training_names_are_gsv_xs(plan: Plan) -> None:
     ],
 )
 def test_evaluation_names(
-    plan: Plan, part: str, side: str, heading: str, date: str, pano: str
+    plan: CityPlan, part: str, side: str, heading: str, date: str, pano: str
 ) -> None:
     (found,) = [each for each in plan.evaluation if str(each.folder) == part]
     names = [
@@ -89,12 +89,12 @@ def test_evaluation_names(
         assert re.fullmatch(pano, read["pano"])
 
 
-def test_no_two_paths_are_equal(plan: Plan) -> None:
+def test_no_two_paths_are_equal(plan: CityPlan) -> None:
     counts = Counter(shot.path for roll in plan.rolls for shot in roll.shots)
     assert max(counts.values()) == 1
 
 
-def test_positions_agree_with_latitude_and_longitude(plan: Plan) -> None:
+def test_positions_agree_with_latitude_and_longitude(plan: CityPlan) -> None:
     for roll in plan.rolls:
         read = fields(roll.shots[0].path.name)
         easting, northing, zones = to_utm([float(read["lat"])], [float(read["lon"])])
@@ -114,9 +114,9 @@ def test_every_city_lies_in_its_zone(index: int) -> None:
     assert {zone_name(y, x) for y, x in zip(lat, lon, strict=True)} == {city.zone}
 
 
-def test_places_are_apart(plan: Plan) -> None:
+def test_places_are_apart(plan: CityPlan) -> None:
     spots = np.array([np.mean([position(s.path.name) for s in r.shots], 0) for r in plan.training])
-    zones = [r.plot.city.name for r in plan.training]
+    zones = [r.site.city.name for r in plan.training]
     for i, j in pairwise(range(len(spots))):
         assert zones[i] != zones[j] or np.hypot(*(spots[i] - spots[j])) > 100
     for roll in plan.training:
@@ -124,22 +124,22 @@ def test_places_are_apart(plan: Plan) -> None:
         assert np.hypot(*(where - where.mean(0)).T).max() < 12
 
 
-def test_no_street_is_used_twice(plan: Plan) -> None:
-    assert len({roll.plot.seed for roll in plan.rolls}) == len(plan.rolls)
+def test_no_street_is_used_twice(plan: CityPlan) -> None:
+    assert len({roll.site.seed for roll in plan.rolls}) == len(plan.rolls)
     assert sf_city(5, "val").northing != sf_city(5, "test").northing
 
 
-def test_streets_do_not_reach_each_other(plan: Plan) -> None:
+def test_streets_do_not_reach_each_other(plan: CityPlan) -> None:
     middles: dict[str, list[tuple[float, float, float]]] = {}
-    for plot in (roll.plot for roll in plan.rolls):
-        turn, half = np.radians(plot.bearing), plot.length / 2
-        middle = (plot.easting + half * np.sin(turn), plot.northing + half * np.cos(turn), half)
-        for e, n, other in middles.setdefault(plot.city.zone, []):
+    for site in (roll.site for roll in plan.rolls):
+        turn, half = np.radians(site.bearing), site.length / 2
+        middle = (site.easting + half * np.sin(turn), site.northing + half * np.cos(turn), half)
+        for e, n, other in middles.setdefault(site.city.zone, []):
             assert np.hypot(middle[0] - e, middle[1] - n) > half + other + 40
-        middles[plot.city.zone].append(middle)
+        middles[site.city.zone].append(middle)
 
 
-def test_queries_have_positives_but_for_the_lost(plan: Plan) -> None:
+def test_queries_have_positives_but_for_the_lost(plan: CityPlan) -> None:
     for each in plan.evaluation:
         shots = [shot for roll in each.rolls for shot in roll.shots]
         where = {s.path: position(s.path.name) for s in shots}
@@ -149,6 +149,6 @@ def test_queries_have_positives_but_for_the_lost(plan: Plan) -> None:
         assert found.count(False) == round(67 * LOST)
 
 
-def test_another_seed_is_another_city(plan: Plan) -> None:
+def test_another_seed_is_another_city(plan: CityPlan) -> None:
     other = plan_city(CityConfig(seed=6, cities=3, places=40, images_per_place=4))
-    assert {r.plot.seed for r in plan.rolls}.isdisjoint({r.plot.seed for r in other.rolls})
+    assert {r.site.seed for r in plan.rolls}.isdisjoint({r.site.seed for r in other.rolls})

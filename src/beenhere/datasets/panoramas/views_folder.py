@@ -32,7 +32,7 @@ _CARRIED = ("lat", "lon", "easting", "northing", "zone", "captured", "city", "co
 
 
 @dataclass(frozen=True)
-class View:
+class PanoramaView:
     """One view of a panorama.
 
     Attributes:
@@ -161,7 +161,7 @@ def _plain(path: PurePath) -> str:
     return path.as_posix().replace("/@", "/").replace("@", "_").strip("_")
 
 
-def _views(panorama: Panorama, name: str, options: ViewsConfig) -> list[View]:
+def _views(panorama: Panorama, name: str, options: ViewsConfig) -> list[PanoramaView]:
     """The views that lie within what the panorama shows."""
     views = []
     for number in range(options.views):
@@ -170,12 +170,12 @@ def _views(panorama: Panorama, name: str, options: ViewsConfig) -> list[View]:
         yaw = direction if middle is None else direction - middle
         if panorama.sphere.cover.holds(*view_on_sphere(panorama.sphere, yaw, options)):
             heading = None if middle is None else direction % 360.0 % 360.0
-            views.append(View(f"{name}_{number:02}.jpg", yaw, heading))
+            views.append(PanoramaView(f"{name}_{number:02}.jpg", yaw, heading))
     return views
 
 
 def _cut(
-    plans: list[tuple[Panorama, list[View]]], out: Path, options: ViewsConfig
+    plans: list[tuple[Panorama, list[PanoramaView]]], out: Path, options: ViewsConfig
 ) -> list[tuple[str, str]]:
     """Write the views that are not there yet; returns the panoramas that cannot be read."""
     lacking = [
@@ -206,7 +206,9 @@ def _cut(
     return unusable
 
 
-def _cut_one(panorama: Panorama, views: list[View], out: Path, options: ViewsConfig) -> None:
+def _cut_one(
+    panorama: Panorama, views: list[PanoramaView], out: Path, options: ViewsConfig
+) -> None:
     height, width = options.size
     row = panorama.row
     pixels = cut_views(panorama.path, panorama.sphere, [view.yaw for view in views], options)
@@ -223,7 +225,7 @@ def _cut_one(panorama: Panorama, views: list[View], out: Path, options: ViewsCon
         write_file(out / view.name, jpeg_bytes(picture, facts, options.quality))
 
 
-def _table(cut: list[tuple[Panorama, list[View]]]) -> PhotoTable:
+def _table(cut: list[tuple[Panorama, list[PanoramaView]]]) -> PhotoTable:
     every = [(panorama.row, view) for panorama, views in cut for view in views]
     return PhotoTable.from_columns(
         {
