@@ -19,17 +19,17 @@ import numpy as np
 import polars as pl
 
 from beenhere.config import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
-from beenhere.datasets.batches import BatchLoader
-from beenhere.datasets.decoding import TrainingBatches
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards.manifest import PLACES_SCHEMA
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.shards.write import write_shards
 from beenhere.datasets.table import PhotoTable
+from beenhere.training.batches import BatchLoader
+from beenhere.training.decoding import TrainingBatches
 from beenhere.training.fit import fit
+from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards.manifest import PLACES_SCHEMA
+from beenhere.training.shards.place_stream import StreamLoader
+from beenhere.training.shards.plan import StreamPlan
+from beenhere.training.shards.shards import Shards
+from beenhere.training.shards.write import write_shards
 
 EPOCHS = 5
 GSV_XS = 62_514, 524_701, 15_000

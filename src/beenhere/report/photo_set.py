@@ -5,7 +5,6 @@ from statistics import median
 
 from beenhere.datasets.evaluation_tables import EvaluationTables
 from beenhere.datasets.ground_truth import ListedTruth
-from beenhere.datasets.shards.shards import Shards
 from beenhere.datasets.summary import (
     Sizes,
     Summary,
@@ -16,6 +15,7 @@ from beenhere.datasets.summary import (
 )
 from beenhere.datasets.table import PhotoTable
 from beenhere.geo import Extent
+from beenhere.training.shards.shards import Shards
 
 _NAMED = 3
 """Things that are named of a longer list."""

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from beenhere.config import TrainConfig
-from beenhere.datasets.decoding import TrainingBatch, TrainingBatches
 from beenhere.models import VPRModel
 from beenhere.training.augment import augment, generator_of
+from beenhere.training.decoding import TrainingBatch, TrainingBatches
 from beenhere.training.objectives import Objective
 from beenhere.training.optim import build_optimizer, set_learning_rates
 from beenhere.training.source import TrainingPhotos

@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from beenhere.config import DataConfig, TrainConfig
-from beenhere.datasets.batches import BatchLoader
-from beenhere.datasets.decoding import TrainingBatches
 from beenhere.datasets.fingerprint import table_fingerprint
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards.location import is_shards
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.subsets import share_of_places
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.models.preprocessing import Preprocessing
 from beenhere.photos import photo_size
+from beenhere.training.batches import BatchLoader
+from beenhere.training.decoding import TrainingBatches
+from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards.location import is_shards
+from beenhere.training.shards.place_stream import StreamLoader
+from beenhere.training.shards.plan import StreamPlan
+from beenhere.training.shards.shards import Shards
+from beenhere.training.subsets import share_of_places
 
 
 class TrainingPhotos(ABC):
@@ -85,7 +85,7 @@ class FolderPhotos(TrainingPhotos):
     def batches(
         self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
     ) -> TrainingBatches:
-        """Drawn by a :class:`beenhere.datasets.sampling.PlaceSampler`."""
+        """Drawn by a :class:`beenhere.training.sampling.PlaceSampler`."""
         return BatchLoader(
             PlaceSampler(self.table, config.batch, config.fit.seed, rank, world),
             self.table.paths,
@@ -107,7 +107,7 @@ class ShardPhotos(TrainingPhotos):
         self.shards = shards
 
     def fingerprint(self) -> dict[str, Any]:
-        """See :meth:`beenhere.datasets.shards.shards.Shards.fingerprint`."""
+        """See :meth:`beenhere.training.shards.shards.Shards.fingerprint`."""
         return self.shards.fingerprint()
 
     def unusable(self) -> list[tuple[str, str]]:
@@ -123,7 +123,7 @@ class ShardPhotos(TrainingPhotos):
     def batches(
         self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
     ) -> TrainingBatches:
-        """Read as a :class:`beenhere.datasets.shards.plan.StreamPlan` says."""
+        """Read as a :class:`beenhere.training.shards.plan.StreamPlan` says."""
         stream, seed = config.data.stream, config.fit.seed
         return StreamLoader(
             self.shards,

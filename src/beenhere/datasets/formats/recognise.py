@@ -17,9 +17,11 @@ from beenhere.datasets.formats.photo_list import photo_list_in, read_photo_list
 from beenhere.datasets.formats.published import published_at
 from beenhere.datasets.formats.sets import sets_of
 from beenhere.datasets.formats.sides import sides
-from beenhere.datasets.shards.location import is_shards
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+
+SHARDS_MANIFEST = "shards.yaml"
+"""The file that makes a folder one of tar shards; see :mod:`beenhere.training.shards`."""
 
 
 def read_photos(path: Path, strict: bool = True) -> PhotoTable:
@@ -45,7 +47,7 @@ def read_photos(path: Path, strict: bool = True) -> PhotoTable:
 
 
 def _read(path: Path, strict: bool) -> PhotoTable:
-    if is_shards(path):
+    if holds_shards(path):
         raise DataError(
             f"{path}: holds tar shards, which are trained on (data.train={path}) and shown by "
             "beenhere data show; give the photos themselves"
@@ -79,6 +81,13 @@ def _read(path: Path, strict: bool) -> PhotoTable:
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
     return read_exif_folder(listing)
+
+
+def holds_shards(path: Path) -> bool:
+    """Whether a path is a folder of tar shards, or the manifest of one."""
+    if path.name == SHARDS_MANIFEST:
+        return path.is_file()
+    return (path / SHARDS_MANIFEST).is_file()
 
 
 def _refuse_several(listing: Listing) -> None:

@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import geo
-from beenhere.datasets.shards.location import MANIFEST, Location
 from beenhere.datasets.summary import Sizes, Summary
 from beenhere.errors import DataError
+from beenhere.training.shards.location import MANIFEST, Location
 from beenhere.wording import one_line
 
 PLACES = "places.parquet"

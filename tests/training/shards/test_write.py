@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from beenhere.config import ShardsConfig
-from beenhere.datasets.shards import tar_format, write
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.shards.write import write_shards
 from beenhere.datasets.summary import summarise
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.training.shards import tar_format, write
+from beenhere.training.shards.location import Location
+from beenhere.training.shards.shards import Shards
+from beenhere.training.shards.write import write_shards
 
 SMALL = ShardsConfig(mib=1)
 

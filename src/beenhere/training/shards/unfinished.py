@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from beenhere.datasets.shards.location import MANIFEST, Location
-from beenhere.datasets.shards.manifest import ShardEntry
 from beenhere.errors import DataError
+from beenhere.training.shards.location import MANIFEST, Location
+from beenhere.training.shards.manifest import ShardEntry
 
 FOLDER = "unfinished"
 """Lies beside the shards until the manifest is there."""

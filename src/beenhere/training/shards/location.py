@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from beenhere.datasets.formats.recognise import SHARDS_MANIFEST as MANIFEST
+from beenhere.datasets.formats.recognise import holds_shards
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.wording import one_line
-
-MANIFEST = "shards.yaml"
-"""The file that is written last: where it lies, the shards are whole."""
 
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds before each further try of what failed: about a minute in all."""
@@ -38,10 +37,7 @@ def is_url(path: str | Path) -> bool:
 
 def is_shards(path: str | Path) -> bool:
     """Whether it is a URL, a folder that holds shards, or the manifest of one."""
-    if is_url(path):
-        return True
-    path = Path(path).expanduser()
-    return (path.name == MANIFEST and path.is_file()) or (path / MANIFEST).is_file()
+    return is_url(path) or holds_shards(Path(path).expanduser())
 
 
 class Location:

@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config import BatchConfig, StreamConfig
-from beenhere.datasets.sampling import batch_sizes, check_enough, shared_out
 from beenhere.errors import ConfigError
+from beenhere.training.sampling import batch_sizes, check_enough, shared_out
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class StreamPlan:
     """Batches of P places; every place with enough photos once an epoch.
 
     The numbers of places, the sizes of batches, the shares of devices and ``drop_last`` are as of
-    :class:`beenhere.datasets.sampling.PlaceSampler`. An epoch depends on the seed, its number and
+    :class:`beenhere.training.sampling.PlaceSampler`. An epoch depends on the seed, its number and
     the options, never on what was read before or how fast.
 
     With several devices each reads its part of the epoch's shards; a shard at the border of two
     parts is read by both.
 
     Args:
-        places: as of :class:`beenhere.datasets.shards.shards.Shards`.
+        places: as of :class:`beenhere.training.shards.shards.Shards`.
         batch: P, K, ``min_images``; places are shuffled across cities.
         stream: how many shards side by side, and how big a buffer.
         seed: of the order.

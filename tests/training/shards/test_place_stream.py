@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from beenhere.config import BatchConfig, StreamConfig
-from beenhere.datasets.batches import BatchLoader
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards import location, read
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
 from beenhere.errors import DataError
+from beenhere.training.batches import BatchLoader
+from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards import location, read
+from beenhere.training.shards.location import Location
+from beenhere.training.shards.place_stream import StreamLoader
+from beenhere.training.shards.plan import StreamPlan
+from beenhere.training.shards.shards import Shards
 
 BATCH = BatchConfig(places=5, images=3)
 STREAM = StreamConfig(shards=2, buffer_mib=1)
@@ -172,7 +172,7 @@ def test_no_more_than_the_buffer_is_held(shards_at, monkeypatch, pieces):
 
 
 def test_a_share_is_the_same_places_as_of_the_folder(photos, shards_at):
-    from beenhere.datasets.subsets import share_of_places
+    from beenhere.training.subsets import share_of_places
 
     shards = Shards.open(shards_at).share(0.5, 7)
     sampler = PlaceSampler(share_of_places(photos, 0.5, 7), BATCH, 0)

@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 
 from beenhere import __version__
 from beenhere.config import ShardsConfig
-from beenhere.datasets.sampling import rows_by_place
-from beenhere.datasets.shards import tar_format
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.manifest import (
+from beenhere.datasets.summary import summarise
+from beenhere.datasets.table import SCHEMA, PhotoTable
+from beenhere.errors import DataError, PhotoError
+from beenhere.photo_file import opened, photo_size
+from beenhere.progress import progress
+from beenhere.training.sampling import rows_by_place
+from beenhere.training.shards import tar_format
+from beenhere.training.shards.location import Location
+from beenhere.training.shards.manifest import (
     PLACES_SCHEMA,
     Counts,
     Manifest,
     ShardEntry,
     write_manifest,
 )
-from beenhere.datasets.shards.unfinished import ShardNotes, Unfinished, shard_name
-from beenhere.datasets.summary import summarise
-from beenhere.datasets.table import SCHEMA, PhotoTable
-from beenhere.errors import DataError, PhotoError
-from beenhere.photo_file import opened, photo_size
-from beenhere.progress import progress
+from beenhere.training.shards.unfinished import ShardNotes, Unfinished, shard_name
 
 READERS = 8
 """Threads that read photos while a shard is written."""

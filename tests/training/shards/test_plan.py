@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beenhere.config import BatchConfig, StreamConfig
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards.manifest import PLACES_SCHEMA
-from beenhere.datasets.shards.plan import StreamPlan
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
+from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards.manifest import PLACES_SCHEMA
+from beenhere.training.shards.plan import StreamPlan
 
 MIB = 1 << 20
 

@@ -8,17 +8,17 @@ from itertools import islice
 import numpy as np
 
 from beenhere.config import StreamConfig
-from beenhere.datasets.decoding import PlacePhotos, TrainingBatches, sizes_differ
-from beenhere.datasets.shards.plan import EpochPlan, Segment, StreamPlan
-from beenhere.datasets.shards.read import Photos, ShardReader, read_places
-from beenhere.datasets.shards.shards import Shards
+from beenhere.training.decoding import PlacePhotos, TrainingBatches, sizes_differ
+from beenhere.training.shards.plan import EpochPlan, Segment, StreamPlan
+from beenhere.training.shards.read import Photos, ShardReader, read_places
+from beenhere.training.shards.shards import Shards
 
 
 class StreamLoader(TrainingBatches):
     """The batches of a plan, read as a stream.
 
     In memory are at most: the buffer, and one place more; two pieces of each open shard (see
-    :data:`beenhere.datasets.shards.read.PIECE`); the batches that are being decoded.
+    :data:`beenhere.training.shards.read.PIECE`); the batches that are being decoded.
 
     Args:
         shards: where they are and what they hold.

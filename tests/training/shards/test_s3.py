@@ -8,13 +8,13 @@ import torch
 from object_store import BadWire, s3_server
 
 from beenhere.config import BatchConfig, ShardsConfig, StreamConfig
-from beenhere.datasets.shards import location, read
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.shards.write import write_shards
 from beenhere.errors import DataError
+from beenhere.training.shards import location, read
+from beenhere.training.shards.location import Location
+from beenhere.training.shards.place_stream import StreamLoader
+from beenhere.training.shards.plan import StreamPlan
+from beenhere.training.shards.shards import Shards
+from beenhere.training.shards.write import write_shards
 
 s3fs = pytest.importorskip("s3fs")
 

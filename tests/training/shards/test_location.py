@@ -10,10 +10,10 @@ from fsspec.registry import _registry
 from beenhere.config import TrainConfig
 from beenhere.config_yaml import load, write
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.shards import location
-from beenhere.datasets.shards.location import Location, is_shards
-from beenhere.datasets.shards.shards import Shards
 from beenhere.errors import ConfigError, DataError
+from beenhere.training.shards import location
+from beenhere.training.shards.location import Location, is_shards
+from beenhere.training.shards.shards import Shards
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_url_survives_yaml_and_assignments(tmp_path):
 
 def test_any_file_system_of_fsspec_will_do(photos):
     from beenhere.config import ShardsConfig
-    from beenhere.datasets.shards.write import write_shards
+    from beenhere.training.shards.write import write_shards
 
     written = write_shards(photos, "memory://somewhere/gsv", ShardsConfig(mib=1))
     assert written.photos == Shards.open("memory://somewhere/gsv").manifest.photos == len(photos)

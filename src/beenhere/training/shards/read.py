@@ -7,10 +7,10 @@ from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as NotYet
 from itertools import count
 
-from beenhere.datasets.shards import tar_format
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.manifest import ShardEntry
 from beenhere.errors import DataError
+from beenhere.training.shards import tar_format
+from beenhere.training.shards.location import Location
+from beenhere.training.shards.manifest import ShardEntry
 
 PIECE = 8 << 20
 """Bytes that are asked for at once. Two such pieces of each open shard are held in memory."""

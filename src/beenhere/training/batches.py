@@ -3,10 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from beenhere.datasets.decoding import PlacePhotos, TrainingBatches, sizes_differ
-from beenhere.datasets.sampling import PlaceSampler
 from beenhere.errors import PhotoError
 from beenhere.photos import photo_size
+from beenhere.training.decoding import PlacePhotos, TrainingBatches, sizes_differ
+from beenhere.training.sampling import PlaceSampler
 
 SIZES_LOOKED_AT = 200
 """Photos whose sizes are read before training starts."""
