@@ -21,8 +21,7 @@ import polars as pl
 from beenhere.config import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
 from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
-from beenhere.training.batches import BatchLoader
-from beenhere.training.decoding import TrainingBatches
+from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.fit import fit
 from beenhere.training.sampling import PlaceSampler
 from beenhere.training.shards.manifest import PLACES_SCHEMA

@@ -83,7 +83,7 @@ def test_every_step_and_epoch_is_in_the_metrics(finished):
         for factor in (0.25, 0.5, 0.75, 0.5, 0.5, 0.5)
     ]
     for epoch, own in zip(epochs, (steps[:3], steps[3:]), strict=True):
-        for name in ("loss", "teaching"):
+        for name in ("loss", "active_pairs"):
             assert epoch[name] == pytest.approx(sum(r[name] for r in own) / 3)
         assert set(epoch["validation"]) == {"R@1", "R@5", "R@1 500 m", "R@5 500 m"}
         assert epoch["seconds"] > 0
@@ -100,7 +100,7 @@ def test_the_run_folder_holds_what_is_promised(finished):
     results = json.loads((finished / "results.json").read_text())
     assert [epoch["epoch"] for epoch in results["epochs"]] == [1, 2]
     assert set(results["tests"]["near"]["recalls"]) == {"R@1", "R@5", "R@1 500 m", "R@5 500 m"}
-    assert not list(finished.rglob("*.new")), "nothing half written stays behind"
+    assert not list(finished.rglob(".new-*")), "nothing half written stays behind"
 
 
 def test_the_best_epoch_has_the_highest_first_recall(finished):
@@ -206,10 +206,8 @@ def test_a_folder_without_a_finished_epoch_takes_new_options(options, tmp_path):
 
 
 def test_early_stop_and_no_training_after_it(options, tmp_path, monkeypatch):
-    from beenhere.training import epoch_end
-
     recalls = iter([50.0, 60.0, 60.0, 55.0, 99.0, 99.0])
-    monkeypatch.setattr(epoch_end, "named_recalls", lambda evaluation: {"R@1": next(recalls)})
+    monkeypatch.setattr(loop, "named_recalls", lambda evaluation: {"R@1": next(recalls)})
     config = with_(options, fit={**options["fit"], "epochs": 6, "early_stop": 2})
     result = fit(config, tmp_path / "run")
     assert (result.epochs, result.best_epoch, result.validation) == (4, 2, {"R@1": 60.0})
@@ -257,7 +255,7 @@ def test_the_same_folder_twice_at_once_is_refused(options, tmp_path):
     from beenhere.training.run_folder import RunFolder
 
     with (
-        RunFolder(tmp_path / "run").taken(),
+        RunFolder(tmp_path / "run").locked(),
         pytest.raises(TrainingError, match="another process trains in"),
     ):
         fit(with_(options), tmp_path / "run")

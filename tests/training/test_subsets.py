@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beenhere.datasets.table import PhotoTable
-from beenhere.training.subsets import share_of_places
+from beenhere.training.sampling import share_of_places
 
 
 def table(places: int, order: np.ndarray | None = None) -> PhotoTable:

@@ -1,15 +1,182 @@
-"""Training batches of photos that lie as files, drawn by a sampler."""
+"""From photos of places to training batches: threads decode the next ones while the device works.
+
+Threads, not processes: the decoder and the resize release Python's interpreter lock, so threads
+use every core, while nothing is pickled, copied between processes, or left behind by a kill.
+"""
 
 import threading
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
-from beenhere.errors import PhotoError
-from beenhere.photos import photo_size
-from beenhere.training.decoding import PlacePhotos, TrainingBatches, sizes_differ
+import torch
+from torch import Tensor
+
+from beenhere.cores import cores
+from beenhere.errors import DataError, PhotoError
+from beenhere.photos import load_photo, photo_size
 from beenhere.training.sampling import PlaceSampler
 
 SIZES_LOOKED_AT = 200
 """Photos whose sizes are read before training starts."""
+AHEAD = 3
+"""Batches being decoded while one is trained on."""
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """Photos with the place they show.
+
+    Attributes:
+        images: ``(B, 3, H, W)`` uint8 in [0, 255]; the photos of a place follow each other.
+        places: ``(B,)`` int64 place numbers.
+    """
+
+    images: Tensor
+    places: Tensor
+
+    def to(self, device: torch.device) -> "TrainingBatch":
+        """The same batch on a device."""
+        return TrainingBatch(
+            self.images.to(device, non_blocking=True), self.places.to(device, non_blocking=True)
+        )
+
+
+@dataclass(frozen=True)
+class PlacePhotos:
+    """The photos of one place in a batch, not decoded yet.
+
+    Attributes:
+        place: its number, the label.
+        photos: name and file of all its photos, in the order drawn: a path, or what the file
+            holds. The first K that can be read are the batch's.
+    """
+
+    place: int
+    photos: Sequence[tuple[str, str | bytes]]
+
+
+class TrainingBatches(ABC):
+    """The batches of one epoch after the other, decoded ahead.
+
+    A photo that cannot be read is replaced by the next one drawn of its place; a place that runs
+    out of them gives fewer than K, or none. What was replaced is in :attr:`unreadable`.
+
+    Args:
+        images: K, photos of a place.
+        target_size: height and width of a photo to those it is resized to, in pixels.
+        interpolation: ``"bilinear"`` or ``"bicubic"``, antialiased.
+        threads: how many decode; None: one a core.
+        pin: whether batches go to page-locked memory, from which a GPU copies faster.
+
+    Attributes:
+        epoch: number of the epoch that the next iteration gives, from 0.
+        unreadable: path to reason of photos that could not be read so far.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        target_size: Callable[[int, int], tuple[int, int]],
+        interpolation: str,
+        threads: int | None = None,
+        pin: bool = False,
+    ) -> None:
+        self.images = images
+        self.target_size, self.interpolation = target_size, interpolation
+        self.threads = threads or cores()
+        self.pin = pin
+        self.epoch = 0
+        self.unreadable: dict[str, str] = {}
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    @abstractmethod
+    def check_sizes(self) -> None:
+        """See that photos have one size after preprocessing, as far as that shows quickly.
+
+        Raises:
+            DataError: two of them differ.
+        """
+
+    @abstractmethod
+    def places(self, stop: threading.Event) -> Iterator[list[PlacePhotos]]:
+        """The places of each batch of :attr:`epoch`, in order.
+
+        Args:
+            stop: set when nobody waits for them any more.
+        """
+
+    def __iter__(self) -> Iterator[TrainingBatch]:
+        """The batches of :attr:`epoch`, in order.
+
+        Raises:
+            DataError: photos of different sizes meet in a batch, or none of a batch can be read.
+        """
+        torch.get_num_threads()  # settles this thread's own number before the decoders set theirs
+        stop = threading.Event()
+        # One thread gathers photos that may have to be waited for, and one puts batches together:
+        # the training thread does neither.
+        with (
+            ThreadPoolExecutor(self.threads, "decode", torch.set_num_threads, (1,)) as decoders,
+            ThreadPoolExecutor(1, "collate", torch.set_num_threads, (1,)) as collator,
+            ThreadPoolExecutor(1, "gather") as gatherer,
+        ):
+            batches = self.places(stop)
+
+            def start() -> Future[TrainingBatch] | None:
+                batch = next(batches, None)
+                if batch is None:
+                    return None
+                loaded = [decoders.submit(self._load, place) for place in batch]
+                return collator.submit(self._collate, batch, loaded)
+
+            pending = deque(gatherer.submit(start) for _ in range(AHEAD))
+            try:
+                while (ready := pending.popleft().result()) is not None:
+                    batch = ready.result()
+                    pending.append(gatherer.submit(start))
+                    yield batch
+            finally:
+                stop.set()
+                for pool in (gatherer, decoders, collator):
+                    pool.shutdown(wait=False, cancel_futures=True)
+
+    def _load(self, place: PlacePhotos) -> list[tuple[str, Tensor]]:
+        """Name and image of the first K readable photos of a place."""
+        found: list[tuple[str, Tensor]] = []
+        for name, photo in place.photos:
+            if len(found) == self.images:
+                break
+            try:
+                found.append((name, load_photo(photo, self.target_size, self.interpolation)))
+            except PhotoError as error:
+                self.unreadable[name] = error.reason
+        return found
+
+    def _collate(
+        self, batch: list[PlacePhotos], loading: list[Future[list[tuple[str, Tensor]]]]
+    ) -> TrainingBatch:
+        loaded = [place.result() for place in loading]
+        photos = [photo for place in loaded for photo in place]
+        if not photos:
+            name = batch[0].photos[0][0]
+            raise DataError(
+                f"none of the photos of {len(batch)} places can be read; the first is {name}: "
+                f"{self.unreadable[name]}"
+            )
+        first_name, first = photos[0]
+        for name, image in photos:
+            if image.shape != first.shape:
+                raise sizes_differ(first_name, _size(first), name, _size(image))
+        images = torch.empty((len(photos), *first.shape), dtype=torch.uint8, pin_memory=self.pin)
+        torch.stack([image for _, image in photos], out=images)
+        numbers = [one.place for one, found in zip(batch, loaded, strict=True) for _ in found]
+        return TrainingBatch(images, torch.tensor(numbers))
 
 
 class BatchLoader(TrainingBatches):
@@ -62,3 +229,19 @@ class BatchLoader(TrainingBatches):
                 first = path, size
             elif size != first[1]:
                 raise sizes_differ(*first, path, size)
+
+
+def _size(image: Tensor) -> tuple[int, int]:
+    return image.shape[1], image.shape[2]
+
+
+def sizes_differ(
+    name: str, size: tuple[int, int], other: str, other_size: tuple[int, int]
+) -> DataError:
+    """What to tell of two photos that cannot be in one batch; sizes are height and width."""
+    (height, width), (other_height, other_width) = size, other_size
+    return DataError(
+        f"training photos differ in size: {name} is {height} x {width} (height x width) and "
+        f"{other} is {other_height} x {other_width}; set model.preprocessing.image_size, such as "
+        f"[{height}, {width}]"
+    )

@@ -11,14 +11,12 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.models.preprocessing import Preprocessing
 from beenhere.photos import photo_size
-from beenhere.training.batches import BatchLoader
-from beenhere.training.decoding import TrainingBatches
-from beenhere.training.sampling import PlaceSampler
+from beenhere.training.batches import BatchLoader, TrainingBatches
+from beenhere.training.sampling import PlaceSampler, share_of_places
 from beenhere.training.shards.location import is_shards
 from beenhere.training.shards.place_stream import StreamLoader
 from beenhere.training.shards.plan import StreamPlan
 from beenhere.training.shards.shards import Shards
-from beenhere.training.subsets import share_of_places
 
 
 class TrainingPhotos(ABC):

@@ -172,7 +172,7 @@ def test_no_more_than_the_buffer_is_held(shards_at, monkeypatch, pieces):
 
 
 def test_a_share_is_the_same_places_as_of_the_folder(photos, shards_at):
-    from beenhere.training.subsets import share_of_places
+    from beenhere.training.sampling import share_of_places
 
     shards = Shards.open(shards_at).share(0.5, 7)
     sampler = PlaceSampler(share_of_places(photos, 0.5, 7), BATCH, 0)

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from beenhere.config import StreamConfig
-from beenhere.training.decoding import PlacePhotos, TrainingBatches, sizes_differ
+from beenhere.training.batches import PlacePhotos, TrainingBatches, sizes_differ
 from beenhere.training.shards.plan import EpochPlan, Segment, StreamPlan
 from beenhere.training.shards.read import Photos, ShardReader, read_places
 from beenhere.training.shards.shards import Shards

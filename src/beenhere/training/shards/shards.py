@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from beenhere.training.sampling import in_share
 from beenhere.training.shards.location import Location
 from beenhere.training.shards.manifest import Manifest, read_manifest
-from beenhere.training.subsets import in_share
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Shards:
         """A part of the places, the same as of the photos' folder.
 
         Args:
-            share, seed: as of :func:`beenhere.training.subsets.share_of_places`.
+            share, seed: as of :func:`beenhere.training.sampling.share_of_places`.
         """
         if share == 1:
             return self
