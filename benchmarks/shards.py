@@ -24,11 +24,9 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.fit import fit
 from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards import Shards, write_shards
 from beenhere.training.shards.manifest import PLACES_SCHEMA
-from beenhere.training.shards.place_stream import StreamLoader
-from beenhere.training.shards.plan import StreamPlan
-from beenhere.training.shards.shards import Shards
-from beenhere.training.shards.write import write_shards
+from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 EPOCHS = 5
 GSV_XS = 62_514, 524_701, 15_000

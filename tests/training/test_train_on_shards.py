@@ -15,7 +15,7 @@ from beenhere.errors import ConfigError
 from beenhere.models import load_model, read_provenance
 from beenhere.studies.plan import _check_there
 from beenhere.training.fit import fit
-from beenhere.training.shards.write import write_shards
+from beenhere.training.shards import write_shards
 from beenhere.training.source import training_photos
 
 

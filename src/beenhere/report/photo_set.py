@@ -15,7 +15,7 @@ from beenhere.datasets.summary import (
 )
 from beenhere.datasets.table import PhotoTable
 from beenhere.geo import Extent
-from beenhere.training.shards.shards import Shards
+from beenhere.training.shards import Shards
 
 _NAMED = 3
 """Things that are named of a longer list."""

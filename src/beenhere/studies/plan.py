@@ -14,7 +14,7 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.studies.data_profile import DataProfile
 from beenhere.studies.photos import StudyPhotos
 from beenhere.studies.study import RowFile, Study, StudyTable
-from beenhere.training.shards.location import is_shards
+from beenhere.training.shards import is_shards
 
 UNIMPORTANT = (
     *("data.train", "data.validation", "data.tests"),

@@ -13,10 +13,8 @@ from beenhere.models.preprocessing import Preprocessing
 from beenhere.photos import photo_size
 from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.sampling import PlaceSampler, share_of_places
-from beenhere.training.shards.location import is_shards
-from beenhere.training.shards.place_stream import StreamLoader
-from beenhere.training.shards.plan import StreamPlan
-from beenhere.training.shards.shards import Shards
+from beenhere.training.shards import Shards, is_shards
+from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 
 class TrainingPhotos(ABC):
@@ -105,7 +103,7 @@ class ShardPhotos(TrainingPhotos):
         self.shards = shards
 
     def fingerprint(self) -> dict[str, Any]:
-        """See :meth:`beenhere.training.shards.shards.Shards.fingerprint`."""
+        """See :meth:`beenhere.training.shards.Shards.fingerprint`."""
         return self.shards.fingerprint()
 
     def unusable(self) -> list[tuple[str, str]]:
@@ -121,7 +119,7 @@ class ShardPhotos(TrainingPhotos):
     def batches(
         self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
     ) -> TrainingBatches:
-        """Read as a :class:`beenhere.training.shards.plan.StreamPlan` says."""
+        """Read as a :class:`beenhere.training.shards.stream.StreamPlan` says."""
         stream, seed = config.data.stream, config.fit.seed
         return StreamLoader(
             self.shards,
