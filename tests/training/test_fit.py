@@ -173,6 +173,49 @@ def test_epochs_in_two_goes_are_those_of_one(options, tmp_path, monkeypatch):
     assert [r | {"seconds": 0} for r in one] == [r | {"seconds": 0} for r in two]
 
 
+def test_a_run_that_lightnings_trainer_wrote_goes_on(options, tmp_path):
+    """Its state has the history of epochs elsewhere, and active pairs under another name."""
+    config = with_(options, fit={**options["fit"], "epochs": 1})
+    fit(config, tmp_path / "new")
+    shutil.copytree(tmp_path / "new", tmp_path / "old")
+    file = tmp_path / "old" / "checkpoints" / "trainer.ckpt"
+    state = torch.load(file, weights_only=True)
+    history = [
+        {("teaching" if k == "active_pairs" else k): v for k, v in state["history"][0].items()}
+    ]
+    kept = {
+        name: state[name] for name in ("epoch", "global_step", "state_dict", "optimizer_states")
+    }
+    callbacks = {"EpochEnd": {"history": history, "unreadable": state["unreadable"]}}
+    torch.save({**kept, "callbacks": callbacks, "loops": {}, "lr_schedulers": []}, file)
+    longer = with_(options, fit={**options["fit"], "epochs": 2})
+    assert fit(longer, tmp_path / "old").trained == fit(longer, tmp_path / "new").trained == 1
+    old, new = (weights(tmp_path / name / "checkpoints" / "last") for name in ("old", "new"))
+    assert same(old, new)
+    results = json.loads((tmp_path / "old" / "results.json").read_text())
+    assert [epoch["epoch"] for epoch in results["epochs"]] == [1, 2]
+
+
+def test_a_state_that_cannot_be_read_is_told_and_kept(options, tmp_path):
+    config = with_(options, fit={**options["fit"], "epochs": 1})
+    run = tmp_path / "run"
+    fit(config, run)
+    file = run / "checkpoints" / "trainer.ckpt"
+    whole = file.read_bytes()
+    torch.save({"state_dict": {}}, file)
+    foreign = file.read_bytes()
+    for content, message in (
+        (whole[: len(whole) // 2], "not a whole state of training"),
+        (foreign, "not a state of training (it lacks global_step, history, "),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(TrainingError) as error:
+            fit(with_(options, fit={**options["fit"], "epochs": 2}), run)
+        assert message in str(error.value) and "\n" not in str(error.value)
+        assert file.read_bytes() == content
+        assert load_model(run)
+
+
 def test_training_changes_weights_and_seeds_matter(options, tmp_path):
     short = {**options["fit"], "epochs": 1}
     fit(with_(options, fit=short), tmp_path / "a")

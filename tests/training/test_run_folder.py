@@ -7,7 +7,7 @@ import pytest
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
 from beenhere.errors import TrainingError
-from beenhere.training.run_folder import FREE, RunFolder
+from beenhere.training.run_folder import FREE, RunFolder, epoch_line
 
 
 @pytest.fixture
@@ -83,3 +83,10 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(TrainingError, match="--out"), RunFolder(tmp_path / "file" / "run").locked():
         pass
+
+
+@pytest.mark.parametrize("name", ["active_pairs", "teaching"])
+def test_the_line_of_an_epoch_of_this_version_and_of_the_first(name):
+    record = {"epoch": 3, "loss": 0.4119, name: 0.376, "lr": {"head": 1e-4}, "seconds": 41.2}
+    line = epoch_line({**record, "validation": {"R@1": 61.2}}, 10)
+    assert line == "epoch 3 of 10  loss 0.412  active 38%  R@1 61.2  lr 1.0e-04  41 s"

@@ -131,7 +131,12 @@ def train(
                         stepping.zero_grad()
                         steps += 1
                     means = {"loss": loss.item(), "active_pairs": active.item()}
-                    _check_finite(means["loss"], epoch, number)
+                    if not math.isfinite(means["loss"]):
+                        raise TrainingError(
+                            f"the loss is {means['loss']} in epoch {epoch + 1}, batch "
+                            f"{number + 1}: training diverged; start again with a lower "
+                            "optimizer.lr (the state of the last finished epoch is kept)"
+                        )
                     sums += torch.tensor([1, *means.values()], dtype=torch.float64)
                     rates = learning_rates(optimizer)
                     record = {"epoch": epoch + 1, "step": steps, **means, "lr": rates}
@@ -274,14 +279,6 @@ def _loggers(fit: FitConfig, run: RunFolder) -> Iterator[list[Logger]]:
     finally:
         for logger in loggers:
             logger.finalize("success")
-
-
-def _check_finite(loss: float, epoch: int, batch: int) -> None:
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the loss is {loss} in epoch {epoch + 1}, batch {batch + 1}: training diverged; start "
-            "again with a lower optimizer.lr (the state of the last finished epoch is kept)"
-        )
 
 
 def _unreadable_on_all(batches: TrainingBatches) -> dict[str, str]:

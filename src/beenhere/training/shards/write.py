@@ -43,6 +43,10 @@ AHEAD = 64
 """Photos that they read ahead."""
 
 
+_Photo = tuple[bytes, tuple[int, int]]
+"""A photo's file, and the photo's height and width."""
+
+
 @dataclass(frozen=True)
 class WrittenShards:
     """What was written.
@@ -262,25 +266,19 @@ class _Writer:
                 written += len(shard.places)
 
     def _photos(
-        self, rows: list[int], photos: Iterator["_Photo | PhotoError"]
-    ) -> Iterator[tuple[int, dict[str, Any], "_Photo | PhotoError"]]:
+        self, rows: list[int], photos: Iterator[_Photo | PhotoError]
+    ) -> Iterator[tuple[int, dict[str, Any], _Photo | PhotoError]]:
         for row, photo in zip(rows, islice(photos, len(rows)), strict=True):
             facts = self.table.frame.row(row, named=True)
             yield row, facts | {"path": self.names[row]}, photo
 
 
-@dataclass(frozen=True)
-class _Photo:
-    data: bytes
-    size: tuple[int, int]
-
-
 def _read(path: str) -> _Photo | PhotoError:
-    """What a file holds, if its header is a photo's."""
+    """A file, if its header is a photo's."""
     try:
         with opened(path) as file:
             data = file.read()
-        return _Photo(data, photo_size(data))
+        return data, photo_size(data)
     except PhotoError as error:
         return PhotoError(path, error.reason)
 
@@ -309,10 +307,11 @@ class _Shard:
                 self.left_out.append((facts["path"], photo.reason))
                 continue
             key, suffix = sample_key(number, count), extension(facts["path"])
-            self.write(sample(key, suffix, photo.data, facts))
-            self.sizes[photo.size[1], photo.size[0]] += 1
+            data, (height, width) = photo
+            self.write(sample(key, suffix, data, facts))
+            self.sizes[width, height] += 1
             self.kept.append(row)
-            count, size = count + 1, size + len(photo.data)
+            count, size = count + 1, size + len(data)
         if count:
             self.places.append((*label, count, size))
 
@@ -325,13 +324,12 @@ class _Shard:
             places=len(self.places),
             photos=len(self.kept),
         )
-        sizes = [(*size, count) for size, count in self.sizes.items()]
         return ShardNotes(
             entry=entry,
             ends=ends,
             places=self.places,
             left_out=self.left_out,
-            sizes=sizes,
+            sizes=[(*size, count) for size, count in self.sizes.items()],
             kept=self.kept,
         )
 
