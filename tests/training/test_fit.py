@@ -180,14 +180,10 @@ def test_a_run_that_lightnings_trainer_wrote_goes_on(options, tmp_path):
     shutil.copytree(tmp_path / "new", tmp_path / "old")
     file = tmp_path / "old" / "checkpoints" / "trainer.ckpt"
     state = torch.load(file, weights_only=True)
-    history = [
-        {("teaching" if k == "active_pairs" else k): v for k, v in state["history"][0].items()}
-    ]
-    kept = {
-        name: state[name] for name in ("epoch", "global_step", "state_dict", "optimizer_states")
-    }
-    callbacks = {"EpochEnd": {"history": history, "unreadable": state["unreadable"]}}
-    torch.save({**kept, "callbacks": callbacks, "loops": {}, "lr_schedulers": []}, file)
+    history, unreadable = state.pop("history"), state.pop("unreadable")
+    history[0]["teaching"] = history[0].pop("active_pairs")
+    callbacks = {"EpochEnd": {"history": history, "unreadable": unreadable}}
+    torch.save({**state, "callbacks": callbacks, "loops": {}, "lr_schedulers": []}, file)
     longer = with_(options, fit={**options["fit"], "epochs": 2})
     assert fit(longer, tmp_path / "old").trained == fit(longer, tmp_path / "new").trained == 1
     old, new = (weights(tmp_path / name / "checkpoints" / "last") for name in ("old", "new"))

@@ -18,9 +18,11 @@ from typing import Any, Literal
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.loggers import CSVLogger, Logger, TensorBoardLogger
-from lightning.fabric.plugins.environments import LightningEnvironment
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.loggers.csv_logs import CSVLogger
+from lightning.fabric.loggers.logger import Logger
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.strategies.ddp import DDPStrategy
 from torch.optim import Optimizer
 
 from beenhere import config_yaml
@@ -145,7 +147,8 @@ def train(
                         named = {f"lr/{group}": rate for group, rate in rates.items()}
                         logger.log_metrics({**means, **named}, steps)
                     advance(1)
-            count, *totals = fabric.all_reduce(sums.to(fabric.device), reduce_op="sum").tolist()
+            reduced = fabric.all_reduce(sums.to(fabric.device), reduce_op="sum")
+            count, *totals = torch.as_tensor(reduced).tolist()
             means = dict(zip(("loss", "active_pairs"), (t / count for t in totals), strict=True))
             unreadable |= _unreadable_on_all(batches)
             if first:

@@ -109,3 +109,26 @@ def test_what_no_further_try_can_help_is_told_at_once(shards_at, monkeypatch, er
     monkeypatch.setattr(store, "_cat", failing)
     with pytest.raises(DataError, match=str(error)):
         ShardStore(shards_at).read("shards.yaml")
+
+
+def test_a_removal_whose_answer_was_lost(monkeypatch):
+    monkeypatch.setattr(store, "WAITS", (0.01,))
+    here = ShardStore("memory://somewhere/lost")
+    here.write("notes/plan.json", b"{}")
+    system, _ = here._opened
+    remove = system.rm
+
+    def losing(path: str, recursive: bool) -> None:
+        remove(path, recursive=recursive)
+        raise OSError("no line")
+
+    monkeypatch.setattr(system, "rm", losing)
+    here.remove("notes")
+    assert not here.sizes("notes")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"plan\.json: cannot be written") as error:
+        ShardStore(tmp_path / "file").write("plan.json", b"")
+    assert "\n" not in str(error.value)

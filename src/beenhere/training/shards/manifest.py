@@ -11,10 +11,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import geo
+from beenhere.datasets.formats.recognise import SHARDS_MANIFEST
 from beenhere.datasets.summary import Sizes, Summary
 from beenhere.errors import DataError
 from beenhere.training.sampling import in_share
-from beenhere.training.shards.store import MANIFEST, ShardStore
+from beenhere.training.shards.store import ShardStore
 from beenhere.wording import one_line
 
 PLACES = "places.parquet"
@@ -183,7 +184,7 @@ def write_manifest(store: ShardStore, manifest: ShardsManifest, places: pl.DataF
     store.write(PLACES, table.getvalue())
     values = manifest.model_copy(update={"places_sha256": digest}).model_dump(mode="json")
     text = yaml.dump(values, Dumper=_DUMPER, sort_keys=False, default_flow_style=None, width=1000)
-    store.write(MANIFEST, text.encode())
+    store.write(SHARDS_MANIFEST, text.encode())
 
 
 def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
@@ -193,10 +194,10 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
         DataError: there is none, or it is damaged.
     """
     try:
-        text = store.read(MANIFEST)
+        text = store.read(SHARDS_MANIFEST)
     except FileNotFoundError as error:
         raise DataError(
-            f"{store.name}: no {MANIFEST} there, so no shards, or the writing of them was "
+            f"{store.name}: no {SHARDS_MANIFEST} there, so no shards, or the writing of them was "
             "interrupted; write them by beenhere data convert PHOTOS OUT --to shards"
         ) from error
     manifest = _parsed(store, text)
@@ -206,7 +207,7 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
         raise DataError(f"{store.file(PLACES)} is not there; write the shards anew") from error
     if hashlib.sha256(data).hexdigest() != manifest.places_sha256:
         raise DataError(
-            f"{store.file(PLACES)} is not the one that {MANIFEST} was written with; write the "
+            f"{store.file(PLACES)} is not the one that {SHARDS_MANIFEST} was written with; write the "
             "shards anew"
         )
     return manifest, pl.read_parquet(io.BytesIO(data))
@@ -217,12 +218,12 @@ def _parsed(store: ShardStore, text: bytes) -> ShardsManifest:
         return ShardsManifest.model_validate(yaml.load(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         problem = one_line(error)
-        raise DataError(f"{store.file(MANIFEST)}: not YAML: {problem}") from error
+        raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
         raise DataError(
-            f"{store.file(MANIFEST)}: {where} is not what beenhere writes there: "
+            f"{store.file(SHARDS_MANIFEST)}: {where} is not what beenhere writes there: "
             f"{first['msg'].lower()}; write the shards anew, or take the beenhere that wrote them"
         ) from error
 

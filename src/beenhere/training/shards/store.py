@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from beenhere.datasets.formats.recognise import SHARDS_MANIFEST as MANIFEST
-from beenhere.datasets.formats.recognise import holds_shards
+from beenhere.datasets.formats.recognise import SHARDS_MANIFEST, holds_shards
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.files.atomic import replacing
 from beenhere.wording import one_line
@@ -54,11 +53,11 @@ class ShardStore:
 
     def __init__(self, where: str | Path) -> None:
         if is_url(where):
-            self.name = str(where).removesuffix("/").removesuffix(f"/{MANIFEST}")
+            self.name = str(where).removesuffix("/").removesuffix(f"/{SHARDS_MANIFEST}")
             _refuse_secrets(self.name)
         else:
             path = Path(where).expanduser()
-            self.name = str(path.parent if path.name == MANIFEST else path)
+            self.name = str(path.parent if path.name == SHARDS_MANIFEST else path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name}
@@ -131,7 +130,9 @@ class ShardStore:
             try:
                 parts.append(self._retried(name, f"reading at byte {here:,}", part, stop))
             except FileNotFoundError as error:
-                raise DataError(f"{self.file(name)} is not there; {MANIFEST} names it") from error
+                raise DataError(
+                    f"{self.file(name)} is not there; {SHARDS_MANIFEST} names it"
+                ) from error
             if not parts[-1]:
                 break
             here += len(parts[-1])

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import __version__
 from beenhere.config import ShardsConfig
+from beenhere.datasets.formats.recognise import SHARDS_MANIFEST
 from beenhere.datasets.summary import summarise
 from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.errors import DataError, PhotoError
@@ -31,7 +32,7 @@ from beenhere.training.shards.manifest import (
     ShardsManifest,
     write_manifest,
 )
-from beenhere.training.shards.store import MANIFEST, ShardStore
+from beenhere.training.shards.store import ShardStore
 from beenhere.training.shards.tar import END, extension, sample, sample_key
 
 UNFINISHED = "unfinished"
@@ -173,7 +174,7 @@ class UnfinishedShards:
             DataError: shards, something else, or shards of other photos are there already.
         """
         there = self.store.sizes()
-        if MANIFEST in there:
+        if SHARDS_MANIFEST in there:
             raise DataError(
                 f"{self.store.name} holds shards already, and nothing is overwritten; give "
                 "another folder"
