@@ -12,15 +12,14 @@ import logging
 import statistics
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from pytorch_metric_learning.losses import MultiSimilarityLoss
 from rich.console import Console
@@ -50,7 +49,8 @@ from beenhere.models import VPRModel, build_model
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.knn import search
 from beenhere.training.loop import choose_precision
-from beenhere.training.module import TrainingModule
+from beenhere.training.objectives import TrainingStep
+from beenhere.training.optim import build_optimizer, set_learning_rates
 from beenhere.training.source import FolderPhotos
 
 PIXELS = 640
@@ -171,33 +171,25 @@ def _training(tree: Path, rounds: int) -> Table:
     return table
 
 
-class _Clock(pl.Callback):
-    """When each step ended."""
-
-    def __init__(self) -> None:
-        self.ends: list[float] = []
-
-    def on_train_batch_end(self, *_: object) -> None:
-        self.ends.append(time.perf_counter())
-
-
 def _our_steps(config: TrainConfig, photos: PhotoTable) -> float:
     """Seconds a step, the first one (which starts threads and compiles kernels) left out."""
     torch.manual_seed(0)
-    clock = _Clock()
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        precision=choose_precision(config.fit),
-        max_steps=STEPS + 1,
-        callbacks=[clock],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    source = FolderPhotos(photos, Path())
-    trainer.fit(TrainingModule(build_model(config.model), config, source))
-    return (clock.ends[-1] - clock.ends[0]) / STEPS
+    fabric = Fabric(accelerator="cpu", devices=1, precision=choose_precision(config.fit))
+    model = build_model(config.model)
+    optimizer = build_optimizer(config.optimizer, model)
+    step, stepping = fabric.setup(TrainingStep(model, config), optimizer)
+    batches = FolderPhotos(photos, Path()).batches(config, model.preprocessing, 0, 1, pin=False)
+    ends: list[float] = []
+    while len(ends) < STEPS + 1:
+        for number, batch in enumerate(islice(batches, STEPS + 1 - len(ends))):
+            set_learning_rates(optimizer, config.optimizer, batches.epoch, len(ends))
+            loss, _ = step(batch.images, batch.places, batches.epoch, number, 0)
+            fabric.backward(loss)
+            stepping.step()
+            stepping.zero_grad()
+            ends.append(time.perf_counter())
+        batches.epoch += 1
+    return (ends[-1] - ends[0]) / STEPS
 
 
 def _plain_steps(config: TrainConfig, photos: PhotoTable, workers: int) -> float:
@@ -237,5 +229,4 @@ def _in_turn(
 
 if __name__ == "__main__":
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning.*")
     main()

@@ -19,17 +19,14 @@ import numpy as np
 import polars as pl
 
 from beenhere.config import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
-from beenhere.datasets.batches import BatchLoader
-from beenhere.datasets.decoding import TrainingBatches
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards.manifest import PLACES_SCHEMA
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.shards.write import write_shards
 from beenhere.datasets.table import PhotoTable
+from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.fit import fit
+from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards import Shards, write_shards
+from beenhere.training.shards.manifest import PLACES_SCHEMA
+from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 EPOCHS = 5
 GSV_XS = 62_514, 524_701, 15_000

@@ -67,7 +67,7 @@ def test_a_training_from_start_to_end(trained, here):
     lines = trained.stdout.splitlines()
     assert lines[0].startswith("epoch 1 of 2  loss ")
     assert lines[1].startswith("epoch 2 of 2  loss ")
-    for part in ("  teaching ", "%  R@1 ", "  R@5 ", "  lr 1.0e-04  "):
+    for part in ("  active ", "%  R@1 ", "  R@5 ", "  lr 1.0e-04  "):
         assert part in lines[0]
     assert lines[2].startswith("best       epoch ")
     assert lines[3].startswith("test       again  R@1 ")

@@ -20,7 +20,7 @@ from beenhere.evaluation.saved import SavedEvaluation
 from beenhere.evaluation.tables import read_tables
 from beenhere.evaluation.thresholds import recall_against_threshold
 from beenhere.report import panels
-from beenhere.training.epoch_end import named_recalls
+from beenhere.training.loop import named_recalls
 
 CONFIG = EvalConfig(
     recall_at=[1, 2, 5],

@@ -89,6 +89,13 @@ def test_saving_again_replaces(saved: Path) -> None:
     assert sorted(path.name for path in saved.parent.iterdir()) == ["best"]
 
 
+def test_others_can_read_what_is_shared(saved: Path) -> None:
+    """safetensors makes files that only their owner can read; the umask decides."""
+    plain = saved.parent / "plain"
+    plain.touch()
+    assert {path.stat().st_mode for path in saved.iterdir()} == {plain.stat().st_mode}
+
+
 def save_and_die(folder: Path, steps: int) -> None:
     """Save in a process of its own that kills itself after some steps on the disk."""
 
@@ -107,7 +114,7 @@ def save_and_die(folder: Path, steps: int) -> None:
     child = os.fork()
     if child == 0:
         safetensors.torch.save_file = die_after(safetensors.torch.save_file)
-        Path.write_text = die_after(Path.write_text)
+        Path.write_bytes = die_after(Path.write_bytes)
         Path.rename = die_after(Path.rename)
         save_checkpoint(newer, folder, {})
         os._exit(0)

@@ -197,7 +197,7 @@ def _epoch(
         "epoch": number,
         "step": 18 * number,
         "loss": 1.7 - 0.5 * skill * learnt + float(rng.normal(0, 0.01)),
-        "teaching": 0.2,
+        "active_pairs": 0.2,
         "validation": {f"R@{n}": min(100.0, r1 + 9 * math.log(n)) for n in RECALL_AT},
         "lr": {"head": rate},
         "seconds": 60.0,

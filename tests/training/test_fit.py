@@ -83,7 +83,7 @@ def test_every_step_and_epoch_is_in_the_metrics(finished):
         for factor in (0.25, 0.5, 0.75, 0.5, 0.5, 0.5)
     ]
     for epoch, own in zip(epochs, (steps[:3], steps[3:]), strict=True):
-        for name in ("loss", "teaching"):
+        for name in ("loss", "active_pairs"):
             assert epoch[name] == pytest.approx(sum(r[name] for r in own) / 3)
         assert set(epoch["validation"]) == {"R@1", "R@5", "R@1 500 m", "R@5 500 m"}
         assert epoch["seconds"] > 0
@@ -100,7 +100,7 @@ def test_the_run_folder_holds_what_is_promised(finished):
     results = json.loads((finished / "results.json").read_text())
     assert [epoch["epoch"] for epoch in results["epochs"]] == [1, 2]
     assert set(results["tests"]["near"]["recalls"]) == {"R@1", "R@5", "R@1 500 m", "R@5 500 m"}
-    assert not list(finished.rglob("*.new")), "nothing half written stays behind"
+    assert not list(finished.rglob(".new-*")), "nothing half written stays behind"
 
 
 def test_the_best_epoch_has_the_highest_first_recall(finished):
@@ -173,6 +173,45 @@ def test_epochs_in_two_goes_are_those_of_one(options, tmp_path, monkeypatch):
     assert [r | {"seconds": 0} for r in one] == [r | {"seconds": 0} for r in two]
 
 
+def test_a_run_that_lightnings_trainer_wrote_goes_on(options, tmp_path):
+    """Its state has the history of epochs elsewhere, and active pairs under another name."""
+    config = with_(options, fit={**options["fit"], "epochs": 1})
+    fit(config, tmp_path / "new")
+    shutil.copytree(tmp_path / "new", tmp_path / "old")
+    file = tmp_path / "old" / "checkpoints" / "trainer.ckpt"
+    state = torch.load(file, weights_only=True)
+    history, unreadable = state.pop("history"), state.pop("unreadable")
+    history[0]["teaching"] = history[0].pop("active_pairs")
+    callbacks = {"EpochEnd": {"history": history, "unreadable": unreadable}}
+    torch.save({**state, "callbacks": callbacks, "loops": {}, "lr_schedulers": []}, file)
+    longer = with_(options, fit={**options["fit"], "epochs": 2})
+    assert fit(longer, tmp_path / "old").trained == fit(longer, tmp_path / "new").trained == 1
+    old, new = (weights(tmp_path / name / "checkpoints" / "last") for name in ("old", "new"))
+    assert same(old, new)
+    results = json.loads((tmp_path / "old" / "results.json").read_text())
+    assert [epoch["epoch"] for epoch in results["epochs"]] == [1, 2]
+
+
+def test_a_state_that_cannot_be_read_is_told_and_kept(options, tmp_path):
+    config = with_(options, fit={**options["fit"], "epochs": 1})
+    run = tmp_path / "run"
+    fit(config, run)
+    file = run / "checkpoints" / "trainer.ckpt"
+    whole = file.read_bytes()
+    torch.save({"state_dict": {}}, file)
+    foreign = file.read_bytes()
+    for content, message in (
+        (whole[: len(whole) // 2], "not a whole state of training"),
+        (foreign, "not a state of training (it lacks global_step, history, "),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(TrainingError) as error:
+            fit(with_(options, fit={**options["fit"], "epochs": 2}), run)
+        assert message in str(error.value) and "\n" not in str(error.value)
+        assert file.read_bytes() == content
+        assert load_model(run)
+
+
 def test_training_changes_weights_and_seeds_matter(options, tmp_path):
     short = {**options["fit"], "epochs": 1}
     fit(with_(options, fit=short), tmp_path / "a")
@@ -206,10 +245,8 @@ def test_a_folder_without_a_finished_epoch_takes_new_options(options, tmp_path):
 
 
 def test_early_stop_and_no_training_after_it(options, tmp_path, monkeypatch):
-    from beenhere.training import epoch_end
-
     recalls = iter([50.0, 60.0, 60.0, 55.0, 99.0, 99.0])
-    monkeypatch.setattr(epoch_end, "named_recalls", lambda evaluation: {"R@1": next(recalls)})
+    monkeypatch.setattr(loop, "named_recalls", lambda evaluation: {"R@1": next(recalls)})
     config = with_(options, fit={**options["fit"], "epochs": 6, "early_stop": 2})
     result = fit(config, tmp_path / "run")
     assert (result.epochs, result.best_epoch, result.validation) == (4, 2, {"R@1": 60.0})
@@ -257,7 +294,7 @@ def test_the_same_folder_twice_at_once_is_refused(options, tmp_path):
     from beenhere.training.run_folder import RunFolder
 
     with (
-        RunFolder(tmp_path / "run").taken(),
+        RunFolder(tmp_path / "run").locked(),
         pytest.raises(TrainingError, match="another process trains in"),
     ):
         fit(with_(options), tmp_path / "run")

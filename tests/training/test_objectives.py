@@ -115,9 +115,9 @@ class Naive:
         if loss.name == "contrastive":
             pulls = [max(0.0, self.d[pair] - loss.pos_margin) for pair in pos]
             pushes = [max(0.0, loss.neg_margin - self.d[pair]) for pair in neg]
-            teaching = {pair for pair, v in zip(pos + neg, pulls + pushes, strict=True) if v > 0}
-            return mean_of_positive(pulls) + mean_of_positive(pushes), len(teaching) / total
-        value, teaching = 0.0, 0
+            active = {pair for pair, v in zip(pos + neg, pulls + pushes, strict=True) if v > 0}
+            return mean_of_positive(pulls) + mean_of_positive(pushes), len(active) / total
+        value, active = 0.0, 0
         for a in range(self.n):
             for pairs, factor, kind in (
                 (set(pos), -loss.alpha, self.pos),
@@ -126,8 +126,8 @@ class Naive:
                 mine = [exp(factor * (self.s[pair] - loss.base)) for pair in pairs if pair[0] == a]
                 value += log(1 + sum(mine)) / abs(factor)
                 even = 1 / sum(pair[0] == a for pair in kind)
-                teaching += sum(e / (1 + sum(mine)) > 0.1 * even for e in mine)
-        return value / self.n, teaching / total
+                active += sum(e / (1 + sum(mine)) > 0.1 * even for e in mine)
+        return value / self.n, active / total
 
 
 def mean_of_positive(values: list[float]) -> float:
@@ -151,7 +151,7 @@ def test_value_and_share_against_naive_loops(loss, miner, seed):
     naive = Naive(descriptors, places)
     value, share = naive.loss_and_share(loss_config, naive.mine(miner_config))
     assert got.loss.item() == pytest.approx(value, rel=2e-5, abs=1e-6)
-    assert got.teaching.item() == pytest.approx(share, abs=1e-7)
+    assert got.active_pairs.item() == pytest.approx(share, abs=1e-7)
     assert 0 <= share <= 1
 
 
@@ -159,7 +159,7 @@ def test_the_cases_are_not_trivial():
     shares = set()
     for loss, miner in product(LOSSES, MINERS):
         objective = Objective(*configs(loss, miner))
-        shares.add(round(objective(*batch(0)).teaching.item(), 4))
+        shares.add(round(objective(*batch(0)).active_pairs.item(), 4))
     assert len(shares) > 15, "miners and losses select different pairs of this batch"
 
 
@@ -195,5 +195,5 @@ def test_a_batch_without_pairs_costs_nothing_and_still_has_a_gradient(loss):
     value = objective(descriptors, torch.arange(3))
     value.loss.backward()
     assert value.loss.item() == 0
-    assert value.teaching.item() == 0
+    assert value.active_pairs.item() == 0
     assert torch.count_nonzero(descriptors.grad) == 0

@@ -7,7 +7,7 @@ import pytest
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
 from beenhere.errors import TrainingError
-from beenhere.training.run_folder import FREE, RunFolder
+from beenhere.training.run_folder import FREE, RunFolder, epoch_line
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def run(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path / "run")
     run.state.parent.mkdir(parents=True)
     run.state.touch()
-    run.agree(TrainConfig())
+    run.write_config(TrainConfig())
     return run
 
 
@@ -36,7 +36,7 @@ def options(*assignments: str) -> TrainConfig:
     ],
 )
 def test_what_does_not_change_an_epoch_may_change(assignment, run):
-    run.agree(options(assignment))
+    run.write_config(options(assignment))
     assert config_yaml.load(TrainConfig, run.config) == options(assignment)
 
 
@@ -66,7 +66,7 @@ def test_every_free_option_exists():
 def test_what_does_change_it_is_refused(assignment, difference, run):
     before = run.config.read_text()
     with pytest.raises(TrainingError) as error:
-        run.agree(options(assignment, "fit.epochs=20"))
+        run.write_config(options(assignment, "fit.epochs=20"))
     assert f"other options: {difference}" in str(error.value)
     assert "\n" not in str(error.value)
     assert run.config.read_text() == before
@@ -76,10 +76,17 @@ def test_all_differences_are_named(run):
     with pytest.raises(
         TrainingError, match=r"batch\.images is 2, was 4; optimizer\.lr is 0\.1, was"
     ):
-        run.agree(options("batch.images=2", "optimizer.lr=0.1"))
+        run.write_config(options("batch.images=2", "optimizer.lr=0.1"))
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(TrainingError, match="--out"), RunFolder(tmp_path / "file" / "run").taken():
+    with pytest.raises(TrainingError, match="--out"), RunFolder(tmp_path / "file" / "run").locked():
         pass
+
+
+@pytest.mark.parametrize("name", ["active_pairs", "teaching"])
+def test_the_line_of_an_epoch_of_this_version_and_of_the_first(name):
+    record = {"epoch": 3, "loss": 0.4119, name: 0.376, "lr": {"head": 1e-4}, "seconds": 41.2}
+    line = epoch_line({**record, "validation": {"R@1": 61.2}}, 10)
+    assert line == "epoch 3 of 10  loss 0.412  active 38%  R@1 61.2  lr 1.0e-04  41 s"

@@ -11,11 +11,11 @@ import torch
 
 from beenhere.config import TrainConfig
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.shards.write import write_shards
 from beenhere.errors import ConfigError
 from beenhere.models import load_model, read_provenance
 from beenhere.studies.plan import _check_there
 from beenhere.training.fit import fit
+from beenhere.training.shards import write_shards
 from beenhere.training.source import training_photos
 
 

@@ -32,14 +32,14 @@ def show(
     """
     from beenhere.config import EvaluationData
     from beenhere.datasets.formats import find_sets, protocols_of, read_evaluation, read_photos
-    from beenhere.datasets.shards.location import is_shards
     from beenhere.report.photo_set import describe, describe_shards, neighbours, positives
+    from beenhere.training.shards import is_shards
 
     if is_shards(path):
-        from beenhere.datasets.shards.shards import Shards
+        from beenhere.training.shards import Shards
 
         shards = Shards.open(path)
-        _show(shards.location.name, describe_shards(shards, list_))
+        _show(shards.store.name, describe_shards(shards, list_))
         return
     below = find_sets(Path(path).expanduser())
     for number, found in enumerate(below.sets):

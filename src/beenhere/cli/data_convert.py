@@ -64,7 +64,7 @@ def _how(written: "Conversion") -> str:
 
 def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
     from beenhere.datasets.convert import read_parts
-    from beenhere.datasets.shards.write import write_shards
+    from beenhere.training.shards import write_shards
     from beenhere.wording import count
 
     parts = read_parts(source.expanduser())

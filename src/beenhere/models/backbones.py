@@ -7,8 +7,7 @@ from torch import nn
 
 from beenhere.config import BackboneConfig
 from beenhere.errors import ModelError
-from beenhere.models.networks import ImageSizes, create_network
-from beenhere.models.stages import dry_run, stage_map, stage_taps
+from beenhere.models.networks import ImageSizes, create_network, dry_run, stage_map, stage_taps
 from beenhere.models.weights import Weights, check_fit
 
 
@@ -18,7 +17,7 @@ class Backbone(nn.Module):
     With nothing cropped the maps are what timm's ``forward_features`` gives, tokens of
     transformers folded to a map (class and register tokens left out). With stages cropped they are
     the output of the last stage kept, and what came after is not in the module any more. How
-    stages are counted: :mod:`beenhere.models.stages`.
+    stages are counted: :mod:`beenhere.models.networks`.
 
     Frozen parts get no gradient, record no graph, and stay in evaluation mode whatever
     :meth:`train` says: batch norms use and keep their running statistics.

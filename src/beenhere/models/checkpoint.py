@@ -4,7 +4,6 @@ No pickle is read and no code is run. A write is complete or not there: the new 
 beside the old one and takes its name at the end; see :func:`save_checkpoint`.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,8 +19,9 @@ from safetensors import SafetensorError
 from beenhere import __version__, config_yaml
 from beenhere.config import ModelConfig
 from beenhere.errors import ModelError
+from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.models.model import VPRModel, build_model
-from beenhere.models.offline import OFFLINE_LITE0
+from beenhere.models.pretrained import OFFLINE_LITE0
 from beenhere.models.weights import check_fit, read_safetensors
 
 FORMAT = "beenhere-model"
@@ -53,7 +53,7 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
     target = Path(folder).absolute()
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
-    partial, previous = _beside(target, "partial"), _beside(target, "previous")
+    new, previous = target.with_name(f"{BESIDE}{target.name}"), _previous(target)
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -65,17 +65,17 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
     }
     try:
         text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        safetensors.torch.save_file(state, partial / WEIGHTS)
-        (partial / DESCRIPTION).write_text(text, encoding="utf-8")
-        for path in (partial / WEIGHTS, partial / DESCRIPTION, partial):
-            _sync(path)
+        shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
+        new.mkdir(parents=True)
+        with replacing(new / WEIGHTS) as weights:
+            safetensors.torch.save_file(state, weights)
+        write_file(new / DESCRIPTION, text)
+        # No system swaps two folders in one step, so the old one goes before the new one comes.
         if target.exists():
             shutil.rmtree(previous, ignore_errors=True)
             target.rename(previous)
-        partial.rename(target)
-        _sync(target.parent)
+        new.rename(target)
+        sync_folder(target.parent)
         shutil.rmtree(previous, ignore_errors=True)
     except yaml.YAMLError as error:
         raise ModelError(f"{folder}: the provenance does not go into YAML ({error})") from error
@@ -89,7 +89,7 @@ def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel
     Args:
         spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken; or
             ``"offline-lite0"``, an untrained baseline that needs no network
-            (:mod:`beenhere.models.offline`).
+            (:mod:`beenhere.models.pretrained`).
         device: such as ``"cuda"``.
 
     Raises:
@@ -137,7 +137,7 @@ def _find(path: Path) -> Path:
             "weights_only=True)), save_checkpoint(model, folder, provenance={})"
         )
     best = path / "checkpoints" / "best"
-    for folder in (path, _beside(path.absolute(), "previous"), best, _beside(best, "previous")):
+    for folder in (path, _previous(path.absolute()), best, _previous(best)):
         if (folder / DESCRIPTION).is_file() or (folder / WEIGHTS).is_file():
             return folder
     if path.is_dir():
@@ -183,16 +183,6 @@ def _is_replaceable(target: Path) -> bool:
     return target.is_dir() and {path.name for path in target.iterdir()} <= {WEIGHTS, DESCRIPTION}
 
 
-def _beside(folder: Path, what: str) -> Path:
-    return folder.parent / f".{folder.name}.{what}"
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or folder to the disk, so that a name never points at unwritten content."""
-    if os.name == "nt":  # cannot open folders, nor sync what is open for reading
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _previous(folder: Path) -> Path:
+    """Where the old checkpoint waits while the new one takes its name."""
+    return folder.parent / f".{folder.name}.previous"

@@ -1,12 +1,15 @@
-"""Fold batch norms into the convolutions before them: the same descriptors in less time.
+"""Models in inference: batch norms folded into convolutions, and evaluation mode for a while.
 
-In evaluation a batch norm multiplies and shifts each channel by constants, which the convolution's
-weights and bias can do as well. Measured on one core in bfloat16 at 320 px: EfficientNet-Lite0
-from 33 to 21 ms a photo, ResNet-18 from 40 to 37.
+In evaluation a batch norm multiplies and shifts each channel by constants, which the weights and
+bias of the convolution before it can do as well: the same descriptors in less time. Measured on
+one core in bfloat16 at 320 px: EfficientNet-Lite0 from 33 to 21 ms a photo, ResNet-18 from 40 to
+37.
 """
 
 import copy
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -20,6 +23,18 @@ LEAST_COSINE = 0.9999
 _NORMS = (nn.BatchNorm2d, BatchNormAct2d)
 
 Model = TypeVar("Model", bound=nn.Module)
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and afterwards each part in the mode that it was in."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def fold_batch_norms(model: Model, sample: Tensor) -> Model:

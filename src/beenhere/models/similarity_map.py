@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from beenhere.errors import ModelError
-from beenhere.models.evaluation_mode import evaluation_mode
+from beenhere.models.folding import evaluation_mode
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from statistics import median
 
 from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
-from beenhere.datasets.shards.shards import Shards
 from beenhere.datasets.summary import (
     Sizes,
     Summary,
@@ -15,6 +14,7 @@ from beenhere.datasets.summary import (
 )
 from beenhere.datasets.table import PhotoTable
 from beenhere.geo import Extent
+from beenhere.training.shards import Shards
 
 _NAMED = 3
 """Things that are named of a longer list."""

@@ -15,8 +15,7 @@ from beenhere.config import ComputeConfig, ExtractConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
-from beenhere.models.evaluation_mode import evaluation_mode
-from beenhere.models.folding import fold_batch_norms
+from beenhere.models.folding import evaluation_mode, fold_batch_norms
 from beenhere.progress import progress
 from beenhere.retrieval.photo_batches import photo_batches
 from beenhere.retrieval.store import DescriptorStore, Keeper, MemoryStore, PhotoKey, missing

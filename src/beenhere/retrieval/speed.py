@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from beenhere.config import ExtractConfig
-from beenhere.models.evaluation_mode import evaluation_mode
-from beenhere.models.folding import fold_batch_norms
+from beenhere.models.folding import evaluation_mode, fold_batch_norms
 from beenhere.retrieval.extract import describe, precision_on
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from typing import IO, Any
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
 from beenhere.errors import ConfigError, DataError, TrainingError
+from beenhere.files.atomic import replacing, write_json
 from beenhere.studies.plan import Plan, Training, flat, matters
 from beenhere.studies.results import Row, Run, State, StudyResults, Table
-from beenhere.training.run_folder import RunFolder, beside, settle
+from beenhere.training.run_folder import RunFolder
 
 try:
     import fcntl
@@ -45,8 +46,8 @@ class RowFolder:
     def prepare(self, training: Training) -> None:
         """Write what a process needs in order to work on it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        config_yaml.write(training.config, beside(self.options))
-        settle(beside(self.options), self.options)
+        with replacing(self.options) as new:
+            config_yaml.write(training.config, new)
         self.update(fingerprint=training.fingerprint, name=training.name)
 
     def read(self) -> dict[str, Any]:
@@ -58,10 +59,7 @@ class RowFolder:
 
     def update(self, **values: Any) -> None:
         """Change some fields of ``row.json``, at once."""
-        new = beside(self._record)
-        record = {"format": FORMAT} | self.read() | values
-        new.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        settle(new, self._record)
+        write_json(self._record, {"format": FORMAT} | self.read() | values)
 
     @contextmanager
     def claimed(self, patience: float) -> Iterator[IO[str]]:
@@ -154,10 +152,7 @@ class StudyFolder:
                     "another name, or another folder by --out"
                 )
         self.path.mkdir(parents=True, exist_ok=True)
-        described = _description(plan) | {"command": command}
-        text = json.dumps(described, indent=1) + "\n"
-        beside(self.description).write_text(text, encoding="utf-8")
-        settle(beside(self.description), self.description)
+        write_json(self.description, _description(plan) | {"command": command})
 
     def is_older_than_files(self) -> bool:
         """Whether a file of the study has been changed since ``study.json`` was written."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from beenhere import config_yaml
 from beenhere.config import DataConfig, TrainConfig
-from beenhere.datasets.shards.location import is_shards
 from beenhere.errors import ConfigError, DataError
 from beenhere.studies.data_profile import DataProfile
 from beenhere.studies.photos import StudyPhotos
 from beenhere.studies.study import RowFile, Study, StudyTable
+from beenhere.training.shards import is_shards
 
 UNIMPORTANT = (
     *("data.train", "data.validation", "data.tests"),

@@ -25,7 +25,7 @@ class Run:
         state: how far it is.
         error: why it failed, one line; empty otherwise.
         options: every option, as in ``config.yaml``.
-        epochs: a record each: ``epoch`` (from 1), ``loss``, ``teaching``, ``validation``
+        epochs: a record each: ``epoch`` (from 1), ``loss``, ``active_pairs``, ``validation``
             (``{"R@1": percent, ...}``), ``lr`` (by parameter group), ``seconds``.
         best_epoch: the one that was tested; 0 before the first has finished.
         tests: names of the test sets that are evaluated.

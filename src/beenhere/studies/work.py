@@ -31,7 +31,7 @@ def work(path: Path) -> None:
     try:
         # These take seconds to import: only now, when the folder shows that it is being worked on.
         from beenhere.training.fit import fit
-        from beenhere.training.provenance import hardware, versions
+        from beenhere.training.run_folder import hardware, versions
 
         config = config_yaml.load(TrainConfig, folder.options)
         found = {"hardware": hardware(), "versions": versions()}

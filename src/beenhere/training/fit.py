@@ -11,8 +11,14 @@ from beenhere.datasets.formats import EvaluationTables, read_evaluation
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluate, evaluation_fingerprint
 from beenhere.models import load_model, read_provenance
-from beenhere.training.epoch_end import named_recalls, with_first
-from beenhere.training.loop import choose_fit_device, choose_precision, seed_everything, train
+from beenhere.training.loop import (
+    choose_fit_device,
+    choose_precision,
+    named_recalls,
+    seed_everything,
+    train,
+    with_recall_at_1,
+)
 from beenhere.training.processes import run_on_devices
 from beenhere.training.run_folder import RunFolder
 from beenhere.training.source import TrainingPhotos, training_photos
@@ -68,16 +74,16 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
     device = choose_fit_device(config.fit)
     choose_precision(config.fit)
     photos = training_photos(config.data)
-    told = config.data.validation
-    validation = _evaluation("data.validation", told) if told else None
+    named = config.data.validation
+    validation = _evaluation("data.validation", named) if named else None
     # Tests are read now too: a wrong path must not show after hours.
     tests = {
         name: _evaluation(f"data.tests.{name}", data) for name, data in config.data.tests.items()
     }
     architecture = _with_image_size(config.model, photos)
     run = RunFolder(run_dir)
-    with run.taken():
-        run.agree(config)
+    with run.locked():
+        run.write_config(config)
         before = run.read_results().get("epochs", [])
         arguments = (config, architecture, run.path, photos, validation)
         if config.fit.devices > 1:
@@ -126,7 +132,7 @@ def _finish(
         }
         done = results["tests"].get(name, {})
         if any(done.get(key) != value for key, value in asked.items()):
-            options, provenance = with_first(config.evaluation), read_provenance(run.best)
+            options, provenance = with_recall_at_1(config.evaluation), read_provenance(run.best)
             evaluation = evaluate(best, tables, options, run.tests / name, provenance)
             results["tests"][name] = {"recalls": named_recalls(evaluation), **asked}
             run.write_results(results)

@@ -1,35 +1,51 @@
-"""The training loop of one device: Lightning's, set up from the options."""
+"""The training loop of one device, from its first step to the checkpoints of the last epoch.
 
+Fabric brings what differs between machines: devices, mixed precision, averaged gradients. All else
+is here. An epoch is a function of the weights, the optimizer's state, the options and its number:
+these are what the state of training holds, and so a run goes on as if it had never stopped.
+"""
+
+import json
 import logging
-import signal
-import warnings
+import math
+import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import lightning.pytorch as pl
 import torch
+from lightning.fabric import Fabric
+from lightning.fabric.loggers.csv_logs import CSVLogger
+from lightning.fabric.loggers.logger import Logger
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.fabric.strategies.ddp import DDPStrategy
+from torch.optim import Optimizer
 
-from beenhere.config import FitConfig, ModelConfig, TrainConfig
+from beenhere import config_yaml
+from beenhere.config import EvalConfig, FitConfig, ModelConfig, TrainConfig
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
-from beenhere.models import VPRModel, build_model
-from beenhere.training.epoch_end import EpochEnd
-from beenhere.training.module import TrainingModule
-from beenhere.training.run_folder import RunFolder
+from beenhere.evaluation.evaluate import evaluate
+from beenhere.evaluation.results import Evaluation
+from beenhere.files.atomic import replacing
+from beenhere.models import VPRModel, build_model, save_checkpoint
+from beenhere.progress import progress
+from beenhere.training.augment import generator_of
+from beenhere.training.batches import TrainingBatches
+from beenhere.training.objectives import TrainingStep
+from beenhere.training.optim import build_optimizer, set_learning_rates
+from beenhere.training.run_folder import History, RunFolder, best_epoch, epoch_line, versions
 from beenhere.training.source import TrainingPhotos
-from beenhere.training.step_metrics import StepMetrics
+from beenhere.wording import one_line
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
-
-PATIENCE = timedelta(hours=24)
-"""How long the devices wait for the first one while it validates."""
+LONGEST_WAIT = timedelta(hours=24)
+"""How long the other devices wait for the first one while it validates."""
 
 
 def train(
@@ -41,6 +57,10 @@ def train(
 ) -> None:
     """Train for the epochs that the run's folder does not have yet.
 
+    After each epoch the first device validates and writes the models and the state, while the
+    others wait. The best epoch has the highest validation R@1 at the first threshold, the earlier
+    of equals; without validation photos it is the last.
+
     Runs once in each device's process; where there are several, ``LOCAL_RANK`` tells them apart.
 
     Args:
@@ -49,43 +69,117 @@ def train(
         run_dir: where the state of the last finished epoch is looked for, and written.
         photos: to train on.
         validation: or None.
+
+    Raises:
+        TrainingError: the loss is not finite any more, or the state cannot be read.
     """
-    run = RunFolder(run_dir)
-    if config.fit.devices > 1:
-        torch.set_num_threads(max(1, cores() // config.fit.devices))
-    going_on = run.state.exists()
-    seed_everything(config.fit.seed)
+    run, fit = RunFolder(run_dir), config.fit
+    if fit.devices > 1:
+        torch.set_num_threads(max(1, cores() // fit.devices))
+    torch.backends.cudnn.benchmark = True
+    fabric = _launched(fit)
+    rank, first = fabric.global_rank, fabric.is_global_zero
+    state = _read_state(run.state) if run.state.exists() else None
+    seed_everything(fit.seed)
     # The weights of a run that goes on are in its state: none need to be fetched.
-    model = VPRModel(architecture) if going_on else build_model(architecture)
-    module = TrainingModule(model, config, photos)
-    steps = StepMetrics(run.metrics)
-    epochs = EpochEnd(config, run, photos, validation, steps)
-    handler = signal.getsignal(signal.SIGINT)
-    with _quiet_lightning():
-        trainer = pl.Trainer(
-            default_root_dir=run.path,
-            max_epochs=config.fit.epochs,
-            accelerator="gpu" if choose_fit_device(config.fit).type == "cuda" else "cpu",
-            devices=config.fit.devices,
-            strategy=DDPStrategy(timeout=PATIENCE) if config.fit.devices > 1 else "auto",
-            plugins=[LightningEnvironment()],
-            precision=choose_precision(config.fit),
-            accumulate_grad_batches=config.fit.accumulate,
-            benchmark=True,
-            callbacks=[steps, epochs],
-            logger=_loggers(config.fit, run),
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
+    model = build_model(architecture) if state is None else VPRModel(architecture)
+    step = TrainingStep(model, config).to(fabric.device)  # before its optimizer's state is loaded
+    optimizer = build_optimizer(config.optimizer, model)
+    batches = photos.batches(
+        config, model.preprocessing, rank, fabric.world_size, pin=fabric.device.type == "cuda"
+    )
+    batches.check_sizes()
+    history: History = []
+    unreadable, steps = dict(photos.unusable()), 0
+    if state is not None:
+        step.load_state_dict(state["state_dict"])
+        optimizer.load_state_dict(state["optimizer_states"][0])
+        if "MixedPrecision" in state:
+            fabric.strategy.precision.load_state_dict(state["MixedPrecision"])
+        history, unreadable = state["history"], state["unreadable"]
+        steps = state["global_step"]
+        del state
+    data = photos.fingerprint() if first else {}
+    if first:
+        run.drop_unfinished_metrics(len(history))
+    trained, stepping = fabric.setup(step, optimizer)
+
+    with ExitStack() as stack:
+        loggers = stack.enter_context(_loggers(fit, run)) if first else []
+        metrics = stack.enter_context(
+            (run.metrics if first else Path(os.devnull)).open("a", encoding="utf-8")
         )
-        try:
-            trainer.fit(module, ckpt_path=run.state if going_on else None, weights_only=True)
-        except SystemExit as error:
-            # Lightning turns Ctrl-C into an exit, and leaves further ones ignored.
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from error
+        for epoch in range(len(history), fit.epochs):
+            if _is_to_stop(history, fit.early_stop):
+                break
+            start = time.monotonic()
+            batches.epoch = epoch
+            # Layers that draw at random (dropout, stochastic depth) use torch's global generator.
+            torch.manual_seed(generator_of(fit.seed, epoch, rank).initial_seed())
+            sums = torch.zeros(3, dtype=torch.float64)
+            bar = progress(f"epoch {epoch + 1} of {fit.epochs}", len(batches))
+            with bar if first else nullcontext(lambda done: None) as advance:
+                for number, batch in enumerate(batches):
+                    whole = (number + 1) % fit.accumulate == 0 or number + 1 == len(batches)
+                    set_learning_rates(optimizer, config.optimizer, epoch, steps)
+                    batch = batch.to(fabric.device)
+                    with fabric.no_backward_sync(trained, enabled=not whole):
+                        loss, active = trained(batch.images, batch.places, epoch, number, rank)
+                        # The last step of an epoch may have fewer batches, and is as much smaller.
+                        fabric.backward(loss / fit.accumulate)
+                    if whole:
+                        stepping.step()
+                        stepping.zero_grad()
+                        steps += 1
+                    means = {"loss": loss.item(), "active_pairs": active.item()}
+                    if not math.isfinite(means["loss"]):
+                        raise TrainingError(
+                            f"the loss is {means['loss']} in epoch {epoch + 1}, batch "
+                            f"{number + 1}: training diverged; start again with a lower "
+                            "optimizer.lr (the state of the last finished epoch is kept)"
+                        )
+                    sums += torch.tensor([1, *means.values()], dtype=torch.float64)
+                    rates = learning_rates(optimizer)
+                    record = {"epoch": epoch + 1, "step": steps, **means, "lr": rates}
+                    print(json.dumps(record), file=metrics)
+                    for logger in loggers:
+                        named = {f"lr/{group}": rate for group, rate in rates.items()}
+                        logger.log_metrics({**means, **named}, steps)
+                    advance(1)
+            reduced = fabric.all_reduce(sums.to(fabric.device), reduce_op="sum")
+            count, *totals = torch.as_tensor(reduced).tolist()
+            means = dict(zip(("loss", "active_pairs"), (t / count for t in totals), strict=True))
+            unreadable |= _unreadable_on_all(batches)
+            if first:
+                recalls = _validate(model, validation, config.evaluation)
+                record = {
+                    "epoch": epoch + 1,
+                    "step": steps,
+                    **means,
+                    "validation": recalls,
+                    "lr": learning_rates(optimizer),
+                    "seconds": round(time.monotonic() - start, 3),
+                }
+                history.append(record)
+                # Who is killed between two of these goes on from the state of the epoch before,
+                # and writes the same models and metrics again.
+                _save_models(model, run, config, data, history)
+                print(json.dumps(record), file=metrics, flush=True)
+                named = {f"epoch/{name}": value for name, value in means.items()}
+                named |= {f"validation/{name}": value for name, value in recalls.items()}
+                for logger in loggers:
+                    logger.log_metrics(named, steps)
+                run.write_results(
+                    {
+                        "best_epoch": best_epoch(history),
+                        "epochs": history,
+                        "unreadable": [{"path": p, "reason": r} for p, r in unreadable.items()],
+                        "tests": {},
+                    }
+                )
+                _write_state(run.state, fabric, step, optimizer, steps, history, unreadable)
+                print(epoch_line(record, fit.epochs), flush=True)
+            history = fabric.broadcast(history)  # until then the others wait
 
 
 def seed_everything(seed: int) -> None:
@@ -109,7 +203,7 @@ def choose_fit_device(fit: FitConfig) -> torch.device:
 
 
 def choose_precision(fit: FitConfig) -> Precision:
-    """Lightning's name of the precision to train in.
+    """Fabric's name of the precision to train in.
 
     Raises:
         ConfigError: one that the device does not have.
@@ -122,7 +216,50 @@ def choose_precision(fit: FitConfig) -> Precision:
     return "32-true" if fit.precision == "32" else fit.precision
 
 
-def _loggers(fit: FitConfig, run: RunFolder) -> list[Logger]:
+def learning_rates(optimizer: Optimizer) -> dict[str, float]:
+    """By parameter group, ``"backbone"`` and ``"head"``."""
+    return {group["name"]: group["lr"] for group in optimizer.param_groups}
+
+
+def with_recall_at_1(config: EvalConfig) -> EvalConfig:
+    """The same options, with R@1 among what is measured: the best epoch is chosen by it."""
+    return config.model_copy(update={"recall_at": sorted({1, *config.recall_at})})
+
+
+def named_recalls(evaluation: Evaluation) -> dict[str, float]:
+    """``{"R@1": 61.2, ...}`` in percent; other thresholds than the first as ``"R@1 50 m"``."""
+    first = evaluation.recalls[0].threshold
+    return {
+        f"R@{one.at}" + ("" if one.threshold == first else f" {one.threshold:g} m"): one.percent
+        for one in evaluation.recalls
+        if one.condition is None
+    }
+
+
+def _launched(fit: FitConfig) -> Fabric:
+    # Its tips speak of its own options, which a person here does not set.
+    logs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
+    try:
+        fabric = Fabric(
+            accelerator="gpu" if choose_fit_device(fit).type == "cuda" else "cpu",
+            devices=fit.devices,
+            strategy=DDPStrategy(timeout=LONGEST_WAIT) if fit.devices > 1 else "auto",
+            # Processes are started by us, wherever we run: not by SLURM or torchrun.
+            plugins=[LightningEnvironment()],
+            precision=choose_precision(fit),
+        )
+        fabric.launch()
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
+    return fabric
+
+
+@contextmanager
+def _loggers(fit: FitConfig, run: RunFolder) -> Iterator[list[Logger]]:
     starts = len(list(run.path.glob("csv/*")))
     loggers: list[Logger] = [
         TensorBoardLogger(run.path, name="tensorboard", version=""),
@@ -139,20 +276,95 @@ def _loggers(fit: FitConfig, run: RunFolder) -> list[Logger]:
             raise TrainingError(
                 "fit.wandb is set and wandb is not installed; pip install 'beenhere[wandb]'"
             ) from error
-    return loggers
+    try:
+        yield loggers
+    finally:
+        for logger in loggers:
+            logger.finalize("success")
 
 
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Its tips and warnings speak of its own options, which a person here does not set."""
-    logs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [log.level for log in logs]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning.*")
-        for log in logs:
-            log.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for log, level in zip(logs, levels, strict=True):
-                log.setLevel(level)
+def _unreadable_on_all(batches: TrainingBatches) -> dict[str, str]:
+    found = [batches.unreadable]
+    if torch.distributed.is_initialized():
+        found = [{} for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather_object(found, batches.unreadable)
+    return {path: reason for part in found for path, reason in part.items()}
+
+
+def _validate(
+    model: VPRModel, validation: EvaluationTables | None, config: EvalConfig
+) -> dict[str, float]:
+    if validation is None:
+        return {}
+    options = with_recall_at_1(config)
+    # The model stays where it is trained.
+    extract = options.extract.model_copy(update={"device": "auto"})
+    options = options.model_copy(update={"extract": extract})
+    return named_recalls(evaluate(model, validation, options))
+
+
+def _save_models(
+    model: VPRModel, run: RunFolder, config: TrainConfig, data: dict[str, Any], history: History
+) -> None:
+    provenance = {
+        "training": config_yaml.plain(config),
+        "data": data,
+        "metrics": history[-1],
+        "trained_with": versions(),
+    }
+    if best_epoch(history) == history[-1]["epoch"]:
+        save_checkpoint(model, run.best, provenance)
+    save_checkpoint(model, run.last, provenance)
+
+
+def _is_to_stop(history: History, early_stop: int | None) -> bool:
+    if early_stop is None or not history:
+        return False
+    return int(history[-1]["epoch"]) - best_epoch(history) >= early_stop
+
+
+def _write_state(
+    file: Path,
+    fabric: Fabric,
+    step: TrainingStep,
+    optimizer: Optimizer,
+    steps: int,
+    history: History,
+    unreadable: dict[str, str],
+) -> None:
+    """The names are those of Lightning's Trainer, which wrote these files at first."""
+    state = {
+        "epoch": len(history) - 1,
+        "global_step": steps,
+        "state_dict": step.state_dict(),
+        "optimizer_states": [optimizer.state_dict()],
+        "history": history,
+        "unreadable": unreadable,
+    }
+    scaler = fabric.strategy.precision.state_dict()
+    if scaler:  # of 16-mixed alone
+        state["MixedPrecision"] = scaler
+    with replacing(file) as new:
+        torch.save(state, new)
+
+
+def _read_state(file: Path) -> dict[str, Any]:
+    try:
+        # No code in it is run.
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        state |= state.get("callbacks", {}).get("EpochEnd", {})  # where Lightning's Trainer put it
+        missing = _STATE - state.keys()
+    except Exception as error:  # torch.load fails in as many ways as there are files
+        raise TrainingError(
+            f"{file}: not a whole state of training ({one_line(error)}); the models beside it are "
+            "untouched: start anew in another folder by --out"
+        ) from error
+    if missing:
+        raise TrainingError(
+            f"{file}: not a state of training (it lacks {', '.join(sorted(missing))}); start anew "
+            "in another folder by --out"
+        )
+    return state
+
+
+_STATE = {"global_step", "state_dict", "optimizer_states", "history", "unreadable"}

@@ -1,9 +1,11 @@
 """What training minimises: a miner picks pairs or triplets of a batch, a loss scores them.
 
-Losses and miners are those of pytorch-metric-learning; what is ours is which distance each of them
-measures by, and float32 under mixed precision.
+Losses and miners are those of pytorch-metric-learning; ours are which distance each of them
+measures by, float32 under mixed precision, and the share of pairs that are active. Near 0 a loss
+has run dry: its margins are met, and a miner, harder batches or another loss are due.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +16,7 @@ from pytorch_metric_learning.miners import BaseMiner
 from pytorch_metric_learning.utils.loss_and_miner_utils import (
     convert_to_pairs,
     convert_to_triplets,
+    get_matches_and_diffs,
 )
 from torch import Tensor, nn
 
@@ -25,23 +28,31 @@ from beenhere.config import (
     MultiSimilarityMinerConfig,
     NoMinerConfig,
     PairMarginMinerConfig,
+    TrainConfig,
     TripletConfig,
 )
-from beenhere.training.teaching import teaching_share
+from beenhere.models import VPRModel
+from beenhere.training.augment import augment, generator_of
+
+Indices = tuple[Tensor, ...]
+"""Rows of a batch: anchor and positive, anchor and negative of pairs (4), or of triplets (3)."""
+
+ACTIVE_WEIGHT = 0.1
+"""Multi-similarity spreads a weight of at most 1 over an anchor's positives, and one over its
+negatives. A pair is active if it gets more than this part of what an even spread would give it."""
 
 
 @dataclass(frozen=True)
 class ObjectiveValue:
-    """What an objective says of one batch.
+    """Loss and active pairs of one batch.
 
     Attributes:
         loss: scalar, float32, to be minimised.
-        teaching: scalar in [0, 1], without gradient: the share of the batch's pairs or triplets
-            that move the loss; see :func:`beenhere.training.teaching.teaching_share`.
+        active_pairs: scalar in [0, 1], without gradient; see :func:`active_share`.
     """
 
     loss: Tensor
-    teaching: Tensor
+    active_pairs: Tensor
 
 
 class Objective(nn.Module):
@@ -68,8 +79,46 @@ class Objective(nn.Module):
             else:
                 chosen = convert_to_pairs(mined, places)
             value = self.loss(descriptors, places, chosen)
-            teaching = teaching_share(self.loss, descriptors, places, chosen)
-        return ObjectiveValue(value, teaching)
+            active = active_share(self.loss, descriptors, places, chosen)
+        return ObjectiveValue(value, active)
+
+
+class TrainingStep(nn.Module):
+    """From photos to the loss: augment, describe, mine, score.
+
+    On several devices each has its own batch, and pairs are made and mined within it: the batch
+    that losses see does not grow with the number of devices. Their gradients are averaged.
+
+    Args:
+        model: trained in place.
+        config: every option of the run.
+    """
+
+    def __init__(self, model: VPRModel, config: TrainConfig) -> None:
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last)
+        self.objective = Objective(config.loss, config.miner)
+        self.config = config
+        # The model itself stays as it is: it is validated at other sizes and saved.
+        self._descriptors: Callable[[Tensor], Tensor] = (
+            torch.compile(model.forward) if config.fit.compile else model.forward
+        )
+
+    def forward(
+        self, images: Tensor, places: Tensor, epoch: int, batch: int, rank: int
+    ) -> tuple[Tensor, Tensor]:
+        """Loss and share of active pairs of a batch; see :class:`Objective`.
+
+        Args:
+            images: ``(B, 3, H, W)`` uint8.
+            places: ``(B,)`` integer labels.
+            epoch, batch, rank: from 0; with the seed they draw the changes to the images.
+        """
+        generator = generator_of(self.config.fit.seed, epoch, batch, rank)
+        images = augment(images, places, self.config.augment, generator)
+        descriptors = self._descriptors(images.contiguous(memory_format=torch.channels_last))
+        value = self.objective(descriptors, places)
+        return value.loss, value.active_pairs
 
 
 def build_loss(config: LossConfig) -> BaseMetricLossFunction:
@@ -107,3 +156,59 @@ def build_miner(config: MinerConfig) -> BaseMiner | None:
     return miners.TripletMarginMiner(
         margin=config.margin, type_of_triplets=config.kind, distance=LpDistance()
     )
+
+
+@torch.no_grad()
+def active_share(
+    loss: BaseMetricLossFunction, descriptors: Tensor, places: Tensor, chosen: Indices
+) -> Tensor:
+    """Of all pairs (with a triplet loss, of all triplets) in a batch, the share that is active.
+
+    A pair or triplet is active if it was chosen and moves the loss: with the contrastive and the
+    triplet loss if its part of it is not zero, with multi-similarity, where no weight is ever
+    quite zero, if its weight is more than :data:`ACTIVE_WEIGHT` of an even one.
+
+    Args:
+        loss: one of the three.
+        descriptors: ``(B, D)`` float32.
+        places: ``(B,)`` integer labels.
+        chosen: pairs or triplets that the miner let through, as the loss takes them.
+
+    Returns:
+        Scalar in [0, 1]; 0 for a batch without pairs.
+    """
+    positive, negative = (mask.bool() for mask in get_matches_and_diffs(places))
+    if isinstance(loss, losses.TripletMarginLoss):
+        a, p, n = chosen
+        distance = loss.distance(descriptors)
+        violated = distance[a, p] - distance[a, n] + loss.margin > 0
+        return _share(violated.sum(), (positive.sum(1) * negative.sum(1)).sum())
+    # Pairs made of triplets repeat; a mask counts each once.
+    pulled, pushed = torch.zeros_like(positive), torch.zeros_like(negative)
+    pulled[chosen[0], chosen[1]] = True
+    pushed[chosen[2], chosen[3]] = True
+    if isinstance(loss, losses.ContrastiveLoss):
+        distance = loss.distance(descriptors)
+        pulled &= distance > loss.pos_margin
+        pushed &= distance < loss.neg_margin
+    elif isinstance(loss, losses.MultiSimilarityLoss):
+        similarity = loss.distance(descriptors) - loss.base
+        pull = _weight(-loss.alpha * similarity, pulled)
+        push = _weight(loss.beta * similarity, pushed)
+        pulled = pull > ACTIVE_WEIGHT / positive.sum(1, keepdim=True)
+        pushed = push > ACTIVE_WEIGHT / negative.sum(1, keepdim=True)
+    return _share(pulled.sum() + pushed.sum(), positive.sum() + negative.sum())
+
+
+def _weight(exponent: Tensor, mask: Tensor) -> Tensor:
+    """exp(e) / (1 + sum of exp(e)) over the masked of each row: the loss's slope in a similarity.
+
+    Wang et al., 2019, equation 14.
+    """
+    one = torch.zeros_like(exponent[:, :1])
+    masked = exponent.masked_fill(~mask, -torch.inf)
+    return torch.softmax(torch.cat([one, masked], dim=1), dim=1)[:, 1:]
+
+
+def _share(part: Tensor, total: Tensor) -> Tensor:
+    return part / total.clamp(min=1)

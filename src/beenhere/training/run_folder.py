@@ -1,4 +1,4 @@
-"""The folder of a training run: what lies where, and when a run may go on in it.
+"""The folder of a training run: what lies where, when a run may go on in it, what it ran with.
 
 - ``config.yaml``: every option of the run
 - ``metrics.jsonl``: one JSON object a line, for each step and each epoch
@@ -11,20 +11,22 @@
 
 import json
 import math
-import os
+import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from beenhere import config_yaml
+from beenhere import __version__, config_yaml
 from beenhere.config import TrainConfig
+from beenhere.devices import cores
 from beenhere.errors import TrainingError
+from beenhere.files.atomic import replacing, write_file, write_json
+from beenhere.files.locks import locked
 
-try:
-    import fcntl
-except ImportError:  # Windows: two runs in one folder are then the caller's to avoid
-    fcntl = None  # type: ignore[assignment]
+History = list[dict[str, Any]]
+"""For each finished epoch its number from 1, means, recalls, learning rates, seconds."""
 
 FREE = (
     "data.tests",
@@ -51,32 +53,29 @@ class RunFolder:
         self.tests = path / "tests"
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Keep other processes from training in this folder.
+    def locked(self) -> Iterator[None]:
+        """Make the folder, and keep other processes from training in it.
 
         Raises:
             TrainingError: one does already, or the folder cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise TrainingError(
-                f"{self.path} cannot be written ({error.strerror}); give another folder by --out"
-            ) from error
-        with lock:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    raise TrainingError(
-                        f"another process trains in {self.path}; wait for it, or give another "
-                        "folder by --out"
-                    ) from error
+        busy = (
+            f"another process trains in {self.path} ({{holder}}); wait for it, or give another "
+            "folder by --out"
+        )
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.path / ".lock", busy, error=TrainingError))
+            except OSError as error:
+                raise TrainingError(
+                    f"{self.path} cannot be written ({error.strerror}); give another folder by "
+                    "--out"
+                ) from error
             yield
 
-    def agree(self, config: TrainConfig) -> None:
-        """Write the options, or see that a run with a finished epoch has the same.
+    def write_config(self, config: TrainConfig) -> None:
+        """Write the options, unless a run with a finished epoch has others.
 
         Raises:
             TrainingError: options differ that may not change on the way; all of them are named.
@@ -94,49 +93,91 @@ class RunFolder:
                     f"run another folder by --out, or go on with the old one: beenhere train "
                     f"{self.path}"
                 )
-        new = beside(self.config)
-        config_yaml.write(config, new)
-        settle(new, self.config)
+        with replacing(self.config) as new:
+            config_yaml.write(config, new)
+
+    def drop_unfinished_metrics(self, epochs: int) -> None:
+        """Drop the lines of an epoch that did not finish: it is trained again."""
+        if self.metrics.exists():
+            lines = self.metrics.read_text(encoding="utf-8").splitlines()
+            kept = "".join(f"{line}\n" for line in lines if _epoch_of(line) <= epochs)
+            write_file(self.metrics, kept)
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Replace ``results.json`` at once."""
-        new = beside(self.results)
-        new.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        settle(new, self.results)
+        write_json(self.results, results)
 
     def read_results(self) -> dict[str, Any]:
-        """What ``results.json`` holds; empty before the first epoch has finished."""
+        """The content of ``results.json``; empty before the first epoch has finished."""
         if not self.results.exists():
             return {}
         results: dict[str, Any] = json.loads(self.results.read_text(encoding="utf-8"))
         return results
 
 
-def beside(path: Path) -> Path:
-    """Where to write what shall be the file at ``path``, until :func:`settle`."""
-    return path.with_name(f"{path.name}.new")
-
-
-def settle(new: Path, path: Path) -> None:
-    """Give a whole file its name: a kill or a power cut leaves the old one there, or the new."""
-    with new.open("rb+") as file:
-        os.fsync(file.fileno())
-    new.replace(path)
+def best_epoch(history: History) -> int:
+    """The epoch with the highest validation R@1, the earlier of equals; else the last."""
+    if not history[-1]["validation"]:
+        return int(history[-1]["epoch"])
+    best = max(history, key=lambda record: (record["validation"]["R@1"], -record["epoch"]))
+    return int(best["epoch"])
 
 
 def epoch_line(record: dict[str, Any], epochs: int) -> str:
-    """Such as ``epoch 3 of 10  loss 0.412  teaching 38%  R@1 61.2  lr 1.0e-04  41 s``."""
+    """Such as ``epoch 3 of 10  loss 0.412  active 38%  R@1 61.2  lr 1.0e-04  41 s``."""
     recalls = [f"{name} {value:.1f}" for name, value in record["validation"].items()]
     rates = dict.fromkeys(f"{rate:.1e}" for rate in record["lr"].values())
+    # Runs of the first versions have the share of active pairs under another name.
+    active = record["active_pairs" if "active_pairs" in record else "teaching"]
     parts = [
         f"epoch {record['epoch']} of {epochs}",
         f"loss {record['loss']:.3f}",
-        f"teaching {math.floor(100 * record['teaching'] + 0.5)}%",
+        f"active {math.floor(100 * active + 0.5)}%",
         *recalls[:2],
         f"lr {' '.join(rates)}",
         f"{record['seconds']:.0f} s",
     ]
     return "  ".join(parts)
+
+
+def _epoch_of(line: str) -> float:
+    try:
+        return int(json.loads(line)["epoch"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf  # cut off by a kill
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that training takes besides the model's own."""
+    packages = ("torch", "torchvision", "timm", "lightning", "pytorch-metric-learning")
+    own = {"beenhere": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in packages}
+
+
+def hardware() -> dict[str, str]:
+    """The machine in words: ``processor``, ``cores``, ``memory``, ``gpu`` where there is one."""
+    import torch  # seconds, for which nobody shall wait who only reads a run
+
+    processor = _proc("cpuinfo", "model name") or platform.processor() or platform.machine()
+    kibibytes = _proc("meminfo", "MemTotal").removesuffix("kB").strip()
+    found = {
+        "processor": processor,
+        "cores": str(cores()),
+        "memory": f"{int(kibibytes) / 2**20:.0f} GiB" if kibibytes else "",
+    }
+    if torch.cuda.is_available():
+        count, name = torch.cuda.device_count(), torch.cuda.get_device_name(0)
+        found["gpu"] = name if count == 1 else f"{count} x {name}"
+    return {name: text for name, text in found.items() if text}
+
+
+def _proc(file: str, field: str) -> str:
+    """A field of a file of Linux's ``/proc``; empty elsewhere."""
+    path = Path("/proc") / file
+    if not path.exists():
+        return ""
+    lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines())
+    return next((value.strip() for name, _, value in lines if name.strip() == field), "")
 
 
 def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

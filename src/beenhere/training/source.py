@@ -1,61 +1,26 @@
-"""What a run trains on: photos in a folder, drawn at will, or tar shards, read as a stream."""
+"""Sources of training photos: a folder, drawn from at will, or tar shards, read as a stream.
 
-from abc import ABC, abstractmethod
+Both answer the same four questions, and go to each device's process.
+"""
+
 from pathlib import Path
 from typing import Any
 
 from beenhere.config import DataConfig, TrainConfig
-from beenhere.datasets.batches import BatchLoader
-from beenhere.datasets.decoding import TrainingBatches
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards.location import is_shards
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.subsets import share_of_places
 from beenhere.datasets.summary import table_fingerprint
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.models.preprocessing import Preprocessing
 from beenhere.photo_file import photo_size
+from beenhere.training.batches import BatchLoader, TrainingBatches
+from beenhere.training.sampling import PlaceSampler, share_of_places
+from beenhere.training.shards import Shards, is_shards
+from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 
-class TrainingPhotos(ABC):
-    """Photos with places, or a share of them. Goes to each device's process."""
-
-    @abstractmethod
-    def fingerprint(self) -> dict[str, Any]:
-        """Which photos these are, in short, for a model's provenance."""
-
-    @abstractmethod
-    def unusable(self) -> list[tuple[str, str]]:
-        """Path and reason of what was found and cannot be trained on."""
-
-    @abstractmethod
-    def image_size(self) -> tuple[int, int] | None:
-        """Height and width of a photo, in pixels; None where none can be read."""
-
-    @abstractmethod
-    def batches(
-        self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
-    ) -> TrainingBatches:
-        """The batches of one device.
-
-        Args:
-            config: every option of the run.
-            preprocessing: the model's.
-            rank, world: which of how many devices.
-            pin: whether batches go to page-locked memory.
-
-        Raises:
-            DataError: too few places for a batch on each device.
-            ConfigError: an option that these photos do not allow.
-        """
-
-
-class FolderPhotos(TrainingPhotos):
-    """Photos that lie as files.
+class FolderPhotos:
+    """Photos with places that lie as files.
 
     Args:
         table: all of them to train on.
@@ -66,15 +31,15 @@ class FolderPhotos(TrainingPhotos):
         self.table, self.root = table, root
 
     def fingerprint(self) -> dict[str, Any]:
-        """See :func:`beenhere.datasets.summary.table_fingerprint`."""
+        """Which photos these are, for a model's provenance; see :func:`table_fingerprint`."""
         return table_fingerprint(self.table, self.root)
 
     def unusable(self) -> list[tuple[str, str]]:
-        """What the reader could not use."""
+        """Path and reason of photos that the reader could not use."""
         return self.table.unusable
 
     def image_size(self) -> tuple[int, int] | None:
-        """Of the first photo that can be read."""
+        """Height and width of the first photo that can be read, in pixels; None: there is none."""
         for path in self.table.paths:
             try:
                 return photo_size(path)
@@ -85,7 +50,17 @@ class FolderPhotos(TrainingPhotos):
     def batches(
         self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
     ) -> TrainingBatches:
-        """Drawn by a :class:`beenhere.datasets.sampling.PlaceSampler`."""
+        """The batches of one device, drawn by a :class:`PlaceSampler`.
+
+        Args:
+            config: every option of the run.
+            preprocessing: the model's.
+            rank, world: which of how many devices.
+            pin: whether batches go to page-locked memory.
+
+        Raises:
+            DataError: too few places for a batch on each device.
+        """
         return BatchLoader(
             PlaceSampler(self.table, config.batch, config.fit.seed, rank, world),
             self.table.paths,
@@ -96,7 +71,7 @@ class FolderPhotos(TrainingPhotos):
         )
 
 
-class ShardPhotos(TrainingPhotos):
+class ShardPhotos:
     """Photos in tar shards.
 
     Args:
@@ -107,15 +82,15 @@ class ShardPhotos(TrainingPhotos):
         self.shards = shards
 
     def fingerprint(self) -> dict[str, Any]:
-        """See :meth:`beenhere.datasets.shards.shards.Shards.fingerprint`."""
+        """As of :meth:`Shards.fingerprint`."""
         return self.shards.fingerprint()
 
     def unusable(self) -> list[tuple[str, str]]:
-        """What was left out when they were written."""
+        """Path and reason of photos that were left out when the shards were written."""
         return self.shards.manifest.left_out
 
     def image_size(self) -> tuple[int, int] | None:
-        """The most frequent one."""
+        """Height and width of most photos, in pixels."""
         sizes = self.shards.manifest.sizes().counts
         width, height = next(iter(sizes))
         return height, width
@@ -123,7 +98,12 @@ class ShardPhotos(TrainingPhotos):
     def batches(
         self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
     ) -> TrainingBatches:
-        """Read as a :class:`beenhere.datasets.shards.plan.StreamPlan` says."""
+        """As of :meth:`FolderPhotos.batches`, read as a :class:`StreamPlan` says.
+
+        Raises:
+            DataError: too few places for a batch on each device.
+            ConfigError: an option that shards do not allow.
+        """
         stream, seed = config.data.stream, config.fit.seed
         return StreamLoader(
             self.shards,
@@ -137,8 +117,11 @@ class ShardPhotos(TrainingPhotos):
         )
 
 
+TrainingPhotos = FolderPhotos | ShardPhotos
+
+
 def training_photos(data: DataConfig) -> TrainingPhotos:
-    """What ``data.train`` names, or the share of it.
+    """The photos that ``data.train`` names, or a share of them.
 
     Raises:
         DataError: nothing there to train on.

@@ -12,9 +12,9 @@ from beenhere import config_yaml
 from beenhere.config import EvaluationData, PlacesConfig, TrainConfig
 from beenhere.datasets.formats import read_evaluation, read_photos, sets_in
 from beenhere.datasets.places import BuiltPlaces, build_places, write_places
-from beenhere.datasets.sampling import PlaceSampler
 from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder
+from beenhere.training.sampling import PlaceSampler
 
 OPTIONS = PlacesConfig.model_validate(
     {"min_images": 2, "clusters": {"apart": 10}, "split": {"gap": 20, "val": 0.2, "test": 0.2}}

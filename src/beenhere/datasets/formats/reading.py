@@ -23,10 +23,12 @@ from beenhere.datasets.formats.photo_list import photo_list_in, read_photo_list
 from beenhere.datasets.formats.published_layouts import published_at, read_published
 from beenhere.datasets.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.datasets.ground_truth import EvaluationTables
-from beenhere.datasets.shards.location import is_shards
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import one_line
+
+SHARDS_MANIFEST = "shards.yaml"
+"""The file that makes a folder one of tar shards; see :mod:`beenhere.training.shards`."""
 
 
 def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
@@ -106,7 +108,7 @@ def read_evaluation(data: EvaluationData, strict: bool = True) -> EvaluationTabl
 
 
 def _read(path: Path, strict: bool) -> PhotoTable:
-    if is_shards(path):
+    if holds_shards(path):
         raise DataError(
             f"{path}: holds tar shards, which are trained on (data.train={path}) and shown by "
             "beenhere data show; give the photos themselves"
@@ -140,6 +142,13 @@ def _read(path: Path, strict: bool) -> PhotoTable:
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
     return read_exif_folder(listing)
+
+
+def holds_shards(path: Path) -> bool:
+    """Whether a path is a folder of tar shards, or the manifest of one."""
+    if path.name == SHARDS_MANIFEST:
+        return path.is_file()
+    return (path / SHARDS_MANIFEST).is_file()
 
 
 def _refuse_several(listing: Listing) -> None:

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from beenhere.config import ExtractConfig
 from beenhere.errors import ModelError
-from beenhere.models.evaluation_mode import evaluation_mode
-from beenhere.models.folding import fold_batch_norms
+from beenhere.models.folding import evaluation_mode, fold_batch_norms
 from beenhere.retrieval.extract import describe, precision_on
 from beenhere.retrieval.locate.photo_input import PhotoInput
 from beenhere.retrieval.photo_batches import photo_batches

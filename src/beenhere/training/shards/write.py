@@ -1,6 +1,7 @@
 """Photos with places as tar shards, from which training reads a stream."""
 
 import hashlib
+import json
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -8,36 +9,44 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import __version__
 from beenhere.config import ShardsConfig
-from beenhere.datasets.sampling import rows_by_place
-from beenhere.datasets.shards import tar_format
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.manifest import (
-    PLACES_SCHEMA,
-    SUMMARY_NAMES,
-    Counts,
-    Manifest,
-    ShardEntry,
-    write_manifest,
-)
-from beenhere.datasets.shards.unfinished import ShardNotes, Unfinished, shard_name
+from beenhere.datasets.formats.reading import SHARDS_MANIFEST
 from beenhere.datasets.summary import summarise
 from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.errors import DataError, PhotoError
 from beenhere.photo_file import opened, photo_size
 from beenhere.progress import progress
+from beenhere.training.sampling import rows_by_place
+from beenhere.training.shards.manifest import (
+    PLACES_SCHEMA,
+    SUMMARY_NAMES,
+    PhotoCounts,
+    ShardEntry,
+    ShardsManifest,
+    write_manifest,
+)
+from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.tar import END, extension, sample, sample_key
+
+UNFINISHED = "unfinished"
+"""Folder beside the shards, until the manifest is there: notes by which the next writer goes on."""
 
 READERS = 8
 """Threads that read photos while a shard is written."""
 AHEAD = 64
 """Photos that they read ahead."""
+
+
+_Photo = tuple[bytes, tuple[int, int]]
+"""A photo's file, and the photo's height and width."""
 
 
 @dataclass(frozen=True)
@@ -90,32 +99,30 @@ def write_shards(
             f"none of {len(table)} photos has a place label, and shards are for training, which "
             "needs to know which photos show the same place; form places by beenhere data places"
         )
-    location = Location(out)
+    store = ShardStore(out)
     names = _names(table)
     order = np.random.default_rng(config.seed).permutation(groups.height)
-    unfinished = Unfinished(location, _digest(table, names, config))
+    unfinished = UnfinishedShards(store, _digest(table, names, config))
     done = unfinished.begin()
     went_on = len(done)
-    start = done[-1].ends if done else 0
     photos = int(groups["rows"].list.len().sum())
-    with progress("photos", photos) as advance, location.scratch() as folder:
+    with progress("photos", photos) as advance:
         advance(sum(len(notes.kept) + len(notes.left_out) for notes in done))
-        writer = _Writer(table, names, config, folder, advance)
-        for notes in writer.shards(groups, order, start, done):
-            location.put(folder / _part(notes.entry.name), notes.entry.name)
-            unfinished.note(notes)
+        writer = _Writer(table, names, config, store, advance)
+        for notes in writer.shards(groups, order, done):
+            unfinished.add(notes)
             done.append(notes)
     manifest, places = _manifest(table, done, config, len(table) - photos)
     if manifest.photos == 0:
         unfinished.end()
         for entry in manifest.shards:
-            location.remove(entry.name)
+            store.remove(entry.name)
         path, reason = manifest.left_out[0]
         raise DataError(f"none of {photos} photos can be read; the first is {path}: {reason}")
-    write_manifest(location, manifest, places)
+    write_manifest(store, manifest, places)
     unfinished.end()
     return WrittenShards(
-        out=location.name,
+        out=store.name,
         shards=len(done),
         photos=manifest.photos,
         places=manifest.places,
@@ -126,57 +133,154 @@ def write_shards(
     )
 
 
+class ShardNotes(BaseModel):
+    """A shard that lies there whole.
+
+    Attributes:
+        entry: for the manifest.
+        ends: how many places of the writer's order lie in this shard and those before, or were
+            left out there.
+        places: city, place, photos, bytes of their files, for each place.
+        left_out: path and reason of photos that could not be read.
+        sizes: width, height, photos.
+        kept: rows of the table, in order.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entry: ShardEntry
+    ends: int
+    places: list[tuple[str | None, str, int, int]]
+    left_out: list[tuple[str, str]]
+    sizes: list[tuple[int, int, int]]
+    kept: list[int]
+
+
+@dataclass(frozen=True)
+class UnfinishedShards:
+    """The notes of a writer that has not finished.
+
+    Attributes:
+        store: where the shards are being written.
+        digest: of the photos and options; another writer's differs.
+    """
+
+    store: ShardStore
+    digest: str
+
+    def begin(self) -> list[ShardNotes]:
+        """Notes of the shards that an interrupted writer left whole; none where it is the first.
+
+        Raises:
+            DataError: shards, something else, or shards of other photos are there already.
+        """
+        there = self.store.sizes()
+        if SHARDS_MANIFEST in there:
+            raise DataError(
+                f"{self.store.name} holds shards already, and nothing is overwritten; give "
+                "another folder"
+            )
+        notes = self.store.sizes(UNFINISHED)
+        plan = self._read("plan.json") if there or notes else None
+        if plan is None:
+            others = [name for name in there if not name.startswith(".")]
+            # Killed before its first note, a writer leaves this folder empty.
+            if not any(not name.startswith(".") for name in notes):
+                others = [name for name in others if name != UNFINISHED]
+            if others:
+                raise DataError(
+                    f"{self.store.name} is not empty (it holds {others[0]}), and nothing is "
+                    "overwritten; give a new or empty folder"
+                )
+            self._write("plan.json", {"digest": self.digest})
+            return []
+        if plan != {"digest": self.digest}:
+            raise DataError(
+                f"{self.store.name} holds unfinished shards of other photos or options; give "
+                "the same again to go on, or another folder"
+            )
+        return self._whole(there)
+
+    def add(self, notes: ShardNotes) -> None:
+        """Remember a shard that lies there whole."""
+        self._write(f"{notes.entry.name}.json", notes.model_dump())
+
+    def end(self) -> None:
+        """Forget all of it: the manifest is there."""
+        self.store.remove(UNFINISHED)
+
+    def _whole(self, there: dict[str, int]) -> list[ShardNotes]:
+        found: list[ShardNotes] = []
+        while (values := self._read(f"{shard_name(len(found))}.json")) is not None:
+            try:
+                notes = ShardNotes.model_validate(values)
+            except ValidationError:
+                break
+            if there.get(notes.entry.name) != notes.entry.bytes:
+                break
+            found.append(notes)
+        return found
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads(self.store.read(f"{UNFINISHED}/{name}"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _write(self, name: str, values: Any) -> None:
+        self.store.write(f"{UNFINISHED}/{name}", json.dumps(values).encode())
+
+
+def shard_name(number: int) -> str:
+    """Of the file of a shard, counted from 0."""
+    return f"shard-{number:06}.tar"
+
+
 @dataclass
 class _Writer:
     table: PhotoTable
     names: list[str]
     config: ShardsConfig
-    folder: Path
+    store: ShardStore
     advance: Callable[[int], None]
 
     def shards(
-        self, groups: pl.DataFrame, order: NDArray[np.intp], start: int, done: list[ShardNotes]
+        self, groups: pl.DataFrame, order: NDArray[np.intp], done: list[ShardNotes]
     ) -> Iterator[ShardNotes]:
-        """Write the shards that are still missing, each to a file of :attr:`folder`."""
+        """Write the shards that are still missing; each is added to ``done`` by the caller."""
         labels = list(zip(groups["city"].to_list(), groups["place"].to_list(), strict=True))
-        rows = [groups["rows"][int(place)].to_list() for place in order[start:]]
+        position = done[-1].ends if done else 0
+        rows = deque(groups["rows"][int(place)].to_list() for place in order[position:])
         written = sum(len(notes.places) for notes in done)
         with ThreadPoolExecutor(READERS, "read") as readers:
-            photos = _ahead(readers, _read, [self.table.paths[row] for one in rows for row in one])
-            position = start
-            while position < len(order):
-                number = len(done)
-                shard = _Shard(self.folder / _part(shard_name(number)))
-                with shard:
-                    while position < len(order) and shard.bytes < self.config.mib << 20:
-                        one = rows[position - start]
-                        first = written + len(shard.places)
-                        shard.add(labels[order[position]], first, self._photos(one, photos))
+            photos = _ahead(readers, [self.table.paths[row] for one in rows for row in one])
+            while rows:
+                name = shard_name(len(done))
+                with self.store.writing(name) as path, path.open("wb") as file:
+                    shard = _Shard(file)
+                    while rows and shard.bytes < self.config.mib << 20:
+                        one, label = rows.popleft(), labels[order[position]]
+                        shard.add(label, written + len(shard.places), self._photos(one, photos))
                         position += 1
                         self.advance(len(one))
-                yield shard.notes(shard_name(number), position)
+                    shard.write(END)
+                yield shard.notes(name, position)
                 written += len(shard.places)
 
     def _photos(
-        self, rows: list[int], photos: Iterator["_Photo | PhotoError"]
-    ) -> Iterator[tuple[int, dict[str, Any], "_Photo | PhotoError"]]:
+        self, rows: list[int], photos: Iterator[_Photo | PhotoError]
+    ) -> Iterator[tuple[int, dict[str, Any], _Photo | PhotoError]]:
         for row, photo in zip(rows, islice(photos, len(rows)), strict=True):
             facts = self.table.frame.row(row, named=True)
             yield row, facts | {"path": self.names[row]}, photo
 
 
-@dataclass(frozen=True)
-class _Photo:
-    data: bytes
-    size: tuple[int, int]
-
-
 def _read(path: str) -> _Photo | PhotoError:
-    """What a file holds, if its header is a photo's."""
+    """A file, if its header is a photo's."""
     try:
         with opened(path) as file:
             data = file.read()
-        return _Photo(data, photo_size(data))
+        return data, photo_size(data)
     except PhotoError as error:
         return PhotoError(path, error.reason)
 
@@ -184,24 +288,13 @@ def _read(path: str) -> _Photo | PhotoError:
 class _Shard:
     """A tar file that is being written."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.bytes = path, 0
+    def __init__(self, file: IO[bytes]) -> None:
+        self.bytes = 0
         self.places: list[tuple[str | None, str, int, int]] = []
         self.left_out: list[tuple[str, str]] = []
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.kept: list[int] = []
-        self._digest = hashlib.sha256()
-
-    def __enter__(self) -> "_Shard":
-        self._file = self.path.open("wb")
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._write(tar_format.END)
-        self._file.close()
-        if kind is not None:
-            self.path.unlink()
+        self._file, self._digest = file, hashlib.sha256()
 
     def add(
         self,
@@ -215,17 +308,17 @@ class _Shard:
             if isinstance(photo, PhotoError):
                 self.left_out.append((facts["path"], photo.reason))
                 continue
-            key = tar_format.key(number, count)
-            suffix = tar_format.extension(facts["path"])
-            self._write(tar_format.sample(key, suffix, photo.data, facts))
-            self.sizes[photo.size[1], photo.size[0]] += 1
+            key, suffix = sample_key(number, count), extension(facts["path"])
+            data, (height, width) = photo
+            self.write(sample(key, suffix, data, facts))
+            self.sizes[width, height] += 1
             self.kept.append(row)
-            count, size = count + 1, size + len(photo.data)
+            count, size = count + 1, size + len(data)
         if count:
             self.places.append((*label, count, size))
 
     def notes(self, name: str, ends: int) -> ShardNotes:
-        """What it holds."""
+        """For the next writer, and the manifest; ``ends`` as there."""
         entry = ShardEntry(
             name=name,
             bytes=self.bytes,
@@ -233,17 +326,17 @@ class _Shard:
             places=len(self.places),
             photos=len(self.kept),
         )
-        sizes = [(*size, count) for size, count in self.sizes.items()]
         return ShardNotes(
             entry=entry,
             ends=ends,
             places=self.places,
             left_out=self.left_out,
-            sizes=sizes,
+            sizes=[(*size, count) for size, count in self.sizes.items()],
             kept=self.kept,
         )
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
+        """The next bytes of the file."""
         self._file.write(data)
         self._digest.update(data)
         self.bytes += len(data)
@@ -251,24 +344,24 @@ class _Shard:
 
 def _manifest(
     table: PhotoTable, done: list[ShardNotes], config: ShardsConfig, without_place: int
-) -> tuple[Manifest, pl.DataFrame]:
+) -> tuple[ShardsManifest, pl.DataFrame]:
     rows = [(number, *place) for number, notes in enumerate(done) for place in notes.places]
     places = pl.DataFrame(rows, PLACES_SCHEMA, orient="row")
     kept = table.rows([row for notes in done for row in notes.kept])
     sizes: Counter[tuple[int, int]] = Counter()
     for notes in done:
         sizes.update({(width, height): count for width, height, count in notes.sizes})
-    summary = summarise(kept)
-    counts = Counts(
+    summary, own = summarise(kept), ("extent", "sizes")
+    counts = PhotoCounts(
         **{
             name: getattr(summary, SUMMARY_NAMES.get(name, name))
-            for name in Counts.model_fields
-            if name not in _OWN
+            for name in PhotoCounts.model_fields
+            if name not in own
         },
         extent=asdict(summary.extent) if summary.extent is not None else None,
         sizes=[(*size, count) for size, count in sizes.most_common()],
     )
-    manifest = Manifest(
+    manifest = ShardsManifest(
         format=1,
         written_by=f"beenhere {__version__}",
         seed=config.seed,
@@ -282,9 +375,6 @@ def _manifest(
         shards=[notes.entry for notes in done],
     )
     return manifest, places
-
-
-_OWN = ("extent", "sizes")
 
 
 def _names(table: PhotoTable) -> list[str]:
@@ -301,14 +391,10 @@ def _digest(table: PhotoTable, names: list[str], config: ShardsConfig) -> str:
     return digest.hexdigest()
 
 
-def _ahead(pool: ThreadPoolExecutor, read: Callable[[str], Any], paths: list[str]) -> Iterator[Any]:
-    """Results in order, read a few ahead."""
+def _ahead(pool: ThreadPoolExecutor, paths: list[str]) -> Iterator[_Photo | PhotoError]:
+    """Photos in order, read a few ahead."""
     left = iter(paths)
-    pending = deque(pool.submit(read, path) for path in islice(left, AHEAD))
+    pending = deque(pool.submit(_read, path) for path in islice(left, AHEAD))
     while pending:
         yield pending.popleft().result()
-        pending.extend(pool.submit(read, path) for path in islice(left, 1))
-
-
-def _part(name: str) -> str:
-    return f".{name}.part"
+        pending.extend(pool.submit(_read, path) for path in islice(left, 1))

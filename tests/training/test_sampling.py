@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beenhere.config import BatchConfig
-from beenhere.datasets.sampling import PlaceSampler
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.training.sampling import PlaceSampler
 
 
 def table_of(cities: dict[str, list[int]], shuffle: int | None = None) -> PhotoTable:

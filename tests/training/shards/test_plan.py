@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beenhere.config import BatchConfig, StreamConfig
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards.manifest import PLACES_SCHEMA
-from beenhere.datasets.shards.plan import StreamPlan
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
+from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards.manifest import PLACES_SCHEMA
+from beenhere.training.shards.stream import StreamPlan
 
 MIB = 1 << 20
 
@@ -77,15 +77,15 @@ def test_every_epoch_keeps_the_samplers_promises(photos, batch, stream, epoch, w
         assert len(seen) == len(plans[0].labels), "no place is lost"
 
     for plan, one in zip(plans, epochs, strict=True):
-        shards = [segment.shard for segment in one.segments]
+        shards = [part.shard for part in one.parts]
         assert len(shards) == len(set(shards)), "no shard is read twice by one device"
-        read = [iter(segment.places) for segment in one.segments]
+        read = [iter(part.places) for part in one.parts]
         arriving = [next(read[index]) for index in one.arrivals]
         assert all(next(rest, None) is None for rest in read)
-        for segment in one.segments:
-            rows = plan.rows[segment.places]
+        for part in one.parts:
+            rows = plan.rows[part.places]
             assert (np.diff(rows) > 0).all(), "a shard's places come as they lie in it"
-            assert set(places["shard"].gather(rows).to_list()) == {segment.shard}
+            assert set(places["shard"].gather(rows).to_list()) == {part.shard}
         open_at_once = 0
         left = Counter(one.arrivals)
         begun: set[int] = set()
@@ -113,7 +113,7 @@ def test_an_epoch_comes_from_seed_and_number_alone():
     again = StreamPlan(places, batch, stream, 5)
     assert again.epoch(2) == epochs[2]
     assert epochs[0].batches != epochs[1].batches
-    assert [one.shard for one in epochs[0].segments] != [one.shard for one in epochs[1].segments]
+    assert [one.shard for one in epochs[0].parts] != [one.shard for one in epochs[1].parts]
     assert StreamPlan(places, batch, stream, 6).epoch(0) != epochs[0]
 
 

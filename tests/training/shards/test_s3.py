@@ -2,19 +2,17 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
 from object_store import BadWire, s3_server
 
 from beenhere.config import BatchConfig, ShardsConfig, StreamConfig
-from beenhere.datasets.shards import location, read
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.shards.write import write_shards
 from beenhere.errors import DataError
+from beenhere.training.shards import Shards, store, tar, write_shards
+from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 s3fs = pytest.importorskip("s3fs")
 
@@ -39,7 +37,7 @@ def wire(server, monkeypatch) -> Iterator[BadWire]:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(s3fs.S3FileSystem, "read_timeout", 1)
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
-    monkeypatch.setattr(location, "WAITS", (0.01,) * 6)
+    monkeypatch.setattr(store, "WAITS", (0.01,) * 6)
     s3fs.S3FileSystem.clear_instance_cache()
     yield wire
     wire.close()
@@ -68,8 +66,8 @@ def test_a_store_holds_the_same_shards_as_a_folder(remote, shards_at):
     local = Shards.open(shards_at)
     assert remote.manifest == local.manifest
     for entry in local.manifest.shards:
-        assert remote.location.read(entry.name) == (shards_at / entry.name).read_bytes()
-    assert set(remote.location.sizes()) == {path.name for path in shards_at.iterdir()}
+        assert remote.store.read(entry.name) == (shards_at / entry.name).read_bytes()
+    assert set(remote.store.sizes()) == {path.name for path in shards_at.iterdir()}
     assert remote.fingerprint()["sha256"] == local.fingerprint()["sha256"]
     assert same(images(remote), images(local))
 
@@ -87,50 +85,52 @@ def test_a_connection_that_stalls_is_left(remote, wire, shards_at):
 
 
 def test_a_store_that_goes_away_is_told_with_shard_and_byte(remote, wire, monkeypatch):
-    monkeypatch.setattr(location, "WAITS", (0.01,))
-    monkeypatch.setattr(read, "PIECE", 200_000)
-    original = location._cat
+    monkeypatch.setattr(store, "WAITS", (0.01,))
+    monkeypatch.setattr(tar, "PIECE", 200_000)
+    original = store._cat
 
     def last(system, path, start=None, end=None):
         if path.endswith(".tar") and start >= 400_000:
             wire.close()
         return original(system, path, start, end)
 
-    monkeypatch.setattr(location, "_cat", last)
+    monkeypatch.setattr(store, "_cat", last)
     with pytest.raises(DataError) as error:
         images(remote)
     text = str(error.value)
-    assert text.startswith(f"{remote.location.name}/shard-00000")
+    assert text.startswith(f"{remote.store.name}/shard-00000")
     assert ".tar: reading at byte " in text
     assert "\n" not in text and SECRET not in text
 
 
 def test_an_object_that_is_shorter_than_the_manifest_says(remote):
     name = remote.manifest.shards[1].name
-    remote.location.write(name, remote.location.read(name)[:700_000])
+    remote.store.write(name, remote.store.read(name)[:700_000])
     with pytest.raises(DataError, match=rf"{name} is cut off at byte 700,000"):
         images(remote)
 
 
 def test_writing_to_a_store_goes_on_after_an_interruption(wire, photos, shards_at, monkeypatch):
-    url, put, count = f"s3://{BUCKET}/interrupted", Location.put, 0
+    url, writing, count = f"s3://{BUCKET}/interrupted", ShardStore.writing, 0
 
-    def interrupted(self, file, name):
+    @contextmanager
+    def interrupted(self, name):
         nonlocal count
-        count += 1
-        if count == 6:
-            raise KeyboardInterrupt
-        put(self, file, name)
+        with writing(self, name) as new:
+            yield new
+            count += 1
+            if count == 6:
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(Location, "put", interrupted)
+    monkeypatch.setattr(ShardStore, "writing", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_shards(photos, url, ShardsConfig(mib=1))
     with pytest.raises(DataError, match=r"no shards\.yaml there"):
         Shards.open(url)
-    monkeypatch.setattr(Location, "put", put)
+    monkeypatch.setattr(ShardStore, "writing", writing)
     assert write_shards(photos, url, ShardsConfig(mib=1)).went_on == 2
     assert Shards.open(url).manifest == Shards.open(shards_at).manifest
-    assert set(Location(url).sizes()) == {path.name for path in shards_at.iterdir()}
+    assert set(ShardStore(url).sizes()) == {path.name for path in shards_at.iterdir()}
 
 
 def test_a_bucket_that_is_not_there(wire, photos):

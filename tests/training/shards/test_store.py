@@ -10,10 +10,9 @@ from fsspec.registry import _registry
 from beenhere.config import TrainConfig
 from beenhere.config_yaml import load, write
 from beenhere.datasets.formats import read_photos
-from beenhere.datasets.shards import location
-from beenhere.datasets.shards.location import Location, is_shards
-from beenhere.datasets.shards.shards import Shards
 from beenhere.errors import ConfigError, DataError
+from beenhere.training.shards import Shards, store
+from beenhere.training.shards.store import ShardStore, is_shards
 
 
 @pytest.mark.parametrize(
@@ -27,7 +26,7 @@ from beenhere.errors import ConfigError, DataError
 )
 def test_a_url_with_a_secret_is_refused_and_not_repeated(url):
     with pytest.raises(ConfigError, match="holds a password, key or signature") as error:
-        Location(url)
+        ShardStore(url)
     assert "secret" not in str(error.value)
 
 
@@ -54,7 +53,7 @@ def test_shards_are_recognised(shards_at, tmp_path):
     assert not is_shards(tmp_path / "shards.yaml")
     by_manifest = Shards.open(shards_at / "shards.yaml")
     assert by_manifest.fingerprint() == Shards.open(shards_at).fingerprint()
-    assert by_manifest.location.name == str(shards_at)
+    assert by_manifest.store.name == str(shards_at)
 
 
 def test_asked_for_photos_the_advice_is_one_line(shards_at):
@@ -75,7 +74,7 @@ def test_a_url_survives_yaml_and_assignments(tmp_path):
 
 def test_any_file_system_of_fsspec_will_do(photos):
     from beenhere.config import ShardsConfig
-    from beenhere.datasets.shards.write import write_shards
+    from beenhere.training.shards import write_shards
 
     written = write_shards(photos, "memory://somewhere/gsv", ShardsConfig(mib=1))
     assert written.photos == Shards.open("memory://somewhere/gsv").manifest.photos == len(photos)
@@ -84,7 +83,7 @@ def test_any_file_system_of_fsspec_will_do(photos):
 
 
 def test_another_process_opens_anew(shards_at):
-    here = Location(shards_at)
+    here = ShardStore(shards_at)
     here.read("shards.yaml")
     there = pickle.loads(pickle.dumps(here))
     assert vars(there) == {"name": str(shards_at)}
@@ -92,21 +91,44 @@ def test_another_process_opens_anew(shards_at):
 
 
 def test_waiting_ends_when_nobody_wants_it_any_more(shards_at, monkeypatch):
-    monkeypatch.setattr(location, "WAITS", (3600.0,))
-    monkeypatch.setattr(location, "_cat", lambda *_: (_ for _ in ()).throw(OSError("no line")))
+    monkeypatch.setattr(store, "WAITS", (3600.0,))
+    monkeypatch.setattr(store, "_cat", lambda *_: (_ for _ in ()).throw(OSError("no line")))
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(DataError, match="no line"):
-        Location(shards_at).read_range("shard-000000.tar", 0, 100, stop)
+        ShardStore(shards_at).read_range("shard-000000.tar", 0, 100, stop)
 
 
 @pytest.mark.parametrize("error", [PermissionError("not yours"), IsADirectoryError("a folder")])
 def test_what_no_further_try_can_help_is_told_at_once(shards_at, monkeypatch, error):
-    monkeypatch.setattr(location, "WAITS", (3600.0,))
+    monkeypatch.setattr(store, "WAITS", (3600.0,))
 
     def failing(*_: object) -> bytes:
         raise error
 
-    monkeypatch.setattr(location, "_cat", failing)
+    monkeypatch.setattr(store, "_cat", failing)
     with pytest.raises(DataError, match=str(error)):
-        Location(shards_at).read("shards.yaml")
+        ShardStore(shards_at).read("shards.yaml")
+
+
+def test_a_removal_whose_answer_was_lost(monkeypatch):
+    monkeypatch.setattr(store, "WAITS", (0.01,))
+    here = ShardStore("memory://somewhere/lost")
+    here.write("notes/plan.json", b"{}")
+    system, _ = here._opened
+    remove = system.rm
+
+    def losing(path: str, recursive: bool) -> None:
+        remove(path, recursive=recursive)
+        raise OSError("no line")
+
+    monkeypatch.setattr(system, "rm", losing)
+    here.remove("notes")
+    assert not here.sizes("notes")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"plan\.json: cannot be written") as error:
+        ShardStore(tmp_path / "file").write("plan.json", b"")
+    assert "\n" not in str(error.value)

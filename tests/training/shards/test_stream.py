@@ -11,14 +11,12 @@ import pytest
 import torch
 
 from beenhere.config import BatchConfig, StreamConfig
-from beenhere.datasets.batches import BatchLoader
-from beenhere.datasets.sampling import PlaceSampler
-from beenhere.datasets.shards import location, read
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.place_stream import StreamLoader
-from beenhere.datasets.shards.plan import StreamPlan
-from beenhere.datasets.shards.shards import Shards
 from beenhere.errors import DataError
+from beenhere.training.batches import BatchLoader
+from beenhere.training.sampling import PlaceSampler
+from beenhere.training.shards import Shards, store, tar
+from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 BATCH = BatchConfig(places=5, images=3)
 STREAM = StreamConfig(shards=2, buffer_mib=1)
@@ -42,7 +40,7 @@ def labels(images: torch.Tensor) -> list[tuple[int, int]]:
 @pytest.fixture
 def pieces(monkeypatch) -> None:
     """Pieces so small that photos and headers lie across their borders."""
-    monkeypatch.setattr(read, "PIECE", 10_000)
+    monkeypatch.setattr(tar, "PIECE", 10_000)
 
 
 @pytest.fixture
@@ -53,7 +51,7 @@ def copy(shards_at, tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch) -> None:
-    monkeypatch.setattr(location, "WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(store, "WAITS", (0.01, 0.01, 0.01))
 
 
 @pytest.mark.parametrize("world", [1, 2])
@@ -103,7 +101,7 @@ def test_an_epoch_is_the_same_whenever_and_however_fast_it_is_read(shards_at, mo
     list(first)
     first.epoch = second.epoch = 2
     second.threads = 5
-    monkeypatch.setattr(read, "PIECE", 777_777)
+    monkeypatch.setattr(tar, "PIECE", 777_777)
     for a, b in zip(first, second, strict=True):
         assert torch.equal(a.images, b.images)
         assert torch.equal(a.places, b.places)
@@ -124,13 +122,13 @@ def test_photos_of_a_place_are_drawn_equally_often(shards_at):
 
 def test_each_shard_is_read_once_from_front_to_end(shards_at, monkeypatch, pieces):
     asked: dict[str, list[tuple[int, int]]] = {}
-    original = Location.read_range
+    original = ShardStore.read_range
 
     def noted(self, name, start, end, stop):
         asked.setdefault(name, []).append((start, end))
         return original(self, name, start, end, stop)
 
-    monkeypatch.setattr(Location, "read_range", noted)
+    monkeypatch.setattr(ShardStore, "read_range", noted)
     shards = Shards.open(shards_at)
     list(loader(shards))
     for entry in shards.manifest.shards:
@@ -143,7 +141,7 @@ def test_no_more_than_the_buffer_is_held(shards_at, monkeypatch, pieces):
     """Counted where photos are made and where they are decoded, not as the plan says."""
     held = most = 0
     lock = threading.Lock()
-    made, load = read._photo, StreamLoader._load
+    made, load = tar.ShardReader.photo, StreamLoader._load
 
     def making(reader, key):
         nonlocal held, most
@@ -160,7 +158,7 @@ def test_no_more_than_the_buffer_is_held(shards_at, monkeypatch, pieces):
             held -= sum(len(data) for _, data in place.photos)
         return found
 
-    monkeypatch.setattr(read, "_photo", making)
+    monkeypatch.setattr(tar.ShardReader, "photo", making)
     monkeypatch.setattr(StreamLoader, "_load", loading)
     batches = loader(Shards.open(shards_at), places=2)
     for _ in batches:
@@ -172,7 +170,7 @@ def test_no_more_than_the_buffer_is_held(shards_at, monkeypatch, pieces):
 
 
 def test_a_share_is_the_same_places_as_of_the_folder(photos, shards_at):
-    from beenhere.datasets.subsets import share_of_places
+    from beenhere.training.sampling import share_of_places
 
     shards = Shards.open(shards_at).share(0.5, 7)
     sampler = PlaceSampler(share_of_places(photos, 0.5, 7), BATCH, 0)
@@ -254,7 +252,7 @@ def test_checksums_are_compared_where_that_is_wished(copy):
 def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, monkeypatch):
     shards = Shards.open(shards_at)
     expected = [batch.images for batch in loader(shards)]
-    original = location._cat
+    original = store._cat
     asked = []
     failures = iter([2, 0, 1, 0, 3, 0, 0, 1] * 50)
     left = 0
@@ -273,7 +271,7 @@ def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, 
         asked.append((path, start, end))
         return original(system, path, start, end)
 
-    monkeypatch.setattr(location, "_cat", failing)
+    monkeypatch.setattr(store, "_cat", failing)
     got = [batch.images for batch in loader(shards)]
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
     assert any(start for _, start, _ in asked)
@@ -281,15 +279,15 @@ def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, 
 
 def test_reads_that_never_work_end_in_one_line(shards_at, monkeypatch):
     shards = Shards.open(shards_at)
-    original = location._cat
+    original = store._cat
 
     def failing(system, path, start=None, end=None):
         if path.endswith("1.tar") and end > 600_000:
             raise OSError("the line is dead")
         return original(system, path, start, end)
 
-    monkeypatch.setattr(read, "PIECE", 100_000)
-    monkeypatch.setattr(location, "_cat", failing)
+    monkeypatch.setattr(tar, "PIECE", 100_000)
+    monkeypatch.setattr(store, "_cat", failing)
     with pytest.raises(DataError) as error:
         list(loader(shards))
     text = str(error.value)
@@ -311,6 +309,6 @@ def test_nothing_is_read_behind_the_end(shards_at):
     shards = Shards.open(shards_at)
     entry = shards.manifest.shards[0]
     with ThreadPoolExecutor(1) as pool:
-        reader = read.ShardReader(shards.location, entry, pool, threading.Event())
+        reader = tar.ShardReader(shards.store, entry, pool, threading.Event())
         with pytest.raises(DataError, match=rf"{entry.name} is cut off at byte {entry.bytes:,}"):
             reader.read(entry.bytes + 1)

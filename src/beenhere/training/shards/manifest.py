@@ -1,7 +1,9 @@
-"""``shards.yaml``: what shards hold, without opening one."""
+"""``shards.yaml``: what shards hold, without opening one; and shards that are there to be read."""
 
 import hashlib
 import io
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -9,9 +11,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import geo
-from beenhere.datasets.shards.location import MANIFEST, Location
+from beenhere.datasets.formats.reading import SHARDS_MANIFEST
 from beenhere.datasets.summary import Sizes, Summary
 from beenhere.errors import DataError
+from beenhere.training.sampling import in_share
+from beenhere.training.shards.store import ShardStore
 from beenhere.wording import one_line
 
 PLACES = "places.parquet"
@@ -49,7 +53,7 @@ class ShardEntry(_Entry):
     photos: int
 
 
-class Counts(_Entry):
+class PhotoCounts(_Entry):
     """What ``beenhere data show`` says of photos; as :class:`beenhere.datasets.summary.Summary`.
 
     Attributes:
@@ -67,7 +71,7 @@ class Counts(_Entry):
     sizes: list[tuple[int, int, int]]
 
 
-class Manifest(_Entry):
+class ShardsManifest(_Entry):
     """What lies in a folder of shards.
 
     Attributes:
@@ -91,7 +95,7 @@ class Manifest(_Entry):
     places: int
     without_place: int
     left_out: list[tuple[str, str]]
-    counts: Counts
+    counts: PhotoCounts
     places_sha256: str
     shards: list[ShardEntry]
 
@@ -117,54 +121,116 @@ class Manifest(_Entry):
         )
 
 
-def write_manifest(location: Location, manifest: Manifest, places: pl.DataFrame) -> None:
+@dataclass(frozen=True)
+class Shards:
+    """What the manifest says; no shard is opened.
+
+    Attributes:
+        store: where they lie.
+        manifest: what they hold.
+        written: ``row``, a place's number in the order of writing; ``shard``, ``city``, ``place``,
+            ``photos``, ``bytes``: all places.
+        places: those of them to train on.
+    """
+
+    store: ShardStore
+    manifest: ShardsManifest
+    written: pl.DataFrame
+    places: pl.DataFrame
+
+    @classmethod
+    def open(cls, where: str | Path) -> "Shards":
+        """The shards at a folder, URL or manifest.
+
+        Raises:
+            DataError: there are none, or what lies there is damaged.
+            ConfigError: a URL that cannot be opened here.
+        """
+        store = ShardStore(where)
+        manifest, places = read_manifest(store)
+        written = places.with_row_index("row")
+        return cls(store, manifest, written, written)
+
+    def share(self, share: float, seed: int) -> "Shards":
+        """A part of the places, the same as of the photos' folder.
+
+        Args:
+            share, seed: as of :func:`beenhere.training.sampling.share_of_places`.
+        """
+        if share == 1:
+            return self
+        places = in_share(self.written, self.written.select("city", "place"), share, seed)
+        return replace(self, places=places)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What they hold, in short; moved as a whole, they keep its ``sha256``.
+
+        Returns:
+            ``photos`` and ``places``, counts; ``sha256`` over the checksums of all shards and which
+            places of them count; ``shards``: where they lie, how many, their bytes.
+        """
+        lines = [shard.sha256 for shard in self.manifest.shards]
+        lines += [str(row) for row in self.places["row"].to_list()]
+        return {
+            "photos": int(self.places["photos"].sum()),
+            "places": self.places.height,
+            "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+            "shards": {
+                "at": self.store.name,
+                "files": len(self.manifest.shards),
+                "bytes": self.manifest.bytes,
+            },
+        }
+
+
+def write_manifest(store: ShardStore, manifest: ShardsManifest, places: pl.DataFrame) -> None:
     """Write both files, the manifest last: with it the shards are there."""
     table = io.BytesIO()
     places.write_parquet(table)
     digest = hashlib.sha256(table.getvalue()).hexdigest()
-    location.write(PLACES, table.getvalue())
+    store.write(PLACES, table.getvalue())
     values = manifest.model_copy(update={"places_sha256": digest}).model_dump(mode="json")
     text = yaml.dump(values, Dumper=_DUMPER, sort_keys=False, default_flow_style=None, width=1000)
-    location.write(MANIFEST, text.encode())
+    store.write(SHARDS_MANIFEST, text.encode())
 
 
-def read_manifest(location: Location) -> tuple[Manifest, pl.DataFrame]:
+def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
     """The manifest, and the table of places.
 
     Raises:
         DataError: there is none, or it is damaged.
     """
     try:
-        text = location.read(MANIFEST)
+        text = store.read(SHARDS_MANIFEST)
     except FileNotFoundError as error:
         raise DataError(
-            f"{location.name}: no {MANIFEST} there, so no shards, or the writing of them was "
+            f"{store.name}: no {SHARDS_MANIFEST} there, so no shards, or the writing of them was "
             "interrupted; write them by beenhere data convert PHOTOS OUT --to shards"
         ) from error
-    manifest = _parsed(location, text)
+    manifest = _parsed(store, text)
     try:
-        data = location.read(PLACES)
+        data = store.read(PLACES)
     except FileNotFoundError as error:
-        raise DataError(f"{location.file(PLACES)} is not there; write the shards anew") from error
+        raise DataError(f"{store.file(PLACES)} is not there; write the shards anew") from error
     if hashlib.sha256(data).hexdigest() != manifest.places_sha256:
         raise DataError(
-            f"{location.file(PLACES)} is not the one that {MANIFEST} was written with; write the "
-            "shards anew"
+            f"{store.file(PLACES)} is not the one that {SHARDS_MANIFEST} was written with; write "
+            "the shards anew"
         )
     return manifest, pl.read_parquet(io.BytesIO(data))
 
 
-def _parsed(location: Location, text: bytes) -> Manifest:
+def _parsed(store: ShardStore, text: bytes) -> ShardsManifest:
     try:
-        return Manifest.model_validate(yaml.load(text, Loader=_LOADER))
+        return ShardsManifest.model_validate(yaml.load(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         problem = one_line(error)
-        raise DataError(f"{location.file(MANIFEST)}: not YAML: {problem}") from error
+        raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
         raise DataError(
-            f"{location.file(MANIFEST)}: {where} is not what beenhere writes there: "
+            f"{store.file(SHARDS_MANIFEST)}: {where} is not what beenhere writes there: "
             f"{first['msg'].lower()}; write the shards anew, or take the beenhere that wrote them"
         ) from error
 

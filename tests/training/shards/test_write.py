@@ -7,6 +7,7 @@ import json
 import shutil
 import tarfile
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -14,13 +15,12 @@ import pytest
 import yaml
 
 from beenhere.config import ShardsConfig
-from beenhere.datasets.shards import tar_format, write
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.shards import Shards
-from beenhere.datasets.shards.write import write_shards
 from beenhere.datasets.summary import summarise
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.training.shards import Shards, write, write_shards
+from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.tar import extension, sample_key
 
 SMALL = ShardsConfig(mib=1)
 
@@ -116,21 +116,23 @@ def test_an_interrupted_writer_goes_on_and_ends_with_the_same_bytes(
     moment, photos, shards_at, tmp_path, monkeypatch
 ):
     """Stopped at the n-th file that it gives its name, whichever it is."""
-    out, put, count = tmp_path / "out", Location.put, 0
+    out, writing, count = tmp_path / "out", ShardStore.writing, 0
 
-    def interrupted(self, file, name):
+    @contextmanager
+    def interrupted(self, name):
         nonlocal count
-        count += 1
-        if count == moment:
-            raise KeyboardInterrupt
-        put(self, file, name)
+        with writing(self, name) as new:
+            yield new
+            count += 1
+            if count == moment:
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(Location, "put", interrupted)
+    monkeypatch.setattr(ShardStore, "writing", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_shards(photos, out, SMALL)
     with pytest.raises(DataError, match=r"no shards\.yaml there"):
         Shards.open(out)
-    monkeypatch.setattr(Location, "put", put)
+    monkeypatch.setattr(ShardStore, "writing", writing)
     reads = []
     read = write._read
     monkeypatch.setattr(write, "_read", lambda path: reads.append(path) or read(path))
@@ -245,6 +247,6 @@ def test_a_manifest_that_is_not_one(shards_at, tmp_path):
 
 
 def test_keys_hold_no_dot():
-    assert tar_format.key(12, 3) == "00000012-0003"
-    assert "." not in tar_format.key(10**9, 10**5)
-    assert tar_format.extension("a.b/c.d.JPeG") == ".jpeg"
+    assert sample_key(12, 3) == "00000012-0003"
+    assert "." not in sample_key(10**9, 10**5)
+    assert extension("a.b/c.d.JPeG") == ".jpeg"

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beenhere.datasets.subsets import share_of_places
 from beenhere.datasets.table import PhotoTable
+from beenhere.training.sampling import share_of_places
 
 
 def table(places: int, order: np.ndarray | None = None) -> PhotoTable:

@@ -1,16 +1,26 @@
-"""Read one shard from front to end, a piece ahead of what is asked for."""
+"""Samples in tar files, as WebDataset lays them out: ``KEY.jpg`` and ``KEY.json`` side by side.
+
+Written as bytes, and read from front to end, a piece ahead of what is asked for.
+"""
 
 import hashlib
+import json
+import tarfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as NotYet
 from itertools import count
+from pathlib import PurePath
+from typing import Any
 
-from beenhere.datasets.shards import tar_format
-from beenhere.datasets.shards.location import Location
-from beenhere.datasets.shards.manifest import ShardEntry
 from beenhere.errors import DataError
+from beenhere.training.shards.manifest import ShardEntry
+from beenhere.training.shards.store import ShardStore
+
+BLOCK = tarfile.BLOCKSIZE
+END = bytes(2 * BLOCK)
+"""The end of a tar file."""
 
 PIECE = 8 << 20
 """Bytes that are asked for at once. Two such pieces of each open shard are held in memory."""
@@ -19,11 +29,34 @@ Photos = list[tuple[str, bytes]]
 """Name and file of each photo of a place, as they lie in the shard."""
 
 
+def sample_key(place: int, photo: int) -> str:
+    """A sample's name; place and photo are counted from 0. No dot: the extension starts at one."""
+    return f"{place:08}-{photo:04}"
+
+
+def extension(path: str) -> str:
+    """Of a photo's file, with its dot."""
+    return PurePath(path).suffix.lower() or ".jpg"
+
+
+def sample(key: str, suffix: str, photo: bytes, facts: dict[str, Any]) -> bytes:
+    """The bytes of a sample; the same for the same photo, whoever writes them and when."""
+    text = json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()
+    return _member(f"{key}{suffix}", photo) + _member(f"{key}.json", text)
+
+
+def _member(name: str, data: bytes) -> bytes:
+    """One file of a tar: header, content, zeros up to the next block."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    return b"".join((info.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % BLOCK)))
+
+
 class ShardReader:
-    """The bytes of a shard, in order, each asked for once.
+    """A shard's samples in order, each byte asked for once.
 
     Args:
-        location: where it lies.
+        store: where it lies.
         entry: what the manifest says of it.
         pool: reads the next piece while this one is used.
         stop: set when nobody waits any more.
@@ -35,13 +68,13 @@ class ShardReader:
 
     def __init__(
         self,
-        location: Location,
+        store: ShardStore,
         entry: ShardEntry,
         pool: Executor,
         stop: threading.Event,
         verify: bool = False,
     ) -> None:
-        self.location, self.entry, self.position = location, entry, 0
+        self.store, self.entry, self.position = store, entry, 0
         self._pool, self._stop = pool, stop
         self._digest = hashlib.sha256() if verify else None
         self._piece, self._used, self._asked = memoryview(b""), 0, 0
@@ -50,7 +83,7 @@ class ShardReader:
     @property
     def name(self) -> str:
         """Where it lies, for messages."""
-        return self.location.file(self.entry.name)
+        return self.store.file(self.entry.name)
 
     def read(self, size: int) -> bytes:
         """The next bytes.
@@ -58,17 +91,28 @@ class ShardReader:
         Raises:
             DataError: the shard ends before, or cannot be read.
         """
-        parts = [bytes(part) for part in self._take(size)]
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(self._take(size))
 
-    def skip(self, size: int) -> None:
-        """Pass over the next bytes. They are read all the same: a stream has no gaps.
+    def photo(self, key: str) -> tuple[str, bytes]:
+        """Name and file of the next sample's photo.
 
         Raises:
-            DataError: as :meth:`read`.
+            DataError: another sample, or none, lies there; or it cannot be read.
         """
-        for _ in self._take(size):
-            pass
+        name, size = self._header(f"{key}.")
+        data = self.read(size)
+        self._skip(-size % BLOCK)
+        self._skip_member(f"{key}.json")
+        return f"{self.name}/{name}", data
+
+    def skip_photo(self, key: str) -> None:
+        """Pass over the next sample. It is read all the same: a stream has no gaps.
+
+        Raises:
+            DataError: as :meth:`photo`.
+        """
+        self._skip_member(f"{key}.")
+        self._skip_member(f"{key}.json")
 
     def end(self) -> None:
         """See that the checksum is right, where that is wished.
@@ -78,13 +122,36 @@ class ShardReader:
         """
         if self._digest is None:
             return
-        self.skip(self.entry.bytes - self.position)
+        self._skip(self.entry.bytes - self.position)
         if self._digest.hexdigest() != self.entry.sha256:
             raise DataError(
                 f"{self.name}: its checksum is not the one in the manifest; copy or write it anew"
             )
 
+    def _header(self, expected: str) -> tuple[str, int]:
+        """Name and size of the next file, whose name begins as expected."""
+        at = self.position
+        try:
+            info = tarfile.TarInfo.frombuf(self.read(BLOCK), "utf-8", "surrogateescape")
+        except tarfile.HeaderError as error:
+            raise self._damaged(at, f"no tar header ({error})") from error
+        if not info.name.startswith(expected) or not info.isreg():
+            raise self._damaged(at, f"{info.name!r} where {expected!r} was written")
+        return info.name, info.size
+
+    def _damaged(self, at: int, why: str) -> DataError:
+        return DataError(f"{self.name} is damaged at byte {at:,}: {why}; copy or write it anew")
+
+    def _skip_member(self, expected: str) -> None:
+        _, size = self._header(expected)
+        self._skip(size + -size % BLOCK)
+
+    def _skip(self, size: int) -> None:
+        for _ in self._take(size):
+            pass
+
     def _take(self, size: int) -> Iterator[memoryview]:
+        """The next bytes, in parts as they lie in the pieces."""
         while size:
             if self._used == len(self._piece):
                 self._next_piece()
@@ -112,7 +179,7 @@ class ShardReader:
         self._asked = end = min(start + PIECE, self.entry.bytes)
         if start == end:
             return None
-        return self._pool.submit(self.location.read_range, self.entry.name, start, end, self._stop)
+        return self._pool.submit(self.store.read_range, self.entry.name, start, end, self._stop)
 
     def _wait(self) -> bytes:
         assert self._coming is not None
@@ -143,33 +210,11 @@ def read_places(
     for number, many in zip(count(first), photos, strict=False):
         if following is None:
             break
-        keys = [tar_format.key(number, photo) for photo in range(many)]
+        keys = [sample_key(number, photo) for photo in range(many)]
         if number == following:
-            yield [_photo(reader, key) for key in keys]
+            yield [reader.photo(key) for key in keys]
             following = next(left, None)
         else:
             for key in keys:
-                _checked(reader, key, skip=True)
+                reader.skip_photo(key)
     reader.end()
-
-
-def _photo(reader: ShardReader, key: str) -> tuple[str, bytes]:
-    name, data = _checked(reader, key, skip=False)
-    return f"{reader.name}/{name}", data
-
-
-def _checked(reader: ShardReader, key: str, skip: bool) -> tuple[str, bytes]:
-    """A sample's photo, past the JSON file that follows it."""
-    at = reader.position
-    try:
-        if skip:
-            tar_format.pass_over(reader.read, reader.skip, f"{key}.")
-            photo = "", b""
-        else:
-            photo = tar_format.read_member(reader.read, f"{key}.")
-        tar_format.pass_over(reader.read, reader.skip, f"{key}.json")
-    except tar_format.DamagedTarError as error:
-        raise DataError(
-            f"{reader.name} is damaged at byte {at:,}: {error}; copy or write it anew"
-        ) from error
-    return photo

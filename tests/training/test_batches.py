@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from beenhere.config import BatchConfig
-from beenhere.datasets.batches import BatchLoader
-from beenhere.datasets.sampling import PlaceSampler
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.training.batches import BatchLoader
+from beenhere.training.sampling import PlaceSampler
 
 PLACES, PHOTOS = 6, 5
 

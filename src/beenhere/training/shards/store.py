@@ -1,24 +1,22 @@
-"""Where shards lie: a folder, or a URL that fsspec reads and writes."""
+"""The store that shards lie in: a folder, or a URL that fsspec reads and writes."""
 
-import os
 import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from beenhere.datasets.formats.reading import SHARDS_MANIFEST, holds_shards
 from beenhere.errors import BeenhereError, ConfigError, DataError
+from beenhere.files.atomic import replacing
 from beenhere.wording import one_line
-
-MANIFEST = "shards.yaml"
-"""The file that is written last: where it lies, the shards are whole."""
 
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds before each further try of what failed: about a minute in all."""
-PATIENCE = 120.0
+ANSWER_SECONDS = 120.0
 """Seconds for one piece of a file, where the file system can be told; then it is tried anew."""
 SMALLEST = 64 << 10
 """Bytes that are asked for at least, after what was asked for broke again and again."""
@@ -38,13 +36,10 @@ def is_url(path: str | Path) -> bool:
 
 def is_shards(path: str | Path) -> bool:
     """Whether it is a URL, a folder that holds shards, or the manifest of one."""
-    if is_url(path):
-        return True
-    path = Path(path).expanduser()
-    return (path.name == MANIFEST and path.is_file()) or (path / MANIFEST).is_file()
+    return is_url(path) or holds_shards(Path(path).expanduser())
 
 
-class Location:
+class ShardStore:
     """A folder or URL. Nothing is opened before a method is called; pickled, it opens anew.
 
     What fails on the way is tried again, with growing waits, unless no further try can help.
@@ -58,11 +53,11 @@ class Location:
 
     def __init__(self, where: str | Path) -> None:
         if is_url(where):
-            self.name = str(where).removesuffix("/").removesuffix(f"/{MANIFEST}")
+            self.name = str(where).removesuffix("/").removesuffix(f"/{SHARDS_MANIFEST}")
             _refuse_secrets(self.name)
         else:
             path = Path(where).expanduser()
-            self.name = str(path.parent if path.name == MANIFEST else path)
+            self.name = str(path.parent if path.name == SHARDS_MANIFEST else path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self.name}
@@ -73,7 +68,7 @@ class Location:
         return None if is_url(self.name) else Path(self.name)
 
     def file(self, name: str) -> str:
-        """What to call one of the files in messages."""
+        """Name of one of the files, for messages."""
         return f"{self.name}/{name}"
 
     @cached_property
@@ -105,7 +100,7 @@ class Location:
             DataError: it cannot be read.
         """
         system, root = self._opened
-        return self._trying(name, "reading", lambda: _cat(system, f"{root}/{name}"))
+        return self._retried(name, "reading", lambda: _cat(system, f"{root}/{name}"))
 
     def read_range(self, name: str, start: int, end: int, stop: threading.Event) -> bytes:
         """Bytes ``start`` to ``end`` of a file; fewer only where the file ends before.
@@ -133,50 +128,47 @@ class Location:
 
         while here < end:
             try:
-                parts.append(self._trying(name, f"reading at byte {here:,}", part, stop))
+                parts.append(self._retried(name, f"reading at byte {here:,}", part, stop))
             except FileNotFoundError as error:
-                raise DataError(f"{self.file(name)} is not there; {MANIFEST} names it") from error
+                raise DataError(
+                    f"{self.file(name)} is not there; {SHARDS_MANIFEST} names it"
+                ) from error
             if not parts[-1]:
                 break
             here += len(parts[-1])
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def write(self, name: str, data: bytes) -> None:
-        """A small file, whole or not at all."""
-        with self.scratch() as folder:
-            file = folder / ".small.part"
-            file.write_bytes(data)
-            self.put(file, name)
-
     @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A folder for files that :meth:`put` shall take, with names that begin with a dot."""
-        if self.local is not None:
-            self.local.mkdir(parents=True, exist_ok=True)
-            yield self.local
-        else:
-            with tempfile.TemporaryDirectory(prefix="beenhere-") as folder:
-                yield Path(folder)
-
-    def put(self, file: Path, name: str) -> None:
-        """Move a local file here: whole under its name, or not there.
+    def writing(self, name: str) -> Iterator[Path]:
+        """Where to write what shall be a file here: whole under its name at a clean end.
 
         Raises:
-            DataError: it cannot be written.
+            DataError: it cannot be written; nothing of it is there then.
         """
         if self.local is not None:
             target = self.local / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("rb+") as whole:
-                os.fsync(whole.fileno())
-            file.replace(target)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(target) as new:
+                    yield new
+            except OSError as error:
+                raise DataError(f"{target}: cannot be written ({error.strerror})") from error
             return
         system, root = self._opened
-        try:
-            self._trying(name, "writing", lambda: system.put_file(str(file), f"{root}/{name}"))
-        except FileNotFoundError as error:
-            raise DataError(f"{self.file(name)}: cannot be written: {one_line(error)}") from error
-        file.unlink()
+        with tempfile.TemporaryDirectory(prefix="beenhere-") as folder:
+            file = Path(folder) / "file"
+            yield file
+            try:
+                self._retried(name, "writing", lambda: system.put_file(str(file), f"{root}/{name}"))
+            except FileNotFoundError as error:  # the bucket, not the file
+                raise DataError(
+                    f"{self.file(name)}: cannot be written: {one_line(error)}"
+                ) from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """A small file, as :meth:`writing` does."""
+        with self.writing(name) as new:
+            new.write_bytes(data)
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         """Bytes of the files of a folder here, by name; empty where there is none."""
@@ -192,12 +184,14 @@ class Location:
             files = {str(one["name"]).rpartition("/")[2]: one["size"] or 0 for one in found}
             return {name: int(size) for name, size in files.items() if name}
 
-        return self._trying(folder or ".", "listing", listed)
+        return self._retried(folder or ".", "listing", listed)
 
     def remove(self, name: str) -> None:
         """A file here, or a folder with all that it holds."""
         system, root = self._opened
-        self._trying(name, "removing", lambda: system.rm(f"{root}/{name}", recursive=True))
+        # A try whose answer was lost may have removed it: the next one finds nothing.
+        with suppress(FileNotFoundError):
+            self._retried(name, "removing", lambda: system.rm(f"{root}/{name}", recursive=True))
 
     def _size(self, name: str) -> int | None:
         """Bytes of a file; None where that cannot be found out."""
@@ -209,7 +203,7 @@ class Location:
             return None
         return int(size) if size is not None else None
 
-    def _trying(
+    def _retried(
         self,
         name: str,
         doing: str,
@@ -244,8 +238,10 @@ def _cat(system: Any, path: str, start: int | None = None, end: int | None = Non
 
     data: bytes
     if system.async_impl and not system.asynchronous:
-        # A connection that says nothing more is left after PATIENCE.
-        data = sync(system.loop, system._cat_file, path, start=start, end=end, timeout=PATIENCE)
+        # A connection that says nothing more is left after ANSWER_SECONDS.
+        data = sync(
+            system.loop, system._cat_file, path, start=start, end=end, timeout=ANSWER_SECONDS
+        )
     else:
         data = system.cat_file(path, start=start, end=end)
     return data

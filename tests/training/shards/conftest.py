@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from beenhere.config import ShardsConfig
-from beenhere.datasets.shards.write import write_shards
 from beenhere.datasets.table import PhotoTable
+from beenhere.training.shards import write_shards
 
 
 def write_photos(root: Path, places: int, photos: int) -> PhotoTable:

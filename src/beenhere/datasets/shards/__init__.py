@@ -1,1 +1,0 @@
-"""Tar shards: photos written as a stream, and trained on as one."""
