@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beenhere.evaluation.balanced import balanced_choice
+from beenhere.evaluation.differences import balanced_choice
 
 CONDITIONS = st.lists(st.sampled_from(["day", "night", "fog", None]), max_size=30)
 

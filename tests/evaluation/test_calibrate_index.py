@@ -10,7 +10,7 @@ from streets import street_model, write_streets
 from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
-from beenhere.evaluation.calibrate_index import CalibratedIndex, calibrate_index
+from beenhere.evaluation.calibration.calibrate_index import CalibratedIndex, calibrate_index
 from beenhere.retrieval.index import Index
 
 CONFIG = CalibrateConfig(folds=3, resamples=100)

@@ -9,11 +9,11 @@ from sklearn.linear_model import LogisticRegression
 
 from beenhere.config import CalibrateConfig
 from beenhere.errors import DataError
-from beenhere.evaluation import calibration
-from beenhere.evaluation.calibration import fit_calibration, fit_confidence
-from beenhere.evaluation.calibration_figures import HeldOut, exact_share, measure
-from beenhere.evaluation.calibration_fit import fit_model, folds
-from beenhere.evaluation.labelled_evidence import LabelledEvidence, mix_weights
+from beenhere.evaluation.calibration import calibration
+from beenhere.evaluation.calibration.calibration import fit_calibration, fit_confidence
+from beenhere.evaluation.calibration.confidence_fit import fit_model
+from beenhere.evaluation.calibration.held_out import HeldOut, exact_share, measure
+from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds, mix_weights
 from beenhere.retrieval.locate.confidence import Confidence
 from beenhere.retrieval.locate.evidence import FEATURES
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from beenhere.config import CalibrateConfig
-from beenhere.evaluation.calibration_limits import (
+from beenhere.evaluation.calibration.confidence_fit import (
     choose_levels,
     choose_threshold,
     highest_share,

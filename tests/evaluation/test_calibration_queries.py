@@ -11,8 +11,7 @@ from beenhere import geo
 from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration_queries import CalibrationQueries
-from beenhere.evaluation.hidden_photos import HiddenPhotos
+from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, HiddenPhotos
 from beenhere.models.model import VPRModel
 from beenhere.retrieval.index import Index
 
@@ -108,7 +107,7 @@ def index_paths(queries: PhotoTable) -> list[str]:
 def test_hidden_photos_are_never_found_and_others_keep_their_order(
     index: Index, radius: float, k: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("beenhere.evaluation.hidden_photos.AT_FIRST", 2)
+    monkeypatch.setattr("beenhere.evaluation.calibration.calibration_queries.AT_FIRST", 2)
     rng = np.random.default_rng(0)
     rows = rng.permutation(len(index))[:12]
     asked = index.photos.rows(rows)

@@ -14,7 +14,7 @@ from beenhere.config import EvalConfig
 from beenhere.config_yaml import plain
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences, differences
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import SavedEvaluation
 
 
 def saved(folder: Path, seed: int) -> SavedEvaluation:

@@ -10,7 +10,7 @@ from tiny import TinyModel, at_name, write_photo
 import beenhere
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError
-from beenhere.evaluation import paths
+from beenhere.evaluation import evaluate as evaluation
 
 FAST = {"extract": {"device": "cpu", "precision": "32", "workers": 1}}
 
@@ -20,8 +20,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for side in ("database", "queries"):
         for i in range(6):
             write_photo(tmp_path / "tree" / side / at_name(550_000 + 20 * i, 4_180_000), i)
-    monkeypatch.setattr(paths, "load_model", lambda spec, device: TinyModel().to(device))
-    monkeypatch.setattr(paths, "read_provenance", lambda spec: {"epochs": 3})
+    monkeypatch.setattr(evaluation, "load_model", lambda spec, device: TinyModel().to(device))
+    monkeypatch.setattr(evaluation, "read_provenance", lambda spec: {"epochs": 3})
     return tmp_path / "tree"
 
 
@@ -47,7 +47,7 @@ def test_photos_are_each_searched_in_the_rest(tree: Path) -> None:
 
 
 def test_the_model_may_be_one(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "VPRModel", TinyModel)
+    monkeypatch.setattr(evaluation, "VPRModel", TinyModel)
     found = beenhere.evaluate(TinyModel(), data=tree, **FAST)
     assert found.recall() == 100 and found.model["provenance"] is None
 

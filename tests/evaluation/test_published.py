@@ -5,7 +5,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from beenhere.errors import DataError
-from beenhere.evaluation.published import published_interval, rank_published
+from beenhere.evaluation.ranking import published_interval, rank_published
 
 OPTIMIZERS = {"Adam": 36.8, "AdamW": 43.3, "AdamW, pair-margin": 42.8, "multi-similarity": 51.7}
 

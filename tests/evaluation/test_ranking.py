@@ -5,9 +5,8 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from beenhere.errors import DataError
-from beenhere.evaluation.paired import compare
 from beenhere.evaluation.ranking import rank_rows
-from beenhere.evaluation.significance import sign_flip_p_value
+from beenhere.evaluation.significance import compare_rows, sign_flip_p_value
 from beenhere.evaluation.statistics import bootstrap_interval
 
 
@@ -25,7 +24,7 @@ def test_a_table_of_one_seed() -> None:
     assert [row.among_best for row in table.values()] == [False, True, True]
     best = table["best"]
     assert (best.against_best, best.adjusted_p, best.sd, best.seeds) == (None, None, None, 1)
-    assert table["near"].against_best == compare(rows["near"], rows["best"], 0.95, 2000, 7)
+    assert table["near"].against_best == compare_rows(rows["near"], rows["best"], 0.95, 2000, 7)
     low, high = bootstrap_interval(rows["best"], 0.95, 2000, 7)
     assert (best.percent, best.low, best.high) == (100 * rows["best"].mean(), 100 * low, 100 * high)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beenhere.errors import DataError
-from beenhere.evaluation.resampling import by_seed, check_same_number, resampled_shares
+from beenhere.evaluation.statistics import by_seed, check_same_number, resampled_shares
 
 
 def some_rows(queries: int, *seeds: int) -> list[np.ndarray]:

@@ -14,8 +14,13 @@ from beenhere.config import EvalConfig, ExtractConfig
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.evaluation.evaluate import evaluate
-from beenhere.evaluation.saved import FILES, SavedEvaluation, check_same_order, check_same_queries
+from beenhere.evaluation.evaluate import evaluate_tables
+from beenhere.evaluation.evaluation_results import (
+    FILES,
+    SavedEvaluation,
+    check_same_order,
+    check_same_queries,
+)
 
 
 def first_hit(evaluation: SavedEvaluation, query: str, threshold: float) -> int:
@@ -123,7 +128,7 @@ def test_hits_are_those_of_the_evaluation(tmp_path: Path, kind: str) -> None:
         thresholds=thresholds,
         extract=ExtractConfig(batch_size=8, workers=1, device="cpu", precision="32"),
     )
-    result = evaluate(
+    result = evaluate_tables(
         TinyModel(), EvaluationTables(database, queries, "street"), config, tmp_path / "out"
     )
     saved = SavedEvaluation.read(tmp_path / "out")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beenhere import geo
-from beenhere.evaluation.streets import ALONE, streets
+from beenhere.evaluation.calibration.labelled_evidence import ALONE, streets
 
 
 def at(east: np.ndarray, north: np.ndarray) -> geo.Positions:

@@ -9,8 +9,8 @@ from tiny import at_name, write_photo
 from beenhere.config import EvaluationData
 from beenhere.datasets import formats
 from beenhere.errors import DataError
-from beenhere.evaluation import tables as tables_module
-from beenhere.evaluation.tables import read_tables
+from beenhere.evaluation import photo_tables as tables_module
+from beenhere.evaluation.photo_tables import read_tables
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from study import study, write_run, write_set, write_study
 from tiny import write_photo
 
 from beenhere.evaluation.differences import ConditionDifference
-from beenhere.evaluation.paired import Comparison
+from beenhere.evaluation.significance import Comparison
 from beenhere.report.compared import ComparedPair, ComparedQuery, Side
 from beenhere.report.page import write_page
 from beenhere.report.panels import Prediction

@@ -13,8 +13,8 @@ from beenhere.config import EvalConfig
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.evaluation.evaluate import evaluate
-from beenhere.evaluation.results import Evaluation
+from beenhere.evaluation.evaluate import evaluate_tables
+from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.report import panels, photo_boxes
 from beenhere.report.panels import Panel, Prediction
 
@@ -41,7 +41,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
         }
     )
     tables = EvaluationTables(database, queries, "tiles")
-    return evaluate(TinyModel(), tables, EvalConfig(thresholds=[25, 500]))
+    return evaluate_tables(TinyModel(), tables, EvalConfig(thresholds=[25, 500]))
 
 
 def picture(path: Path) -> NDArray[np.uint8]:

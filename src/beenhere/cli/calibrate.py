@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from beenhere.config import CalibrateConfig, LocateConfig
 
 if TYPE_CHECKING:
-    from beenhere.evaluation.calibration_queries import AskedQueries
+    from beenhere.evaluation.calibration.calibration_queries import AskedQueries
 
 NAMED = 3
 """Photos left out that are named on the screen."""
@@ -53,7 +53,7 @@ def calibrate(
 
     locate = config_yaml.assign(LocateConfig(), set_)
     opened = Index.open(index)  # before what takes seconds to import
-    from beenhere.evaluation.calibrate_index import calibrate_index
+    from beenhere.evaluation.calibration.calibrate_index import calibrate_index
     from beenhere.report.calibration_chart import check_chart, draw_calibration
     from beenhere.report.calibration_text import calibration_text
 

@@ -102,7 +102,7 @@ def _evaluate(
 
     from beenhere import config_yaml
     from beenhere.config import EvalConfig
-    from beenhere.evaluation.paths import evaluate
+    from beenhere.evaluation.evaluate import evaluate
 
     options = config_yaml.plain(EvalConfig())
     if threshold is not None:
@@ -140,7 +140,7 @@ def _print(
     pictures: list[Path],
 ) -> None:
     from beenhere.cli.output import console
-    from beenhere.evaluation.right import rule_in_words
+    from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report.compare_folder import RECORD
 
     output = console()

@@ -1,6 +1,7 @@
 """Which queries one model gets right and another wrong."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.evaluation.balanced import balanced_choice
-from beenhere.evaluation.paired import Comparison, compare
-from beenhere.evaluation.saved import SavedEvaluation, check_same_queries
+from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_queries
+from beenhere.evaluation.significance import Comparison, compare_rows
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Differences:
                     condition=condition,
                     both=int((a & b).sum()),
                     neither=int((~a & ~b).sum()),
-                    comparison=compare(
+                    comparison=compare_rows(
                         a, b, options["confidence"], options["resamples"], options["seed"]
                     ),
                 )
@@ -189,3 +189,24 @@ def _below(paths: Sequence[str]) -> list[str]:
         return list(paths)
     root = os.path.commonpath(folders)
     return [os.path.relpath(path, root) if root else path for path in paths]
+
+
+def balanced_choice(conditions: Sequence[str | None], count: int, seed: int) -> list[int]:
+    """Choose among queries by chance, so that conditions share the places.
+
+    Args:
+        conditions: of each query; None is a condition of its own.
+        count: how many; all, if there are fewer.
+        seed: another seed chooses others.
+
+    Returns:
+        Places in ``conditions``, sorted by condition, then by place.
+    """
+    order = np.random.default_rng(seed).permutation(len(conditions)).tolist()
+    drawn: Counter[str | None] = Counter()
+    turn: dict[int, int] = {}
+    for place in order:
+        turn[place] = drawn[conditions[place]]
+        drawn[conditions[place]] += 1
+    chosen = sorted(order, key=lambda place: turn[place])[:count]
+    return sorted(chosen, key=lambda place: (conditions[place] or "", place))

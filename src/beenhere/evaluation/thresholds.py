@@ -8,8 +8,8 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from beenhere.errors import DataError
+from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_order
 from beenhere.evaluation.protocol import share
-from beenhere.evaluation.saved import SavedEvaluation, check_same_order
 from beenhere.evaluation.statistics import bootstrap_interval
 
 

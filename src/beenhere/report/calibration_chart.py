@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration import Calibration
-from beenhere.evaluation.calibration_figures import CalibrationFigures
+from beenhere.evaluation.calibration.calibration import Calibration
+from beenhere.evaluation.calibration.held_out import CalibrationFigures
 from beenhere.report.photo_boxes import INK, PAPER, QUIET
 
 # Colours that colour-blind people can tell apart (Okabe and Ito, 2008).

@@ -2,8 +2,8 @@
 
 import math
 
-from beenhere.evaluation.calibration import Calibration
-from beenhere.evaluation.calibration_figures import CalibrationFigures, Share
+from beenhere.evaluation.calibration.calibration import Calibration
+from beenhere.evaluation.calibration.held_out import CalibrationFigures, Share
 
 
 def calibration_text(calibration: Calibration) -> str:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from beenhere.evaluation.published import PublishedRow
-from beenhere.evaluation.ranking import RankedRow
+from beenhere.evaluation.ranking import PublishedRow, RankedRow
 from beenhere.report.figures import RowFigures, TableFigures
 from beenhere.studies.results import StudyResults
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from beenhere import __version__
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences
-from beenhere.evaluation.right import in_words
+from beenhere.evaluation.protocol import in_words
 from beenhere.report import compare_panels
 from beenhere.report.compared import ComparedQuery
 

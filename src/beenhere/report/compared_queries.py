@@ -7,8 +7,8 @@ from PIL import Image
 
 from beenhere.errors import ModelError, PhotoError
 from beenhere.evaluation.differences import Differences
-from beenhere.evaluation.right import is_right
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import SavedEvaluation
+from beenhere.evaluation.protocol import is_right
 from beenhere.models.similarity_map import similarity_maps
 from beenhere.photos import load_photo
 from beenhere.report import photo_boxes

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from beenhere.evaluation.published import PublishedRow, rank_published
-from beenhere.evaluation.ranking import RankedRow, rank_rows
-from beenhere.evaluation.saved import SavedEvaluation, check_same_order
+from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_order
+from beenhere.evaluation.ranking import PublishedRow, RankedRow, rank_published, rank_rows
 from beenhere.evaluation.statistics import mean_and_sd
 from beenhere.studies.results import Row, Run, StudyResults, Table
 

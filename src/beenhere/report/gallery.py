@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from beenhere.evaluation.right import has_positive
+from beenhere.evaluation.protocol import has_positive
 from beenhere.report.figures import TableFigures
 from beenhere.studies.results import StudyResults
 

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from beenhere.evaluation.published import PublishedRow
+from beenhere.evaluation.ranking import PublishedRow
 from beenhere.report.columns import Column, columns
 from beenhere.report.figures import RowFigures, TableFigures
 from beenhere.studies.results import StudyResults

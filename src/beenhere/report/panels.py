@@ -8,9 +8,9 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 from beenhere.errors import DataError
-from beenhere.evaluation.balanced import balanced_choice
-from beenhere.evaluation.results import Evaluation
-from beenhere.evaluation.right import in_words, is_right
+from beenhere.evaluation.differences import balanced_choice
+from beenhere.evaluation.evaluation_results import Evaluation
+from beenhere.evaluation.protocol import in_words, is_right
 from beenhere.report.photo_boxes import (
     BOX,
     CAPTION,

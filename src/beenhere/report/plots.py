@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from beenhere.evaluation.right import has_positive
+from beenhere.evaluation.protocol import has_positive
 from beenhere.evaluation.thresholds import recall_against_threshold
 from beenhere.report.charts import conditions, cost, recall, training
 from beenhere.report.charts.drawing import chart_style

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from beenhere.evaluation.published import PublishedRow
+from beenhere.evaluation.ranking import PublishedRow
 from beenhere.report.columns import Column, columns
 from beenhere.report.figures import RowFigures, TableFigures, all_figures
 from beenhere.report.latex import as_latex

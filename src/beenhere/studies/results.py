@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from beenhere.evaluation.right import in_words
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import SavedEvaluation
+from beenhere.evaluation.protocol import in_words
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
 

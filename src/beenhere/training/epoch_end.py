@@ -10,8 +10,8 @@ import torch
 from beenhere import config_yaml
 from beenhere.config import EvalConfig, TrainConfig
 from beenhere.datasets.formats import EvaluationTables
-from beenhere.evaluation.evaluate import evaluate
-from beenhere.evaluation.results import Evaluation
+from beenhere.evaluation.evaluate import evaluate_tables
+from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.models import save_checkpoint
 from beenhere.training.module import TrainingModule
 from beenhere.training.provenance import versions
@@ -90,7 +90,7 @@ class EpochEnd(pl.Callback):
             # The model stays where it is trained.
             extract = options.extract.model_copy(update={"device": "auto"})
             options = options.model_copy(update={"extract": extract})
-            recalls = named_recalls(evaluate(module.model, self.validation, options))
+            recalls = named_recalls(evaluate_tables(module.model, self.validation, options))
         return {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,

@@ -1,4 +1,4 @@
-"""What held-out queries say of a calibration, with intervals."""
+"""Figures of queries that were held out, with intervals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from beenhere.config import CalibrateConfig
-from beenhere.evaluation import calibration_curves as curves
-from beenhere.evaluation.labelled_evidence import mix_weights
-from beenhere.evaluation.resampling import percentile_interval
+from beenhere.evaluation.calibration import probability_scores as scores
+from beenhere.evaluation.calibration.labelled_evidence import mix_weights
+from beenhere.evaluation.statistics import percentile_interval
 from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 
 Floats = NDArray[np.float64]
@@ -84,14 +84,14 @@ class CalibrationFigures:
     outside: int
     located: int
     streets: int
-    reliability: curves.Reliability
+    reliability: scores.Reliability
     error: float
     error_if_perfect: float
     error_limit: float
     brier: float
     log_loss: float
     base_log_loss: float
-    curve: curves.PrecisionRecall
+    curve: scores.PrecisionRecall
     area: Share
     answered: Share
     precision: Share
@@ -150,8 +150,8 @@ def measure(held: HeldOut, config: CalibrateConfig) -> CalibrationFigures:
     weight = mix_weights(held.outside, config.outside_share)
     p, right, inside = held.probability, held.right, ~held.outside
     mean = np.full(len(p), np.average(right, weights=weight))
-    perfect = curves.error_if_perfect(p, weight, config.bins, config.resamples, config.seed)
-    diagram = curves.reliability(p, right, weight, config.bins)
+    perfect = scores.error_if_perfect(p, weight, config.bins, config.resamples, config.seed)
+    diagram = scores.reliability(p, right, weight, config.bins)
     value = _shares(held, weight)
     low, high = _intervals(held, config)
     shares = {name: Share(value[name], low[name], high[name]) for name in value}
@@ -166,10 +166,10 @@ def measure(held: HeldOut, config: CalibrateConfig) -> CalibrationFigures:
         error=diagram.error,
         error_if_perfect=float(perfect.mean()),
         error_limit=float(np.quantile(perfect, 0.95)),
-        brier=curves.brier(p, right, weight),
-        log_loss=curves.log_loss(p, right, weight),
-        base_log_loss=curves.log_loss(mean, right, weight),
-        curve=curves.precision_recall(p, right, held.outside, weight),
+        brier=scores.brier(p, right, weight),
+        log_loss=scores.log_loss(p, right, weight),
+        base_log_loss=scores.log_loss(mean, right, weight),
+        curve=scores.precision_recall(p, right, held.outside, weight),
         area=shares["area"],
         answered=shares["answered"],
         precision=shares["precision"],
@@ -238,7 +238,7 @@ def _mixed(outside: Flags, times: NDArray[np.int64], outside_share: float) -> Fl
 
 def _shares(held: HeldOut, weight: Floats) -> dict[str, float]:
     right, known, inside = held.right, held.known, ~held.outside
-    curve = curves.precision_recall(held.probability, right, held.outside, weight)
+    curve = scores.precision_recall(held.probability, right, held.outside, weight)
     there, accepted = float(weight[inside].sum()), float(weight[known].sum())
     if there == 0:
         names = ["answered", "precision", "recall", "area"]

@@ -11,8 +11,8 @@ from beenhere import __version__, config_yaml
 from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration import Calibration, fit_calibration
-from beenhere.evaluation.calibration_queries import AskedQueries, CalibrationQueries
+from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
+from beenhere.evaluation.calibration.calibration_queries import AskedQueries, CalibrationQueries
 from beenhere.retrieval.locate.asking import KEPT
 from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 

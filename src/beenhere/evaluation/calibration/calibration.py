@@ -1,16 +1,8 @@
 """Fit the confidence of answers on labelled queries, and measure it on queries held out.
 
-What is fitted, in the order of the steps:
-
-1. The probability that an answer lies within 25 m of the truth: logistic regression on the
-   evidence, with queries from outside the map among the wrong ones.
-2. How far answers are off: the errors of right and of wrong answers, mixed by that probability.
-3. The threshold from which on a place counts as known, so that few queries from outside pass.
-4. The level at which radii hold 90% of the truths.
-
-Steps 3 and 4 look at probabilities of queries whose street the model did not see (cross-fitting).
-All four steps are done again for every part that is held out, so nothing that is measured on a
-street was fitted or chosen on it; what is stored is fitted on all queries.
+The steps of the fit are those of :mod:`beenhere.evaluation.calibration.confidence_fit`. All of them
+are done again for every part that is held out, so nothing that is measured on a street was fitted
+or chosen on it; the confidence that is stored is fitted on all queries.
 """
 
 from dataclasses import dataclass
@@ -19,16 +11,10 @@ import numpy as np
 
 from beenhere.config import CalibrateConfig
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration_figures import CalibrationFigures, HeldOut, measure
-from beenhere.evaluation.calibration_fit import cross_fitted, fit_model, folds
-from beenhere.evaluation.calibration_limits import (
-    choose_levels,
-    choose_threshold,
-    outside_needed,
-)
-from beenhere.evaluation.labelled_evidence import LabelledEvidence
+from beenhere.evaluation.calibration.confidence_fit import fit_confidence, outside_needed
+from beenhere.evaluation.calibration.held_out import CalibrationFigures, HeldOut, measure
+from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds
 from beenhere.retrieval.locate.confidence import HELD, Confidence
-from beenhere.retrieval.locate.probability import sigmoid
 
 FEWEST = 50
 """Queries from inside the map."""
@@ -81,40 +67,6 @@ def fit_calibration(labelled: LabelledEvidence, config: CalibrateConfig) -> Cali
         fit_confidence(labelled, config),
         measure(measured, config),
         tuple(_notes(labelled, measured, config)),
-    )
-
-
-def fit_confidence(labelled: LabelledEvidence, config: CalibrateConfig) -> Confidence:
-    """All four steps on all the queries given.
-
-    Raises:
-        DataError: right answers on too few streets to hold one out.
-    """
-    logit, level = np.empty(len(labelled)), np.empty(len(labelled))
-    for model, held in cross_fitted(labelled, config.outside_share, config.folds):
-        logit[held] = model.probability.logit(labelled.features[held])
-        level[held] = model.errors.level(logit[held], labelled.error_m[held])
-    probability, inside = sigmoid(logit), ~labelled.outside
-    threshold, promised = choose_threshold(probability[labelled.outside], config)
-    level_known, level_unknown = choose_levels(level[inside], probability[inside] >= threshold)
-    model = fit_model(labelled, config.outside_share)
-    return Confidence(
-        verified=labelled.verified,
-        threshold=threshold,
-        model=model.probability,
-        errors=model.errors,
-        level_known=level_known,
-        level_unknown=level_unknown,
-        fitted={
-            "inside": int(inside.sum()),
-            "outside": int(labelled.outside.sum()),
-            "right": int(labelled.right.sum()),
-            "streets": len(np.unique(labelled.groups)),
-            "outside_share": config.outside_share if labelled.outside.any() else 0.0,
-            "outside_accepted": config.outside_accepted,
-            "promise": config.promise,
-            "promised": promised,
-        },
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures of probabilities against what came true; each query counts by a weight."""
+"""Scores of probabilities against what came true; each query counts by a weight."""
 
 from dataclasses import dataclass
 

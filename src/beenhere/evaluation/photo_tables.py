@@ -1,4 +1,7 @@
-"""Photo tables that are read once: a repeated evaluation opens no photo, not even its header."""
+"""The photo tables of an evaluation: found where a caller says, and read once.
+
+A repeated evaluation opens no photo, not even its header.
+"""
 
 import hashlib
 import json
@@ -15,8 +18,59 @@ from beenhere.datasets.formats.listed_truth import TRUTH_FILES
 from beenhere.datasets.formats.listing import CONDITIONS
 from beenhere.datasets.ground_truth import ListedTruth
 from beenhere.datasets.table import PhotoTable
+from beenhere.errors import ConfigError
+from beenhere.files.atomic import replacing, write_json
+
+Photos = PhotoTable | str | Path
+
+_KEPT = ("unusable", "notes", "source")
+"""Of a table, beside its rows."""
 
 _ROWS = pl.List(pl.Int64)
+
+
+def tables_of(
+    data: str | Path | None,
+    protocol: str | None,
+    database: Photos | None,
+    queries: Photos | None,
+    photos: Photos | None,
+    keep: Path | None,
+) -> EvaluationTables:
+    """The tables of photos that are given in one of three ways; see :func:`read_tables`.
+
+    Args:
+        data: a folder with ``database/`` and ``queries/``, or a published set as it comes.
+        protocol: of a published set that has several; None: its first.
+        database, queries: photos that can be found, and photos to find.
+        photos: photos that are each searched in the rest.
+        keep: as for :func:`read_tables`.
+
+    Raises:
+        ConfigError: photos given in no way or in two.
+        DataError: photos that cannot be found or understood.
+    """
+    if protocol is not None and data is None:
+        raise ConfigError(f"protocol {protocol!r} is one of a published set; give its folder too")
+    match (data, database, queries, photos):
+        case (tree, None, None, None) if tree is not None:
+            return read_tables(EvaluationData(tree=Path(tree), protocol=protocol), keep)
+        case (None, None, None, PhotoTable() as table):
+            return leave_one_out(table, "photos")
+        case (None, None, None, str() | Path() as path):
+            return read_tables(Path(path), keep)
+        case (None, str() | Path() as found, str() | Path() as sought, None):
+            paths = EvaluationData(database=Path(found), queries=Path(sought))
+            return read_tables(paths, keep)
+        case (None, found, sought, None) if found is not None and sought is not None:
+            return EvaluationTables(_table(found), _table(sought), "database and queries")
+    given = {"data": data, "database": database, "queries": queries, "photos": photos}
+    names = [name for name, value in given.items() if value is not None]
+    raise ConfigError(
+        f"photos are given by {' and '.join(names) or 'nothing'}; expected data (a folder with "
+        "database/ and queries/), or both database and queries, or photos (each is searched in "
+        "the rest)"
+    )
 
 
 def leave_one_out(photos: PhotoTable, name: str) -> EvaluationTables:
@@ -56,16 +110,17 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
     tables.database.write(keep / "database.parquet")
     tables.queries.write(keep / "queries.parquet")
     if tables.listed is not None:
-        pl.DataFrame({"rows": pl.Series(tables.listed.positives(None), dtype=_ROWS)}).write_parquet(
-            keep / "positives.parquet"
-        )
-    by_lists = tables.listed is not None
-    written: dict[str, Any] = {"stamp": stamp, "name": tables.name, "listed": by_lists}
+        rows = pl.Series("rows", tables.listed.positives(None), dtype=_ROWS)
+        with replacing(keep / "positives.parquet") as new:
+            rows.to_frame().write_parquet(new)
+    written: dict[str, Any] = {
+        "stamp": stamp,
+        "name": tables.name,
+        "listed": tables.listed is not None,
+    }
     for side, table in (("database", tables.database), ("queries", tables.queries)):
-        about = {"unusable": table.unusable, "notes": table.notes, "source": table.source}
-        written |= {side: about}
-    (keep / "tables.json.new").write_text(json.dumps(written), encoding="utf-8")
-    (keep / "tables.json.new").replace(description)
+        written[side] = {name: getattr(table, name) for name in _KEPT}
+    write_json(description, written)
     return tables
 
 
@@ -73,6 +128,10 @@ def _read(data: EvaluationData | Path) -> EvaluationTables:
     if isinstance(data, Path):
         return leave_one_out(read_photos(data), data.resolve().name)
     return read_evaluation(data)
+
+
+def _table(photos: Photos) -> PhotoTable:
+    return photos if isinstance(photos, PhotoTable) else PhotoTable.read(photos)
 
 
 def _load(keep: Path, side: str, description: dict[str, Any]) -> PhotoTable:
