@@ -173,6 +173,37 @@ def test_the_distance_is_the_geodesic_within_a_thousandth(
         assert geo.distance(a, b)[0] == pytest.approx(metres, rel=1e-9, abs=1e-4)
 
 
+@given(
+    lat=st.floats(-90, 90),
+    lon=LONGITUDES,
+    azimuth=st.lists(st.floats(-360, 720), min_size=1, max_size=4),
+    metres=st.floats(0, 1e7),
+)
+def test_a_geodesic_is_pyprojs_for_each_pair(
+    lat: float, lon: float, azimuth: list[float], metres: float
+) -> None:
+    north, east = geo.destination(lat, lon, azimuth, metres)
+    turned, far = geo.geodesic(lat, lon, north, east)
+    for row, each in enumerate(azimuth):
+        x, y, _ = GEOD.fwd(lon, lat, each, metres)
+        assert (north[row], east[row]) == (y, x)
+        there, _, length = GEOD.inv(lon, lat, x, y)
+        assert (turned[row], far[row]) == (there, length)
+        assert far[row] == pytest.approx(metres, abs=1e-6)
+
+
+def test_a_geodesic_leaves_its_arguments_as_they_are() -> None:
+    lat, lon = np.array([1.0, np.nan]), np.array([2.0, 3.0])
+    azimuth, metres = geo.geodesic(lat, lon, 5.0, [6.0, 7.0])
+    assert np.isnan(azimuth[1])
+    assert np.isnan(metres[1])
+    assert geo.destination(lat, lon, 90, 10)[0].shape == (2,)
+    assert lat[0] == 1.0
+    assert lon.tolist() == [2.0, 3.0]
+    assert geo.geodesic(0, 0, 0, 1)[1] == pytest.approx(111319.49, abs=0.01)
+    assert geo.geodesic(np.zeros((2, 0)), 0, 0, 1)[1].shape == (2, 0)
+
+
 def test_far_across_zones_and_the_poles() -> None:
     a, b = (
         positions([48.86, 85.0, -85.0, 10], [2.35, 0, 10, 179]),

@@ -159,6 +159,55 @@ def joined(parts: Sequence[Positions]) -> Positions:
     return Positions(*map(np.concatenate, columns)) if parts else positions([], [])
 
 
+def geodesic(
+    lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Which way and how far it is from a first position to a second, the shortest way on WGS84.
+
+    Args:
+        lat1, lon1: degrees, any shapes that broadcast to one with ``lat2`` and ``lon2``.
+        lat2, lon2: degrees.
+
+    Returns:
+        The azimuth at the first position in degrees clockwise from north, -180 to 180, and the
+        distance in metres, of that shape; NaN where a position is unknown.
+
+    >>> azimuth, metres = geodesic(52.5163, 13.3777, [52.5186, 52.5163], [13.3762, 13.3777])
+    >>> azimuth.round(1).tolist(), metres.round(1).tolist()
+    ([-21.7, 180.0], [275.4, 0.0])
+    """
+    lat1, lon1, lat2, lon2 = _as_one_shape(lat1, lon1, lat2, lon2)
+    azimuth, _, metres = _GEOD.inv(lon1, lat1, lon2, lat2)
+    return np.asarray(azimuth, np.float64), np.asarray(metres, np.float64)
+
+
+def destination(
+    lat: ArrayLike, lon: ArrayLike, azimuth: ArrayLike, metres: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Where a way that starts straight in a direction ends, along the WGS84 geodesic.
+
+    Args:
+        lat, lon: degrees, any shapes that broadcast to one with ``azimuth`` and ``metres``.
+        azimuth: degrees clockwise from north. metres: below 0 for backwards.
+
+    Returns:
+        Latitude and longitude in degrees, of that shape; NaN where anything is.
+
+    >>> lat, lon = destination(52.5163, 13.3777, [0, 90], 1000)
+    >>> lat.round(4).tolist(), lon.round(4).tolist()
+    ([52.5253, 52.5163], [13.3777, 13.3924])
+    """
+    lat, lon, azimuth, metres = _as_one_shape(lat, lon, azimuth, metres)
+    lon, lat, _ = _GEOD.fwd(lon, lat, azimuth, metres)
+    return np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+
+
+def _as_one_shape(*values: ArrayLike) -> Iterator[Floats]:
+    # pyproj takes no lists beside numbers, and writes into arrays that it is given.
+    arrays = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in values))
+    return (np.array(each) for each in arrays)
+
+
 def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
     """Metres east and north of a centre, ``(n,)`` each, along the geodesic (Snyder, 1987, ch. 25).
 
@@ -167,15 +216,14 @@ def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
     Args:
         centre: ``(n,)``, one for each point. points: ``(n,)``; both known.
     """
-    azimuth, _, metres = _GEOD.inv(centre.lon, centre.lat, points.lon, points.lat)
+    azimuth, metres = geodesic(centre.lat, centre.lon, points.lat, points.lon)
     return metres * np.sin(np.radians(azimuth)), metres * np.cos(np.radians(azimuth))
 
 
 def from_plane(centre: Positions, east: ArrayLike, north: ArrayLike) -> Positions:
     """The positions ``(n,)`` so many metres east and north of a centre; undoes :func:`to_plane`."""
     azimuth = np.degrees(np.arctan2(east, north))
-    lon, lat, _ = _GEOD.fwd(centre.lon, centre.lat, azimuth, np.hypot(east, north))
-    return positions(lat, lon)
+    return positions(*destination(centre.lat, centre.lon, azimuth, np.hypot(east, north)))
 
 
 def distance(a: Positions, b: Positions) -> Floats:
@@ -188,8 +236,7 @@ def distance(a: Positions, b: Positions) -> Floats:
     across = (a.zone != b.zone) | (a.zone == 0)
     across &= a.known & b.known
     if across.any():
-        _, _, metres = _GEOD.inv(a.lon[across], a.lat[across], b.lon[across], b.lat[across])
-        plane[across] = metres
+        plane[across] = geodesic(a.lat[across], a.lon[across], b.lat[across], b.lon[across])[1]
     return plane
 
 
@@ -341,9 +388,9 @@ def extent(positions: Positions) -> Extent | None:
     # Half the way at a time: a geodesic over more than half the globe would take the short side.
     half = ((east - west) % 360) / 2
     middle = (south + north) / 2
-    width = 2 * _GEOD.inv(0, middle, half, middle)[2]
-    height = _GEOD.inv(west, south, west, north)[2]
-    return Extent(south, north, west, east, float(width), float(height))
+    width = 2 * float(geodesic(middle, 0, middle, half)[1])
+    height = float(geodesic(south, west, north, west)[1])
+    return Extent(south, north, west, east, width, height)
 
 
 def earth_centred(p: Positions) -> Floats:

@@ -3,7 +3,6 @@
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from beenhere import geo
 from beenhere.config import CheckConfig
@@ -17,7 +16,6 @@ from beenhere.datasets.doctor.findings import (
     or_mend,
 )
 
-_GEOD = Geod(ellps="WGS84")
 _ISLAND = 0.001
 """Degrees around 0, 0, in which there is water alone."""
 _EASTING, _NORTHING = (100_000, 900_000), (0, 10_000_000)
@@ -128,5 +126,4 @@ def _metres_from(
     plain_lat, plain_lon = geo.to_wgs84(
         positions.easting[rows], positions.northing[rows], positions.zone[rows]
     )
-    metres: NDArray[np.float64] = _GEOD.inv(plain_lon, plain_lat, lon, lat)[2]
-    return metres
+    return geo.geodesic(plain_lat, plain_lon, lat, lon)[1]
