@@ -10,7 +10,7 @@ from streets import street_model, write_streets
 from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
-from beenhere.evaluation.calibration.calibrate_index import CalibratedIndex, calibrate_index
+from beenhere.evaluation.calibration.calibrate_index import IndexCalibration, calibrate_index
 from beenhere.retrieval.index import Index
 
 CONFIG = CalibrateConfig(folds=3, resamples=100)
@@ -25,19 +25,19 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fitted(streets: Path) -> CalibratedIndex:
+def fitted(streets: Path) -> IndexCalibration:
     queries, outside = (PhotoTable.read(streets / name) for name in ("queries", "elsewhere"))
     index = Index.open(streets / "x.index")
     return calibrate_index(index, queries, outside, True, CONFIG, LOCATE)
 
 
 @pytest.fixture
-def index(streets: Path, fitted: CalibratedIndex) -> Index:
+def index(streets: Path, fitted: IndexCalibration) -> Index:
     """Calibrated by another process, for all it knows."""
     return Index.open(streets / "x.index")
 
 
-def test_the_index_keeps_what_was_fitted(index: Index, fitted: CalibratedIndex) -> None:
+def test_the_index_keeps_what_was_fitted(index: Index, fitted: IndexCalibration) -> None:
     kept = index.calibration
     assert kept == fitted.values()
     assert kept["locate"]["matches"] == 10 and kept["locate"]["verification"]["matches"] == 2
@@ -52,7 +52,7 @@ def test_the_index_keeps_what_was_fitted(index: Index, fitted: CalibratedIndex) 
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_answers_carry_the_probability_and_the_radius(
-    index: Index, streets: Path, fitted: CalibratedIndex, verify: bool
+    index: Index, streets: Path, fitted: IndexCalibration, verify: bool
 ) -> None:
     way = "verified" if verify else "plain"
     confidence, labelled = fitted.calibrations[way].confidence, fitted.asked[way].labelled

@@ -12,7 +12,7 @@ from beenhere.errors import DataError
 from beenhere.evaluation.calibration import calibration
 from beenhere.evaluation.calibration.calibration import fit_calibration, fit_confidence
 from beenhere.evaluation.calibration.confidence_fit import fit_model
-from beenhere.evaluation.calibration.held_out import HeldOut, exact_share, measure
+from beenhere.evaluation.calibration.held_out import HeldOutAnswers, exact_share, measure
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds, mix_weights
 from beenhere.retrieval.locate.confidence import Confidence
 from beenhere.retrieval.locate.evidence import FEATURES
@@ -36,7 +36,7 @@ def truth(confidence: Confidence, fresh: LabelledEvidence) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("verified", [False, True])
-def test_promises_hold_on_new_queries(verified: bool) -> None:
+def test_bounds_hold_on_new_queries(verified: bool) -> None:
     fresh = simulate(4000, 999, streets=800, verified=verified)
     seen = [
         truth(fit_confidence(simulate(200, seed, verified=verified), CONFIG), fresh)
@@ -53,7 +53,7 @@ def test_promises_hold_on_new_queries(verified: bool) -> None:
 def test_held_out_figures_are_what_new_queries_show() -> None:
     fitted = fit_calibration(simulate(600, 3), CONFIG)
     figures, real = fitted.held_out, truth(fitted.confidence, simulate(6000, 998, streets=900))
-    assert figures.error == pytest.approx(real["error"], abs=0.025)
+    assert figures.expected_calibration_error == pytest.approx(real["error"], abs=0.025)
     assert figures.answered.value == pytest.approx(real["answered"], abs=0.06)
     assert figures.held.value == pytest.approx(real["held"], abs=0.04)
     assert figures.outside_accepted.low <= real["outside"] <= figures.outside_accepted.high
@@ -80,7 +80,7 @@ def test_what_is_known_of_a_street_tells_nothing_where_it_is_held_out(
     street = labelled.groups == labelled.groups[0]
     changed = labelled.error_m.copy()
     changed[street] = np.where(labelled.outside[street], np.inf, 3.0)
-    seen: list[HeldOut] = []
+    seen: list[HeldOutAnswers] = []
     monkeypatch.setattr(
         calibration, "measure", lambda held, config: seen.append(held) or measure(held, config)
     )
@@ -147,7 +147,7 @@ def test_figures_by_counting() -> None:
     n = 90
     outside = np.arange(n) >= 60
     error = np.where(outside, np.inf, rng.exponential(40, n))
-    held = HeldOut(
+    held = HeldOutAnswers(
         rng.random(n),
         rng.random(n) < 0.4,
         rng.exponential(60, n),
@@ -195,7 +195,7 @@ def test_notes_say_what_queries_are_too_few_for() -> None:
     labelled = simulate(120, 0)
     few = fit_calibration(labelled, CONFIG)
     assert any("120 queries from outside" in note and "149 would do" in note for note in few.notes)
-    assert few.confidence.fitted["promised"] is False
+    assert few.confidence.fitted["outside_bounded"] is False
     inside = fit_calibration(labelled[~labelled.outside], CONFIG)
     assert any("no query from outside" in note for note in inside.notes)
     assert inside.confidence.threshold == 0.5

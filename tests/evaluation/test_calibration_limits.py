@@ -1,4 +1,4 @@
-"""The threshold keeps its promise; levels of radii hold their share."""
+"""The threshold keeps its bound; levels of radii hold their share."""
 
 import numpy as np
 import pytest
@@ -26,20 +26,20 @@ def test_highest_share_is_the_one_that_would_seldom_give_so_few(
         assert binom.cdf(accepted, queries, share) == pytest.approx(0.05)
 
 
-def test_queries_needed_for_a_promise() -> None:
+def test_queries_needed_for_the_bound() -> None:
     needed = outside_needed(CONFIG)
     assert needed == 149
     assert highest_share(0, needed, 0.95) <= 0.02 < highest_share(0, needed - 1, 0.95)
 
 
 @pytest.mark.parametrize("queries", [10, 148, 149, 300, 2000])
-def test_threshold_accepts_what_the_promise_allows_and_no_more(queries: int) -> None:
+def test_threshold_accepts_what_the_bound_allows_and_no_more(queries: int) -> None:
     config = CalibrateConfig(least_probability=0)
     outside = np.random.default_rng(queries).random(queries)
-    threshold, promised = choose_threshold(outside, config)
+    threshold, bounded = choose_threshold(outside, config)
     accepted = int((outside >= threshold).sum())
-    assert promised == (queries >= 149)
-    if promised:
+    assert bounded == (queries >= 149)
+    if bounded:
         assert highest_share(accepted, queries, 0.95) <= 0.02
         assert highest_share(accepted + 1, queries, 0.95) > 0.02
     else:
@@ -52,7 +52,7 @@ def test_threshold_is_never_below_the_least_probability() -> None:
     assert choose_threshold(np.ones(200), CONFIG)[0] == 1.0
 
 
-def test_promise_is_kept_in_nineteen_of_twenty_draws() -> None:
+def test_the_bound_is_kept_in_nineteen_of_twenty_draws() -> None:
     config = CalibrateConfig(least_probability=0)
     rng = np.random.default_rng(0)
     # Uniform: the share above a threshold is one less the threshold.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beenhere import geo
-from beenhere.evaluation.calibration.labelled_evidence import ALONE, streets
+from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, streets
 
 
 def at(east: np.ndarray, north: np.ndarray) -> geo.Positions:
@@ -42,16 +42,16 @@ def test_positions_of_two_streets_are_more_than_a_gap_apart_however_dense_the_ci
     rng = np.random.default_rng(0)
     positions = at(*rng.uniform(-700, 700, (2, 1500)))
     numbers = streets(positions, 50, 1)
-    assert len(np.unique(numbers[numbers != ALONE])) > 8
-    assert 0.05 < (numbers == ALONE).mean() < 0.3
-    for number in np.unique(numbers[numbers != ALONE]):
+    assert len(np.unique(numbers[numbers != BETWEEN])) > 8
+    assert 0.05 < (numbers == BETWEEN).mean() < 0.3
+    for number in np.unique(numbers[numbers != BETWEEN]):
         block = np.stack([positions.easting, positions.northing])[:, numbers == number] // 500
         assert (block == block[:, :1]).all(), "a street stays within one block of ten gaps"
     metres = np.hypot(
         positions.easting[:, None] - positions.easting,
         positions.northing[:, None] - positions.northing,
     )
-    used = numbers != ALONE
+    used = numbers != BETWEEN
     apart = numbers[:, None] != numbers[None]
     assert metres[apart & used[:, None] & used[None]].min() > 50
 

@@ -38,7 +38,7 @@ def test_a_name_of_another_format_is_refused(calibration: Calibration, tmp_path:
 def test_text_has_every_figure_and_note(calibration: Calibration) -> None:
     text, figures = calibration_text(calibration), calibration.held_out
     assert f"{figures.inside:,} inside the map, {figures.outside:,} outside" in text
-    assert f"{figures.error:.3f}; true probabilities" in text
+    assert f"{figures.expected_calibration_error:.3f}; true probabilities" in text
     accepted = figures.outside_accepted
     assert f"{accepted.value:.1%}" in text and f"{accepted.count} of 120" in text
     assert f"default threshold       {calibration.confidence.threshold:.3f}" in text

@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from beenhere.config import CalibrateConfig, LocateConfig
 
 if TYPE_CHECKING:
-    from beenhere.evaluation.calibration.calibration_queries import AskedQueries
+    from beenhere.evaluation.calibration.calibration_queries import QueryEvidence
 
 NAMED = 3
 """Photos left out that are named on the screen."""
@@ -45,7 +45,7 @@ def calibrate(
             --verify a second one, `NAME-verified.png`.
         json: print the figures as JSON.
         wait: seconds to wait for another process that writes the index.
-        config: what to hide, what to hold out, what to promise.
+        config: what to hide and to hold out, and the bounds to keep.
         set_: an option of `locate` by name, such as `matches=50`; `locate` then uses it too.
     """
     from beenhere import config_yaml
@@ -85,7 +85,7 @@ def _charts(plot: Path | None, verify: bool) -> dict[str, Path]:
     return charts
 
 
-def _asked(asked: "AskedQueries") -> str:
+def _asked(asked: "QueryEvidence") -> str:
     kinds = {
         "with their place hidden": asked.hidden,
         "without a photo of the index within 25 m": asked.unmatched,

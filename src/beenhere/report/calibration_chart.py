@@ -86,7 +86,8 @@ def _reliability(axes: Axes, figures: CalibrationFigures) -> None:
     sizes = 24 + 300 * diagram.weight
     axes.scatter(diagram.probability, diagram.right, sizes, color=BLUE, zorder=3)
     axes.annotate(
-        f"mean gap {figures.error:.3f}\nby chance {figures.error_if_perfect:.3f}",
+        f"mean gap {figures.expected_calibration_error:.3f}\n"
+        f"by chance {figures.error_if_perfect:.3f}",
         (0.97, 0.04),
         xycoords="axes fraction",
         ha="right",

@@ -24,7 +24,7 @@ def _figures(figures: CalibrationFigures) -> dict[str, str]:
         f"{figures.streets:,} streets",
         "located within 25 m": f"{figures.located:,} of {figures.inside:,}, whatever their "
         "probability",
-        "calibration error": f"{figures.error:.3f}; true probabilities have "
+        "calibration error": f"{figures.expected_calibration_error:.3f}; true probabilities have "
         f"{figures.error_if_perfect:.3f} by chance, mostly below {figures.error_limit:.3f}",
         "Brier score": f"{figures.brier:.3f}",
         "log loss": f"{figures.log_loss:.3f}; of always saying the mean "

@@ -12,7 +12,7 @@ from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
-from beenhere.evaluation.calibration.calibration_queries import AskedQueries, CalibrationQueries
+from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, QueryEvidence
 from beenhere.retrieval.locate.asking import KEPT
 from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 
@@ -24,7 +24,7 @@ _REASONS = 3
 
 
 @dataclass(frozen=True)
-class CalibratedIndex:
+class IndexCalibration:
     """What was fitted for an index, and on what.
 
     Attributes:
@@ -35,7 +35,7 @@ class CalibratedIndex:
     """
 
     calibrations: Mapping[str, Calibration]
-    asked: Mapping[str, AskedQueries]
+    asked: Mapping[str, QueryEvidence]
     locate: LocateConfig
     fitted: Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def calibrate_index(
     config: CalibrateConfig,
     locate: LocateConfig,
     wait: float = 0,
-) -> CalibratedIndex:
+) -> IndexCalibration:
     """Fit the confidence of an index's answers; the index keeps it.
 
     Args:
@@ -69,7 +69,7 @@ def calibrate_index(
         outside: photos of places that the index does not have, alike; None: none but those made
             by hiding the place of each query.
         verify: fit it for verified matches too.
-        config: what to hide, hold out and promise.
+        config: what to hide and to hold out, and the bounds.
         locate: how to ask.
         wait: seconds to wait for another process that writes the index.
 
@@ -86,7 +86,7 @@ def calibrate_index(
     inside, elsewhere = (_table(photos) for photos in (queries, outside))
     set_of = CalibrationQueries(index, inside, elsewhere, config, locate)
     asked, calibrations = {}, {}
-    # Plain first: too few queries are told before minutes of verification.
+    # Plain first: that queries are too few is known before minutes of verification.
     for way, check in {"plain": None, "verified": verifier}.items():
         if way == "verified" and verifier is None:
             continue
@@ -102,7 +102,7 @@ def calibrate_index(
         "outside": None if elsewhere is None else _named(outside, elsewhere),
         "options": config_yaml.plain(config),
     }
-    found = CalibratedIndex(calibrations, asked, locate, fitted)
+    found = IndexCalibration(calibrations, asked, locate, fitted)
     index.set_calibration(found.values(), wait)
     return found
 
@@ -116,7 +116,7 @@ def _named(given: PhotoTable | str | Path | None, table: PhotoTable) -> str:
     return f"{given} ({table.source})" if isinstance(given, str | Path) else table.source
 
 
-def _counted(asked: AskedQueries, inside: PhotoTable | None, outside: PhotoTable | None) -> str:
+def _counted(asked: QueryEvidence, inside: PhotoTable | None, outside: PhotoTable | None) -> str:
     """How many photos were given, and why some of them do not count as from inside the map."""
     given = "photos of the index were asked"
     if inside is not None:

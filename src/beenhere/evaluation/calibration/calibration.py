@@ -12,7 +12,7 @@ import numpy as np
 from beenhere.config import CalibrateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.confidence_fit import fit_confidence, outside_needed
-from beenhere.evaluation.calibration.held_out import CalibrationFigures, HeldOut, measure
+from beenhere.evaluation.calibration.held_out import CalibrationFigures, HeldOutAnswers, measure
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds
 from beenhere.retrieval.locate.confidence import HELD, Confidence
 
@@ -23,17 +23,17 @@ FEWEST_OF_A_KIND = 10
 """Right answers, and wrong ones."""
 
 FEWEST_STREETS = 3
-"""On which right answers stand."""
+"""With right answers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A confidence and what held-out queries say of it.
+    """A confidence, and figures of it on held-out queries.
 
     Attributes:
         confidence: fitted on all queries; :meth:`Confidence.values` is what an index keeps.
         held_out: figures of queries held out, street by street.
-        notes: what the queries were too few for, a sentence each.
+        notes: a sentence for each figure that the queries were too few for.
     """
 
     confidence: Confidence
@@ -46,7 +46,7 @@ def fit_calibration(labelled: LabelledEvidence, config: CalibrateConfig) -> Cali
 
     Args:
         labelled: queries from inside and outside the map, verified or not.
-        config: parts, mix, promises, intervals.
+        config: parts, mix, bounds, intervals.
 
     Raises:
         DataError: too few queries, right or wrong answers, or streets.
@@ -60,7 +60,7 @@ def fit_calibration(labelled: LabelledEvidence, config: CalibrateConfig) -> Cali
         probability[held] = confidence.probability(features)
         radius[held] = confidence.radius(features)
         known[held] = probability[held] >= confidence.threshold
-    measured = HeldOut(
+    measured = HeldOutAnswers(
         probability, known, radius, labelled.error_m, labelled.outside, labelled.groups
     )
     return Calibration(
@@ -92,12 +92,12 @@ def _check(labelled: LabelledEvidence) -> None:
     found = len(np.unique(labelled.groups[labelled.right]))
     if found < FEWEST_STREETS:
         raise DataError(
-            f"right answers stand on {found} streets; expected {FEWEST_STREETS} or more, to hold "
+            f"right answers are on {found} streets; expected {FEWEST_STREETS} or more, to hold "
             "one out: give queries from more places, or a smaller gap"
         )
 
 
-def _notes(labelled: LabelledEvidence, held: HeldOut, config: CalibrateConfig) -> list[str]:
+def _notes(labelled: LabelledEvidence, held: HeldOutAnswers, config: CalibrateConfig) -> list[str]:
     notes = []
     outside, needed = int(labelled.outside.sum()), outside_needed(config)
     if outside == 0:
@@ -108,7 +108,7 @@ def _notes(labelled: LabelledEvidence, held: HeldOut, config: CalibrateConfig) -
         )
     elif outside < needed:
         notes.append(
-            f"{outside:,} queries from outside the map are too few to promise that at most "
+            f"{outside:,} queries from outside the map are too few to know that at most "
             f"{config.outside_accepted:.1%} of such are accepted; {needed:,} would do. The "
             "threshold is above all of them"
         )
@@ -122,5 +122,5 @@ def _notes(labelled: LabelledEvidence, held: HeldOut, config: CalibrateConfig) -
         )
     streets = len(np.unique(labelled.groups))
     if streets < 20:
-        notes.append(f"queries stand on {streets} streets: intervals are rough below 20")
+        notes.append(f"queries are on {streets} streets: intervals are rough below 20")
     return notes

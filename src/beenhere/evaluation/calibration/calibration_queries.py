@@ -1,7 +1,7 @@
 """Queries with known answers: asked as they are, and as if their place were not in the map."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,9 @@ from beenhere import geo
 from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration.labelled_evidence import ALONE, LabelledEvidence, streets
+from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.retrieval.index.matches import Matches
-from beenhere.retrieval.locate.candidates import Candidates, Searchable, find_candidates
+from beenhere.retrieval.locate.candidates import Searchable, find_candidates
 from beenhere.retrieval.locate.evidence import FEATURES
 from beenhere.retrieval.locate.photo_input import photo_input
 from beenhere.retrieval.locate.radius import RIGHT_WITHIN
@@ -28,7 +28,7 @@ LARGEST_STREET = 2
 
 
 @dataclass(frozen=True)
-class AskedQueries:
+class QueryEvidence:
     """The evidence that queries gave, and which of them could not be used.
 
     Attributes:
@@ -47,13 +47,12 @@ class AskedQueries:
 
 
 @dataclass(frozen=True, eq=False)
-class _Set:
-    """Photos to ask for, as they were described."""
+class _Photos:
+    """Photos to ask for, with a descriptor ``(m, d)`` each, and those that cannot be asked for."""
 
-    photos: PhotoTable
-    vectors: NDArray[np.float32]
-    positions: geo.Positions
-    left_out: list[tuple[str, str]] = field(default_factory=list)
+    table: PhotoTable
+    descriptors: NDArray[np.float32]
+    left_out: Sequence[tuple[str, str]] = ()
 
 
 class CalibrationQueries:
@@ -93,102 +92,83 @@ class CalibrationQueries:
         self._inside = self._described(
             queries.rows(np.flatnonzero(placed)), [*queries.unusable, *without]
         )
-        if len(self._inside.photos) == 0:
+        if len(self._inside.table) == 0:
             raise DataError(
                 f"none of {len(queries):,} queries can be read and has a position; expected "
                 "photos of which it is known where they were taken"
             )
         self._outside = None if outside is None else self._described(outside, outside.unusable)
-        self._matched = index.covers(self._inside.positions, RIGHT_WITHIN)
+        self._matched = index.covers(self._inside.table.positions, RIGHT_WITHIN)
 
-    def ask(self, verifier: "Verifier | None") -> AskedQueries:
+    def ask(self, verifier: "Verifier | None") -> QueryEvidence:
         """The evidence for each query.
 
         Args:
             verifier: for verified evidence; None: matches by similarity alone.
         """
-        inside, config = self._inside, self._config
-        index: Searchable = self._index
-        if self._own:
-            index = HiddenPhotos(index, inside.positions, config.apart)
-        answers = [_Answers.of(self._find(index, inside, verifier), inside, ~self._matched)]
-        again = np.flatnonzero(self._matched)
-        without = _Set(inside.photos.rows(again), inside.vectors[again], inside.positions[again])
-        hiding = HiddenPhotos(self._index, without.positions, config.hide)
-        everywhere = np.ones(len(again), bool)
-        answers.append(_Answers.of(self._find(hiding, without, verifier), without, everywhere))
+        index, inside, config = self._index, self._inside, self._config
+        matched = np.flatnonzero(self._matched)
+        again = _Photos(inside.table.rows(matched), inside.descriptors[matched])
+        where = inside.table.positions
+        own: Searchable = HiddenPhotos(index, where, config.apart) if self._own else index
+        # Each kind of queries: what is searched, for which photos, and which are from outside.
+        asked: list[tuple[Searchable, _Photos, NDArray[np.bool_]]] = [
+            (own, inside, ~self._matched),
+            (HiddenPhotos(index, where[matched], config.hide), again, np.ones(len(matched), bool)),
+        ]
         if self._outside is not None:
-            elsewhere = self._outside
-            found = self._find(self._index, elsewhere, verifier)
-            answers.append(_Answers.of(found, elsewhere, np.ones(len(elsewhere.photos), bool)))
-        return self._together(answers, verifier is not None)
-
-    def _described(self, table: PhotoTable, left_out: Sequence[tuple[str, str]]) -> _Set:
-        found = self._index.describe(table, **self._locate.extract.model_dump())
-        photos = table.rows(found.rows.astype(np.intp))
-        vectors = np.asarray(found.vectors, np.float32)
-        return _Set(photos, vectors, photos.positions, [*left_out, *found.unreadable])
-
-    def _find(
-        self, index: Searchable, asked: _Set, verifier: "Verifier | None"
-    ) -> list[Candidates]:
-        inputs = [photo_input(path) for path in asked.photos.paths]
-        return find_candidates(index, inputs, asked.vectors, None, verifier, self._locate, 2)
-
-    def _together(self, answers: Sequence["_Answers"], verified: bool) -> AskedQueries:
-        kinds = np.repeat(np.arange(len(answers)), [len(one.error_m) for one in answers])
-        features = np.concatenate([one.features for one in answers])
-        outside = np.concatenate([one.outside for one in answers])
-        paths = [path for one in answers for path in one.paths]
-        positions = geo.joined([one.positions for one in answers])
-        most = max(1, len(paths) // LARGEST_STREET)
-        groups = streets(positions, self._config.gap, most)
+            asked.append((index, self._outside, np.ones(len(self._outside.table), bool)))
+        outside = np.concatenate([far for _, _, far in asked])
+        kinds = np.repeat(np.arange(len(asked)), [len(far) for _, _, far in asked])
+        evidence = [self._answers(searched, photos, verifier) for searched, photos, _ in asked]
+        features = np.concatenate([each for each, _ in evidence])
+        error_m = np.concatenate([metres for _, metres in evidence])
+        paths = [path for _, photos, _ in asked for path in photos.table.paths]
+        positions = geo.joined([photos.table.positions for _, photos, _ in asked])
+        groups = streets(positions, config.gap, max(1, len(paths) // LARGEST_STREET))
         placed = np.isfinite(features[:, 0])
-        left_out = list(self._inside.left_out)
-        if self._outside is not None:
-            left_out += self._outside.left_out
-        left_out += [(path, "no match has a position") for path in _of(paths, ~placed)]
-        unseen = placed & verified & ~np.isfinite(features[:, -1])
-        left_out += [(path, "none of its matches can be verified") for path in _of(paths, unseen)]
-        between = groups == ALONE
-        left_out += [(path, "it stands between two streets") for path in _of(paths, between)]
+        unseen = placed & (verifier is not None) & ~np.isfinite(features[:, -1])
+        between = groups == BETWEEN
         used = placed & ~unseen & ~between
-        labelled = LabelledEvidence(
-            features[used],
-            np.concatenate([one.error_m for one in answers])[used],
-            outside[used],
-            groups[used],
-        )
-        return AskedQueries(
-            labelled,
+        left_out = [*inside.left_out, *(self._outside.left_out if self._outside else ())]
+        for rows, reason in (
+            (~placed, "no match has a position"),
+            (unseen, "none of its matches can be verified"),
+            (between, "too near to two streets to belong to one"),
+        ):
+            left_out += [(paths[row], reason) for row in np.flatnonzero(rows)]
+        return QueryEvidence(
+            LabelledEvidence(
+                features[used],
+                np.where(outside | np.isnan(error_m), np.inf, error_m)[used],
+                outside[used],
+                groups[used],
+            ),
             given_outside=int((used & (kinds == 2)).sum()),
             unmatched=int((used & outside & (kinds == 0)).sum()),
             hidden=int((used & (kinds == 1)).sum()),
             left_out=tuple(dict.fromkeys(left_out)),
         )
 
+    def _described(self, table: PhotoTable, left_out: Sequence[tuple[str, str]]) -> _Photos:
+        found = self._index.describe(table, **self._locate.extract.model_dump())
+        readable = table.rows(found.rows.astype(np.intp))
+        descriptors = np.asarray(found.vectors, np.float32)
+        return _Photos(readable, descriptors, [*left_out, *found.unreadable])
 
-@dataclass(frozen=True, eq=False)
-class _Answers:
-    """Evidence and errors of queries of one kind; NaN features where there is no place."""
-
-    paths: list[str]
-    positions: geo.Positions
-    features: NDArray[np.float64]
-    error_m: NDArray[np.float64]
-    outside: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, found: Sequence[Candidates], asked: _Set, outside: NDArray[np.bool_]) -> "_Answers":
+    def _answers(
+        self, index: Searchable, photos: _Photos, verifier: "Verifier | None"
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Evidence ``(m, 6)`` and metres to the truth ``(m,)``; NaN where there is none."""
+        inputs = [photo_input(path) for path in photos.table.paths]
+        found = find_candidates(index, inputs, photos.descriptors, None, verifier, self._locate, 2)
         features = np.full((len(found), len(FEATURES)), np.nan)
         where = np.full((len(found), 2), np.nan)
         for row, one in enumerate(found):
             if one.evidence is not None:
                 features[row] = one.evidence
                 where[row] = one.places[0].lat, one.places[0].lon
-        metres = geo.distance(geo.positions(*where.T), asked.positions)
-        error = np.where(outside | np.isnan(metres), np.inf, metres)
-        return cls(asked.photos.paths, asked.positions, features, error, outside)
+        return features, geo.distance(geo.positions(*where.T), photos.table.positions)
 
 
 def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
@@ -202,10 +182,6 @@ def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
     rng = np.random.default_rng(config.seed)
     chosen = rng.choice(placed, min(config.queries, len(placed)), replace=False)
     return photos.rows(np.sort(chosen))
-
-
-def _of(paths: Sequence[str], rows: NDArray[np.bool_]) -> list[str]:
-    return [path for path, wanted in zip(paths, rows, strict=True) if wanted]
 
 
 AT_FIRST = 64

@@ -39,6 +39,9 @@ INVERSE_PENALTY = 1.0
 QUANTILES = 101
 """Of the errors of right and of wrong answers, that are kept."""
 
+FEWEST_LEVELS = 20
+"""Queries whose errors tell the level of a radius."""
+
 _TIE = 1e-6
 
 
@@ -53,7 +56,7 @@ def fit_confidence(labelled: LabelledEvidence, config: CalibrateConfig) -> Confi
         logit[held] = model.probability.logit(labelled.features[held])
         level[held] = model.errors.level(logit[held], labelled.error_m[held])
     probability, inside = sigmoid(logit), ~labelled.outside
-    threshold, promised = choose_threshold(probability[labelled.outside], config)
+    threshold, bounded = choose_threshold(probability[labelled.outside], config)
     level_known, level_unknown = choose_levels(level[inside], probability[inside] >= threshold)
     model = fit_model(labelled, config.outside_share)
     return Confidence(
@@ -70,15 +73,15 @@ def fit_confidence(labelled: LabelledEvidence, config: CalibrateConfig) -> Confi
             "streets": len(np.unique(labelled.groups)),
             "outside_share": config.outside_share if labelled.outside.any() else 0.0,
             "outside_accepted": config.outside_accepted,
-            "promise": config.promise,
-            "promised": promised,
+            "outside_confidence": config.outside_confidence,
+            "outside_bounded": bounded,
         },
     )
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """What a fit finds, before a threshold and the levels of radii are chosen."""
+    """The first two steps: before a threshold and the levels of radii are chosen."""
 
     probability: ProbabilityModel
     errors: ErrorModel
@@ -179,50 +182,48 @@ def cross_fitted(
         yield fit_model(labelled[fitted], outside_share), held
 
 
-Floats = NDArray[np.float64]
+def highest_share(accepted: int, queries: int, confidence: float) -> float:
+    """Upper bound of the share that is accepted of all such queries, where some of these were.
 
-FEWEST_LEVELS = 20
-"""Queries whose errors tell the level of a radius."""
-
-
-def highest_share(accepted: int, queries: int, promise: float) -> float:
-    """The share that is not passed, as surely as promised, where some of the queries were accepted.
-
-    The one-sided exact bound: Clopper and Pearson, "The use of confidence or fiducial limits
-    illustrated in the case of the binomial" (1934).
+    One-sided and exact at a confidence level: Clopper and Pearson, "The use of confidence or
+    fiducial limits illustrated in the case of the binomial" (1934).
     """
     if accepted >= queries:
         return 1.0
-    return float(betaincinv(accepted + 1, queries - accepted, promise))
+    return float(betaincinv(accepted + 1, queries - accepted, confidence))
 
 
 def outside_needed(config: CalibrateConfig) -> int:
-    """The fewest queries from outside that carry the promise, if none of them is accepted."""
-    return math.ceil(math.log1p(-config.promise) / math.log1p(-config.outside_accepted))
+    """The fewest queries from outside for the bound to hold, if none of them is accepted."""
+    return math.ceil(math.log1p(-config.outside_confidence) / math.log1p(-config.outside_accepted))
 
 
 def choose_threshold(outside: Floats, config: CalibrateConfig) -> tuple[float, bool]:
     """The lowest threshold that keeps queries from outside out.
 
-    It accepts as many of the given queries as leave, as surely as promised, no more than
-    ``outside_accepted`` of all such queries; where they are too few for that, none of them.
-    Never below ``least_probability``.
+    It accepts as many of the given queries as leave the upper bound of :func:`highest_share` at the
+    level ``outside_confidence`` no higher than ``outside_accepted``; where they are too few for
+    that, none of them. Never below ``least_probability``.
 
     Args:
         outside: probabilities of queries from outside, by models that were fitted without them.
 
     Returns:
-        The threshold, and whether there were queries enough for the promise.
+        The threshold, and whether there were queries enough for the bound to hold.
     """
+
+    def within(accepted: int) -> bool:
+        bound = highest_share(accepted, len(outside), config.outside_confidence)
+        return bound <= config.outside_accepted
+
     accepted = 0
-    while highest_share(accepted + 1, len(outside), config.promise) <= config.outside_accepted:
+    while within(accepted + 1):
         accepted += 1
-    promised = highest_share(accepted, len(outside), config.promise) <= config.outside_accepted
     threshold = config.least_probability
     if accepted < len(outside):
         refused = float(np.sort(outside)[-1 - accepted])
         threshold = max(threshold, math.nextafter(refused, 2))
-    return min(threshold, 1.0), promised
+    return min(threshold, 1.0), within(accepted)
 
 
 def choose_levels(level: Floats, known: NDArray[np.bool_]) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Figures of queries that were held out, with intervals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,12 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 PRECISIONS = (0.95, 0.99)
-"""At which it is told how many queries are answered."""
+"""Share of right answers for which it is said how many queries are answered."""
 
 
 @dataclass(frozen=True, eq=False)
-class HeldOut:
-    """What models say of ``n`` queries on whose streets they were not fitted; arrays ``(n,)``.
+class HeldOutAnswers:
+    """Answers to ``n`` queries by models that were fitted on other streets; arrays ``(n,)``.
 
     Attributes:
         probability: that the answer is right. known: whether it reaches that model's threshold.
@@ -41,6 +41,9 @@ class HeldOut:
     def right(self) -> Flags:
         """``(n,)``: whether the answer lies within 25 m of the truth."""
         return self.error_m <= RIGHT_WITHIN
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> "HeldOutAnswers":
+        return HeldOutAnswers(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class CalibrationFigures:
     Attributes:
         inside, outside, located, streets: how many queries, of those from inside how many are
             located within 25 m, and on how many streets they stand.
-        reliability: the diagram. error: expected calibration error.
+        reliability: the diagram.
+        expected_calibration_error: the mean gap between probability and share of right answers.
         error_if_perfect, error_limit: what chance alone gives in the mean, and in 95 of 100 cases.
         brier, log_loss: of the probabilities; base_log_loss: of always saying the mean.
         curve: precision and recall at every threshold. area: under it.
@@ -85,7 +89,7 @@ class CalibrationFigures:
     located: int
     streets: int
     reliability: scores.Reliability
-    error: float
+    expected_calibration_error: float
     error_if_perfect: float
     error_limit: float
     brier: float
@@ -104,40 +108,11 @@ class CalibrationFigures:
 
     def values(self) -> dict[str, Any]:
         """In plain values, without the curve's points; a share is its value and interval."""
-
-        def of(share: Share) -> list[float | None]:
-            return [None if np.isnan(x) else x for x in (share.value, share.low, share.high)]
-
-        diagram = self.reliability
-        return {
-            "inside": self.inside,
-            "outside": self.outside,
-            "located": self.located,
-            "streets": self.streets,
-            "expected_calibration_error": self.error,
-            "error_if_perfect": self.error_if_perfect,
-            "error_limit": self.error_limit,
-            "brier": self.brier,
-            "log_loss": self.log_loss,
-            "base_log_loss": self.base_log_loss,
-            "area": of(self.area),
-            "answered": of(self.answered),
-            "precision": of(self.precision),
-            "recall": of(self.recall),
-            "answered_at": {f"{100 * p:g}%": of(one) for p, one in self.answered_at.items()},
-            "outside_accepted": of(self.outside_accepted),
-            "held_known": of(self.held_known),
-            "held": of(self.held),
-            "radius_known": None if np.isnan(self.radius_known) else self.radius_known,
-            "reliability": {
-                "probability": diagram.probability.tolist(),
-                "right": diagram.right.tolist(),
-                "weight": diagram.weight.tolist(),
-            },
-        }
+        names = [each.name for each in fields(self) if each.name != "curve"]
+        return {name: _plain(getattr(self, name)) for name in names}
 
 
-def measure(held: HeldOut, config: CalibrateConfig) -> CalibrationFigures:
+def measure(held: HeldOutAnswers, config: CalibrateConfig) -> CalibrationFigures:
     """All figures of held-out queries; intervals by the bootstrap over streets.
 
     Queries of one street come out alike, so streets are drawn, not queries (Field and Welsh,
@@ -163,7 +138,7 @@ def measure(held: HeldOut, config: CalibrateConfig) -> CalibrationFigures:
         located=int(right.sum()),
         streets=len(np.unique(held.groups)),
         reliability=diagram,
-        error=diagram.error,
+        expected_calibration_error=diagram.error,
         error_if_perfect=float(perfect.mean()),
         error_limit=float(np.quantile(perfect, 0.95)),
         brier=scores.brier(p, right, weight),
@@ -184,6 +159,17 @@ def measure(held: HeldOut, config: CalibrateConfig) -> CalibrationFigures:
     )
 
 
+def _plain(value: Any) -> Any:
+    """For JSON, which has no NaN."""
+    if isinstance(value, Share):
+        return [_plain(each) for each in (value.value, value.low, value.high)]
+    if isinstance(value, scores.Reliability):
+        return {name: each.tolist() for name, each in vars(value).items()}
+    if isinstance(value, dict):
+        return {f"{100 * precision:g}%": _plain(share) for precision, share in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 def exact_share(hits: Flags, confidence: float) -> Share:
     """A share with its two-sided exact interval (Clopper and Pearson, 1934).
 
@@ -198,7 +184,9 @@ def exact_share(hits: Flags, confidence: float) -> Share:
     return Share(count / n, low, high, count, n)
 
 
-def _intervals(held: HeldOut, config: CalibrateConfig) -> tuple[dict[str, float], dict[str, float]]:
+def _intervals(
+    held: HeldOutAnswers, config: CalibrateConfig
+) -> tuple[dict[str, float], dict[str, float]]:
     rng = np.random.default_rng(config.seed)
     _, street = np.unique(held.groups, return_inverse=True)
     streets = int(street.max()) + 1
@@ -206,7 +194,7 @@ def _intervals(held: HeldOut, config: CalibrateConfig) -> tuple[dict[str, float]
     for times in rng.multinomial(streets, np.full(streets, 1 / streets), config.resamples):
         rows = np.flatnonzero(times[street])
         outside, counted = held.outside[rows], times[street[rows]]
-        drawn.append(_shares(_rows(held, rows), _mixed(outside, counted, config.outside_share)))
+        drawn.append(_shares(held[rows], _mixed(outside, counted, config.outside_share)))
     low, high = {}, {}
     for name in drawn[0]:
         values = np.array([one[name] for one in drawn])
@@ -214,17 +202,6 @@ def _intervals(held: HeldOut, config: CalibrateConfig) -> tuple[dict[str, float]
         interval = percentile_interval(values, config.confidence) if len(values) else (np.nan,) * 2
         low[name], high[name] = interval
     return low, high
-
-
-def _rows(held: HeldOut, rows: NDArray[np.intp]) -> HeldOut:
-    return HeldOut(
-        held.probability[rows],
-        held.known[rows],
-        held.radius[rows],
-        held.error_m[rows],
-        held.outside[rows],
-        held.groups[rows],
-    )
 
 
 def _mixed(outside: Flags, times: NDArray[np.int64], outside_share: float) -> Floats:
@@ -236,7 +213,7 @@ def _mixed(outside: Flags, times: NDArray[np.int64], outside_share: float) -> Fl
     return np.asarray(times * each)
 
 
-def _shares(held: HeldOut, weight: Floats) -> dict[str, float]:
+def _shares(held: HeldOutAnswers, weight: Floats) -> dict[str, float]:
     right, known, inside = held.right, held.known, ~held.outside
     curve = scores.precision_recall(held.probability, right, held.outside, weight)
     there, accepted = float(weight[inside].sum()), float(weight[known].sum())

@@ -118,8 +118,8 @@ def mix_weights(outside: NDArray[np.bool_], outside_share: float) -> NDArray[np.
     return np.where(outside, outside_share * n / many, (1 - outside_share) * n / (n - many))
 
 
-ALONE = -1
-"""Of a query that belongs to no street, because it stands between two."""
+BETWEEN = -1
+"""Number of a query that belongs to no street, because it is near to two."""
 
 BLOCK = 10
 """Side of the blocks into which a city without gaps is cut, in gaps."""
@@ -138,7 +138,7 @@ def streets(positions: geo.Positions, gap: float, most: int) -> NDArray[np.int64
         most: queries of a street that is left whole.
 
     Returns:
-        Numbers from 0; :data:`ALONE` for queries that are left out.
+        Numbers from 0; :data:`BETWEEN` for queries that are left out.
     """
     numbers = _linked(positions, gap)
     long = np.bincount(numbers, minlength=1) > most
@@ -146,7 +146,7 @@ def streets(positions: geo.Positions, gap: float, most: int) -> NDArray[np.int64
     if not between.any():
         return numbers
     kept = np.flatnonzero(~between)
-    cut = np.full(len(positions), ALONE, np.int64)
+    cut = np.full(len(positions), BETWEEN, np.int64)
     cut[kept] = _linked(positions[kept], gap)
     return cut
 
