@@ -167,7 +167,7 @@ def test_kept_tables_keep_their_lists(tmp_path: Path) -> None:
 def test_what_training_and_panels_make_of_it(tmp_path: Path) -> None:
     found = evaluate_tables(TinyModel(), tables_of(tmp_path), CONFIG)
     assert list(named_recalls(found)) == ["R@1", "R@2", "R@5"]
-    chosen = {Path(one.query).stem: one for one in panels.choose(found, QUERIES)}
+    chosen = {Path(one.query).stem: one for one in panels.choose_panels(found, QUERIES)}
     assert len(chosen) == QUERIES
     assert chosen["q0"].predictions[0].right is True and chosen["q1"].predictions[0].right is False
     assert chosen["q2"].notes[1] == "no photo on the list to be found"

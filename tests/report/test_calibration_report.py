@@ -10,8 +10,7 @@ from simulated_evidence import simulate
 from beenhere.config import CalibrateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
-from beenhere.report.calibration_chart import draw_calibration
-from beenhere.report.calibration_text import calibration_text
+from beenhere.report.calibration_report import calibration_text, draw_calibration
 
 
 @pytest.fixture(scope="module")

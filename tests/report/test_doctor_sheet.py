@@ -10,9 +10,8 @@ from PIL import Image, ImageFont
 
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor import Collection, Finding, examine, gather
-from beenhere.report import doctor_sheet, doctor_tile
-from beenhere.report.doctor_sheet import draw_sheet, drawn
-from beenhere.report.doctor_tile import Tile, middle_cut, wrapped
+from beenhere.report import doctor_sheet
+from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, middle_cut, wrapped
 from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG
 
 
@@ -64,7 +63,7 @@ def test_each_photo_says_where_it_belongs(
     examined: tuple[Collection, list[Finding]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiles: list[Tile] = []
-    put = doctor_tile.put_tile
+    put = doctor_sheet.put_tile
 
     def recorded(picture: Image.Image, corner: tuple[int, int], tile: Tile) -> None:
         tiles.append(tile)
@@ -74,12 +73,12 @@ def test_each_photo_says_where_it_belongs(
     collection, findings = examined
     draw_sheet(collection, drawn(findings), tmp_path / "sheet.png")
     across = next(at for at, tile in enumerate(tiles) if tile.path.endswith("train/02.png"))
-    assert [(tile.belongs, tile.mark) for tile in tiles[across : across + 2]] == [
+    assert [(tile.belongs, tile.frame) for tile in tiles[across : across + 2]] == [
         ("gsv_xs/train", "score"),
         ("sf_xs/test/queries", None),
     ]
     assert tiles[across].detail.startswith("same bytes")
-    assert [tile.mark for tile in tiles[-2:]] == ["note", None]
+    assert [tile.frame for tile in tiles[-2:]] == ["note", None]
     assert {tile.belongs for tile in tiles[-2:]} == {"gsv_xs/train"}
 
 

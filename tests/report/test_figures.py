@@ -8,8 +8,8 @@ import pytest
 from study import study, write_run, write_set, write_study
 
 from beenhere.errors import DataError
-from beenhere.report.figures import all_figures, distinct_runs
-from beenhere.report.summary import findings, progress
+from beenhere.report.study_figures import all_figures, distinct_runs
+from beenhere.report.study_page import best_rows, progress
 from beenhere.studies.results import Row, StudyResults, Table
 
 
@@ -68,7 +68,7 @@ def test_the_summary_counts_and_names(results: StudyResults) -> None:
     assert progress(results) == (
         "3 tables, 10 rows, 10 trainings: 7 finished, 1 interrupted, 1 failed, 1 waiting."
     )
-    aggregators, growth, losses = (findings(results, one) for one in all_figures(results))
+    aggregators, growth, losses = (best_rows(results, one) for one in all_figures(results))
     assert [one.row for one in growth] == ["100% of the places"] * 2
     assert [one.test for one in growth] == ["SF-XS", "Tokyo-XS"]
     assert losses[0].others == ""
@@ -95,7 +95,7 @@ def test_how_the_best_stands_to_the_others(
     )
     table = Table("one", "One", "", "", rows, (), "")
     results = study((table,), tests={"sf_xs": "SF-XS"})
-    (found,) = findings(results, all_figures(results)[0])
+    (found,) = best_rows(results, all_figures(results)[0])
     assert found.others == told
 
 

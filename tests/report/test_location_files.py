@@ -13,7 +13,7 @@ from locations import (
     unknown_location,
 )
 
-from beenhere.report.location_files import CSV_COLUMNS, to_csv, to_json
+from beenhere.report.location import CSV_COLUMNS, to_csv, to_json
 
 
 def test_json_holds_everything() -> None:

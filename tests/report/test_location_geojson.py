@@ -13,7 +13,7 @@ from locations import (
 )
 from pyproj import Geod
 
-from beenhere.report.location_geojson import circle, to_geojson
+from beenhere.report.location import circle, to_geojson
 
 GEOD = Geod(ellps="WGS84")
 

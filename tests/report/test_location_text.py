@@ -9,7 +9,7 @@ from locations import (
     unknown_location,
 )
 
-from beenhere.report.location_text import describe_location, likeness
+from beenhere.report.location import describe_location, likeness
 
 
 def test_a_known_place() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beenhere.report.overlays import colour_bar, overlay
+from beenhere.report.photo_boxes import colour_bar, overlay
 
 
 def brightness(picture: Image.Image) -> np.ndarray:

@@ -16,10 +16,10 @@ from tiny import write_photo
 
 from beenhere.evaluation.differences import ConditionDifference
 from beenhere.evaluation.significance import Comparison
-from beenhere.report.compared import ComparedPair, ComparedQuery, Side
-from beenhere.report.page import write_page
-from beenhere.report.panels import Prediction
-from beenhere.report.tables import write_tables
+from beenhere.report.compared_queries import ComparedPair, ComparedQuery, ModelAnswer
+from beenhere.report.photo_boxes import Prediction
+from beenhere.report.study_page import write_page
+from beenhere.report.study_tables import write_tables
 from beenhere.studies.results import Row, StudyResults, Table
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -86,9 +86,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> list[ComparedPair]:
     query = write_photo(folder / 'a<b> "c".jpg', 1)
     near, far = write_photo(folder / "near.jpg", 2), write_photo(folder / "far.jpg", 3)
     heat = Image.new("RGB", (64, 48), "orange")
-    right = Side("A&<i>", [Prediction(near, 0.9, 3.0, True)], heat, [heat])
+    right = ModelAnswer("A&<i>", [Prediction(near, 0.9, 3.0, True)], heat, [heat])
     found = [(far, 0.8, 700.0, False), (near, 0.7, None, None), (far, 0.6, None, False)]
-    wrong = Side("B", [Prediction(*one) for one in found])  # the last is on no list
+    wrong = ModelAnswer("B", [Prediction(*one) for one in found])  # the last is on no list
     drawn = [ComparedQuery(query, "night", "a", right, wrong)]
     every = ConditionDifference(None, 31, 66, Comparison(-8.7, -18.0, 2.0, 0.098, 33, 20, 150))
     night = ConditionDifference("night", 1, 8, Comparison(0.0, -50.0, 7.1, 0.37, 4, 4, 17))

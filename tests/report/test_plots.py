@@ -10,9 +10,9 @@ import pytest
 from study import study, write_run, write_set, write_study
 
 from beenhere.evaluation.statistics import wilson_interval
-from beenhere.report.charts.conditions import by_condition
-from beenhere.report.figures import all_figures
-from beenhere.report.plots import Plot, plots
+from beenhere.report.charts.recall import by_condition
+from beenhere.report.study_charts import ChartGroup, chart_groups
+from beenhere.report.study_figures import all_figures
 from beenhere.studies.results import Row, StudyResults, Table
 
 
@@ -22,9 +22,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 
 
 @pytest.fixture(scope="module")
-def drawn(results: StudyResults) -> dict[str, dict[str, Plot]]:
+def drawn(results: StudyResults) -> dict[str, dict[str, ChartGroup]]:
     figures = all_figures(results)
-    return {one.table.name: {p.title: p for p in plots(results, one)} for one in figures[:2]}
+    return {one.table.name: {p.title: p for p in chart_groups(results, one)} for one in figures[:2]}
 
 
 def told(chart: str) -> str:
@@ -34,7 +34,7 @@ def told(chart: str) -> str:
 
 
 def test_a_table_has_the_charts_that_its_figures_allow(
-    drawn: dict[str, dict[str, Plot]],
+    drawn: dict[str, dict[str, ChartGroup]],
 ) -> None:
     shared = {
         "How sure the order is",
@@ -52,7 +52,7 @@ def test_a_table_has_the_charts_that_its_figures_allow(
 
 
 def test_charts_tell_the_measured_recalls(
-    results: StudyResults, drawn: dict[str, dict[str, Plot]]
+    results: StudyResults, drawn: dict[str, dict[str, ChartGroup]]
 ) -> None:
     row = all_figures(results)[0].rows[1]
     for number, test in enumerate(results.tests):
@@ -64,18 +64,18 @@ def test_charts_tell_the_measured_recalls(
 
 
 def test_the_curve_against_an_option_is_in_the_order_of_its_values(
-    results: StudyResults, drawn: dict[str, dict[str, Plot]]
+    results: StudyResults, drawn: dict[str, dict[str, ChartGroup]]
 ) -> None:
     growth = results.tables[1]
     backwards = replace(results, tables=(replace(growth, rows=growth.rows[::-1]),))
     (figures,) = all_figures(backwards)
-    again = {p.title: p for p in plots(backwards, figures)}["Recall against data.share"]
+    again = {p.title: p for p in chart_groups(backwards, figures)}["Recall against data.share"]
     assert again.charts == drawn["growth"]["Recall against data.share"].charts
     assert re.findall(r"at ([\d.]+)", told(again.charts[0])) == ["0.25", "0.5", "1"]
 
 
 def test_the_map_counts_every_query(
-    results: StudyResults, drawn: dict[str, dict[str, Plot]]
+    results: StudyResults, drawn: dict[str, dict[str, ChartGroup]]
 ) -> None:
     figures = all_figures(results)[0]
     for test, chart in zip(
@@ -115,7 +115,7 @@ def test_rows_of_unlike_cost_are_weighed(tmp_path: Path) -> None:
     table = Table("one", "One", "", "", rows, (), "")
     results = study((table,), tests={"sf_xs": "SF-XS"})
     (figures,) = all_figures(results)
-    (chart,) = {p.title: p for p in plots(results, figures)}["Accuracy against cost"].charts
+    (chart,) = {p.title: p for p in chart_groups(results, figures)}["Accuracy against cost"].charts
     assert told(chart).endswith("both cheaper and better than small, large")
     assert "numbers in a descriptor" in chart
 
@@ -134,12 +134,12 @@ def test_time_is_of_the_rows_where_it_was_measured(tmp_path: Path) -> None:
     )
     results = study((Table("one", "One", "", "", rows, (), ""),), tests={"sf_xs": "SF-XS"})
     (figures,) = all_figures(results)
-    plot = {p.title: p for p in plots(results, figures)}["Accuracy against cost"]
+    plot = {p.title: p for p in chart_groups(results, figures)}["Accuracy against cost"]
     (chart,) = plot.charts
     assert re.findall(r"(\w+): [\d.]+ at ([\d.]+)", told(chart)) == [("quick", "3"), ("slow", "9")]
     assert "without decoding" in plot.caption
     (figures,) = all_figures(replace(results, tables=(replace(results.tables[0], rows=rows[2:]),)))
-    assert "Accuracy against cost" not in {p.title for p in plots(results, figures)}
+    assert "Accuracy against cost" not in {p.title for p in chart_groups(results, figures)}
 
 
 def test_long_names_are_broken_into_lines(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_long_names_are_broken_into_lines(tmp_path: Path) -> None:
     rows = (Row("multi-similarity " * 9, {}, {}, (), (run,)),)
     results = study((Table("one", "One", "", "", rows, (), ""),), tests={"sf_xs": "SF-XS"})
     (figures,) = all_figures(results)
-    chart = {p.title: p for p in plots(results, figures)}["How sure the order is"].charts[0]
+    chart = {p.title: p for p in chart_groups(results, figures)}["How sure the order is"].charts[0]
     lines = re.findall(r">([^<]*multi-similarity[^<]*)<", chart.partition("</desc>")[2])
     assert len(lines) > 3 and max(map(len, lines)) <= 44
 
@@ -159,7 +159,7 @@ def test_a_table_without_conditions_positions_or_epochs_has_fewer_charts(tmp_pat
     rows = (Row("only", {}, {}, (), (replace(run, epochs=[], best_epoch=0),)),)
     results = study((Table("one", "One", "", "", rows, (), ""),), tests={"sf_xs": "SF-XS"})
     (figures,) = all_figures(results)
-    titles = [plot.title for plot in plots(results, figures)]
+    titles = [plot.title for plot in chart_groups(results, figures)]
     assert titles == ["How sure the order is", "Recall against N"]
     assert figures.rows[0].validation is None and np.isnan(figures.rows[0].epochs or np.nan)
 
@@ -173,6 +173,6 @@ def test_a_training_that_diverged_is_drawn_as_far_as_it_went(tmp_path: Path) -> 
     rows = (Row("only", {}, {}, (), (replace(run, epochs=diverged),)),)
     results = study((Table("one", "One", "", "", rows, (), ""),), tests={"sf_xs": "SF-XS"})
     (figures,) = all_figures(results)
-    loss, _, rate = {p.title: p for p in plots(results, figures)}["How training went"].charts
+    loss, _, rate = {p.title: p for p in chart_groups(results, figures)}["How training went"].charts
     assert told(loss) == "only: 1.5 at first, 2.5 at last"
     assert told(rate) == "only: 0 at first, 0 at last"

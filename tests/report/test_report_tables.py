@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from study import write_study
 
-from beenhere.report.figures import TableFigures, all_figures
-from beenhere.report.latex import as_latex
-from beenhere.report.tables import as_csv, as_markdown, write_tables
+from beenhere.report.study_figures import TableFigures, all_figures
+from beenhere.report.study_tables import as_csv, as_latex, as_markdown, write_tables
 from beenhere.studies.results import StudyResults
 
 

@@ -7,7 +7,7 @@ import pytest
 from study import study
 from two_runs import write_run
 
-from beenhere.report.study_comparisons import COUNT, compared_rows
+from beenhere.report.compared_queries import COUNT, compared_rows
 from beenhere.studies.results import Row, Run, State, StudyResults, Table
 
 A = [True, True, True, True, True, False, True, False]

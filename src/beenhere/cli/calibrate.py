@@ -54,12 +54,16 @@ def calibrate(
     locate = config_yaml.assign(LocateConfig(), set_)
     opened = Index.open(index)  # before what takes seconds to import
     from beenhere.evaluation.calibration.calibrate_index import calibrate_index
-    from beenhere.report.calibration_chart import check_chart, draw_calibration
-    from beenhere.report.calibration_text import calibration_text
+    from beenhere.report.calibration_report import (
+        CHART_SUFFIXES,
+        calibration_text,
+        draw_calibration,
+    )
+    from beenhere.report.pictures import check_picture
 
     charts = _charts(plot, verify)
     for chart in charts.values():
-        check_chart(chart)
+        check_picture(chart, CHART_SUFFIXES)
     found = calibrate_index(opened, queries, outside, verify, config, locate, wait)
     for way, chart in charts.items():
         draw_calibration(found.calibrations[way], chart)

@@ -103,9 +103,11 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
     from beenhere.report import panels
 
     trained = found["MixVPR, trained"]
-    chosen = [panel for light in LIGHTS for panel in panels.choose(trained[light], PICTURED)]
+    chosen = [panel for light in LIGHTS for panel in panels.choose_panels(trained[light], PICTURED)]
     picture = out / "matches.jpg"
-    panels.draw(chosen, picture, "Trained on the demo city: found in streets it had never seen")
+    panels.draw_panels(
+        chosen, picture, "Trained on the demo city: found in streets it had never seen"
+    )
 
     output = console()
     output.print()

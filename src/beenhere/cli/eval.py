@@ -93,7 +93,7 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
     from beenhere.report import panels
 
     title = f"{result.name}: found by {model}, {rule_in_words(result.recalls[0].threshold)}"
-    panels.draw(panels.choose(result, count), folder / "matches.jpg", title)
+    panels.draw_panels(panels.choose_panels(result, count), folder / "matches.jpg", title)
 
 
 def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:

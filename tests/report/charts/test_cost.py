@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beenhere.report.charts.cost import pareto_front
+from beenhere.report.charts.recall import pareto_front
 
 points = st.dictionaries(
     st.text("abcdef", min_size=1, max_size=3), st.tuples(st.integers(0, 5), st.integers(0, 5))

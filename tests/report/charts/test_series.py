@@ -2,7 +2,7 @@
 
 from beenhere.evaluation.ranking import RankedRow
 from beenhere.report.charts.series import BACKGROUND, MOST, series_of
-from beenhere.report.figures import RowFigures
+from beenhere.report.study_figures import RowFigures
 from beenhere.studies.results import Row
 
 

@@ -1,15 +1,20 @@
-"""Recall: with its interval, against N, against the threshold, against an option."""
+"""Recall: with its interval, against N, a threshold, an option or a cost, and by condition."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
+from beenhere.evaluation.protocol import share
+from beenhere.evaluation.statistics import wilson_score
 from beenhere.evaluation.thresholds import ThresholdCurve
-from beenhere.report.charts.drawing import PAPER, QUIET, SERIES, blank, finish
+from beenhere.report.charts.drawing import INK, PAPER, QUIET, SERIES, blank, finish
 from beenhere.report.charts.series import BACKGROUND, Series
-from beenhere.report.figures import RowFigures
+from beenhere.report.study_figures import RowFigures
+from beenhere.studies.results import StudyResults
 from beenhere.wording import interval, option, percent
 
 _LETTERS, _BOLD_LETTERS, _BARS = 52, 44, 24
@@ -157,3 +162,138 @@ def _line(axes: Axes, x: Sequence[float] | Any, y: Sequence[float] | Any, style:
 
 def _height(curves: Mapping[str, ThresholdCurve]) -> Any:
     return lambda name: curves[name].percent.sum()
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Recall of one row over the queries of one condition, in percent with its interval."""
+
+    queries: int
+    percent: float
+    low: float
+    high: float
+
+
+def by_condition(
+    rows: Sequence[RowFigures], test: str, at: int, results: StudyResults
+) -> dict[str, dict[str, Bar]]:
+    """Bars by condition and name of the row; the mean over seeds.
+
+    The intervals are Wilson's: they hold for few queries, as a condition may have, and where all
+    of them are right, or none.
+    """
+    evaluations = {row.name: row.evaluations(test) for row in rows}
+    groups: dict[str, dict[str, Bar]] = {}
+    for name, found in evaluations.items():
+        hits = np.stack([one.hits(at, results.threshold) for one in found])
+        for condition in found[0].conditions:
+            members = (found[0].queries["condition"] == condition).fill_null(False).to_numpy()
+            mean, queries = share(hits[:, members].ravel()), int(members.sum())
+            right = round(mean / 100 * queries)
+            low, high = wilson_score(right, queries, results.confidence)
+            groups.setdefault(condition, {})[name] = Bar(queries, mean, 100 * low, 100 * high)
+    return groups
+
+
+def bars(
+    groups: Mapping[str, Mapping[str, Bar]],
+    title: str,
+    at: int,
+    series: Mapping[str, Series],
+    key: str,
+) -> str:
+    """A group of bars a condition, a bar a row, from :func:`by_condition`."""
+    axes = blank(title, "", f"R@{at}, %")
+    told = []
+    rows: Sequence[str] = list(dict.fromkeys(name for group in groups.values() for name in group))
+    width = 0.8 / len(rows)
+    for place, (condition, group) in enumerate(groups.items()):
+        for number, name in enumerate(rows):
+            one, style = group[name], series[name]
+            x = place + (number - (len(rows) - 1) / 2) * width
+            axes.bar(x, one.percent, width * 0.86, color=style.colour, alpha=0.3, linewidth=0)
+            axes.plot([x, x], [one.low, one.high], color=INK, linewidth=1)
+            axes.plot(x, one.percent, marker=style.marker, color=style.colour, markersize=5)
+            told.append(
+                f"{condition}, {name}: {percent(one.percent)} {interval(one.low, one.high)}"
+            )
+    labels = [
+        f"{condition}\n{next(iter(group.values())).queries:,}"
+        for condition, group in groups.items()
+    ]
+    axes.set_xticks(range(len(groups)), labels)
+    axes.grid(axis="x", visible=False)
+    highest = max(one.high for group in groups.values() for one in group.values())
+    axes.set_ylim(0, max(1.0, 1.06 * highest))
+    return finish(axes, key, f"R@{at} by condition on {title}", "; ".join(told))
+
+
+Point = tuple[float, float]
+"""Cost and recall."""
+
+
+def against_cost(
+    costs: Mapping[str, float],
+    rows: Sequence[RowFigures],
+    test: str,
+    title: str,
+    at: int,
+    kind: str,
+    unit: str,
+    series: Mapping[str, Series],
+    key: str,
+) -> str:
+    """Recall of each row against a cost; a line joins the rows that no other row beats.
+
+    Args:
+        costs: by name of the row; a row without one is left out.
+        kind: of cost, such as ``"time"``.
+        unit: of the costs, such as ``"milliseconds a photo"``.
+    """
+    axes = blank(f"{title}, {kind}", unit, f"R@{at}, %")
+    shown = [row for row in behind_first(rows, series) if row.name in costs]
+    points = {row.name: (costs[row.name], row.measured[test][at].percent) for row in shown}
+    front = pareto_front(points)
+    axes.plot(
+        [points[name][0] for name in front],
+        [points[name][1] for name in front],
+        color=INK,
+        linewidth=1,
+        linestyle=(0, (4, 3)),
+        drawstyle="steps-post",
+        zorder=1,
+    )
+    for row in shown:
+        style = series[row.name]
+        axes.plot(
+            *points[row.name],
+            marker=style.marker or "o",
+            color=style.colour,
+            markersize=3.5 if style is BACKGROUND else 7,
+            linestyle="none",
+        )
+    for name in front:
+        axes.plot(*points[name], "o", mfc="none", color=INK, markersize=14, mew=1)
+    axes.margins(0.12)
+    axes.set_xlim(left=0)
+    told = [f"{name}: {percent(y)} at {x:.4g}" for name, (x, y) in points.items()]
+    best = f"no other row is both cheaper and better than {', '.join(front)}"
+    return finish(
+        axes, key, f"R@{at} on {title} against {unit}", "; ".join([*told, best] if front else told)
+    )
+
+
+def pareto_front(points: Mapping[str, Point]) -> list[str]:
+    """Names of the points that no other beats: as cheap and better, or cheaper and as good.
+
+    The cheapest first.
+    """
+    front = [
+        name
+        for name, (cost, recall) in points.items()
+        if not any(
+            other != (cost, recall) and other[0] <= cost and other[1] >= recall
+            for other in points.values()
+        )
+    ]
+    return sorted(front, key=lambda name: points[name])

@@ -1,5 +1,6 @@
-"""A picture of a calibration: the reliability diagram, and precision against recall."""
+"""A calibration for people: figures in lines, the reliability diagram, precision against recall."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from matplotlib.figure import Figure
 
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration
-from beenhere.evaluation.calibration.held_out import CalibrationFigures
-from beenhere.report.photo_boxes import INK, PAPER, QUIET
+from beenhere.evaluation.calibration.held_out import CalibrationFigures, Share
+from beenhere.files.atomic import replacing
+from beenhere.report.pictures import BLUE, INK, ORANGE, PAPER, QUIET, RULE, check_picture
 
-# Colours that colour-blind people can tell apart (Okabe and Ito, 2008).
-BLUE, ORANGE, RULE = "#0072B2", "#D55E00", "#D9D9D9"
+CHART_SUFFIXES = (".png",)
+"""Ends of the names of charts that :func:`draw_calibration` writes."""
 
 WIDTH, HEIGHT = 10.0, 4.6
 """Of the picture, in inches of 120 pixels."""
@@ -42,22 +44,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def check_chart(path: Path) -> None:
-    """See that a picture can be written there, before the work of minutes goes into it.
-
-    Raises:
-        DataError: another kind of file, a folder, or a folder that is not there.
-    """
-    if path.suffix.lower() != ".png":
-        raise DataError(f"{path} ends in {path.suffix!r}; expected .png")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; expected the name of a picture")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: there is no folder {path.parent}; make it first")
-
-
 def draw_calibration(calibration: Calibration, path: Path) -> None:
-    """Draw what held-out queries say, as a PNG.
+    """Draw the figures of held-out queries, as a PNG.
 
     Left, bins of equally many queries: where a dot lies on the diagonal, probabilities come true;
     its size is the queries' share. Right, precision against the share of queries from inside the
@@ -66,7 +54,7 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
     Raises:
         DataError: the name ends in something else than .png, or the file cannot be written.
     """
-    check_chart(path)
+    check_picture(path, CHART_SUFFIXES)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=120, facecolor=PAPER, layout="constrained")
         FigureCanvasAgg(figure)
@@ -74,7 +62,8 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
         _reliability(left, calibration.held_out)
         _precision(right, calibration.held_out)
         try:
-            figure.savefig(path, format="png")
+            with replacing(path) as new:
+                figure.savefig(new, format="png")
         except OSError as error:
             raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -123,3 +112,51 @@ def _unit_square(axes: Axes) -> None:
     axes.set_ylim(-0.02, 1.08)
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.set_yticks(np.linspace(0, 1, 6))
+
+
+def calibration_text(calibration: Calibration) -> str:
+    """A line a figure, with its interval where it has one; then notes."""
+    lines = _figures(calibration.held_out) | {
+        "default threshold": f"{calibration.confidence.threshold:.3f}"
+    }
+    width = max(map(len, lines)) + 2
+    rows = [f"  {name:<{width}}{value}" for name, value in lines.items()]
+    return "\n".join([*rows, *(f"  note: {note}" for note in calibration.notes)])
+
+
+def _figures(figures: CalibrationFigures) -> dict[str, str]:
+    radius = figures.radius_known
+    median = "" if math.isnan(radius) else f"; half of these radii are below {radius:.0f} m"
+    return {
+        "queries": f"{figures.inside:,} inside the map, {figures.outside:,} outside, on "
+        f"{figures.streets:,} streets",
+        "located within 25 m": f"{figures.located:,} of {figures.inside:,}, whatever their "
+        "probability",
+        "calibration error": f"{figures.expected_calibration_error:.3f}; true probabilities have "
+        f"{figures.error_if_perfect:.3f} by chance, mostly below {figures.error_limit:.3f}",
+        "Brier score": f"{figures.brier:.3f}",
+        "log loss": f"{figures.log_loss:.3f}; of always saying the mean "
+        f"{figures.base_log_loss:.3f}",
+        "area under the curve": f"{_share(figures.area, 3)}, of precision against recall",
+        "outside, accepted": _percent(figures.outside_accepted),
+        "inside, answered": _percent(figures.answered),
+        "of answers, right": _percent(figures.precision),
+        "inside, answered right": _percent(figures.recall),
+        **{
+            f"answered at {precision:.0%} right": _percent(share)
+            for precision, share in figures.answered_at.items()
+        },
+        "radius holds, known": _percent(figures.held_known) + median,
+        "radius holds, all": _percent(figures.held),
+    }
+
+
+def _share(share: Share, digits: int) -> str:
+    return f"{share.value:.{digits}f} ({share.low:.{digits}f} to {share.high:.{digits}f})"
+
+
+def _percent(share: Share) -> str:
+    if math.isnan(share.value):
+        return "nothing to count"
+    counted = "" if share.of is None else f", {share.count:,} of {share.of:,}"
+    return f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%}{counted})"

@@ -1,4 +1,4 @@
-"""What tables, charts and texts of a report show of a study's table, worked out once."""
+"""The figures of a study's table for its tables, charts and texts, worked out once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

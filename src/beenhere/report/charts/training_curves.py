@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from beenhere.report.charts.drawing import blank, finish
 from beenhere.report.charts.recall import behind_first
 from beenhere.report.charts.series import BACKGROUND, Series
-from beenhere.report.figures import RowFigures
+from beenhere.report.study_figures import RowFigures
 from beenhere.wording import option
 
 _HEIGHT = 260

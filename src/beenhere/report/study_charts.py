@@ -1,4 +1,4 @@
-"""Every chart of a table, with its caption and legend."""
+"""Every chart of a study's table, with its caption and legend."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,12 +7,11 @@ import numpy as np
 
 from beenhere.evaluation.protocol import has_positive
 from beenhere.evaluation.thresholds import recall_against_threshold
-from beenhere.report.charts import conditions, cost, recall, training
+from beenhere.report.charts import recall, training_curves
 from beenhere.report.charts.drawing import chart_style
 from beenhere.report.charts.error_map import error_map
-from beenhere.report.charts.legend import LegendEntry, legend
-from beenhere.report.charts.series import BACKGROUND, series_of
-from beenhere.report.figures import RowFigures, TableFigures
+from beenhere.report.charts.series import BACKGROUND, LegendEntry, legend, series_of
+from beenhere.report.study_figures import RowFigures, TableFigures
 from beenhere.studies.results import StudyResults
 from beenhere.wording import count
 
@@ -21,7 +20,7 @@ _MOST_BARS = 4
 
 
 @dataclass(frozen=True)
-class Plot:
+class ChartGroup:
     """Charts that belong together.
 
     Attributes:
@@ -40,7 +39,7 @@ class Plot:
     folded: bool = False
 
 
-def plots(results: StudyResults, figures: TableFigures) -> list[Plot]:
+def chart_groups(results: StudyResults, figures: TableFigures) -> list[ChartGroup]:
     """The charts of one table; none where no row was measured."""
     with chart_style():
         return [plot for plot in _Plotter(results, figures).draw() if plot.charts]
@@ -56,7 +55,7 @@ class _Plotter:
         self.series = series_of(self.rows, self.tests[0]) if self.tests else {}
         self.first_n = results.recall_at[0]
 
-    def draw(self) -> Iterator[Plot]:
+    def draw(self) -> Iterator[ChartGroup]:
         if not self.rows:
             return
         yield self._intervals()
@@ -77,7 +76,7 @@ class _Plotter:
     def _on(self, test: str) -> list[RowFigures]:
         return [row for row in self.figures.on(test) if row.name in self.series]
 
-    def _intervals(self) -> Plot:
+    def _intervals(self) -> ChartGroup:
         n, confidence = self.first_n, self.results.confidence
         charts = [
             recall.with_intervals(
@@ -96,17 +95,17 @@ class _Plotter:
                 LegendEntry("this study", "series-1", "circle"),
                 LegendEntry("published", "quiet", "ring"),
             ]
-        return Plot("How sure the order is", caption, charts, signs)
+        return ChartGroup("How sure the order is", caption, charts, signs)
 
-    def _against_n(self) -> Plot:
+    def _against_n(self) -> ChartGroup:
         charts = [
             recall.against_n(self._on(test), test, title, self.series, self._key("n", test))
             for test, title in self._titled()
         ]
         caption = "Share of the queries with a right photo among the first N found."
-        return Plot("Recall against N", caption, charts, legend(self.series))
+        return ChartGroup("Recall against N", caption, charts, legend(self.series))
 
-    def _against_threshold(self) -> Plot:
+    def _against_threshold(self) -> ChartGroup:
         charts, listed, results = [], [], self.results
         shown = {name: one for name, one in self.series.items() if one is not BACKGROUND}
         for test, title in self._titled():
@@ -133,9 +132,9 @@ class _Plotter:
         )
         if listed:
             caption += f" Not for {', '.join(listed)}: lists say there what is right."
-        return Plot("Recall against the threshold", caption, charts, legend(shown))
+        return ChartGroup("Recall against the threshold", caption, charts, legend(shown))
 
-    def _against_option(self) -> Plot:
+    def _against_option(self) -> ChartGroup:
         along = self.figures.table.along
         charts = [
             recall.against_option(
@@ -144,18 +143,18 @@ class _Plotter:
             for test, title in self._titled()
         ]
         caption = f"Whiskers are {100 * self.results.confidence:g}% intervals."
-        return Plot(f"Recall against {along}", caption, charts, [])
+        return ChartGroup(f"Recall against {along}", caption, charts, [])
 
-    def _training(self) -> Plot:
+    def _training(self) -> ChartGroup:
         rows = [row for row in self.rows if row.row.finished[0].epochs]
-        charts = training.curves(rows, self.series, self._key("training")) if rows else []
+        charts = training_curves.curves(rows, self.series, self._key("training")) if rows else []
         caption = (
             "By epoch: mean loss, recall on the validation set, learning rate (the highest of the "
             "parameter groups)."
         )
         if any(len(row.row.finished) > 1 for row in rows):
             caption += " Of rows with several seeds, the first."
-        return Plot(
+        return ChartGroup(
             "How training went",
             caption,
             charts,
@@ -164,7 +163,7 @@ class _Plotter:
             folded=True,
         )
 
-    def _cost(self) -> Plot:
+    def _cost(self) -> ChartGroup:
         charts = []
         for test, title in self._titled():
             rows = self._on(test)
@@ -180,7 +179,7 @@ class _Plotter:
                 if len(set(costs.values())) > 1:
                     key = self._key(kind, test)
                     charts.append(
-                        cost.against_cost(
+                        recall.against_cost(
                             costs, rows, test, title, self.first_n, kind, unit, self.series, key
                         )
                     )
@@ -193,9 +192,11 @@ class _Plotter:
                 " Timed is the model alone, without decoding: the best of several forward passes "
                 "of 16 photos, on the machine that trained it."
             )
-        return Plot("Accuracy against cost", caption, charts, legend(self.series), folded=True)
+        return ChartGroup(
+            "Accuracy against cost", caption, charts, legend(self.series), folded=True
+        )
 
-    def _conditions(self) -> Plot:
+    def _conditions(self) -> ChartGroup:
         ranked = sorted(
             self.rows, key=lambda row: -row.measured[self.tests[0]][self.first_n].percent
         )
@@ -204,18 +205,18 @@ class _Plotter:
         charts = []
         for test, title in self._titled():
             rows = [row for row in self._on(test) if row.name in shown]
-            groups = conditions.by_condition(rows, test, self.first_n, self.results)
+            groups = recall.by_condition(rows, test, self.first_n, self.results)
             if len(groups) > 1:
                 key = self._key("conditions", test)
-                charts.append(conditions.bars(groups, title, self.first_n, shown, key))
+                charts.append(recall.bars(groups, title, self.first_n, shown, key))
         best = f" The best {count(len(shown), 'row')}." if len(shown) < len(self.rows) else ""
         caption = (
             "Below each condition, how many queries it has; whiskers are Wilson's "
             f"{100 * self.results.confidence:g}% intervals.{best}"
         )
-        return Plot("Recall by condition", caption, charts, legend(shown), folded=True)
+        return ChartGroup("Recall by condition", caption, charts, legend(shown), folded=True)
 
-    def _maps(self) -> Plot:
+    def _maps(self) -> ChartGroup:
         charts, named = [], []
         for test, title in self._titled():
             best = self.figures.best(test)
@@ -245,7 +246,7 @@ class _Plotter:
             LegendEntry("wrong", "wrong", "cross"),
             LegendEntry(f"no photo {self.results.right_in_words}", "faded", "ring"),
         ]
-        return Plot("Where queries fail", caption, charts, signs, folded=True)
+        return ChartGroup("Where queries fail", caption, charts, signs, folded=True)
 
     def _titled(self) -> list[tuple[str, str]]:
         return [(test, self.results.tests[test]) for test in self.tests]
