@@ -11,8 +11,8 @@ from PIL import Image, ImageFont
 from beenhere.config import CheckConfig
 from beenhere.datasets.doctor import Collection, Finding, examine, gather
 from beenhere.report import doctor_sheet
-from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, middle_cut, wrapped
-from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG
+from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, wrapped
+from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG, cut
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_the_picture(examined: tuple[Collection, list[Finding]], tmp_path: Path)
 
 def test_names_are_cut_in_the_middle() -> None:
     name = "@0660137.31@5710126.62@30@U@051.51953@-000.69184@SC1xGc6uCv@@35@@@@201908@@.jpg"
-    shown = middle_cut(name, 13, BOX[0])
+    shown = cut(name, 13, BOX[0], "both")
     start, end = shown.split("...")
     assert name.startswith(start) and name.endswith(end)
     assert len(start) - len(end) in (0, 1)
@@ -110,7 +110,7 @@ def test_names_are_cut_in_the_middle() -> None:
     assert (
         font.getlength(shown) <= BOX[0] < font.getlength(f"{start}{name[len(start)]}...{end}") + 9
     )
-    assert middle_cut("a.jpg", 13, BOX[0]) == "a.jpg"
+    assert cut("a.jpg", 13, BOX[0], "both") == "a.jpg"
 
 
 def test_reasons_are_wrapped_whole() -> None:

@@ -54,7 +54,7 @@ class Contender:
 
     @property
     def known_model(self) -> str:
-        """What :func:`beenhere.models.load_model` takes.
+        """The argument for :func:`beenhere.models.load_model`.
 
         Raises:
             ModelError: nobody knows any more.

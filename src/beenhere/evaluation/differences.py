@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -86,20 +86,15 @@ class Differences:
             if condition is not None:
                 members = conditions == condition
             a, b = self.right_a[members], self.right_b[members]
+            both, neither = int((a & b).sum()), int((~a & ~b).sum())
+            bootstrap = (options[name] for name in ("confidence", "resamples", "seed"))
             found.append(
-                ConditionDifference(
-                    condition=condition,
-                    both=int((a & b).sum()),
-                    neither=int((~a & ~b).sum()),
-                    comparison=compare_rows(
-                        a, b, options["confidence"], options["resamples"], options["seed"]
-                    ),
-                )
+                ConditionDifference(condition, both, neither, compare_rows(a, b, *bootstrap))
             )
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found, in types of strict JSON; recalls in percent, queries as in A."""
+        """Counts and figures in types of strict JSON; recalls in percent, queries as in A."""
         return {
             "name": self.name,
             "a": str(self.a.folder),
@@ -110,17 +105,11 @@ class Differences:
             "conditions": [
                 {
                     "condition": one.condition,
-                    "queries": one.comparison.queries,
                     "both": one.both,
-                    "only_a": one.comparison.only_a,
-                    "only_b": one.comparison.only_b,
                     "neither": one.neither,
                     "recall_a": one.recall_a,
                     "recall_b": one.recall_b,
-                    "difference": one.comparison.difference,
-                    "low": one.comparison.low,
-                    "high": one.comparison.high,
-                    "p_value": one.comparison.p_value,
+                    **asdict(one.comparison),
                 }
                 for one in self.by_condition()
             ],
@@ -131,7 +120,7 @@ class Differences:
     def choose(self, among: NDArray[np.bool_], count: int, seed: int = 0) -> list[int]:
         """Some queries by chance, as many of each condition as can be.
 
-        Not the most telling ones: what is chosen stands for what there is.
+        Not the most striking ones: the choice is to be like the whole.
 
         Args:
             among: ``(queries,)``, such as :attr:`only_a`.
@@ -175,7 +164,7 @@ def differences(
 
 
 def _rows_of(wanted: Sequence[str], paths: Sequence[str]) -> NDArray[np.int64] | None:
-    """For each path that is wanted its place in the others; by what stands below the folders."""
+    """For each wanted path its place among the others, by its part below their common folder."""
     places = {name: row for row, name in enumerate(_below(paths))}
     try:
         return np.array([places[name] for name in _below(wanted)], np.int64)

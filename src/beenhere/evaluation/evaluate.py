@@ -270,38 +270,33 @@ def _recalls(
     recalls = []
     for condition, members in groups.items():
         for threshold, found in positives.items():
-            first = protocol.first_hits(predictions, found)
-            possible = np.array([len(rows) > 0 for rows in found])
+            first = protocol.first_hits(predictions, found)[members]
+            possible = np.array([len(rows) > 0 for rows in found])[members]
             for n in config.recall_at:
                 hits = protocol.hits_within(first, n)
+                bootstrap = bootstrap_interval(
+                    hits, config.confidence, config.resamples, config.seed
+                )
+                low, high, wilson_low, wilson_high = (
+                    100 * end for end in (*bootstrap, *wilson_interval(hits, config.confidence))
+                )
                 recalls.append(
-                    _recall(threshold, n, condition, hits[members], possible[members], config)
+                    Recall(
+                        threshold=threshold,
+                        at=n,
+                        condition=condition,
+                        queries=len(hits),
+                        percent=protocol.share(hits),
+                        low=low,
+                        high=high,
+                        wilson_low=wilson_low,
+                        wilson_high=wilson_high,
+                        percent_of_possible=(
+                            protocol.share(hits[possible]) if possible.any() else None
+                        ),
+                    )
                 )
     return recalls
-
-
-def _recall(
-    threshold: float | None,
-    n: int,
-    condition: str | None,
-    hits: NDArray[np.bool_],
-    possible: NDArray[np.bool_],
-    config: EvalConfig,
-) -> Recall:
-    low, high = bootstrap_interval(hits, config.confidence, config.resamples, config.seed)
-    wilson_low, wilson_high = wilson_interval(hits, config.confidence)
-    return Recall(
-        threshold=threshold,
-        at=n,
-        condition=condition,
-        queries=len(hits),
-        percent=protocol.share(hits),
-        low=100 * low,
-        high=100 * high,
-        wilson_low=100 * wilson_low,
-        wilson_high=100 * wilson_high,
-        percent_of_possible=protocol.share(hits[possible]) if possible.any() else None,
-    )
 
 
 def _predictions_frame(

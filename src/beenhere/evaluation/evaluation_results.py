@@ -196,7 +196,7 @@ def _values(recalls: list[Recall], name: str) -> str:
 
 @dataclass(frozen=True)
 class SavedEvaluation:
-    """What :func:`beenhere.evaluation.evaluate.evaluate` wrote; no descriptor is needed any more.
+    """An evaluation read again from its folder; no descriptor is needed any more.
 
     Attributes:
         folder: where it lies.

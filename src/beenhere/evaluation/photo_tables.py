@@ -24,7 +24,7 @@ from beenhere.files.atomic import replacing, write_json
 Photos = PhotoTable | str | Path
 
 _KEPT = ("unusable", "notes", "source")
-"""Of a table, beside its rows."""
+"""Of a table, without its rows."""
 
 _ROWS = pl.List(pl.Int64)
 
@@ -59,11 +59,11 @@ def tables_of(
             return leave_one_out(table, "photos")
         case (None, None, None, str() | Path() as path):
             return read_tables(Path(path), keep)
-        case (None, str() | Path() as found, str() | Path() as sought, None):
-            paths = EvaluationData(database=Path(found), queries=Path(sought))
+        case (None, str() | Path() as found, str() | Path() as queries_, None):
+            paths = EvaluationData(database=Path(found), queries=Path(queries_))
             return read_tables(paths, keep)
-        case (None, found, sought, None) if found is not None and sought is not None:
-            return EvaluationTables(_table(found), _table(sought), "database and queries")
+        case (None, found, queries_, None) if found is not None and queries_ is not None:
+            return EvaluationTables(_table(found), _table(queries_), "database and queries")
     given = {"data": data, "database": database, "queries": queries, "photos": photos}
     names = [name for name, value in given.items() if value is not None]
     raise ConfigError(
@@ -150,8 +150,8 @@ def _stamp(data: EvaluationData | Path) -> str:
     digest = hashlib.sha256(f"{__version__} {data}".encode(errors="surrogateescape"))
     for root in [root.expanduser() for root in roots if root is not None]:
         # May belong to a database and queries that are given one by one.
-        beside = [root.parent / name for name in (CONDITIONS, *TRUTH_FILES)]
-        for file in [*beside, root] if root.is_file() else [*beside, *_files(root)]:
+        around = [root.parent / name for name in (CONDITIONS, *TRUTH_FILES)]
+        for file in [*around, root] if root.is_file() else [*around, *_files(root)]:
             digest.update(f"{file} ".encode(errors="surrogateescape"))
             if file.exists():  # a link may lead nowhere
                 digest.update(f"{file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())

@@ -25,29 +25,30 @@ from beenhere.evaluation.statistics import (
 
 @dataclass(frozen=True)
 class RankedRow:
-    """One row among the others of its table.
+    """One row among the others of its table, measured or published.
 
     Attributes:
-        percent: recall; the mean over seeds.
-        low, high: its interval, by the bootstrap over queries and seeds.
-        seeds: how many.
-        sd: standard deviation of recall over seeds, in percentage points; None for one seed.
+        percent: recall; the mean over seeds, or as published.
+        low, high: its interval in percent: by the bootstrap over queries and seeds, or of a
+            published figure by :func:`published_interval`.
         best: whether no row has a higher recall; several can be level.
-        against_best: this row minus the reference, the first of the best rows; None for the
-            reference itself.
-        adjusted_p: its p value after Holm's correction; None for the reference itself.
+        adjusted_p: p value against the reference, the first of the best rows, after Holm's
+            correction; None for the reference itself.
         among_best: the reference, or a row that cannot be told from it.
+        seeds: how many; None of a published row.
+        sd: standard deviation of recall over seeds, in percentage points; None for one seed.
+        against_best: this row minus the reference; None for the reference itself, and published.
     """
 
     percent: float
     low: float
     high: float
-    seeds: int
-    sd: float | None
     best: bool
-    against_best: Comparison | None
     adjusted_p: float | None
     among_best: bool
+    seeds: int | None = None
+    sd: float | None = None
+    against_best: Comparison | None = None
 
 
 def rank_rows(
@@ -139,27 +140,6 @@ def adjusted_against(
     }
 
 
-@dataclass(frozen=True)
-class PublishedRow:
-    """One published figure among the others of its table.
-
-    Attributes:
-        percent: as published.
-        low, high: its interval in percent, by :func:`published_interval`.
-        best: whether no row has a higher recall; several can be level.
-        adjusted_p: against the first of the best rows, after Holm's correction; None for that
-            row itself.
-        among_best: the best, or a row that cannot be told from it.
-    """
-
-    percent: float
-    low: float
-    high: float
-    best: bool
-    adjusted_p: float | None
-    among_best: bool
-
-
 def published_interval(percent: float, queries: int, confidence: float) -> tuple[float, float]:
     """Wilson's interval of a published recall.
 
@@ -182,14 +162,14 @@ def published_interval(percent: float, queries: int, confidence: float) -> tuple
 
 def rank_published(
     percents: Mapping[str, float], queries: int, confidence: float
-) -> dict[str, PublishedRow]:
+) -> dict[str, RankedRow]:
     """Which published rows cannot be told from the best published one.
 
     Which queries each row got right was never published, so the rows are treated as if each had
     been asked queries of its own: a test of two proportions for every pair, then Holm's correction
-    over all pairs, as in :func:`beenhere.evaluation.ranking.rank_rows`. On shared queries the rows
-    mostly fail at the same ones; then differences vary less than this test assumes, and it is
-    conservative: it may leave apart too few rows, hardly too many.
+    over all pairs, as in :func:`rank_rows`. On shared queries the rows mostly fail at the same
+    ones; then differences vary less than this test assumes, and it is conservative: it may tell
+    too few rows apart, hardly too many.
 
     Args:
         percents: by name of the row, in [0, 100]; rows without a published figure left out.
@@ -213,7 +193,7 @@ def rank_published(
     for name, percent in percents.items():
         low, high = published_interval(percent, queries, confidence)
         p_value = adjusted.get(name)
-        ranked[name] = PublishedRow(
+        ranked[name] = RankedRow(
             percent=percent,
             low=low,
             high=high,

@@ -17,6 +17,7 @@ from beenhere.report.photo_boxes import (
     UNKNOWN,
     WRONG,
     column_left,
+    cut,
     put_photo,
     put_text,
     small_photo,
@@ -85,7 +86,7 @@ def draw_sheet(collection: Collection, findings: Sequence[Finding], path: Path) 
 
     It is 1190 pixels wide and as high as it takes.
 
-    Photos that go together stand side by side on a grey ground, the one at fault first. Its frame
+    Photos that go together are side by side on a grey ground, the one at fault first. Its frame
     is red where it would change a score, else grey. A box with a cross is a photo that cannot be
     read.
 
@@ -206,12 +207,12 @@ def put_tile(picture: Image.Image, corner: tuple[int, int], tile: Tile) -> None:
     if photo is None:
         put_cross(canvas, (left, top, left + BOX[0] - 2 * FRAME, top + BOX[1] - 2 * FRAME))
     left, top = corner[0] + FRAME, corner[1] + BOX[1] + 6
-    put_text(canvas, (left, top), middle_cut(tile.belongs, _SIZE, _TEXT_WIDTH), _SIZE, INK)
+    put_text(canvas, (left, top), cut(tile.belongs, _SIZE, _TEXT_WIDTH, "both"), _SIZE, INK)
     for line in wrapped(tile.detail, _SIZE, _TEXT_WIDTH):
         top += _LINE
         put_text(canvas, (left, top), line, _SIZE, COLOURS[tile.frame] if tile.frame else QUIET)
     name = tile.path.replace("\\", "/").rpartition("/")[2]
-    put_text(canvas, (left, top + _LINE), middle_cut(name, _SMALL, _TEXT_WIDTH), _SMALL, QUIET)
+    put_text(canvas, (left, top + _LINE), cut(name, _SMALL, _TEXT_WIDTH, "both"), _SMALL, QUIET)
 
 
 def put_cross(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
@@ -221,20 +222,6 @@ def put_cross(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> No
     for ends in ((top + inset, bottom - inset), (bottom - inset, top + inset)):
         line = [(left + inset, ends[0]), (right - inset, ends[1])]
         canvas.line(line, CROSS, max(2, (bottom - top) // 40))
-
-
-def middle_cut(text: str, size: int, most: int) -> str:
-    """As much of a text's start and end as fits: names of one folder differ at either."""
-    font = ImageFont.load_default(size)
-    if font.getlength(text) <= most:
-        return text
-    keep = len(text) - 1
-    while keep > 0:
-        shown = f"{text[: (keep + 1) // 2]}...{text[len(text) - keep // 2 :]}"
-        if font.getlength(shown) <= most:
-            return shown
-        keep -= 1
-    return "..."
 
 
 def wrapped(text: str, size: int, most: int) -> list[str]:

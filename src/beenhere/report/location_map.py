@@ -25,7 +25,6 @@ from beenhere.report.location_view import (
     MapMark,
     MapView,
     OwnPosition,
-    Points,
     match_marks,
     middle_of,
     on_plane,
@@ -39,6 +38,9 @@ from beenhere.wording import round_below, whole_metres
 PHOTO = "#A9A9A9"
 
 _SHAPES = {FOR_IT: "o", FOR_RUNNER_UP: "s", FOR_NEITHER: "D"}
+
+_TOGETHER = math.radians(20)
+"""Marks outside the map in directions that differ by less share an arrow."""
 
 # Four strokes with a gap between, so that a match in the middle is seen.
 _CROSSHAIR = Path(
@@ -125,7 +127,7 @@ def _draw(
         legend.append((_handle("P", FOR_RUNNER_UP, 10), "runner-up"))
     if truth is not None:
         legend.append((_handle("*", INK, 12), f"where {truth.source} says it was taken"))
-    draw_strays(axes, [mark for mark in marks + others if not view.holds(mark)], view)
+    _draw_arrows(axes, [mark for mark in marks + others if not view.holds(mark)], view)
     _draw_scale(axes, view)
     handles, words_of = zip(*legend, strict=True)
     axes.figure.legend(
@@ -216,7 +218,7 @@ def _draw_scale(axes: Axes, view: MapView) -> None:
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": INK, "lw": 1.6}
     axes.annotate(
         "N",
-        (float(north[0]), float(north[1])),
+        tuple(north.tolist()),
         (0, -34),
         size=11,
         weight="bold",
@@ -230,14 +232,10 @@ def _handle(marker: str, colour: str, size: float) -> Line2D:
     return Line2D([], [], marker=marker, ls="", color=colour, mec=PAPER, mew=0.6, ms=size)
 
 
-_TOGETHER = math.radians(20)
-"""Strays in directions that differ by less share an arrow."""
-
-
-def draw_strays(axes: Axes, strays: Sequence[MapMark], view: MapView) -> None:
-    """An arrow at the edge for each direction in which something lies, and how far it is."""
+def _draw_arrows(axes: Axes, outside: Sequence[MapMark], view: MapView) -> None:
+    """An arrow at the edge for each direction in which marks lie outside, with their distances."""
     groups: list[list[MapMark]] = []
-    for mark in sorted((mark for mark in strays if mark.label), key=_bearing):
+    for mark in sorted((mark for mark in outside if mark.label), key=_bearing):
         if groups and _turn(groups[-1][0], mark) < _TOGETHER:
             groups[-1].append(mark)
         else:
@@ -256,12 +254,15 @@ def _draw_arrow(axes: Axes, group: Sequence[MapMark], view: MapView) -> None:
         steps = room / toward
     edge = toward * 0.96 * float(np.min(steps[toward != 0]))
     step = toward * float(view.half.min())
+    tip, tail = ((edge - back * step).tolist() for back in (0, 0.1))
+    x, y = (edge - 0.12 * step).tolist()
     words = [f"{mark.label}: {whole_metres(mark.far)}" for mark in group]
     colour = group[0].colour
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "lw": 2}
-    axes.annotate("", _pair(edge), _pair(edge - 0.1 * step), arrowprops=arrow, zorder=9)
+    axes.annotate("", tuple(tip), tuple(tail), arrowprops=arrow, zorder=9)
     axes.text(
-        *_pair(edge - 0.12 * step),
+        x,
+        y,
         "\n".join(words),
         ha="right" if toward[0] > 0.3 else "left" if toward[0] < -0.3 else "center",
         va="top" if toward[1] > 0.3 else "bottom" if toward[1] < -0.3 else "center",
@@ -281,7 +282,3 @@ def _turn(one: MapMark, other: MapMark) -> float:
     """Radians between their directions."""
     turn = _bearing(one) - _bearing(other)
     return abs((turn + math.pi) % (2 * math.pi) - math.pi)
-
-
-def _pair(point: Points) -> tuple[float, float]:
-    return float(point[0]), float(point[1])

@@ -1,4 +1,4 @@
-"""A picture of an answer: a map, and beside it the query and the photos that look most like it."""
+"""A picture of an answer: a map, and next to it the query and the photos that look most like it."""
 
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from beenhere.report.photo_boxes import (
     GAP,
     MARGIN,
     column_left,
+    cut,
     put_captions,
     put_photo,
     put_text,
@@ -45,7 +46,7 @@ def draw_location(
 ) -> None:
     """Write the picture, 1190 pixels wide, as PNG or JPEG by the name's end.
 
-    A match's number and colour are the same on the map and beside its photo: blue for the answer,
+    A match's number and colour are the same on the map and at its photo: blue for the answer,
     orange for the runner-up, grey for neither. Where the query itself says where it was taken, in
     EXIF or in its name, the map shows that too. A photo that cannot be read leaves its place empty.
 
@@ -82,22 +83,12 @@ def _put_head(canvas: ImageDraw.ImageDraw, location: Location, width: int) -> No
     answer, *evidence = describe_location(location)
     best = "" if location.place is None else best_match(location.place).path
     top = MARGIN - 6
-    put_text(canvas, (MARGIN, top), _end_of(location.query, 15, width), 15, QUIET)
+    put_text(canvas, (MARGIN, top), cut(location.query, 15, width, "end"), 15, QUIET)
     put_text(canvas, (MARGIN, top + 22), answer, 24, INK, width)
     for number, line in enumerate(evidence):
         room = width - ImageFont.load_default(14).getlength(line.replace(best, ""))
-        shown = line.replace(best, _end_of(best, 14, room))
+        shown = line.replace(best, cut(best, 14, room, "end"))
         put_text(canvas, (MARGIN, top + 58 + 20 * number), shown, 14, QUIET, width)
-
-
-def _end_of(path: str, size: int, width: float) -> str:
-    """A path, or as much of its end as is not wider: files of one folder differ there."""
-    font = ImageFont.load_default(size)
-    shown = path
-    while path and font.getlength(shown) > width:
-        path = path[1:]
-        shown = f"...{path}"
-    return shown
 
 
 def _put_match(

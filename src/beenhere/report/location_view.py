@@ -27,7 +27,7 @@ NEAREST_VIEW = 30.0
 """Metres from the middle to the nearer edge, at least."""
 
 _REACH = 3.0
-"""What lies farther than so many times the answer's own extent is a stray at the edge."""
+"""Marks farther than so many times the answer's own extent are arrows at the edge."""
 
 _WIDEST = 10.0
 """A radius is shown whole up to so many times the extent of the matches."""
@@ -136,16 +136,13 @@ def on_plane(middle: tuple[float, float], points: geo.Positions, within: float) 
     # Most of a large index is passed over by its latitude, before any geodesic is worked out.
     near = np.abs(points.lat - middle[0]) <= within / _METRES_A_DEGREE
     chosen = points[np.flatnonzero(points.known & near)]
-    centre = geo.positions(np.full(len(chosen), middle[0]), np.full(len(chosen), middle[1]))
-    plane = np.stack(geo.to_plane(centre, chosen), axis=1)
+    plane = np.stack(geo.to_plane(geo.positions([middle[0]], [middle[1]]), chosen), axis=1)
     found: Points = plane[np.hypot(*plane.T) <= within]
     return found
 
 
 def _at(middle: tuple[float, float], lat: float, lon: float) -> tuple[float, float]:
-    (east,), (north,) = geo.to_plane(
-        geo.positions([middle[0]], [middle[1]]), geo.positions([lat], [lon])
-    )
+    ((east, north),) = on_plane(middle, geo.positions([lat], [lon]), math.inf)
     return float(east), float(north)
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -135,21 +136,10 @@ def caption(prediction: Prediction) -> str:
         return f"{wording.metres(prediction.metres)} away"
     if prediction.right is None:
         return "distance unknown"
-    return _short(Path(prediction.path))
-
-
-def _short(path: Path) -> str:
-    """The file's name if it fits below a box, else its two ends, by which names mostly differ.
-
-    Of the ``@`` between the fields of a name, empty or not, one is shown.
-    """
+    path = Path(prediction.path)
+    # Of the @ between the fields of a name, empty or not, one is shown.
     name = re.sub("@+", "@", path.stem).strip("@") + path.suffix
-    font, shown = ImageFont.load_default(_FIRST_LINE), name
-    kept = len(name)
-    while kept > 1 and font.getlength(shown) > BOX[0] - FRAME:
-        kept -= 1
-        shown = f"{name[: kept // 2]}...{name[-(kept - kept // 2) :]}"
-    return shown
+    return cut(name, _FIRST_LINE, BOX[0] - FRAME, "both")
 
 
 def put_captions(
@@ -169,13 +159,24 @@ def put_text(
     colour: str,
     most: int | None = None,
 ) -> None:
-    """Text from its left upper corner; cut with an ellipsis where it is wider than ``most``."""
+    """Text from its left upper corner; cut where it is wider than ``most`` pixels."""
+    shown = text if most is None else cut(text, size, most)
+    canvas.text(at, shown, colour, ImageFont.load_default(size))
+
+
+def cut(text: str, size: int, most: float, keep: Literal["start", "both", "end"] = "start") -> str:
+    """As much of a text as is no wider than ``most`` pixels, with an ellipsis where it is cut.
+
+    Args:
+        keep: which part of it; names of one folder differ at their ends.
+    """
     font = ImageFont.load_default(size)
-    if most is not None and font.getlength(text) > most:
-        while text and font.getlength(text + "...") > most:
-            text = text[:-1]
-        text += "..."
-    canvas.text(at, text, colour, font)
+    shown, kept = text, len(text)
+    while kept and font.getlength(shown) > most:
+        kept -= 1
+        first = {"start": kept, "both": (kept + 1) // 2, "end": 0}[keep]
+        shown = f"{text[:first]}...{text[len(text) - kept + first :]}"
+    return shown
 
 
 def _mark(

@@ -16,7 +16,7 @@ from beenhere.studies.results import StudyResults
 from beenhere.wording import count
 
 _MOST_BARS = 4
-"""Rows of which bars stand side by side and can still be read."""
+"""Rows of which bars side by side can still be read."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ChartGroup:
         title: short. caption: what is seen, in a sentence or two.
         charts: ``<svg>`` each.
         legend: of all charts; empty where they say it themselves.
-        beneath: whether the legend stands below the charts, not beside them.
+        beneath: whether the legend is below the charts, not at their side.
         folded: whether it is there for who looks closer, and opens when asked.
     """
 

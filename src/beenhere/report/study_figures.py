@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_order
-from beenhere.evaluation.ranking import PublishedRow, RankedRow, rank_published, rank_rows
+from beenhere.evaluation.ranking import RankedRow, rank_published, rank_rows
 from beenhere.evaluation.statistics import mean_and_sd
 from beenhere.studies.results import Row, Run, StudyResults, Table
 
@@ -24,7 +24,7 @@ class RowFigures:
 
     row: Row
     measured: dict[str, dict[int, RankedRow]]
-    published: dict[str, dict[int, PublishedRow]]
+    published: dict[str, dict[int, RankedRow]]
 
     @property
     def name(self) -> str:
@@ -151,9 +151,7 @@ def _measured(results: StudyResults, table: Table, test: str) -> dict[int, dict[
     }
 
 
-def _published(
-    results: StudyResults, table: Table, test: str
-) -> dict[int, dict[str, PublishedRow]]:
+def _published(results: StudyResults, table: Table, test: str) -> dict[int, dict[str, RankedRow]]:
     queries = results.published_queries.get(test)
     found = {}
     for at in results.recall_at if queries else ():

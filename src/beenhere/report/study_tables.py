@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from beenhere.evaluation.ranking import PublishedRow, RankedRow
+from beenhere.evaluation.ranking import RankedRow
 from beenhere.files.atomic import write_file
 from beenhere.report.study_figures import RowFigures, TableFigures, all_figures
 from beenhere.studies.results import StudyResults
@@ -32,7 +32,7 @@ class Column:
     source: Literal["measured", "published"]
     marked: bool
 
-    def of(self, row: RowFigures) -> RankedRow | PublishedRow | None:
+    def of(self, row: RowFigures) -> RankedRow | None:
         """The recall of a row; None where there is none."""
         found = row.measured if self.source == "measured" else row.published
         return found.get(self.test, {}).get(self.at)
@@ -136,14 +136,14 @@ def _markdown_cell(column: Column, row: RowFigures) -> str:
     value = _value(one)
     parts = ["≈"] if column.mark(row) == "≈" else []
     parts.append(f"**{value}**" if one.best else value)
-    if isinstance(one, RankedRow) and one.sd is not None:
+    if one.sd is not None:
         parts.append(f"± {percent(one.sd)} ({one.seeds} seeds)")
     return " ".join([*parts, interval(one.low, one.high)])
 
 
-def _value(one: RankedRow | PublishedRow) -> str:
+def _value(one: RankedRow) -> str:
     """Percent; what was published keeps its own digits."""
-    return percent(one.percent) if isinstance(one, RankedRow) else as_published(one.percent)
+    return as_published(one.percent) if one.seeds is None else percent(one.percent)
 
 
 def _markdown_name(row: RowFigures) -> str:
@@ -227,7 +227,7 @@ _LATEX_MARKS = {"●": "", "≈": r"$\approx$\,", "": ""}
 def as_latex(results: StudyResults, figures: TableFigures) -> str:
     """A ``table*`` for a document that uses ``booktabs``, with what it means as comments above.
 
-    Of each test set the first two measures, the published ones beside them with the digits they
+    Of each test set the first two measures, with the published ones next to them in the digits they
     were published with. The interval, the deviation over seeds and the mark of those that cannot
     be told from the best belong to the first; the best of each column is bold.
     """
@@ -296,7 +296,7 @@ def _latex_cell(column: Column, row: RowFigures) -> str:
         return ""
     value = _value(one)
     text = _LATEX_MARKS[column.mark(row)] + (rf"\textbf{{{value}}}" if one.best else value)
-    if not isinstance(one, RankedRow) or not column.marked:
+    if one.seeds is None or not column.marked:
         return text
     deviation = "" if one.sd is None else rf" $\pm$ {percent(one.sd)}"
     return rf"{text}{deviation} {{\scriptsize {interval(one.low, one.high)}}}"

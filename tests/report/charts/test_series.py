@@ -7,7 +7,7 @@ from beenhere.studies.results import Row
 
 
 def row(name: str, percent: float) -> RowFigures:
-    one = RankedRow(percent, percent, percent, 1, None, False, None, None, False)
+    one = RankedRow(percent, percent, percent, False, None, False, seeds=1)
     return RowFigures(Row(name, {}, {}, (), ()), {"test": {1: one}}, {})
 
 

@@ -25,7 +25,7 @@ _REASONS = 3
 
 @dataclass(frozen=True)
 class IndexCalibration:
-    """What was fitted for an index, and on what.
+    """The confidences that were fitted for an index, and on which queries.
 
     Attributes:
         calibrations: by how matches are ordered, ``"plain"`` and, if asked for, ``"verified"``.

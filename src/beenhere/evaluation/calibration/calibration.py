@@ -8,6 +8,7 @@ or chosen on it; the confidence that is stored is fitted on all queries.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beenhere.config import CalibrateConfig
 from beenhere.errors import DataError
@@ -60,14 +61,9 @@ def fit_calibration(labelled: LabelledEvidence, config: CalibrateConfig) -> Cali
         probability[held] = confidence.probability(features)
         radius[held] = confidence.radius(features)
         known[held] = probability[held] >= confidence.threshold
-    measured = HeldOutAnswers(
-        probability, known, radius, labelled.error_m, labelled.outside, labelled.groups
-    )
-    return Calibration(
-        fit_confidence(labelled, config),
-        measure(measured, config),
-        tuple(_notes(labelled, measured, config)),
-    )
+    figures = measure(HeldOutAnswers(labelled, probability, known, radius), config)
+    notes = tuple(_notes(labelled, known, config))
+    return Calibration(fit_confidence(labelled, config), figures, notes)
 
 
 def _check(labelled: LabelledEvidence) -> None:
@@ -97,7 +93,9 @@ def _check(labelled: LabelledEvidence) -> None:
         )
 
 
-def _notes(labelled: LabelledEvidence, held: HeldOutAnswers, config: CalibrateConfig) -> list[str]:
+def _notes(
+    labelled: LabelledEvidence, known: NDArray[np.bool_], config: CalibrateConfig
+) -> list[str]:
     notes = []
     outside, needed = int(labelled.outside.sum()), outside_needed(config)
     if outside == 0:
@@ -112,10 +110,10 @@ def _notes(labelled: LabelledEvidence, held: HeldOutAnswers, config: CalibrateCo
             f"{config.outside_accepted:.1%} of such are accepted; {needed:,} would do. The "
             "threshold is above all of them"
         )
-    known = held.known & ~held.outside
-    if not known.any():
+    known_inside = known & ~labelled.outside
+    if not known_inside.any():
         notes.append("no query reaches the threshold: every place is called unknown")
-    elif held.right[known].mean() < HELD:
+    elif labelled.right[known_inside].mean() < HELD:
         notes.append(
             "more than one known place in ten is wrong, so a radius that holds 90% reaches as far "
             "as wrong answers go"

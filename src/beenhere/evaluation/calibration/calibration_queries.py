@@ -185,7 +185,7 @@ def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
 
 
 AT_FIRST = 64
-"""Matches to look at besides those that are wanted; four times as many until they are enough."""
+"""Matches to search for more than are wanted; four times as many until they are enough."""
 
 
 class HiddenPhotos:

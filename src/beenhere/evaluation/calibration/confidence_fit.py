@@ -230,8 +230,8 @@ def choose_levels(level: Floats, known: NDArray[np.bool_]) -> tuple[float, float
     """Levels at which radii hold 90% of the truths, of known places and of others.
 
     Distributional conformal prediction (Chernozhukov, Wuethrich and Zhu, 2021): where the error of
-    each query stands in the distribution predicted for it would be uniform if that were right. The
-    quantile of where it does stand holds 90%, right or not. It is taken among known places and
+    each query lies in the distribution predicted for it would be uniform if that were right. The
+    quantile of where it does lie holds 90%, right or not. It is taken among known places and
     others apart (Vovk, "Conditional validity of inductive conformal predictors", 2012), and among
     all of them where one kind is rare.
 

@@ -9,9 +9,8 @@ from scipy.special import betaincinv
 
 from beenhere.config import CalibrateConfig
 from beenhere.evaluation.calibration import probability_scores as scores
-from beenhere.evaluation.calibration.labelled_evidence import mix_weights
+from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, mix_weights
 from beenhere.evaluation.statistics import percentile_interval
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -25,25 +24,15 @@ class HeldOutAnswers:
     """Answers to ``n`` queries by models that were fitted on other streets; arrays ``(n,)``.
 
     Attributes:
+        labelled: the queries.
         probability: that the answer is right. known: whether it reaches that model's threshold.
-        radius: metres. error_m: metres to the truth, infinite from outside.
-        outside: whether from outside the map. groups: streets.
+        radius: metres.
     """
 
+    labelled: LabelledEvidence
     probability: Floats
     known: Flags
     radius: Floats
-    error_m: Floats
-    outside: Flags
-    groups: NDArray[np.int64]
-
-    @property
-    def right(self) -> Flags:
-        """``(n,)``: whether the answer lies within 25 m of the truth."""
-        return self.error_m <= RIGHT_WITHIN
-
-    def __getitem__(self, rows: NDArray[np.intp]) -> "HeldOutAnswers":
-        return HeldOutAnswers(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ class CalibrationFigures:
 
     Attributes:
         inside, outside, located, streets: how many queries, of those from inside how many are
-            located within 25 m, and on how many streets they stand.
+            located within 25 m, and on how many streets they are.
         reliability: the diagram.
         expected_calibration_error: the mean gap between probability and share of right answers.
         error_if_perfect, error_limit: what chance alone gives in the mean, and in 95 of 100 cases.
@@ -122,21 +111,22 @@ def measure(held: HeldOutAnswers, config: CalibrateConfig) -> CalibrationFigures
         held: at least one query from inside.
         config: the mix, bins, and intervals.
     """
-    weight = mix_weights(held.outside, config.outside_share)
-    p, right, inside = held.probability, held.right, ~held.outside
+    labelled, p, known = held.labelled, held.probability, held.known
+    right, outside = labelled.right, labelled.outside
+    weight = mix_weights(outside, config.outside_share)
     mean = np.full(len(p), np.average(right, weights=weight))
     perfect = scores.error_if_perfect(p, weight, config.bins, config.resamples, config.seed)
     diagram = scores.reliability(p, right, weight, config.bins)
-    value = _shares(held, weight)
+    value = _shares(p, known, right, outside, weight)
     low, high = _intervals(held, config)
     shares = {name: Share(value[name], low[name], high[name]) for name in value}
-    known_inside = inside & held.known
-    within = held.error_m <= held.radius
+    known_inside = known & ~outside
+    within = labelled.error_m <= held.radius
     return CalibrationFigures(
-        inside=int(inside.sum()),
-        outside=int(held.outside.sum()),
+        inside=int((~outside).sum()),
+        outside=int(outside.sum()),
         located=int(right.sum()),
-        streets=len(np.unique(held.groups)),
+        streets=len(np.unique(labelled.groups)),
         reliability=diagram,
         expected_calibration_error=diagram.error,
         error_if_perfect=float(perfect.mean()),
@@ -144,15 +134,12 @@ def measure(held: HeldOutAnswers, config: CalibrateConfig) -> CalibrationFigures
         brier=scores.brier(p, right, weight),
         log_loss=scores.log_loss(p, right, weight),
         base_log_loss=scores.log_loss(mean, right, weight),
-        curve=scores.precision_recall(p, right, held.outside, weight),
-        area=shares["area"],
-        answered=shares["answered"],
-        precision=shares["precision"],
-        recall=shares["recall"],
+        curve=scores.precision_recall(p, right, outside, weight),
+        **{name: shares[name] for name in ("area", "answered", "precision", "recall")},
         answered_at={wanted: shares[f"answered at {wanted}"] for wanted in PRECISIONS},
-        outside_accepted=exact_share(held.known[held.outside], config.confidence),
+        outside_accepted=exact_share(known[outside], config.confidence),
         held_known=exact_share(within[known_inside], config.confidence),
-        held=exact_share(within[inside], config.confidence),
+        held=exact_share(within[~outside], config.confidence),
         radius_known=float(np.median(held.radius[known_inside]))
         if known_inside.any()
         else float("nan"),
@@ -188,13 +175,16 @@ def _intervals(
     held: HeldOutAnswers, config: CalibrateConfig
 ) -> tuple[dict[str, float], dict[str, float]]:
     rng = np.random.default_rng(config.seed)
-    _, street = np.unique(held.groups, return_inverse=True)
+    labelled, right = held.labelled, held.labelled.right
+    _, street = np.unique(labelled.groups, return_inverse=True)
     streets = int(street.max()) + 1
     drawn = []
     for times in rng.multinomial(streets, np.full(streets, 1 / streets), config.resamples):
         rows = np.flatnonzero(times[street])
-        outside, counted = held.outside[rows], times[street[rows]]
-        drawn.append(_shares(held[rows], _mixed(outside, counted, config.outside_share)))
+        outside = labelled.outside[rows]
+        weight = _mixed(outside, times[street[rows]], config.outside_share)
+        p, known = held.probability[rows], held.known[rows]
+        drawn.append(_shares(p, known, right[rows], outside, weight))
     low, high = {}, {}
     for name in drawn[0]:
         values = np.array([one[name] for one in drawn])
@@ -213,9 +203,11 @@ def _mixed(outside: Flags, times: NDArray[np.int64], outside_share: float) -> Fl
     return np.asarray(times * each)
 
 
-def _shares(held: HeldOutAnswers, weight: Floats) -> dict[str, float]:
-    right, known, inside = held.right, held.known, ~held.outside
-    curve = scores.precision_recall(held.probability, right, held.outside, weight)
+def _shares(
+    probability: Floats, known: Flags, right: Flags, outside: Flags, weight: Floats
+) -> dict[str, float]:
+    inside = ~outside
+    curve = scores.precision_recall(probability, right, outside, weight)
     there, accepted = float(weight[inside].sum()), float(weight[known].sum())
     if there == 0:
         names = ["answered", "precision", "recall", "area"]

@@ -3,7 +3,7 @@
 Two photos of one street share its look, its light and its gaps in the map. A model that was fitted
 on one of them has seen half of the other, and its figures there are too good (Roberts et al.,
 "Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
-structure", 2017). So queries that stand near to each other are held out together.
+structure", 2017). So queries near to each other are held out together.
 """
 
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ class LabelledEvidence:
 def folds(
     labelled: LabelledEvidence, count: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows to fit on and rows held out; no street stands on both sides, every row is out once.
+    """Rows to fit on and rows held out; no street is on both sides, every row is out once.
 
     Right answers are spread over the parts as evenly as streets allow.
 
@@ -108,7 +108,7 @@ def folds(
 
 
 def mix_weights(outside: NDArray[np.bool_], outside_share: float) -> NDArray[np.float64]:
-    """What each query counts, ``(n,)``, so that those from outside have a given share of all.
+    """The weight of each query, ``(n,)``, so that those from outside have a given share of all.
 
     They add up to the number of queries. Where one kind is missing all count 1.
     """

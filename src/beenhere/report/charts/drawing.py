@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 WIDTH, HEIGHT = 380, 280
 """Of a chart, in CSS pixels at its natural size."""
 
-# Matplotlib must be given colours. These stand for CSS variables of the page.
+# Matplotlib must be given colours. These are placeholders of the page's CSS variables.
 _VARIABLES = {
     "ink": "#00f001",
     "quiet": "#00f002",
@@ -81,8 +81,8 @@ def blank(title: str, x: str, y: str, height: float = HEIGHT, left: float = 54) 
     Args:
         title: of the chart. x, y: what the axes measure, with the unit.
         height: CSS pixels.
-        left: CSS pixels for what stands left of the axes. Margins are the same for all charts, so
-            that those side by side stand in line.
+        left: CSS pixels left of the axes. Margins are the same for all charts, so
+            that those side by side are in line.
     """
     figure = Figure(figsize=(WIDTH / 72, height / 72))
     axes = figure.add_axes(

@@ -21,7 +21,7 @@ class Series:
     """How a row is drawn.
 
     Attributes:
-        colour: that stands for a CSS variable, see :mod:`beenhere.report.charts.drawing`.
+        colour: placeholder of a CSS variable, see :mod:`beenhere.report.charts.drawing`.
         variable: its name, such as ``"series-1"``.
         marker: of matplotlib; empty for rows in the background.
     """
@@ -64,7 +64,7 @@ def _numbered(place: int) -> Series:
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """A sign and what it stands for.
+    """A sign and its meaning.
 
     Attributes:
         name: for people.

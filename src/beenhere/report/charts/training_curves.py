@@ -34,7 +34,7 @@ def _by_epoch(
     from_zero: bool = False,
 ) -> str:
     axes = blank(title, "epoch", y, _HEIGHT)
-    told: list[str] = []
+    said: list[str] = []
     everything: list[float] = []
     for row in behind_first(rows, series):
         style = series[row.name]
@@ -53,7 +53,7 @@ def _by_epoch(
             linewidth=1.0 if style is BACKGROUND else 1.6,
         )
         everything += heights
-        told.append(f"{row.name}: {heights[0]:.3g} at first, {heights[-1]:.3g} at last")
+        said.append(f"{row.name}: {heights[0]:.3g} at first, {heights[-1]:.3g} at last")
     if everything and min(everything) > 0 and max(everything) >= 20 * min(everything):
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
@@ -61,7 +61,7 @@ def _by_epoch(
         axes.set_ylim(0, 1.1 * max(everything))
     axes.yaxis.set_major_formatter(lambda height, _: option(round(height, 12)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return finish(axes, key, f"{title} by epoch", "; ".join(told) or "no epoch was recorded")
+    return finish(axes, key, f"{title} by epoch", "; ".join(said) or "no epoch was recorded")
 
 
 def _finite(height: float | None) -> bool:

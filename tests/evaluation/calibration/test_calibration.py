@@ -147,14 +147,9 @@ def test_figures_by_counting() -> None:
     n = 90
     outside = np.arange(n) >= 60
     error = np.where(outside, np.inf, rng.exponential(40, n))
-    held = HeldOutAnswers(
-        rng.random(n),
-        rng.random(n) < 0.4,
-        rng.exponential(60, n),
-        error,
-        outside,
-        np.arange(n) // 9,
-    )
+    features = np.column_stack([np.zeros((n, 4)), np.full((n, 2), np.nan)])
+    labelled = LabelledEvidence(features, error, outside, np.arange(n) // 9)
+    held = HeldOutAnswers(labelled, rng.random(n), rng.random(n) < 0.4, rng.exponential(60, n))
     figures = measure(held, CalibrateConfig(outside_share=0.2, resamples=100))
     right = [error[i] <= 25 for i in range(n)]
     mass = [0.2 / 30 if outside[i] else 0.8 / 60 for i in range(n)]
