@@ -78,13 +78,10 @@ class Differences:
 
     def by_condition(self) -> list[ConditionDifference]:
         """All queries first, then those of each condition, with A's options for the bootstrap."""
-        conditions = self.a.queries["condition"].to_numpy()
         options = self.a.results["config"]
         found = []
         for condition in [None, *self.a.conditions]:
-            members = np.ones(len(conditions), np.bool_)
-            if condition is not None:
-                members = conditions == condition
+            members = self.a.members(condition)
             a, b = self.right_a[members], self.right_b[members]
             both, neither = int((a & b).sum()), int((~a & ~b).sum())
             bootstrap = (options[name] for name in ("confidence", "resamples", "seed"))

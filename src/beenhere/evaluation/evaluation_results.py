@@ -257,6 +257,21 @@ class SavedEvaluation:
         """Of the queries, sorted."""
         return sorted(self.queries["condition"].drop_nulls().unique().to_list())
 
+    def members(self, condition: str | None) -> NDArray[np.bool_]:
+        """Which of the ``queries`` are of a condition, ``(queries,)``; None: all.
+
+        Raises:
+            DataError: none is.
+        """
+        if condition is None:
+            return np.ones(self.queries.height, np.bool_)
+        if condition not in self.conditions:
+            raise DataError(
+                f"{self.folder} has no queries of condition {condition!r}; it has "
+                f"{', '.join(self.conditions) or 'no conditions'}"
+            )
+        return (self.queries["condition"] == condition).fill_null(False).to_numpy()
+
     def first_hits(self, threshold: float | None) -> NDArray[np.int64]:
         """The rank of each query's first right prediction, ``(queries,)``.
 

@@ -26,8 +26,6 @@ Photos = PhotoTable | str | Path
 _KEPT = ("unusable", "notes", "source")
 """Of a table, without its rows."""
 
-_ROWS = pl.List(pl.Int64)
-
 
 def tables_of(
     data: str | Path | None,
@@ -37,14 +35,7 @@ def tables_of(
     photos: Photos | None,
     keep: Path | None,
 ) -> EvaluationTables:
-    """The tables of photos that are given in one of three ways; see :func:`read_tables`.
-
-    Args:
-        data: a folder with ``database/`` and ``queries/``, or a published set as it comes.
-        protocol: of a published set that has several; None: its first.
-        database, queries: photos that can be found, and photos to find.
-        photos: photos that are each searched in the rest.
-        keep: as for :func:`read_tables`.
+    """The tables of photos that are given as to :func:`beenhere.evaluate`.
 
     Raises:
         ConfigError: photos given in no way or in two.
@@ -59,11 +50,11 @@ def tables_of(
             return leave_one_out(table, "photos")
         case (None, None, None, str() | Path() as path):
             return read_tables(Path(path), keep)
-        case (None, str() | Path() as found, str() | Path() as queries_, None):
-            paths = EvaluationData(database=Path(found), queries=Path(queries_))
+        case (None, str() | Path() as found, str() | Path() as asked, None):
+            paths = EvaluationData(database=Path(found), queries=Path(asked))
             return read_tables(paths, keep)
-        case (None, found, queries_, None) if found is not None and queries_ is not None:
-            return EvaluationTables(_table(found), _table(queries_), "database and queries")
+        case (None, found, asked, None) if found is not None and asked is not None:
+            return EvaluationTables(_table(found), _table(asked), "database and queries")
     given = {"data": data, "database": database, "queries": queries, "photos": photos}
     names = [name for name, value in given.items() if value is not None]
     raise ConfigError(
@@ -102,7 +93,10 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
             if isinstance(data, Path):
                 return leave_one_out(database, found["name"])
             queries = _load(keep, "queries", found)
-            listed = _load_lists(keep, len(database)) if found["listed"] else None
+            listed = None
+            if found["listed"]:
+                rows = pl.read_parquet(keep / "positives.parquet")["rows"].to_list()
+                listed = ListedTruth(rows, len(database))
             return EvaluationTables(database, queries, found["name"], listed)
     tables = _read(data)
     keep.mkdir(parents=True, exist_ok=True)
@@ -110,9 +104,10 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
     tables.database.write(keep / "database.parquet")
     tables.queries.write(keep / "queries.parquet")
     if tables.listed is not None:
-        rows = pl.Series("rows", tables.listed.positives(None), dtype=_ROWS)
+        lists = pl.DataFrame({"rows": tables.listed.positives(None)}, {"rows": pl.List(pl.Int64)})
         with replacing(keep / "positives.parquet") as new:
-            rows.to_frame().write_parquet(new)
+            lists.write_parquet(new)
+    # Last, and unlinked first: whoever finds it finds whole tables of this stamp.
     written: dict[str, Any] = {
         "stamp": stamp,
         "name": tables.name,
@@ -138,10 +133,6 @@ def _load(keep: Path, side: str, description: dict[str, Any]) -> PhotoTable:
     about = description[side]
     unusable, notes = ([(path, why) for path, why in about[key]] for key in ("unusable", "notes"))
     return PhotoTable(pl.read_parquet(keep / f"{side}.parquet"), unusable, notes, about["source"])
-
-
-def _load_lists(keep: Path, database: int) -> ListedTruth:
-    return ListedTruth(pl.read_parquet(keep / "positives.parquet")["rows"].to_list(), database)
 
 
 def _stamp(data: EvaluationData | Path) -> str:

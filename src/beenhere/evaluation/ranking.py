@@ -70,8 +70,7 @@ def rank_rows(
         hits_by_row: each ``(queries,)`` or ``(seeds, queries)``, on the same queries in the same
             order; seeds may differ in number.
         confidence: of the intervals, in (0, 1).
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        resamples, seed: of the bootstrap.
 
     Returns:
         By name, in the given order.
@@ -92,17 +91,16 @@ def rank_rows(
         against = None
         if name != reference:
             against = compare_rows(hits, rows[reference], confidence, resamples, seed)
-        p_value = adjusted.get(name)
         ranked[name] = RankedRow(
             percent=recalls[name],
             low=100 * low,
             high=100 * high,
+            best=recalls[name] == recalls[reference],
+            adjusted_p=adjusted.get(name),
+            among_best=adjusted.get(name, 1) >= 1 - confidence,
             seeds=len(hits),
             sd=mean_and_sd([share(run) for run in hits])[1],
-            best=recalls[name] == recalls[reference],
             against_best=against,
-            adjusted_p=p_value,
-            among_best=p_value is None or p_value >= 1 - confidence,
         )
     return ranked
 
@@ -192,14 +190,13 @@ def rank_published(
     ranked = {}
     for name, percent in percents.items():
         low, high = published_interval(percent, queries, confidence)
-        p_value = adjusted.get(name)
         ranked[name] = RankedRow(
             percent=percent,
             low=low,
             high=high,
             best=percent == percents[reference],
-            adjusted_p=p_value,
-            among_best=p_value is None or p_value >= 1 - confidence,
+            adjusted_p=adjusted.get(name),
+            among_best=adjusted.get(name, 1) >= 1 - confidence,
         )
     return ranked
 

@@ -40,17 +40,12 @@ class Comparison:
 
 
 def compare_rows(a: Hits, b: Hits, confidence: float, resamples: int, seed: int) -> Comparison:
-    """Compare two rows query by query.
+    """Compare two rows query by query; rows and errors as for :func:`paired_p_value`.
 
     Args:
-        a: ``(queries,)`` or ``(seeds, queries)``.
-        b: the same queries in the same order; it may have another number of seeds.
+        a, b: the rows.
         confidence: of the interval, in (0, 1).
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
-
-    Raises:
-        DataError: no queries, or not equally many.
+        resamples, seed: of the bootstrap.
     """
     rows = [by_seed(a), by_seed(b)]
     leads = query_leads(*rows)

@@ -187,7 +187,7 @@ def by_condition(
     for name, found in evaluations.items():
         hits = np.stack([one.hits(at, results.threshold) for one in found])
         for condition in found[0].conditions:
-            members = (found[0].queries["condition"] == condition).fill_null(False).to_numpy()
+            members = found[0].members(condition)
             mean, queries = share(hits[:, members].ravel()), int(members.sum())
             right = round(mean / 100 * queries)
             low, high = wilson_score(right, queries, results.confidence)
