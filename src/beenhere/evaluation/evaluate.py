@@ -206,6 +206,7 @@ def _predict(
 ) -> tuple[protocol.Rows, NDArray[np.float32]]:
     """For every query, readable or not, rows of the database table and similarities, ``(m, k)``."""
     k = min(k, len(database.rows))
+    # As many more as are its own files, so that k remain when these are left out.
     similarity, found = search(database.vectors, queries.vectors, k + max(map(len, own)))
     excluded = [own[query] for query in queries.rows]
     rows, similarity = protocol.leave_out(database.rows[found], similarity, excluded, k)

@@ -256,6 +256,7 @@ def circle(lat: float, lon: float, radius: float) -> dict[str, Any] | None:
     if radius <= 0 or to_poles.min() <= radius:
         return None
     lats, lons = geo.destination(lat, lon, np.linspace(0, -360, CORNERS, endpoint=False), radius)
+    # Within 180 degrees of the centre, so that a ring over the 180th meridian is whole.
     ring = np.stack([lon + (lons - lon + 180) % 360 - 180, lats], axis=1)
     for border in (180.0, -180.0):
         if ring[:, 0].min() < border < ring[:, 0].max():

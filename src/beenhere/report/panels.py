@@ -77,8 +77,7 @@ def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
     """
     if not panels:
         raise DataError(f"{path}: there is no query to draw")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    check_picture(path)
+    check_picture(path, makes_folder=True)
     columns = 1 + max(len(panel.predictions) for panel in panels)
     width, row_height = width_of(columns), BOX[1] + CAPTION + GAP
     picture = Image.new("RGB", (width, MARGIN + _HEAD + len(panels) * row_height), PAPER)
@@ -93,6 +92,7 @@ def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
         put_captions(canvas, (MARGIN, top), panel.notes)
         for column, prediction in enumerate(panel.predictions, 1):
             put_prediction(picture, (column_left(column), top), prediction)
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_picture(picture, path)
 
 
@@ -139,8 +139,7 @@ def draw_comparison(
     """
     if not queries:
         raise DataError(f"{path}: there is no query to draw")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    check_picture(path)
+    check_picture(path, makes_folder=True)
     found = max(len(side.predictions) for query in queries for side in (query.a, query.b))
     mapped = any(side.prediction_overlays for query in queries for side in (query.a, query.b))
     width = width_of(1 + found + (2 if mapped else 0))
@@ -160,6 +159,7 @@ def draw_comparison(
         top += _QUERY
     if mapped:
         _put_legend(picture, top + 8)
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_picture(picture, path)
 
 

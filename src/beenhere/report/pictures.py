@@ -26,8 +26,13 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in {".svg", *Image.registered_extensions()}
 
 
-def check_picture(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> None:
+def check_picture(
+    path: Path, suffixes: tuple[str, ...] = SUFFIXES, makes_folder: bool = False
+) -> None:
     """See that a picture can be written there, before the work of minutes goes into it.
+
+    Args:
+        makes_folder: whether its folder is made with it, and need not be there.
 
     Raises:
         DataError: another kind of file, a folder, or a folder that is not there.
@@ -36,7 +41,7 @@ def check_picture(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> None:
         raise DataError(f"{path} ends in {path.suffix!r}; expected {', '.join(suffixes)}")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; expected the name of a picture")
-    if not path.parent.is_dir():
+    if not makes_folder and not path.parent.is_dir():
         raise DataError(f"{path}: there is no folder {path.parent}; make it first")
 
 

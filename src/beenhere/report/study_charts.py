@@ -42,10 +42,10 @@ class ChartGroup:
 def chart_groups(results: StudyResults, figures: TableFigures) -> list[ChartGroup]:
     """The charts of one table; none where no row was measured."""
     with chart_style():
-        return [plot for plot in _Plotter(results, figures).draw() if plot.charts]
+        return [plot for plot in _TableCharts(results, figures).draw() if plot.charts]
 
 
-class _Plotter:
+class _TableCharts:
     """One table's charts: the same rows look the same in all of them."""
 
     def __init__(self, results: StudyResults, figures: TableFigures) -> None:
@@ -53,6 +53,7 @@ class _Plotter:
         self.tests = [test for test in results.tests if figures.on(test)]
         self.rows = figures.on(self.tests[0]) if self.tests else []
         self.series = series_of(self.rows, self.tests[0]) if self.tests else {}
+        self.titled = [(test, results.tests[test]) for test in self.tests]
         self.first_n = results.recall_at[0]
 
     def draw(self) -> Iterator[ChartGroup]:
@@ -82,7 +83,7 @@ class _Plotter:
             recall.with_intervals(
                 self.figures.on(test), test, title, n, self._key("intervals", test), confidence
             )
-            for test, title in self._titled()
+            for test, title in self.titled
         ]
         signs = []
         caption = (
@@ -100,7 +101,7 @@ class _Plotter:
     def _against_n(self) -> ChartGroup:
         charts = [
             recall.against_n(self._on(test), test, title, self.series, self._key("n", test))
-            for test, title in self._titled()
+            for test, title in self.titled
         ]
         caption = "Share of the queries with a right photo among the first N found."
         return ChartGroup("Recall against N", caption, charts, legend(self.series))
@@ -108,7 +109,7 @@ class _Plotter:
     def _against_threshold(self) -> ChartGroup:
         charts, listed, results = [], [], self.results
         shown = {name: one for name, one in self.series.items() if one is not BACKGROUND}
-        for test, title in self._titled():
+        for test, title in self.titled:
             if any(one.listed for row in self._on(test) for one in row.evaluations(test)):
                 listed.append(title)
                 continue
@@ -140,7 +141,7 @@ class _Plotter:
             recall.against_option(
                 self.figures.on(test), along, test, title, self.first_n, self._key("along", test)
             )
-            for test, title in self._titled()
+            for test, title in self.titled
         ]
         caption = f"Whiskers are {100 * self.results.confidence:g}% intervals."
         return ChartGroup(f"Recall against {along}", caption, charts, [])
@@ -165,7 +166,7 @@ class _Plotter:
 
     def _cost(self) -> ChartGroup:
         charts = []
-        for test, title in self._titled():
+        for test, title in self.titled:
             rows = self._on(test)
             times = {row.name: row.milliseconds for row in rows if row.milliseconds is not None}
             sizes = {
@@ -203,7 +204,7 @@ class _Plotter:
         names = [row.name for row in ranked if self.series[row.name] is not BACKGROUND]
         shown = {n: s for n, s in self.series.items() if n in names[:_MOST_BARS]}
         charts = []
-        for test, title in self._titled():
+        for test, title in self.titled:
             rows = [row for row in self._on(test) if row.name in shown]
             groups = recall.by_condition(rows, test, self.first_n, self.results)
             if len(groups) > 1:
@@ -218,7 +219,7 @@ class _Plotter:
 
     def _maps(self) -> ChartGroup:
         charts, named = [], []
-        for test, title in self._titled():
+        for test, title in self.titled:
             best = self.figures.best(test)
             if best is None:
                 continue
@@ -247,6 +248,3 @@ class _Plotter:
             LegendEntry(f"no photo {self.results.right_in_words}", "faded", "ring"),
         ]
         return ChartGroup("Where queries fail", caption, charts, signs, folded=True)
-
-    def _titled(self) -> list[tuple[str, str]]:
-        return [(test, self.results.tests[test]) for test in self.tests]

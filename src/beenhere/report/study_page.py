@@ -116,6 +116,7 @@ class Thumbnails:
     def _kept(self, picture: Image.Image) -> Thumbnail:
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+        # By content: one photo has several paths where sets share it.
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
         if digest not in self._by_digest:
             self._by_digest[digest] = Thumbnail(

@@ -56,6 +56,7 @@ def fit_calibration(labelled: LabelledEvidence, config: CalibrateConfig) -> Cali
     n = len(labelled)
     probability, radius, known = np.empty(n), np.empty(n), np.empty(n, bool)
     for fitted, held in folds(labelled, config.folds):
+        # The threshold and the levels too: chosen on the held-out part they would look too good.
         confidence = fit_confidence(labelled[fitted], config)
         features = labelled.features[held]
         probability[held] = confidence.probability(features)
