@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from beenhere.datasets.table import PhotoTable
     from beenhere.errors import BeenhereError
     from beenhere.evaluation.compare_runs import compare
-    from beenhere.evaluation.paths import evaluate
+    from beenhere.evaluation.evaluate import evaluate
     from beenhere.models.checkpoint import load_model
     from beenhere.retrieval.index import Index
 
@@ -22,7 +22,7 @@ _HOMES = {
     "Index": "beenhere.retrieval.index",
     "PhotoTable": "beenhere.datasets.table",
     "compare": "beenhere.evaluation.compare_runs",
-    "evaluate": "beenhere.evaluation.paths",
+    "evaluate": "beenhere.evaluation.evaluate",
     "load_model": "beenhere.models.checkpoint",
     "read_photos": "beenhere.datasets.formats",
 }

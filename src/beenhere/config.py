@@ -414,8 +414,11 @@ class CalibrateConfig(Options):
     outside_accepted: float = Field(
         0.02, gt=0, lt=1, description="share of the queries from outside to accept at most"
     )
-    promise: float = Field(
-        0.95, gt=0, lt=1, description="how surely the threshold keeps outside_accepted"
+    outside_confidence: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="confidence level at which the threshold keeps outside_accepted",
     )
     least_probability: float = Field(
         0.5, ge=0, le=1, description="of a place that counts as known; the threshold is no lower"

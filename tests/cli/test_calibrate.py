@@ -94,7 +94,7 @@ def test_what_cannot_be_done_is_one_line(folder: Path, options: list[str], said:
 def test_a_missing_index_is_told_before_what_takes_seconds_to_import(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "beenhere.evaluation.calibrate_index", None)
+    monkeypatch.setitem(sys.modules, "beenhere.evaluation.calibration.calibrate_index", None)
     with pytest.raises(BeenhereError, match=r"^y\.index does not exist"):
         run("calibrate", "y.index", "--queries", "queries")
 

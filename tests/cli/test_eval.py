@@ -12,7 +12,7 @@ from tiny import TinyModel, at_name, write_photo
 
 from beenhere.cli.app import app
 from beenhere.errors import ConfigError
-from beenhere.evaluation import paths
+from beenhere.evaluation import evaluate as evaluation
 
 FAST = ["--extract.device", "cpu", "--extract.precision", "32", "--extract.workers", "1"]
 
@@ -25,8 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             name = at_name(550_000 + step * i, 4_180_000)
             write_photo(tmp_path / "street" / "test" / side / name, i)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(paths, "load_model", lambda spec, device: TinyModel().to(device))
-    monkeypatch.setattr(paths, "read_provenance", lambda spec: {})
+    monkeypatch.setattr(evaluation, "load_model", lambda spec, device: TinyModel().to(device))
+    monkeypatch.setattr(evaluation, "read_provenance", lambda spec: {})
     return tmp_path
 
 
@@ -158,7 +158,7 @@ def test_the_folder_is_named_after_model_and_data(
         seen.update(given)
         raise ConfigError("seen")
 
-    monkeypatch.setattr(paths, "evaluate", evaluate)
+    monkeypatch.setattr(evaluation, "evaluate", evaluate)
     with pytest.raises(ConfigError, match="seen"):
         app(["eval", *arguments], exit_on_error=False, print_error=False)
     assert seen["out"] == Path("evaluations") / folder_name

@@ -13,7 +13,7 @@ from tiny import TinyModel, write_photo
 
 from beenhere.cli.app import app
 from beenhere.errors import ConfigError
-from beenhere.evaluation import paths
+from beenhere.evaluation import evaluate as evaluation
 
 PAIR = ("--database", "nordland/ref", "--queries", "nordland/query")
 FAST = ["--extract.device", "cpu", "--extract.precision", "32", "--extract.workers", "1"]
@@ -30,8 +30,8 @@ def nordland(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(paths, "load_model", lambda spec, device: TinyModel().to(device))
-    monkeypatch.setattr(paths, "read_provenance", lambda spec: {})
+    monkeypatch.setattr(evaluation, "load_model", lambda spec, device: TinyModel().to(device))
+    monkeypatch.setattr(evaluation, "read_provenance", lambda spec: {})
     app([*arguments, *FAST], result_action="return_value", exit_on_error=False)
 
 

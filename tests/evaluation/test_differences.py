@@ -1,20 +1,23 @@
 """Which queries one model gets right and another wrong, counted by a loop as well."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from saved_evaluation import write_evaluation
 from scipy.stats import binomtest
 
 from beenhere.config import EvalConfig
 from beenhere.config_yaml import plain
 from beenhere.errors import DataError
-from beenhere.evaluation.differences import Differences, differences
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.differences import Differences, balanced_choice, differences
+from beenhere.evaluation.evaluation_results import SavedEvaluation
 
 
 def saved(folder: Path, seed: int) -> SavedEvaluation:
@@ -111,3 +114,24 @@ def test_chosen_queries_are_of_all_conditions_and_always_the_same(found: Differe
     assert len(set(conditions)) == min(4, len(there))
     assert sorted(found.choose(among, 999)) == np.flatnonzero(among).tolist()
     assert len({tuple(found.choose(among, 1, seed)) for seed in range(9)}) > 1
+
+
+CONDITIONS = st.lists(st.sampled_from(["day", "night", "fog", None]), max_size=30)
+
+
+@given(CONDITIONS, st.integers(0, 40), st.integers(0, 5))
+def test_no_condition_has_two_more_than_one_that_still_waits(
+    conditions: list[str | None], count: int, seed: int
+) -> None:
+    chosen = balanced_choice(conditions, count, seed)
+    assert chosen == balanced_choice(conditions, count, seed)
+    assert len(set(chosen)) == len(chosen) == min(count, len(conditions))
+    assert chosen == sorted(chosen, key=lambda place: (conditions[place] or "", place))
+    there, taken = Counter(conditions), Counter(conditions[place] for place in chosen)
+    for condition in there:
+        if taken[condition] < there[condition]:
+            assert max(taken.values(), default=0) <= taken[condition] + 1
+
+
+def test_another_seed_chooses_others() -> None:
+    assert len({tuple(balanced_choice(["day"] * 20, 3, seed)) for seed in range(4)}) > 1

@@ -15,8 +15,8 @@ from beenhere.config import EvalConfig, ExtractConfig
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, ModelError
-from beenhere.evaluation.evaluate import evaluate
-from beenhere.evaluation.tables import leave_one_out
+from beenhere.evaluation.evaluate import evaluate_tables
+from beenhere.evaluation.photo_tables import leave_one_out
 from beenhere.photos import load_photo
 
 CONFIG = EvalConfig(
@@ -77,7 +77,7 @@ def public_protocol(
 
 def test_recall_equals_the_public_protocol_to_the_last_digit(tmp_path: Path) -> None:
     tables, model = utm_tables(tmp_path), TinyModel()
-    result = evaluate(model, tables, CONFIG)
+    result = evaluate_tables(model, tables, CONFIG)
     for threshold in CONFIG.thresholds:
         expected = public_protocol(model, tables, threshold, CONFIG.recall_at)
         assert [result.recall(n, threshold) for n in CONFIG.recall_at] == expected
@@ -86,26 +86,26 @@ def test_recall_equals_the_public_protocol_to_the_last_digit(tmp_path: Path) -> 
 
 def test_conditions_share_out_all_queries(tmp_path: Path) -> None:
     tables, model = utm_tables(tmp_path), TinyModel()
-    result = evaluate(model, tables, CONFIG)
+    result = evaluate_tables(model, tables, CONFIG)
     night = tables.queries.frame["condition"] == "night"
     dark = EvaluationTables(
         tables.database, tables.queries.rows(np.flatnonzero(night)), "the queries at night"
     )
-    alone = evaluate(model, dark, CONFIG)
+    alone = evaluate_tables(model, dark, CONFIG)
     assert result.recall(5, condition="night") == alone.recall(5)
     queries = {r.condition: r.queries for r in result.recalls}
     assert queries == {None: 25, "day": 16, "night": 9}
 
 
 def test_intervals_hold_the_share(tmp_path: Path) -> None:
-    for one in evaluate(TinyModel(), utm_tables(tmp_path), CONFIG).recalls:
+    for one in evaluate_tables(TinyModel(), utm_tables(tmp_path), CONFIG).recalls:
         assert 0 <= one.low <= one.percent <= one.high <= 100
         assert one.wilson_low <= one.percent + 1e-9 and one.percent - 1e-9 <= one.wilson_high
 
 
 def test_queries_without_a_positive_count_and_are_named(tmp_path: Path) -> None:
     tables, model = utm_tables(tmp_path), TinyModel()
-    result = evaluate(model, tables, CONFIG)
+    result = evaluate_tables(model, tables, CONFIG)
     for threshold in CONFIG.thresholds:
         unlimited = public_protocol(model, tables, threshold, [len(tables.database)])
         without = result.without_positive[threshold]
@@ -123,14 +123,14 @@ def test_a_side_without_any_position_is_refused(tmp_path: Path) -> None:
         both[side] = PhotoTable.from_columns({"path": both[side].paths})
         model = TinyModel()
         with pytest.raises(DataError) as caught:
-            evaluate(model, EvaluationTables(**both, name="tunnel"), CONFIG)
+            evaluate_tables(model, EvaluationTables(**both, name="tunnel"), CONFIG)
         assert str(caught.value) == (
             f"tunnel: no {what} has a position, and no list says which photos are right; expected "
             "positions (in names, EXIF or a table), or ground_truth.csv beside database and queries"
         )
         assert model.shapes == []
     with pytest.raises(DataError, match=r"no photo has a position; expected positions \(in names,"):
-        evaluate(TinyModel(), leave_one_out(both["queries"], "tunnel"), CONFIG)
+        evaluate_tables(TinyModel(), leave_one_out(both["queries"], "tunnel"), CONFIG)
 
 
 def test_queries_without_a_position_are_misses_and_named(tmp_path: Path) -> None:
@@ -139,8 +139,10 @@ def test_queries_without_a_position_are_misses_and_named(tmp_path: Path) -> None
     with_lost = PhotoTable(
         pl.concat([tables.queries.frame, PhotoTable.from_columns({"path": [lost]}).frame])
     )
-    before = evaluate(TinyModel(), tables, CONFIG)
-    after = evaluate(TinyModel(), EvaluationTables(tables.database, with_lost, "lost"), CONFIG)
+    before = evaluate_tables(TinyModel(), tables, CONFIG)
+    after = evaluate_tables(
+        TinyModel(), EvaluationTables(tables.database, with_lost, "lost"), CONFIG
+    )
     assert after.without_position == [lost] and lost in after.without_positive[25.0]
     assert after.queries == 26
     assert after.recall(5) == pytest.approx(before.recall(5) * 25 / 26)
@@ -150,17 +152,17 @@ def test_queries_without_a_position_are_misses_and_named(tmp_path: Path) -> None
 
 def test_unreadable_photos_are_misses_or_left_out_and_named(tmp_path: Path) -> None:
     tables, model = utm_tables(tmp_path), TinyModel()
-    whole = evaluate(model, tables, CONFIG)
+    whole = evaluate_tables(model, tables, CONFIG)
     hit = whole.predictions.filter((pl.col("rank") == 1) & (pl.col("distance_m") <= 25))
     query, answer = hit["query"][0], hit["database"][0]
     Path(query).write_bytes(b"no photo")
-    result = evaluate(model, tables, CONFIG)
+    result = evaluate_tables(model, tables, CONFIG)
     assert result.queries == 25
     assert result.recall() == pytest.approx(whole.recall() - 4)
     assert [path for path, _ in result.unreadable["queries"]] == [query]
     assert query not in result.predictions["query"].to_list()
     Path(answer).write_bytes(b"no photo")
-    result = evaluate(model, tables, CONFIG)
+    result = evaluate_tables(model, tables, CONFIG)
     assert [path for path, _ in result.unreadable["database"]] == [answer]
     assert answer not in result.predictions["database"].to_list()
 
@@ -171,9 +173,9 @@ def test_an_unreadable_photo_is_nobodys_positive(tmp_path: Path) -> None:
     where = {"easting": [east, east + 500], "northing": [north, north], "zone": ["10S", "10S"]}
     database = PhotoTable.from_columns({"path": tables.database.paths, **where})
     tables = EvaluationTables(database, tables.queries, "one positive")
-    assert evaluate(TinyModel(), tables, CONFIG).without_positive[25.0] == []
+    assert evaluate_tables(TinyModel(), tables, CONFIG).without_positive[25.0] == []
     Path(database.paths[0]).write_bytes(b"no photo")
-    result = evaluate(TinyModel(), tables, CONFIG)
+    result = evaluate_tables(TinyModel(), tables, CONFIG)
     assert result.without_positive[25.0] == tables.queries.paths
 
 
@@ -189,7 +191,7 @@ def test_each_photo_against_the_rest(tmp_path: Path) -> None:
         )
     )
     model = TinyModel()
-    result = evaluate(model, EvaluationTables(table, table, "photos"), CONFIG)
+    result = evaluate_tables(model, EvaluationTables(table, table, "photos"), CONFIG)
     assert sum(shape[0] for shape in model.shapes) == 31
     assert (result.predictions["query"] != result.predictions["database"]).all()
     assert alone in result.without_positive[25.0]
@@ -208,14 +210,14 @@ def test_each_photo_against_the_rest(tmp_path: Path) -> None:
 
 def test_the_same_files_as_database_and_queries_are_never_their_own_answer(tmp_path: Path) -> None:
     table = utm_tables(tmp_path, 20, 1).database
-    both = evaluate(TinyModel(), EvaluationTables(table, table, "one table"), CONFIG)
+    both = evaluate_tables(TinyModel(), EvaluationTables(table, table, "one table"), CONFIG)
     copy = EvaluationTables(table, PhotoTable(table.frame), "two tables of the same files")
-    assert evaluate(TinyModel(), copy, CONFIG).recalls == both.recalls
+    assert evaluate_tables(TinyModel(), copy, CONFIG).recalls == both.recalls
 
 
 def test_a_database_smaller_than_n(tmp_path: Path) -> None:
     tables = utm_tables(tmp_path, 3, 4)
-    result = evaluate(TinyModel(), tables, CONFIG)
+    result = evaluate_tables(TinyModel(), tables, CONFIG)
     assert result.predictions.height == 12
     assert result.recall(10) == result.recall(5)
 
@@ -223,7 +225,7 @@ def test_a_database_smaller_than_n(tmp_path: Path) -> None:
 def test_files_say_what_the_result_says(tmp_path: Path) -> None:
     tables = utm_tables(tmp_path)
     out = tmp_path / "out"
-    result = evaluate(TinyModel(), tables, CONFIG, out, {"spec": "tiny"})
+    result = evaluate_tables(TinyModel(), tables, CONFIG, out, {"spec": "tiny"})
     text = (out / "results.json").read_text()
     found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert found == json.loads(json.dumps(result.to_dict()))
@@ -243,13 +245,13 @@ def test_files_say_what_the_result_says(tmp_path: Path) -> None:
 
 def test_another_threshold_touches_no_image(tmp_path: Path) -> None:
     tables, out = utm_tables(tmp_path), tmp_path / "out"
-    first = evaluate(TinyModel(), tables, CONFIG, out)
+    first = evaluate_tables(TinyModel(), tables, CONFIG, out)
     for path in map(Path, tables.database.paths + tables.queries.paths):
         stat = path.stat()
         path.write_bytes(b"x" * stat.st_size)
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     other = CONFIG.model_copy(update={"thresholds": [60.0], "recall_at": [3, 5]})
-    again = evaluate(TinyModel(), tables, other, out)
+    again = evaluate_tables(TinyModel(), tables, other, out)
     assert again.recall(5, 60.0) == first.recall(5, 60.0)
     assert again.timing.images_computed == 0 and again.timing.images_per_second is None
 
@@ -258,13 +260,13 @@ def test_an_empty_side_is_refused(tmp_path: Path) -> None:
     tables = utm_tables(tmp_path, 2, 2)
     nothing = PhotoTable.from_columns({"path": []})
     with pytest.raises(DataError, match="the queries hold no photo"):
-        evaluate(TinyModel(), EvaluationTables(tables.database, nothing, "x"), CONFIG)
+        evaluate_tables(TinyModel(), EvaluationTables(tables.database, nothing, "x"), CONFIG)
     with pytest.raises(DataError, match="the database hold"):
-        evaluate(TinyModel(), EvaluationTables(nothing, tables.queries, "x"), CONFIG)
+        evaluate_tables(TinyModel(), EvaluationTables(nothing, tables.queries, "x"), CONFIG)
 
 
 def test_a_recall_that_was_not_measured_says_what_was(tmp_path: Path) -> None:
-    result = evaluate(TinyModel(), utm_tables(tmp_path, 2, 2), CONFIG)
+    result = evaluate_tables(TinyModel(), utm_tables(tmp_path, 2, 2), CONFIG)
     with pytest.raises(DataError, match=r"Recall@7, right within 25 m.*there are N 1, 2, 5, 10"):
         result.recall(7)
 
@@ -274,7 +276,7 @@ def test_a_model_without_finite_descriptors_is_refused(tmp_path):
     with torch.no_grad():
         broken.scale.fill_(float("nan"))
     with pytest.raises(ModelError, match="not finite"):
-        evaluate(broken, utm_tables(tmp_path, 6, 3), CONFIG)
+        evaluate_tables(broken, utm_tables(tmp_path, 6, 3), CONFIG)
 
 
 def test_a_photo_is_never_its_own_answer_by_another_way_to_it(tmp_path):
@@ -284,6 +286,6 @@ def test_a_photo_is_never_its_own_answer_by_another_way_to_it(tmp_path):
         pl.col("path").str.replace("/database/", "/link/", literal=True)
     )
     both = EvaluationTables(tables.database, PhotoTable(again), "the same by a link")
-    found = evaluate(TinyModel(), both, CONFIG).predictions
+    found = evaluate_tables(TinyModel(), both, CONFIG).predictions
     names = found.select(pl.col("query", "database").str.split("/").list.last())
     assert not (names["query"] == names["database"]).any()

@@ -14,10 +14,9 @@ from beenhere.datasets.formats import read_evaluation
 from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import differences
-from beenhere.evaluation.evaluate import evaluate, evaluation_fingerprint
-from beenhere.evaluation.results import Evaluation
-from beenhere.evaluation.saved import SavedEvaluation
-from beenhere.evaluation.tables import read_tables
+from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
+from beenhere.evaluation.evaluation_results import Evaluation, SavedEvaluation
+from beenhere.evaluation.photo_tables import read_tables
 from beenhere.evaluation.thresholds import recall_against_threshold
 from beenhere.report import panels
 from beenhere.training.loop import named_recalls
@@ -44,7 +43,7 @@ def naive_recall(found: Evaluation, lists: dict[int, list[int]], n: int) -> floa
 
 
 def test_recall_against_a_loop(tmp_path: Path) -> None:
-    found = evaluate(TinyModel(), tables_of(tmp_path), CONFIG)
+    found = evaluate_tables(TinyModel(), tables_of(tmp_path), CONFIG)
     assert {one.threshold for one in found.recalls} == {None}
     for n in CONFIG.recall_at:
         assert found.recall(n) == pytest.approx(naive_recall(found, LISTS, n), abs=1e-9)
@@ -60,26 +59,26 @@ def test_an_unreadable_photo_is_no_positive(tmp_path: Path) -> None:
     root = write_street(tmp_path)
     tables = read_evaluation(EvaluationData(tree=root))
     (root / "ref/d03.png").write_bytes((root / "ref/d03.png").read_bytes()[:60])
-    found = evaluate(TinyModel(), tables, CONFIG)
+    found = evaluate_tables(TinyModel(), tables, CONFIG)
     assert [Path(path).name for path, _ in found.unreadable["database"]] == ["d03.png"]
     left = {query: [row for row in rows if row != 3] for query, rows in LISTS.items()}
     for n in CONFIG.recall_at:
         assert found.recall(n) == pytest.approx(naive_recall(found, left, n), abs=1e-9)
     assert [Path(path).name for path in found.without_positive[None]] == ["q2.png", "q3.png"]
-    assert found.sought["positives"].to_list() == [1, 1, 0, 0, 1, 3, 1, 1, 1]
+    assert found.query_table["positives"].to_list() == [1, 1, 0, 0, 1, 3, 1, 1, 1]
 
 
 def test_a_photo_is_not_its_own_answer(tmp_path: Path) -> None:
     table = tables_of(tmp_path).database
     lists = ListedTruth([[row, (row + 1) % len(table)] for row in range(len(table))], len(table))
-    found = evaluate(TinyModel(), EvaluationTables(table, table, "self", lists), CONFIG)
-    assert found.sought["positives"].to_list() == [1] * len(table)
+    found = evaluate_tables(TinyModel(), EvaluationTables(table, table, "self", lists), CONFIG)
+    assert found.query_table["positives"].to_list() == [1] * len(table)
     assert found.predictions.filter(pl.col("query") == pl.col("database")).height == 0
 
 
 def test_files_and_back(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    found = evaluate(TinyModel(), tables_of(tmp_path / "street"), CONFIG, out)
+    found = evaluate_tables(TinyModel(), tables_of(tmp_path / "street"), CONFIG, out)
     results = json.loads((out / "results.json").read_text())
     assert {one["threshold"] for one in results["recalls"]} == {None}
     assert list(results["without_positive"]) == ["listed"]
@@ -100,7 +99,9 @@ def test_an_evaluation_from_before_there_were_lists(tmp_path: Path) -> None:
     root = tmp_path / "town"
     for side, at in (("database", 0), ("queries", 0), ("database", 900)):
         write_photo(root / side / at_name(550_000 + at, 4_180_000), at)
-    evaluate(TinyModel(), read_evaluation(EvaluationData(tree=root)), CONFIG, tmp_path / "out")
+    evaluate_tables(
+        TinyModel(), read_evaluation(EvaluationData(tree=root)), CONFIG, tmp_path / "out"
+    )
     before = SavedEvaluation.read(tmp_path / "out")
     for name, column in (("predictions", "positive"), ("queries", "positives")):
         file = tmp_path / "out" / f"{name}.parquet"
@@ -114,13 +115,13 @@ def test_comparing_by_lists(tmp_path: Path) -> None:
     tables = tables_of(tmp_path / "street")
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
-        evaluate(TinyModel(), tables, CONFIG, folder)
+        evaluate_tables(TinyModel(), tables, CONFIG, folder)
     one, two = map(SavedEvaluation.read, folders)
     found = differences(one, two, threshold=10.0)
     assert found.threshold is None and found.to_dict()["threshold"] is None
     assert int(found.right_a.sum()) == 4 and not found.only_a.any()
     others = tables_of_lists(tables, LISTS | {2: [1]})
-    evaluate(TinyModel(), others, CONFIG, tmp_path / "b")
+    evaluate_tables(TinyModel(), others, CONFIG, tmp_path / "b")
     with pytest.raises(DataError, match="the same photos, and other lists of what is right"):
         differences(one, SavedEvaluation.read(tmp_path / "b"))
 
@@ -163,9 +164,9 @@ def test_kept_tables_keep_their_lists(tmp_path: Path) -> None:
 
 
 def test_what_training_and_panels_make_of_it(tmp_path: Path) -> None:
-    found = evaluate(TinyModel(), tables_of(tmp_path), CONFIG)
+    found = evaluate_tables(TinyModel(), tables_of(tmp_path), CONFIG)
     assert list(named_recalls(found)) == ["R@1", "R@2", "R@5"]
-    chosen = {Path(one.query).stem: one for one in panels.choose(found, QUERIES)}
+    chosen = {Path(one.query).stem: one for one in panels.choose_panels(found, QUERIES)}
     assert len(chosen) == QUERIES
     assert chosen["q0"].predictions[0].right is True and chosen["q1"].predictions[0].right is False
     assert chosen["q2"].notes[1] == "no photo on the list to be found"

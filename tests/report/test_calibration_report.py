@@ -9,9 +9,8 @@ from simulated_evidence import simulate
 
 from beenhere.config import CalibrateConfig
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration import Calibration, fit_calibration
-from beenhere.report.calibration_chart import draw_calibration
-from beenhere.report.calibration_text import calibration_text
+from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
+from beenhere.report.calibration_report import calibration_text, draw_calibration
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def test_a_name_of_another_format_is_refused(calibration: Calibration, tmp_path:
 def test_text_has_every_figure_and_note(calibration: Calibration) -> None:
     text, figures = calibration_text(calibration), calibration.held_out
     assert f"{figures.inside:,} inside the map, {figures.outside:,} outside" in text
-    assert f"{figures.error:.3f}; true probabilities" in text
+    assert f"{figures.expected_calibration_error:.3f}; true probabilities" in text
     accepted = figures.outside_accepted
     assert f"{accepted.value:.1%}" in text and f"{accepted.count} of 120" in text
     assert f"default threshold       {calibration.confidence.threshold:.3f}" in text

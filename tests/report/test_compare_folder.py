@@ -8,7 +8,7 @@ from two_runs import write_run
 
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences, differences
-from beenhere.report import compare_folder, compare_panels
+from beenhere.report import compare_folder, panels
 from beenhere.report.compared_queries import compared_queries
 
 A = [True, True, False, True, False, False, False, False]
@@ -27,7 +27,7 @@ def found(tmp_path: Path) -> Differences:
 
 def write(found: list[Differences], folder: Path, count: int = 2) -> list[Path]:
     shown = [(one, compared_queries(one, ("x", "y"), None, count)) for one in found]
-    return compare_folder.write(folder, ("x", "y"), shown)
+    return compare_folder.write_comparison(folder, ("x", "y"), shown)
 
 
 def test_one_test_set_has_one_picture(found: Differences, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_title_of_a_picture_begins_with_what_stands_nowhere_else(
 ) -> None:
     titles = []
     monkeypatch.setattr(
-        compare_panels, "draw", lambda queries, path, title, headings: titles.append(title)
+        panels, "draw_comparison", lambda queries, path, title, headings: titles.append(title)
     )
     write([found], tmp_path / "out")
     assert titles == ["right if the first photo found is within 25 m; streets, A: x, B: y"]

@@ -9,8 +9,8 @@ from PIL import Image
 from tiny import write_photo
 
 from beenhere.errors import DataError
-from beenhere.report import compare_panels
-from beenhere.report.compared import ComparedQuery, Side
+from beenhere.report import panels
+from beenhere.report.compared_queries import ComparedQuery, ModelAnswer
 from beenhere.report.photo_boxes import BOX, GAP, Prediction
 
 GREEN, RED, EMPTY = (0, 158, 115), (204, 51, 17), (237, 237, 237)
@@ -19,20 +19,20 @@ COLUMN = BOX[0] + GAP
 
 
 def query(photo: str, winner: str, found: int = 3, overlay: str | None = None) -> ComparedQuery:
-    def side(letter: str) -> Side:
+    def side(letter: str) -> ModelAnswer:
         predictions = [
             Prediction(photo, 0.5, 3.0, i == 0 and letter == winner) for i in range(found)
         ]
         if overlay is None:
-            return Side(letter, predictions)
+            return ModelAnswer(letter, predictions)
         picture = Image.new("RGB", (200, 150), overlay)
-        return Side(letter, predictions, picture, (picture,))
+        return ModelAnswer(letter, predictions, picture, (picture,))
 
     return ComparedQuery(photo, "night", "a" if winner == "a" else "b", side("a"), side("b"))
 
 
 def draw(queries: list[ComparedQuery], folder: Path) -> NDArray[np.uint8]:
-    compare_panels.draw(queries, folder / "new" / "out.png", "title " * 99, HEADINGS)
+    panels.draw_comparison(queries, folder / "new" / "out.png", "title " * 99, HEADINGS)
     with Image.open(folder / "new" / "out.png") as image:
         return np.asarray(image.convert("RGB"))
 
@@ -68,14 +68,18 @@ def test_each_direction_has_a_heading_once(tmp_path: Path) -> None:
         draw([query(photo, winner) for winner in winners], tmp_path).shape[0]
         for winners in ("a", "aa", "ab")
     )
-    assert two - one == compare_panels._BLOCK
-    assert three - two == compare_panels._SECTION
+    assert two - one == panels._QUERY
+    assert three - two == panels._SECTION
 
 
 def test_missing_photos_and_maps_leave_their_places_empty(tmp_path: Path) -> None:
     gone = query("gone.jpg", "b", 2)
     gone = ComparedQuery(
-        gone.query, None, "b", Side("a", gone.a.predictions, None, (None,)), Side("b", [])
+        gone.query,
+        None,
+        "b",
+        ModelAnswer("a", gone.a.predictions, None, (None,)),
+        ModelAnswer("b", []),
     )
     pixels = draw([gone], tmp_path)
     empty = (pixels == EMPTY).all(axis=2).sum() / (BOX[0] * BOX[1])
@@ -84,6 +88,6 @@ def test_missing_photos_and_maps_leave_their_places_empty(tmp_path: Path) -> Non
 
 def test_nothing_to_draw_and_odd_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no query to draw"):
-        compare_panels.draw([], tmp_path / "out.png", "", HEADINGS)
-    with pytest.raises(DataError, match=r"expected \.png or \.jpg"):
-        compare_panels.draw([query("a", "a")], tmp_path / "out.gif", "", HEADINGS)
+        panels.draw_comparison([], tmp_path / "out.png", "", HEADINGS)
+    with pytest.raises(DataError, match=r"expected \.png, \.jpg"):
+        panels.draw_comparison([query("a", "a")], tmp_path / "out.gif", "", HEADINGS)

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageFont
 
 from beenhere.config import CheckConfig
-from beenhere.datasets.doctor import Finding, PhotoCollection, examine, gather
-from beenhere.report import doctor_sheet, doctor_tile
-from beenhere.report.doctor_sheet import draw_sheet, drawn
-from beenhere.report.doctor_tile import Tile, middle_cut, wrapped
-from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG
+from beenhere.datasets.doctor import Finding, examine, gather
+from beenhere.datasets.doctor.collection import PhotoCollection
+from beenhere.report import doctor_sheet
+from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, wrapped
+from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG, cut
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_each_photo_says_where_it_belongs(
     examined: tuple[PhotoCollection, list[Finding]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiles: list[Tile] = []
-    put = doctor_tile.put_tile
+    put = doctor_sheet.put_tile
 
     def recorded(picture: Image.Image, corner: tuple[int, int], tile: Tile) -> None:
         tiles.append(tile)
@@ -74,12 +74,12 @@ def test_each_photo_says_where_it_belongs(
     collection, findings = examined
     draw_sheet(collection, drawn(findings), tmp_path / "sheet.png")
     across = next(at for at, tile in enumerate(tiles) if tile.path.endswith("train/02.png"))
-    assert [(tile.belongs, tile.mark) for tile in tiles[across : across + 2]] == [
+    assert [(tile.belongs, tile.frame) for tile in tiles[across : across + 2]] == [
         ("gsv_xs/train", "score"),
         ("sf_xs/test/queries", None),
     ]
     assert tiles[across].detail.startswith("same bytes")
-    assert [tile.mark for tile in tiles[-2:]] == ["note", None]
+    assert [tile.frame for tile in tiles[-2:]] == ["note", None]
     assert {tile.belongs for tile in tiles[-2:]} == {"gsv_xs/train"}
 
 
@@ -103,7 +103,7 @@ def test_the_picture(examined: tuple[PhotoCollection, list[Finding]], tmp_path: 
 
 def test_names_are_cut_in_the_middle() -> None:
     name = "@0660137.31@5710126.62@30@U@051.51953@-000.69184@SC1xGc6uCv@@35@@@@201908@@.jpg"
-    shown = middle_cut(name, 13, BOX[0])
+    shown = cut(name, 13, BOX[0], "both")
     start, end = shown.split("...")
     assert name.startswith(start) and name.endswith(end)
     assert len(start) - len(end) in (0, 1)
@@ -111,7 +111,7 @@ def test_names_are_cut_in_the_middle() -> None:
     assert (
         font.getlength(shown) <= BOX[0] < font.getlength(f"{start}{name[len(start)]}...{end}") + 9
     )
-    assert middle_cut("a.jpg", 13, BOX[0]) == "a.jpg"
+    assert cut("a.jpg", 13, BOX[0], "both") == "a.jpg"
 
 
 def test_reasons_are_wrapped_whole() -> None:

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from study import study, write_run, write_set
 
-from beenhere.report.figures import all_figures
 from beenhere.report.gallery import MOST_PHOTOS, Failure, failures
+from beenhere.report.study_figures import all_figures
 from beenhere.studies.results import Row, StudyResults, Table
 
 

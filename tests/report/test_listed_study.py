@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from study import write_study
 
-from beenhere.report.figures import all_figures
 from beenhere.report.gallery import failures
-from beenhere.report.plots import Plot, plots
+from beenhere.report.study_charts import ChartGroup, chart_groups
+from beenhere.report.study_figures import all_figures
 from beenhere.studies.results import StudyResults, Table
 
 
@@ -77,7 +77,9 @@ def test_recalls_failures_and_words(both: tuple[StudyResults, StudyResults]) -> 
 
 
 def test_charts(both: tuple[StudyResults, StudyResults]) -> None:
-    before, after = ({one.title: one for one in plots(each, all_figures(each)[0])} for each in both)
+    before, after = (
+        {one.title: one for one in chart_groups(each, all_figures(each)[0])} for each in both
+    )
     title = "Recall against the threshold"
     assert len(before[title].charts) == 2 and len(after[title].charts) == 1
     assert after[title].charts[0] == before[title].charts[0]
@@ -86,6 +88,6 @@ def test_charts(both: tuple[StudyResults, StudyResults]) -> None:
         assert charts(after[same]) == charts(before[same])
 
 
-def charts(plot: Plot) -> list[str]:
+def charts(plot: ChartGroup) -> list[str]:
     assert plot.charts
     return list(plot.charts)

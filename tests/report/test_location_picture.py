@@ -23,8 +23,14 @@ from beenhere.errors import DataError
 from beenhere.report import location_picture, photo_boxes
 from beenhere.report.location_map import location_map
 from beenhere.report.location_picture import draw_location
-from beenhere.report.location_view import FOR_IT, FOR_NEITHER, FOR_RUNNER_UP, match_colour
-from beenhere.report.own_position import OwnPosition, own_position
+from beenhere.report.location_view import (
+    FOR_IT,
+    FOR_NEITHER,
+    FOR_RUNNER_UP,
+    OwnPosition,
+    match_colour,
+    own_position,
+)
 from beenhere.retrieval.locate.answer import Location
 
 STREET = geo.positions(LAT + np.arange(-30, 30) * 7 * METRE, np.full(60, LON + 5 * METRE))
@@ -113,11 +119,11 @@ def test_a_place_for_the_picture_is_looked_at_first(tmp_path: Path) -> None:
 def test_what_the_words_of_a_picture_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
-    def write(canvas: object, at: object, text: str, *look: object) -> None:
+    def put_text(canvas: object, at: object, text: str, *look: object) -> None:
         written.append(text)
 
     for module in (location_picture, photo_boxes):
-        monkeypatch.setattr(module, "write", write)
+        monkeypatch.setattr(module, "put_text", put_text)
     long = replace(match(17, 0, inliers=45), path="streets/" * 40 + "17.jpg")
     location = replace(known_location(), place=place(long), matches=(long, match(1, 5, 9)))
     query = write_photo(tmp_path / "q.jpg", 1, 60, 80)

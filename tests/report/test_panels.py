@@ -13,8 +13,8 @@ from beenhere.config import EvalConfig
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.evaluation.evaluate import evaluate
-from beenhere.evaluation.results import Evaluation
+from beenhere.evaluation.evaluate import evaluate_tables
+from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.report import panels, photo_boxes
 from beenhere.report.panels import Panel
 from beenhere.report.photo_boxes import Prediction
@@ -42,7 +42,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
         }
     )
     tables = EvaluationTables(database, queries, "tiles")
-    return evaluate(TinyModel(), tables, EvalConfig(thresholds=[25, 500]))
+    return evaluate_tables(TinyModel(), tables, EvalConfig(thresholds=[25, 500]))
 
 
 def picture(path: Path) -> NDArray[np.uint8]:
@@ -52,18 +52,20 @@ def picture(path: Path) -> NDArray[np.uint8]:
 
 def test_conditions_share_the_picture(found: Evaluation) -> None:
     for count, night in ((2, 1), (4, 2), (6, 3), (10, 3), (99, 3)):
-        chosen = panels.choose(found, count)
+        chosen = panels.choose_panels(found, count)
         assert len(chosen) == min(count, 11)
         assert sum(panel.notes[0].startswith("night") for panel in chosen) == night
 
 
 def test_another_seed_chooses_other_queries(found: Evaluation) -> None:
-    picks = {tuple(p.query for p in panels.choose(found, 4, seed=seed)) for seed in (0, 0, 1, 2)}
+    picks = {
+        tuple(p.query for p in panels.choose_panels(found, 4, seed=seed)) for seed in (0, 0, 1, 2)
+    }
     assert 1 < len(picks) <= 3
 
 
 def test_a_panel_says_what_the_evaluation_found(found: Evaluation) -> None:
-    chosen = {Path(panel.query).name: panel for panel in panels.choose(found, 11, columns=2)}
+    chosen = {Path(panel.query).name: panel for panel in panels.choose_panels(found, 11, columns=2)}
     assert [p.right for p in chosen["0.jpg"].predictions] == [True, False]
     assert chosen["0.jpg"].predictions[0].metres == 0
     assert chosen["0.jpg"].notes == ("day, 0.jpg", "")
@@ -83,7 +85,9 @@ def test_frames_have_the_colours_of_right_wrong_and_unknown(tmp_path: Path) -> N
         Prediction(photo, 0.7, None, None),
     ]
     for end in ("png", "jpg"):
-        panels.draw([Panel(photo, ("day", ""), predictions)], tmp_path / f"out.{end}", "title")
+        panels.draw_panels(
+            [Panel(photo, ("day", ""), predictions)], tmp_path / f"out.{end}", "title"
+        )
     pixels = picture(tmp_path / "out.png")
     columns = [np.nonzero((pixels == c).all(axis=2))[1] for c in (GREEN, RED, GREY)]
     assert all(len(places) > 1000 for places in columns)
@@ -112,7 +116,7 @@ def test_the_name_of_a_listed_photo_is_drawn(tmp_path: Path) -> None:
     for name in ("one.png", "two.png"):
         photo = write_photo(tmp_path / name, 1)
         panel = Panel("gone.jpg", ("", ""), [Prediction(photo, 0.5, None, True)])
-        panels.draw([panel], tmp_path / "out.png", "")
+        panels.draw_panels([panel], tmp_path / "out.png", "")
         pictures.append(picture(tmp_path / "out.png"))
     assert not np.array_equal(*pictures)
 
@@ -123,7 +127,7 @@ def test_the_marks_tell_apart_what_colours_tell(tmp_path: Path) -> None:
     shapes = []
     for right in (True, False, None):
         panel = Panel(photo, ("", ""), [Prediction(photo, 0.5, 1.0, right)])
-        panels.draw([panel], tmp_path / "out.png", "")
+        panels.draw_panels([panel], tmp_path / "out.png", "")
         white = (picture(tmp_path / "out.png") == 255).all(axis=2)
         shapes.append(white[90:140, 310:350])
     assert not np.array_equal(shapes[0], shapes[1])
@@ -132,12 +136,12 @@ def test_the_marks_tell_apart_what_colours_tell(tmp_path: Path) -> None:
 
 def test_a_photo_that_has_gone_leaves_its_place_empty(tmp_path: Path) -> None:
     panel = Panel("gone.jpg", ("", ""), [Prediction("gone too.jpg", 0.5, 1.0, True)])
-    panels.draw([panel], tmp_path / "new" / "out.png", "a title")
+    panels.draw_panels([panel], tmp_path / "new" / "out.png", "a title")
     assert (tmp_path / "new" / "out.png").exists()
 
 
 def test_nothing_to_draw_and_odd_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no query to draw"):
-        panels.draw([], tmp_path / "out.png", "")
-    with pytest.raises(DataError, match=r"expected \.png or \.jpg"):
-        panels.draw([Panel("a", ("", ""), [])], tmp_path / "out.gif", "")
+        panels.draw_panels([], tmp_path / "out.png", "")
+    with pytest.raises(DataError, match=r"expected \.png, \.jpg"):
+        panels.draw_panels([Panel("a", ("", ""), [])], tmp_path / "out.gif", "")

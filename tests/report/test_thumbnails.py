@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from tiny import write_photo
 
-from beenhere.report.thumbnails import BOX, Thumbnails
+from beenhere.report.study_page import THUMBNAIL, Thumbnails
 
 
 def test_they_fit_the_box_and_keep_their_shape(tmp_path: Path) -> None:
@@ -18,7 +18,7 @@ def test_they_fit_the_box_and_keep_their_shape(tmp_path: Path) -> None:
         assert one is not None
         with Image.open(io.BytesIO(base64.b64decode(one.data.partition(",")[2]))) as image:
             assert image.size == (one.width, one.height) and image.format == "JPEG"
-        assert one.width == BOX[0] or one.height == BOX[1]
+        assert one.width == THUMBNAIL[0] or one.height == THUMBNAIL[1]
         assert abs(one.width / one.height - width / height) < 0.05 * width / height
 
 
@@ -43,5 +43,5 @@ def test_what_cannot_be_read_is_none(tmp_path: Path) -> None:
 def test_a_picture_in_memory_of_any_mode() -> None:
     pictures = Thumbnails()
     one = pictures.of_picture(Image.new("RGBA", (640, 480), "red"))
-    assert (one.width, one.height) == (BOX[0], 126)
+    assert (one.width, one.height) == (THUMBNAIL[0], 126)
     assert pictures.of_picture(Image.new("RGB", (640, 480), "red")) == one

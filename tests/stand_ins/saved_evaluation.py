@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from beenhere.evaluation.results import Evaluation, Recall, Timing
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import Evaluation, Recall, SavedEvaluation, Timing
 
 
 def write_evaluation(
@@ -51,7 +50,7 @@ def write_evaluation(
             },
             orient="row",
         ),
-        sought=pl.DataFrame(
+        query_table=pl.DataFrame(
             {
                 "query": names,
                 "condition": conditions,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from beenhere.evaluation.labelled_evidence import LabelledEvidence
+from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence
 
 
 def simulate(

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
-from beenhere.evaluation.results import Evaluation, Recall, Timing
+from beenhere.evaluation.evaluation_results import Evaluation, Recall, Timing
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
 from beenhere.studies.results import Row, Run, State, StudyResults, Table
 
@@ -246,7 +246,7 @@ def _evaluation(
         name=one.name,
         recalls=recalls,
         predictions=predictions,
-        sought=one.queries,
+        query_table=one.queries,
         queries=queries,
         database=len(one.database),
         without_positive={25.0: far["query"].to_list()},

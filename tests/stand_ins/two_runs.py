@@ -9,8 +9,7 @@ from tiny import write_photo
 
 from beenhere.config import BackboneConfig, EvalConfig, ModelConfig, PreprocessingConfig
 from beenhere.config_yaml import plain
-from beenhere.evaluation.results import Evaluation, Recall, Timing
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import Evaluation, Recall, SavedEvaluation, Timing
 from beenhere.models import VPRModel, save_checkpoint
 
 CONDITIONS = ("day", "day", "day", "day", "day", "night", "night", None)
@@ -62,7 +61,7 @@ def write_run(folder: Path, photos: Path, right: Sequence[bool], seed: int = 0) 
             },
             orient="row",
         ),
-        sought=pl.DataFrame(
+        query_table=pl.DataFrame(
             {
                 "query": paths["queries"],
                 "condition": CONDITIONS,

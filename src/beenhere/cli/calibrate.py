@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from beenhere.config import CalibrateConfig, LocateConfig
 
 if TYPE_CHECKING:
-    from beenhere.evaluation.calibration_queries import AskedQueries
+    from beenhere.evaluation.calibration.calibration_queries import QueryEvidence
 
 NAMED = 3
 """Photos left out that are named on the screen."""
@@ -45,7 +45,7 @@ def calibrate(
             --verify a second one, `NAME-verified.png`.
         json: print the figures as JSON.
         wait: seconds to wait for another process that writes the index.
-        config: what to hide, what to hold out, what to promise.
+        config: what to hide and to hold out, and the bounds to keep.
         set_: an option of `locate` by name, such as `matches=50`; `locate` then uses it too.
     """
     from beenhere import config_yaml
@@ -53,13 +53,17 @@ def calibrate(
 
     locate = config_yaml.assign(LocateConfig(), set_)
     opened = Index.open(index)  # before what takes seconds to import
-    from beenhere.evaluation.calibrate_index import calibrate_index
-    from beenhere.report.calibration_chart import check_chart, draw_calibration
-    from beenhere.report.calibration_text import calibration_text
+    from beenhere.evaluation.calibration.calibrate_index import calibrate_index
+    from beenhere.report.calibration_report import (
+        CHART_SUFFIXES,
+        calibration_text,
+        draw_calibration,
+    )
+    from beenhere.report.pictures import check_picture
 
     charts = _charts(plot, verify)
     for chart in charts.values():
-        check_chart(chart)
+        check_picture(chart, CHART_SUFFIXES)
     found = calibrate_index(opened, queries, outside, verify, config, locate, wait)
     for way, chart in charts.items():
         draw_calibration(found.calibrations[way], chart)
@@ -85,7 +89,7 @@ def _charts(plot: Path | None, verify: bool) -> dict[str, Path]:
     return charts
 
 
-def _asked(asked: "AskedQueries") -> str:
+def _asked(asked: "QueryEvidence") -> str:
     kinds = {
         "with their place hidden": asked.hidden,
         "without a photo of the index within 25 m": asked.unmatched,

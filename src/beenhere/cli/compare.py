@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from beenhere.evaluation.compare_runs import Contender
     from beenhere.evaluation.differences import Differences
-    from beenhere.report.compared import ComparedQuery
+    from beenhere.report.compared_queries import ComparedQuery
 
 
 def compare(
@@ -81,7 +81,7 @@ def compare(
         found = compare_runs(*sides, at=at, threshold=threshold)
     device = extract.device if maps else None
     shown = [_choose(one, sides, count, seed, device) for one in found]
-    pictures = compare_folder.write(folder, (a, b), list(zip(found, shown, strict=True)))
+    pictures = compare_folder.write_comparison(folder, (a, b), list(zip(found, shown, strict=True)))
     if json:
         print((folder / compare_folder.RECORD).read_text(encoding="utf-8"), end="")
     else:
@@ -102,7 +102,7 @@ def _evaluate(
 
     from beenhere import config_yaml
     from beenhere.config import EvalConfig
-    from beenhere.evaluation.paths import evaluate
+    from beenhere.evaluation.evaluate import evaluate
 
     options = config_yaml.plain(EvalConfig())
     if threshold is not None:
@@ -140,7 +140,7 @@ def _print(
     pictures: list[Path],
 ) -> None:
     from beenhere.cli.output import console
-    from beenhere.evaluation.right import rule_in_words
+    from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report.compare_folder import RECORD
 
     output = console()

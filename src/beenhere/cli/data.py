@@ -32,14 +32,14 @@ def show(
     """
     from beenhere.config import EvaluationData
     from beenhere.datasets.formats import find_sets, protocols_of, read_evaluation, read_photos
-    from beenhere.report.photo_set import describe, describe_shards, neighbours, positives
+    from beenhere.report.photo_set import neighbours, photo_set_text, positives, shards_text
     from beenhere.training.shards import is_shards
 
     if is_shards(path):
         from beenhere.training.shards import Shards
 
         shards = Shards.open(path)
-        _show(shards.store.name, describe_shards(shards, list_))
+        _show(shards.store.name, shards_text(shards, list_))
         return
     below = find_sets(Path(path).expanduser())
     for number, found in enumerate(below.sets):
@@ -48,15 +48,15 @@ def show(
         root = str(found.path if found.path.is_dir() else found.path.parent)
         if found.evaluation:
             tables = read_evaluation(EvaluationData(tree=found.path))
-            _show(f"{root}, database", describe(tables.database, root, list_))
-            _show(f"{root}, queries", describe(tables.queries, root, list_))
+            _show(f"{root}, database", photo_set_text(tables.database, root, list_))
+            _show(f"{root}, queries", photo_set_text(tables.queries, root, list_))
             print(positives(tables, radius))
             offered = protocols_of(found.path)
             if offered:
                 print(f"  protocols  {', '.join(offered)} (the first is shown)")
         else:
             table = read_photos(found.path)
-            _show(str(found.path), describe(table, root, list_))
+            _show(str(found.path), photo_set_text(table, root, list_))
             if len(table) > 1 and table.frame["place"].is_null().all():  # places are for training
                 print(neighbours(table, radius))
     if below.loose:

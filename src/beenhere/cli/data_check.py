@@ -39,7 +39,7 @@ def check(
     from beenhere import config_yaml
     from beenhere.cli.output import replacing
     from beenhere.datasets.doctor import chosen, examine, fixes, gather, read_fixes
-    from beenhere.report.doctor_text import as_json, describe, tally
+    from beenhere.report.doctor_text import findings_text, findings_values, tally
 
     options = config_yaml.assign(config, set_)
     _check_targets(fix_list, sheet)
@@ -48,9 +48,9 @@ def check(
     if json:
         from json import dumps
 
-        print(dumps(as_json(collection, findings), indent=2))
+        print(dumps(findings_values(collection, findings), indent=2))
     else:
-        print(*describe(collection, findings, options.pixels), sep="\n")
+        print(*findings_text(collection, findings, options.pixels), sep="\n")
     said = sys.stderr if json else sys.stdout
     if fix_list is not None:
         rows = fixes(findings, fix_list.parent)
@@ -105,7 +105,7 @@ def _check_targets(fix_list: Path | None, sheet: Path | None) -> None:
         if not fix_list.parent.is_dir():
             raise DataError(f"{fix_list}: there is no folder {fix_list.parent}; make it first")
     if sheet is not None:
-        from beenhere.report.location_picture import check_picture
+        from beenhere.report.pictures import check_picture
 
         check_picture(sheet)
 

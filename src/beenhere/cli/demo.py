@@ -11,7 +11,7 @@ from beenhere.config import CityConfig, DataConfig, EvalConfig, EvaluationData, 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from beenhere.evaluation.results import Evaluation
+    from beenhere.evaluation.evaluation_results import Evaluation
     from beenhere.models import VPRModel
 
 SHOWN = (1, 5, 10)
@@ -85,11 +85,11 @@ def _training(out: Path, assignments: list[str]) -> TrainConfig:
 
 def _measure(model: "VPRModel", out: Path, name: str) -> dict[str, "Evaluation"]:
     from beenhere.datasets.formats import read_evaluation
-    from beenhere.evaluation.evaluate import evaluate
+    from beenhere.evaluation.evaluate import evaluate_tables
 
     config = EvalConfig(recall_at=[*SHOWN, 20])
     return {
-        light: evaluate(
+        light: evaluate_tables(
             model,
             read_evaluation(EvaluationData(tree=out / "city" / tree)),
             config,
@@ -104,9 +104,11 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
     from beenhere.report import panels
 
     trained = found["MixVPR, trained"]
-    chosen = [panel for light in LIGHTS for panel in panels.choose(trained[light], PICTURED)]
+    chosen = [panel for light in LIGHTS for panel in panels.choose_panels(trained[light], PICTURED)]
     picture = out / "matches.jpg"
-    panels.draw(chosen, picture, "Trained on the demo city: found in streets it had never seen")
+    panels.draw_panels(
+        chosen, picture, "Trained on the demo city: found in streets it had never seen"
+    )
 
     output = console()
     output.print()

@@ -13,7 +13,7 @@ from beenhere.config import EvalConfig
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from beenhere.evaluation.results import Evaluation
+    from beenhere.evaluation.evaluation_results import Evaluation
 
 NAMED = 3
 """Queries that are named on the screen; all are in results.json."""
@@ -59,7 +59,7 @@ def evaluate(
     """
     from beenhere import config_yaml
     from beenhere.errors import ConfigError
-    from beenhere.evaluation.paths import evaluate as evaluate_paths
+    from beenhere.evaluation.evaluate import evaluate as evaluate_paths
 
     if leave_one_out != (photos is not None):
         raise ConfigError(
@@ -89,11 +89,11 @@ def evaluate(
 
 
 def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
-    from beenhere.evaluation.right import rule_in_words
+    from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report import panels
 
     title = f"{result.name}: found by {model}, {rule_in_words(result.recalls[0].threshold)}"
-    panels.draw(panels.choose(result, count), folder / "matches.jpg", title)
+    panels.draw_panels(panels.choose_panels(result, count), folder / "matches.jpg", title)
 
 
 def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
@@ -118,7 +118,7 @@ def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
 
 def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
     """One table with a column a condition; one a condition where there are several thresholds."""
-    from beenhere.evaluation.right import in_words
+    from beenhere.evaluation.protocol import in_words
 
     thresholds = list(dict.fromkeys(one.threshold for one in result.recalls))
     conditions = list(dict.fromkeys(one.condition for one in result.recalls))
@@ -157,7 +157,7 @@ def _queries(result: "Evaluation", condition: str | None) -> int:
 
 
 def _notes(result: "Evaluation") -> Iterator[str]:
-    from beenhere.evaluation.right import in_words
+    from beenhere.evaluation.protocol import in_words
 
     confidence = result.config["confidence"]
     yield (

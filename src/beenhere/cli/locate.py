@@ -138,14 +138,14 @@ def _content(path: str) -> str | bytes:
 
 def _text(locations: Sequence["Location"], form: Form | None) -> str:
     if form == "geojson":
-        from beenhere.report.location_geojson import to_geojson
+        from beenhere.report.location import to_geojson
 
         return to_geojson(locations)
     if form is not None:
-        from beenhere.report.location_files import to_csv, to_json
+        from beenhere.report.location import to_csv, to_json
 
         return (to_json if form == "json" else to_csv)(locations)
-    from beenhere.report.location_text import describe_location
+    from beenhere.report.location import describe_location
 
     lines = []
     for location in locations:
@@ -166,7 +166,7 @@ def _write(text: str, out: Path | None) -> None:
 
 def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:
     """Where each photo's picture goes; a folder is made if only it is missing."""
-    from beenhere.report.location_picture import SUFFIXES, check_picture, is_picture
+    from beenhere.report.pictures import SUFFIXES, check_picture, is_picture
 
     if is_picture(plot) and not plot.is_dir():
         if plot.suffix.lower() not in SUFFIXES:

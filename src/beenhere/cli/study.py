@@ -228,9 +228,9 @@ def _say_if_old(folder: "StudyFolder") -> None:
 
 
 def _write_report(results: "StudyResults", folder: "StudyFolder") -> None:
-    from beenhere.report.page import write_page
-    from beenhere.report.study_comparisons import compared_rows
-    from beenhere.report.tables import write_tables
+    from beenhere.report.compared_queries import compared_rows
+    from beenhere.report.study_page import write_page
+    from beenhere.report.study_tables import write_tables
 
     tables = write_tables(results, folder.path)
     page = write_page(results, folder.path, compared_rows(results))

@@ -8,7 +8,7 @@ from beenhere.cli.output import console
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from beenhere.report.figures import RowFigures, TableFigures
+    from beenhere.report.study_figures import RowFigures, TableFigures
     from beenhere.studies.results import Row, StudyResults
 
 NS = (1, 5)
@@ -17,7 +17,7 @@ NS = (1, 5)
 
 def print_study(results: "StudyResults") -> None:
     """Every table, and what the figures are."""
-    from beenhere.report.figures import all_figures
+    from beenhere.report.study_figures import all_figures
 
     output = console()
     output.print(f"\n{results.title}, on {results.data_title}", markup=False)

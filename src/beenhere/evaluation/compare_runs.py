@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from beenhere.errors import DataError, ModelError
 from beenhere.evaluation.differences import Differences, differences
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.models.checkpoint import BUILT_IN, load_model
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Contender:
 
     @property
     def known_model(self) -> str:
-        """What :func:`beenhere.models.load_model` takes.
+        """The argument for :func:`beenhere.models.load_model`.
 
         Raises:
             ModelError: nobody knows any more.

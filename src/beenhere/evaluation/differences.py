@@ -1,17 +1,17 @@
 """Which queries one model gets right and another wrong."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.evaluation.balanced import balanced_choice
-from beenhere.evaluation.paired import Comparison, compare
-from beenhere.evaluation.saved import SavedEvaluation, check_same_queries
+from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_queries
+from beenhere.evaluation.significance import Comparison, compare_rows
 
 
 @dataclass(frozen=True)
@@ -78,28 +78,20 @@ class Differences:
 
     def by_condition(self) -> list[ConditionDifference]:
         """All queries first, then those of each condition, with A's options for the bootstrap."""
-        conditions = self.a.queries["condition"].to_numpy()
         options = self.a.results["config"]
         found = []
         for condition in [None, *self.a.conditions]:
-            members = np.ones(len(conditions), np.bool_)
-            if condition is not None:
-                members = conditions == condition
+            members = self.a.members(condition)
             a, b = self.right_a[members], self.right_b[members]
+            both, neither = int((a & b).sum()), int((~a & ~b).sum())
+            bootstrap = (options[name] for name in ("confidence", "resamples", "seed"))
             found.append(
-                ConditionDifference(
-                    condition=condition,
-                    both=int((a & b).sum()),
-                    neither=int((~a & ~b).sum()),
-                    comparison=compare(
-                        a, b, options["confidence"], options["resamples"], options["seed"]
-                    ),
-                )
+                ConditionDifference(condition, both, neither, compare_rows(a, b, *bootstrap))
             )
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found, in types of strict JSON; recalls in percent, queries as in A."""
+        """Counts and figures in types of strict JSON; recalls in percent, queries as in A."""
         return {
             "name": self.name,
             "a": str(self.a.folder),
@@ -110,17 +102,11 @@ class Differences:
             "conditions": [
                 {
                     "condition": one.condition,
-                    "queries": one.comparison.queries,
                     "both": one.both,
-                    "only_a": one.comparison.only_a,
-                    "only_b": one.comparison.only_b,
                     "neither": one.neither,
                     "recall_a": one.recall_a,
                     "recall_b": one.recall_b,
-                    "difference": one.comparison.difference,
-                    "low": one.comparison.low,
-                    "high": one.comparison.high,
-                    "p_value": one.comparison.p_value,
+                    **asdict(one.comparison),
                 }
                 for one in self.by_condition()
             ],
@@ -131,7 +117,7 @@ class Differences:
     def choose(self, among: NDArray[np.bool_], count: int, seed: int = 0) -> list[int]:
         """Some queries by chance, as many of each condition as can be.
 
-        Not the most telling ones: what is chosen stands for what there is.
+        Not the most striking ones: the choice is to be like the whole.
 
         Args:
             among: ``(queries,)``, such as :attr:`only_a`.
@@ -175,7 +161,7 @@ def differences(
 
 
 def _rows_of(wanted: Sequence[str], paths: Sequence[str]) -> NDArray[np.int64] | None:
-    """For each path that is wanted its place in the others; by what stands below the folders."""
+    """For each wanted path its place among the others, by its part below their common folder."""
     places = {name: row for row, name in enumerate(_below(paths))}
     try:
         return np.array([places[name] for name in _below(wanted)], np.int64)
@@ -189,3 +175,24 @@ def _below(paths: Sequence[str]) -> list[str]:
         return list(paths)
     root = os.path.commonpath(folders)
     return [os.path.relpath(path, root) if root else path for path in paths]
+
+
+def balanced_choice(conditions: Sequence[str | None], count: int, seed: int) -> list[int]:
+    """Choose among queries by chance, so that conditions share the places.
+
+    Args:
+        conditions: of each query; None is a condition of its own.
+        count: how many; all, if there are fewer.
+        seed: another seed chooses others.
+
+    Returns:
+        Places in ``conditions``, sorted by condition, then by place.
+    """
+    order = np.random.default_rng(seed).permutation(len(conditions)).tolist()
+    drawn: Counter[str | None] = Counter()
+    turn: dict[int, int] = {}
+    for place in order:
+        turn[place] = drawn[conditions[place]]
+        drawn[conditions[place]] += 1
+    chosen = sorted(order, key=lambda place: turn[place])[:count]
+    return sorted(chosen, key=lambda place: (conditions[place] or "", place))

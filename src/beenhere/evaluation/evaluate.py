@@ -3,7 +3,7 @@
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,24 +11,73 @@ from numpy.typing import NDArray
 
 from beenhere import config_yaml, geo
 from beenhere.config import EvalConfig
+from beenhere.datasets.formats import EvaluationTables
 from beenhere.datasets.ground_truth import Positives
 from beenhere.datasets.summary import lists_fingerprint, table_fingerprint
+from beenhere.datasets.table import PhotoTable
+from beenhere.devices import choose_device
 from beenhere.errors import DataError
 from beenhere.evaluation import protocol
-from beenhere.evaluation.results import RANKS, Evaluation, Recall, Timing
+from beenhere.evaluation.evaluation_results import RANKS, Evaluation, Recall, Timing
+from beenhere.evaluation.photo_tables import Photos, tables_of
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
+from beenhere.models.checkpoint import BUILT_IN, load_model, read_provenance
+from beenhere.models.model import VPRModel
 from beenhere.retrieval.extract import Descriptors, extract
 from beenhere.retrieval.knn import search
 
-if TYPE_CHECKING:
-    from beenhere.datasets.formats import EvaluationTables
-    from beenhere.datasets.table import PhotoTable
-    from beenhere.models.model import VPRModel
-
 
 def evaluate(
-    model: "VPRModel",
-    tables: "EvaluationTables",
+    model: VPRModel | str | Path,
+    *,
+    data: str | Path | None = None,
+    protocol: str | None = None,
+    database: Photos | None = None,
+    queries: Photos | None = None,
+    photos: Photos | None = None,
+    out: str | Path | None = None,
+    **options: Any,
+) -> Evaluation:
+    """Recall@N of a model over all queries, with intervals.
+
+    The photos come in one of three ways: ``data``, ``database`` with ``queries``, or ``photos``.
+
+        >>> result = beenhere.evaluate("offline-lite0", photos="holiday", thresholds=[25, 50])
+        >>> result.recall(at=1), result.without_positive[25]
+
+    Args:
+        model: a model, a checkpoint or run folder, or ``"offline-lite0"``.
+        data: a folder with ``database/`` and ``queries/``, or a published set as it comes.
+        protocol: of a published set that has several; None: its first.
+        database: photos that can be found: a table, or a path of any known format.
+        queries: photos to find, alike.
+        photos: photos that are each searched in the rest (leave-one-out).
+        out: a folder for results, predictions and descriptors, which are then computed once and
+            found again; None: nothing is written, nothing printed.
+        **options: those of :class:`beenhere.config.EvalConfig`, such as ``thresholds=[25]``,
+            ``recall_at=[1, 5]``, ``extract={"batch_size": 32}``.
+
+    Raises:
+        ConfigError: an unknown option, no such device, or photos given in no way or in two.
+        DataError: photos that cannot be found or understood.
+        ModelError: no such model, or a photo of a size that it cannot take.
+    """
+    config = config_yaml.validate(EvalConfig, options, "options of evaluate")
+    folder = Path(out) if out is not None else None
+    keep = folder / "tables" if folder is not None else None
+    tables = tables_of(data, protocol, database, queries, photos, keep)
+    provenance = None
+    if not isinstance(model, VPRModel):
+        spec = str(model)
+        trained = {} if spec in BUILT_IN else read_provenance(spec)
+        provenance = {"model": spec, **trained}
+        model = load_model(spec, choose_device(config.extract.device))
+    return evaluate_tables(model, tables, config, folder, provenance)
+
+
+def evaluate_tables(
+    model: VPRModel,
+    tables: EvaluationTables,
     config: EvalConfig,
     out: Path | None = None,
     provenance: dict[str, Any] | None = None,
@@ -82,7 +131,7 @@ def evaluate(
         name=tables.name,
         recalls=_recalls(tables.queries, predictions, positives, config),
         predictions=_predictions_frame(tables, predictions, similarity, listed),
-        sought=_queries_frame(tables, database, own, listed),
+        query_table=_query_table(tables, database, own, listed),
         queries=len(tables.queries),
         database=len(tables.database),
         without_positive={
@@ -117,7 +166,7 @@ def evaluate(
     return result
 
 
-def _check_truth(tables: "EvaluationTables") -> None:
+def _check_truth(tables: EvaluationTables) -> None:
     """A recall of 0 where nothing could be right would pass for a measurement."""
     if tables.truth.listed:
         return
@@ -137,7 +186,7 @@ def _check_truth(tables: "EvaluationTables") -> None:
         )
 
 
-def evaluation_fingerprint(tables: "EvaluationTables") -> dict[str, Any]:
+def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:
     """Which photos were searched in which: a ``table_fingerprint`` of each side.
 
     Where the positives are listed, ``truth`` tells one list from another.
@@ -157,6 +206,7 @@ def _predict(
 ) -> tuple[protocol.Rows, NDArray[np.float32]]:
     """For every query, readable or not, rows of the database table and similarities, ``(m, k)``."""
     k = min(k, len(database.rows))
+    # As many more as are its own files, so that k remain when these are left out.
     similarity, found = search(database.vectors, queries.vectors, k + max(map(len, own)))
     excluded = [own[query] for query in queries.rows]
     rows, similarity = protocol.leave_out(database.rows[found], similarity, excluded, k)
@@ -166,7 +216,7 @@ def _predict(
     return everyone, alike
 
 
-def _own_rows(tables: "EvaluationTables") -> list[list[int]]:
+def _own_rows(tables: EvaluationTables) -> list[list[int]]:
     """For each query the database rows of the very same file."""
     rows: dict[str, list[int]] = {}
     for row, path in enumerate(tables.database.paths):
@@ -175,7 +225,7 @@ def _own_rows(tables: "EvaluationTables") -> list[list[int]]:
 
 
 def _positives(
-    tables: "EvaluationTables",
+    tables: EvaluationTables,
     database: Descriptors,
     own: list[list[int]],
     threshold: float | None,
@@ -189,8 +239,8 @@ def _positives(
     ]
 
 
-def _queries_frame(
-    tables: "EvaluationTables",
+def _query_table(
+    tables: EvaluationTables,
     database: Descriptors,
     own: list[list[int]],
     listed: Positives | None,
@@ -210,7 +260,7 @@ def _queries_frame(
 
 
 def _recalls(
-    queries: "PhotoTable",
+    queries: PhotoTable,
     predictions: protocol.Rows,
     positives: dict[float | None, Positives],
     config: EvalConfig,
@@ -221,42 +271,37 @@ def _recalls(
     recalls = []
     for condition, members in groups.items():
         for threshold, found in positives.items():
-            first = protocol.first_hits(predictions, found)
-            possible = np.array([len(rows) > 0 for rows in found])
+            first = protocol.first_hits(predictions, found)[members]
+            possible = np.array([len(rows) > 0 for rows in found])[members]
             for n in config.recall_at:
                 hits = protocol.hits_within(first, n)
+                bootstrap = bootstrap_interval(
+                    hits, config.confidence, config.resamples, config.seed
+                )
+                low, high, wilson_low, wilson_high = (
+                    100 * end for end in (*bootstrap, *wilson_interval(hits, config.confidence))
+                )
                 recalls.append(
-                    _recall(threshold, n, condition, hits[members], possible[members], config)
+                    Recall(
+                        threshold=threshold,
+                        at=n,
+                        condition=condition,
+                        queries=len(hits),
+                        percent=protocol.share(hits),
+                        low=low,
+                        high=high,
+                        wilson_low=wilson_low,
+                        wilson_high=wilson_high,
+                        percent_of_possible=(
+                            protocol.share(hits[possible]) if possible.any() else None
+                        ),
+                    )
                 )
     return recalls
 
 
-def _recall(
-    threshold: float | None,
-    n: int,
-    condition: str | None,
-    hits: NDArray[np.bool_],
-    possible: NDArray[np.bool_],
-    config: EvalConfig,
-) -> Recall:
-    low, high = bootstrap_interval(hits, config.confidence, config.resamples, config.seed)
-    wilson_low, wilson_high = wilson_interval(hits, config.confidence)
-    return Recall(
-        threshold=threshold,
-        at=n,
-        condition=condition,
-        queries=len(hits),
-        percent=protocol.share(hits),
-        low=100 * low,
-        high=100 * high,
-        wilson_low=100 * wilson_low,
-        wilson_high=100 * wilson_high,
-        percent_of_possible=protocol.share(hits[possible]) if possible.any() else None,
-    )
-
-
 def _predictions_frame(
-    tables: "EvaluationTables",
+    tables: EvaluationTables,
     predictions: protocol.Rows,
     similarity: NDArray[np.float32],
     listed: Positives | None,

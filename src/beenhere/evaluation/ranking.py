@@ -5,38 +5,50 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from beenhere.errors import DataError
-from beenhere.evaluation.paired import Comparison, compare
 from beenhere.evaluation.protocol import share
-from beenhere.evaluation.resampling import Hits, by_seed, check_same_number
-from beenhere.evaluation.significance import holm, paired_p_value
-from beenhere.evaluation.statistics import bootstrap_interval, mean_and_sd
+from beenhere.evaluation.significance import (
+    Comparison,
+    compare_rows,
+    holm,
+    paired_p_value,
+    two_proportions_p_value,
+)
+from beenhere.evaluation.statistics import (
+    Hits,
+    bootstrap_interval,
+    by_seed,
+    check_same_number,
+    mean_and_sd,
+    wilson_score,
+)
 
 
 @dataclass(frozen=True)
 class RankedRow:
-    """One row among the others of its table.
+    """One row among the others of its table, measured or published.
 
     Attributes:
-        percent: recall; the mean over seeds.
-        low, high: its interval, by the bootstrap over queries and seeds.
-        seeds: how many.
-        sd: standard deviation of recall over seeds, in percentage points; None for one seed.
+        percent: recall; the mean over seeds, or as published.
+        low, high: its interval in percent: by the bootstrap over queries and seeds, or of a
+            published figure by :func:`published_interval`.
         best: whether no row has a higher recall; several can be level.
-        against_best: this row minus the reference, the first of the best rows; None for the
-            reference itself.
-        adjusted_p: its p value after Holm's correction; None for the reference itself.
+        adjusted_p: p value against the reference, the first of the best rows, after Holm's
+            correction; None for the reference itself.
         among_best: the reference, or a row that cannot be told from it.
+        seeds: how many; None of a published row.
+        sd: standard deviation of recall over seeds, in percentage points; None for one seed.
+        against_best: this row minus the reference; None for the reference itself, and published.
     """
 
     percent: float
     low: float
     high: float
-    seeds: int
-    sd: float | None
     best: bool
-    against_best: Comparison | None
     adjusted_p: float | None
     among_best: bool
+    seeds: int | None = None
+    sd: float | None = None
+    against_best: Comparison | None = None
 
 
 def rank_rows(
@@ -58,8 +70,7 @@ def rank_rows(
         hits_by_row: each ``(queries,)`` or ``(seeds, queries)``, on the same queries in the same
             order; seeds may differ in number.
         confidence: of the intervals, in (0, 1).
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        resamples, seed: of the bootstrap.
 
     Returns:
         By name, in the given order.
@@ -79,18 +90,17 @@ def rank_rows(
         low, high = bootstrap_interval(hits, confidence, resamples, seed)
         against = None
         if name != reference:
-            against = compare(hits, rows[reference], confidence, resamples, seed)
-        p_value = adjusted.get(name)
+            against = compare_rows(hits, rows[reference], confidence, resamples, seed)
         ranked[name] = RankedRow(
             percent=recalls[name],
             low=100 * low,
             high=100 * high,
+            best=recalls[name] == recalls[reference],
+            adjusted_p=adjusted.get(name),
+            among_best=adjusted.get(name, 1) >= 1 - confidence,
             seeds=len(hits),
             sd=mean_and_sd([share(run) for run in hits])[1],
-            best=recalls[name] == recalls[reference],
             against_best=against,
-            adjusted_p=p_value,
-            among_best=p_value is None or p_value >= 1 - confidence,
         )
     return ranked
 
@@ -126,3 +136,75 @@ def adjusted_against(
         for (one, other), value in zip(pairs, adjusted, strict=True)
         if reference in (one, other)
     }
+
+
+def published_interval(percent: float, queries: int, confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a published recall.
+
+    Args:
+        percent: as published, in [0, 100]. Published figures are rounded, so it need not be a
+            multiple of ``100 / queries``; the nearest number of hits is taken.
+        queries: of the test set; at least 1.
+        confidence: in (0, 1), such as 0.95.
+
+    Returns:
+        Lowest and highest recall in percent. It always holds the recall of those hits; a figure
+        that was rounded by less than one query lies in it too.
+
+    Raises:
+        DataError: a percent or a number of queries that cannot be.
+    """
+    low, high = wilson_score(_right(percent, queries), queries, confidence)
+    return 100 * low, 100 * high
+
+
+def rank_published(
+    percents: Mapping[str, float], queries: int, confidence: float
+) -> dict[str, RankedRow]:
+    """Which published rows cannot be told from the best published one.
+
+    Which queries each row got right was never published, so the rows are treated as if each had
+    been asked queries of its own: a test of two proportions for every pair, then Holm's correction
+    over all pairs, as in :func:`rank_rows`. On shared queries the rows mostly fail at the same
+    ones; then differences vary less than this test assumes, and it is conservative: it may tell
+    too few rows apart, hardly too many.
+
+    Args:
+        percents: by name of the row, in [0, 100]; rows without a published figure left out.
+        queries: of the test set.
+        confidence: in (0, 1).
+
+    Returns:
+        By name, in the given order.
+
+    Raises:
+        DataError: no rows, or figures that cannot be.
+    """
+    right = {name: _right(percent, queries) for name, percent in percents.items()}
+    reference = first_best(percents)
+    adjusted = adjusted_against(
+        reference,
+        list(percents),
+        lambda one, other: two_proportions_p_value(right[one], right[other], queries),
+    )
+    ranked = {}
+    for name, percent in percents.items():
+        low, high = published_interval(percent, queries, confidence)
+        ranked[name] = RankedRow(
+            percent=percent,
+            low=low,
+            high=high,
+            best=percent == percents[reference],
+            adjusted_p=adjusted.get(name),
+            among_best=adjusted.get(name, 1) >= 1 - confidence,
+        )
+    return ranked
+
+
+def _right(percent: float, queries: int) -> int:
+    if queries < 1 or not 0 <= percent <= 100:
+        raise DataError(
+            f"a published recall of {percent:g}% on {queries} queries; expected a percent from 0 "
+            "to 100 and at least one query: mend the published figures of the study"
+        )
+    return round(percent / 100 * queries)

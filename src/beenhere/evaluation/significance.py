@@ -1,12 +1,65 @@
-"""P values: would chance alone bring two recalls as far apart, and how many were asked about."""
+"""Two rows on the same queries: how far apart, how sure, and whether chance would do it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr, stdtr
 
-from beenhere.evaluation.resampling import Hits, by_seed, check_same_number
+from beenhere.evaluation.statistics import (
+    Hits,
+    by_seed,
+    check_same_number,
+    percentile_interval,
+    resampled_shares,
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Row a against row b.
+
+    Attributes:
+        difference: recall of a minus recall of b, in percentage points.
+        low, high: its interval, by the bootstrap over queries and seeds.
+        p_value: of :func:`paired_p_value`, for this pair alone.
+        only_a: queries that a gets right and b wrong; with several seeds, that a gets right in a
+            larger share of its seeds.
+        only_b: the other way round.
+        queries: all of them.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    only_a: int
+    only_b: int
+    queries: int
+
+
+def compare_rows(a: Hits, b: Hits, confidence: float, resamples: int, seed: int) -> Comparison:
+    """Compare two rows query by query; rows and errors as for :func:`paired_p_value`.
+
+    Args:
+        a, b: the rows.
+        confidence: of the interval, in (0, 1).
+        resamples, seed: of the bootstrap.
+    """
+    rows = [by_seed(a), by_seed(b)]
+    leads = query_leads(*rows)
+    shares = resampled_shares(rows, resamples, seed)
+    low, high = percentile_interval(100 * (shares[0] - shares[1]), confidence)
+    return Comparison(
+        difference=100 * int(leads.sum()) / (len(rows[0]) * len(rows[1]) * leads.size),
+        low=low,
+        high=high,
+        p_value=paired_p_value(*rows),
+        only_a=int((leads > 0).sum()),
+        only_b=int((leads < 0).sum()),
+        queries=leads.size,
+    )
 
 
 def paired_p_value(a: Hits, b: Hits) -> float:

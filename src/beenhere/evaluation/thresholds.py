@@ -8,8 +8,8 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from beenhere.errors import DataError
+from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_order
 from beenhere.evaluation.protocol import share
-from beenhere.evaluation.saved import SavedEvaluation, check_same_order
 from beenhere.evaluation.statistics import bootstrap_interval
 
 
@@ -74,7 +74,7 @@ def recall_against_threshold(
             f"{evaluations[0].folder}: its positives are listed, so there is no recall against a "
             "distance; leave this test set out"
         )
-    members = _members(evaluations[0], condition)
+    members = evaluations[0].members(condition)
     found = np.stack([nearest_found(one, at)[members] for one in evaluations])
     nearest = _metres(evaluations[0].queries["nearest_m"])[members]
     hits = [found <= threshold for threshold in metres]
@@ -114,15 +114,3 @@ def nearest_found(evaluation: SavedEvaluation, at: int) -> NDArray[np.float64]:
 
 def _metres(column: pl.Series) -> NDArray[np.float64]:
     return column.cast(pl.Float64).fill_null(np.inf).to_numpy()
-
-
-def _members(evaluation: SavedEvaluation, condition: str | None) -> NDArray[np.bool_]:
-    conditions = evaluation.queries["condition"]
-    if condition is None:
-        return np.ones(len(conditions), np.bool_)
-    if condition not in evaluation.conditions:
-        raise DataError(
-            f"{evaluation.folder} has no queries of condition {condition!r}; it has "
-            f"{', '.join(evaluation.conditions) or 'no conditions'}"
-        )
-    return (conditions == condition).fill_null(False).to_numpy()

@@ -7,9 +7,10 @@ from pathlib import Path
 from beenhere import __version__
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences
-from beenhere.evaluation.right import in_words
-from beenhere.report import compare_panels
-from beenhere.report.compared import ComparedQuery
+from beenhere.evaluation.protocol import in_words
+from beenhere.files.atomic import write_file
+from beenhere.report import panels
+from beenhere.report.compared_queries import ComparedQuery
 
 FORMAT, FORMAT_VERSION = "beenhere-comparison", 1
 """Of ``compare.json``; the number is raised when the meaning of a field changes."""
@@ -18,7 +19,7 @@ RECORD, PICTURE = "compare.json", "compare.jpg"
 
 
 def check_free(folder: Path) -> None:
-    """See that :func:`write` would overwrite nothing but an earlier comparison.
+    """See that :func:`write_comparison` would overwrite nothing but an earlier comparison.
 
     Raises:
         DataError: a file there has the name of one of ours and is none.
@@ -26,7 +27,7 @@ def check_free(folder: Path) -> None:
     _check_ours(folder, [PICTURE], _earlier_pictures(folder))
 
 
-def write(
+def write_comparison(
     folder: Path,
     names: tuple[str, str],
     found: Sequence[tuple[Differences, Sequence[ComparedQuery]]],
@@ -63,10 +64,7 @@ def write(
         "b": names[1],
         "tests": [one.to_dict() | {"picture": pictures.get(one.name)} for one, _ in found],
     }
-    (folder / f"{RECORD}.new").write_text(
-        json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-    )
-    (folder / f"{RECORD}.new").replace(folder / RECORD)
+    write_file(folder / RECORD, json.dumps(record, indent=1, allow_nan=False) + "\n")
     for one, queries in found:
         if queries:
             _draw(one, queries, names, folder / pictures[one.name])
@@ -92,8 +90,8 @@ def _check_ours(folder: Path, names: Iterable[str], ours: set[str]) -> None:
     for name in names:
         if name not in ours and (folder / name).exists():
             raise DataError(
-                f"{folder / name} is there, and no comparison beside it has drawn it; give another "
-                "folder by --out"
+                f"{folder / name} is there, and was not drawn by the comparison in that folder; "
+                "give another folder by --out"
             )
 
 
@@ -114,4 +112,4 @@ def _draw(
         drawn, number = sum(query.winner == winner for query in queries), int(among.sum())
         some = "" if drawn == number else f", {drawn} of them here, chosen at random"
         headings[winner] = f"{text}: {number} of {len(among)} queries{some}"
-    compare_panels.draw(queries, path, title, headings)
+    panels.draw_comparison(queries, path, title, headings)

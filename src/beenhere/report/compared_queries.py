@@ -1,26 +1,102 @@
-"""Queries that one model gets right and another wrong, with what each of them looks at."""
+"""Queries that one model gets right and another wrong, with the parts of the photos that decide."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import polars as pl
-from PIL import Image
+from numpy.typing import NDArray
+from PIL.Image import Image
 
+from beenhere.devices import choose_device
 from beenhere.errors import ModelError, PhotoError
-from beenhere.evaluation.differences import Differences
-from beenhere.evaluation.right import is_right
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.differences import ConditionDifference, Differences, differences
+from beenhere.evaluation.evaluation_results import SavedEvaluation
+from beenhere.models.checkpoint import load_model
 from beenhere.models.similarity_map import similarity_maps
 from beenhere.photos import load_photo
-from beenhere.report import photo_boxes
-from beenhere.report.compared import ComparedQuery, Side
-from beenhere.report.overlays import overlay
-from beenhere.report.photo_boxes import Prediction
+from beenhere.report.photo_boxes import Prediction, overlay, predictions_of, small_photo
+from beenhere.studies.results import Run, StudyResults
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
 
+
 SHOWN = 3
 """Predictions of each model."""
+
+COUNT = 3
+"""Queries of each test set that one row alone gets right, of those on a study's page."""
+
+
+@dataclass(frozen=True)
+class ModelAnswer:
+    """The predictions of one of two models for a query.
+
+    Attributes:
+        name: of the model, for people.
+        predictions: up to three, best first.
+        query_overlay: the query with a heat map laid over it: where it agrees with the first
+            prediction; None: nobody has asked.
+        prediction_overlays: the same for each prediction, in their order; may be shorter than
+            ``predictions``, and None where there is none.
+    """
+
+    name: str
+    predictions: Sequence[Prediction]
+    query_overlay: Image | None = None
+    prediction_overlays: Sequence[Image | None] = field(default=())
+
+
+@dataclass(frozen=True)
+class ComparedQuery:
+    """A query and two models' answers to it.
+
+    Attributes:
+        query: path of the photo.
+        condition: such as ``"night"``; None where unknown.
+        winner: the side whose first prediction is right.
+        a, b: the sides.
+    """
+
+    query: str
+    condition: str | None
+    winner: Literal["a", "b"]
+    a: ModelAnswer
+    b: ModelAnswer
+
+
+@dataclass(frozen=True)
+class ComparedPair:
+    """Two models on one test set.
+
+    Attributes:
+        a, b: their names, for people.
+        test: title of the test set.
+        conditions: how they share the queries between them, all queries first, then by condition;
+            of :meth:`beenhere.evaluation.differences.Differences.by_condition`.
+        queries: some of those that one alone gets right, to be drawn.
+    """
+
+    a: str
+    b: str
+    test: str
+    conditions: Sequence[ConditionDifference]
+    queries: Sequence[ComparedQuery]
+
+    def drawn(self, winner: Literal["a", "b"]) -> list[ComparedQuery]:
+        """The queries to be drawn that one of the two alone gets right."""
+        return [query for query in self.queries if query.winner == winner]
+
+    @property
+    def mapped(self) -> bool:
+        """Whether any similarity map is drawn."""
+        return any(
+            side.query_overlay is not None or any(side.prediction_overlays)
+            for query in self.queries
+            for side in (query.a, query.b)
+        )
 
 
 def compared_queries(
@@ -40,49 +116,38 @@ def compared_queries(
         count: how many for each of the two; all, if there are fewer. Conditions share the places.
         seed: another seed chooses others.
     """
-    winners: list[tuple[Literal["a", "b"], list[int]]] = [
-        ("a", found.choose(found.only_a, count, seed)),
-        ("b", found.choose(found.only_b, count, seed)),
-    ]
     model_a, model_b = models or (None, None)
+    winners: tuple[tuple[Literal["a", "b"], NDArray[np.bool_]], ...] = (
+        ("a", found.only_a),
+        ("b", found.only_b),
+    )
     queries = []
-    for winner, rows in winners:
-        for row in rows:
-            query = found.a.queries.row(row, named=True)
+    for winner, among in winners:
+        for row in found.choose(among, count, seed):
+            path, condition = found.a.queries.select("query", "condition").row(row)
             path_b = found.b.queries["query"][int(found.rows_b[row])]
-            queries.append(
-                ComparedQuery(
-                    query=query["query"],
-                    condition=query["condition"],
-                    winner=winner,
-                    a=_side(found.a, query["query"], found.threshold, names[0], model_a),
-                    b=_side(found.b, path_b, found.threshold, names[1], model_b),
-                )
-            )
+            a = _answer(found.a, path, found.threshold, names[0], model_a)
+            b = _answer(found.b, path_b, found.threshold, names[1], model_b)
+            queries.append(ComparedQuery(path, condition, winner, a, b))
     return queries
 
 
-def _side(
+def _answer(
     evaluation: SavedEvaluation,
     query: str,
     threshold: float | None,
     name: str,
     model: "VPRModel | None",
-) -> Side:
+) -> ModelAnswer:
     rows = evaluation.predictions.filter(pl.col("query") == query, pl.col("rank") <= SHOWN)
-    predictions = [
-        Prediction(row["database"], row["similarity"], row["distance_m"], row["right"])
-        for row in rows.sort("rank").with_columns(right=is_right(threshold)).iter_rows(named=True)
-    ]
+    predictions = predictions_of(rows, threshold)
     if model is None or not predictions:
-        return Side(name, predictions)
+        return ModelAnswer(name, predictions)
     one, two = _overlays(model, query, predictions[0].path)
-    return Side(name, predictions, one, (two,))
+    return ModelAnswer(name, predictions, one, (two,))
 
 
-def _overlays(
-    model: "VPRModel", query: str, prediction: str
-) -> tuple[Image.Image | None, Image.Image | None]:
+def _overlays(model: "VPRModel", query: str, prediction: str) -> tuple[Image | None, Image | None]:
     options = model.preprocessing
     try:
         pixels = [
@@ -92,9 +157,37 @@ def _overlays(
         maps = similarity_maps(model, *pixels)
     except (PhotoError, ModelError):
         return None, None
-    photos = photo_boxes.read(query), photo_boxes.read(prediction)
+    photos = small_photo(query), small_photo(prediction)
     one, two = (
         None if photo is None else overlay(photo, shares)
         for photo, shares in zip(photos, (maps.first, maps.second), strict=True)
     )
     return one, two
+
+
+def compared_rows(results: StudyResults) -> list[ComparedPair]:
+    """For each pair that the study names and that is trained: each test set, with maps.
+
+    Of a row with several seeds the first is shown.
+    """
+    found = []
+    for table, *names in results.compare:
+        first, second = (_run(results, table, name) for name in names)
+        if first is None or second is None:
+            continue
+        device = choose_device("auto")
+        models = load_model(first.folder, device), load_model(second.folder, device)
+        for test, title in results.tests.items():
+            if test in first.tests and test in second.tests:
+                pair = differences(
+                    first.evaluations[test], second.evaluations[test], 1, results.threshold
+                )
+                queries = compared_queries(pair, (names[0], names[1]), models, COUNT)
+                found.append(ComparedPair(names[0], names[1], title, pair.by_condition(), queries))
+    return found
+
+
+def _run(results: StudyResults, table: str, name: str) -> Run | None:
+    rows = next(one.rows for one in results.tables if one.name == table)
+    finished = [run for row in rows if row.name == name for run in row.finished]
+    return finished[0] if finished else None

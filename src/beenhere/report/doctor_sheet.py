@@ -1,26 +1,62 @@
-"""What the doctor found, in one picture: the worst cases of each finding."""
+"""The doctor's findings in one picture: the worst cases of each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
 from beenhere.datasets.doctor import Finding, PhotoCollection
 from beenhere.report.doctor_text import size_text
-from beenhere.report.doctor_tile import COLOURS, Mark, Tile, put_cross, put_tile
 from beenhere.report.photo_boxes import (
     BOX,
-    EMPTY,
+    FRAME,
     GAP,
-    INK,
     MARGIN,
-    PAPER,
-    QUIET,
+    UNKNOWN,
+    WRONG,
     column_left,
+    cut,
+    put_photo,
+    put_text,
+    small_photo,
     width_of,
-    write,
 )
+from beenhere.report.pictures import EMPTY, INK, PAPER, QUIET, save_picture
 from beenhere.wording import count
+
+Frame = Literal["score", "note"] | None
+"""Of a photo: whether its fault would change a score or is worth knowing; None: one without."""
+
+COLOURS = {"score": WRONG, "note": UNKNOWN}
+CROSS = "#8A8A8A"
+
+_TEXT_WIDTH = BOX[0] - FRAME
+_SIZE, _SMALL, _LINE = 15, 13, 19
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A photo to draw.
+
+    Attributes:
+        path: of the photo.
+        belongs: the set it is in, such as ``"sf_xs/test/queries"``.
+        detail: what is wrong; may be empty.
+        frame: what its frame says.
+    """
+
+    path: str
+    belongs: str
+    detail: str
+    frame: Frame
+
+    @property
+    def height(self) -> int:
+        """Pixels, with its captions."""
+        return BOX[1] + 6 + _LINE * (2 + len(wrapped(self.detail, _SIZE, _TEXT_WIDTH)))
+
 
 _COLUMNS = 4
 _MOST = 8
@@ -29,7 +65,7 @@ _HEAD, _SECTION, _TITLE = 118, 52, 78
 _PANEL, _PAD = "#F1F1F1", 5
 """Behind two photos that go together."""
 _SECTIONS = {"score": "Would change a score", "note": "Worth knowing"}
-_LEGEND: tuple[tuple[Mark, str], ...] = (
+_LEGEND: tuple[tuple[Frame, str], ...] = (
     ("score", "at fault: would change a score"),
     ("note", "worth knowing"),
     (None, "no frame: the photo that the one to its left goes with"),
@@ -50,7 +86,7 @@ def draw_sheet(collection: PhotoCollection, findings: Sequence[Finding], path: P
 
     It is 1190 pixels wide and as high as it takes.
 
-    Photos that go together stand side by side on a grey ground, the one at fault first. Its frame
+    Photos that go together are side by side on a grey ground, the one at fault first. Its frame
     is red where it would change a score, else grey. A box with a cross is a photo that cannot be
     read.
 
@@ -75,7 +111,7 @@ def draw_sheet(collection: PhotoCollection, findings: Sequence[Finding], path: P
         for row in rows:
             _put_row(picture, row, top)
             top += _height(row)
-    picture.save(path, quality=90)
+    save_picture(picture, path)
 
 
 def _groups(collection: PhotoCollection, finding: Finding) -> list[Group]:
@@ -89,10 +125,10 @@ def _groups(collection: PhotoCollection, finding: Finding) -> list[Group]:
     return groups
 
 
-def _tile(collection: PhotoCollection, path: str, number: int, detail: str, mark: Mark) -> Tile:
+def _tile(collection: PhotoCollection, path: str, number: int, detail: str, frame: Frame) -> Tile:
     part = collection.parts[number]
     belongs = part.name if part.side is None else part.name.removesuffix(f" {part.side}")
-    return Tile(path, "/".join(filter(None, (belongs, part.side))), detail, mark)
+    return Tile(path, "/".join(filter(None, (belongs, part.side))), detail, frame)
 
 
 def _rows(groups: list[Group]) -> list[list[Group]]:
@@ -116,23 +152,23 @@ def _put_head(
     name = collection.root.absolute().name
     title = f"{name}: what would change a score" if bad else f"{name}: what is worth knowing"
     width = width_of(_COLUMNS) - 2 * MARGIN
-    write(canvas, (MARGIN, MARGIN), title, 28, INK, width)
+    put_text(canvas, (MARGIN, MARGIN), title, 28, INK, width)
     faults = f"{count(bad, 'kind') if bad else 'No kind'} of fault would change a score."
-    write(canvas, (MARGIN, MARGIN + 40), f"{size_text(collection)}. {faults}", 16, QUIET, width)
+    put_text(canvas, (MARGIN, MARGIN + 40), f"{size_text(collection)}. {faults}", 16, QUIET, width)
     left, top = MARGIN, MARGIN + 72
     font = ImageFont.load_default(15)
-    for mark, text in (*_LEGEND, ("cross", "cannot be read")):
+    for frame, text in (*_LEGEND, ("cross", "cannot be read")):
         box = (left, top, left + 28, top + 21)
-        canvas.rectangle(box, EMPTY, COLOURS.get(mark or "", EMPTY), 4)
-        if mark == "cross":
+        canvas.rectangle(box, EMPTY, COLOURS.get(frame or "", EMPTY), 4)
+        if frame == "cross":
             put_cross(canvas, box)
-        write(canvas, (left + 37, top + 2), text, 15, INK)
+        put_text(canvas, (left + 37, top + 2), text, 15, INK)
         left += 37 + round(font.getlength(text)) + 30
 
 
 def _put_section(canvas: ImageDraw.ImageDraw, severity: str, top: int, width: int) -> None:
     canvas.rectangle((MARGIN, top, width - MARGIN, top + 34), COLOURS[severity])
-    write(canvas, (MARGIN + 10, top + 6), _SECTIONS[severity], 18, PAPER)
+    put_text(canvas, (MARGIN + 10, top + 6), _SECTIONS[severity], 18, PAPER)
 
 
 def _put_title(
@@ -140,9 +176,9 @@ def _put_title(
 ) -> None:
     title = finding.kind.title[:1].upper() + finding.kind.title[1:]
     some = f", {cases} shown" if cases < len(finding) else ""
-    write(canvas, (MARGIN, top), f"{title}: {len(finding):,}{some}", 20, INK, width)
-    write(canvas, (MARGIN, top + 27), finding.kind.meaning, 15, QUIET, width)
-    write(canvas, (MARGIN, top + 48), f"To do: {finding.kind.remedy}", 15, QUIET, width)
+    put_text(canvas, (MARGIN, top), f"{title}: {len(finding):,}{some}", 20, INK, width)
+    put_text(canvas, (MARGIN, top + 27), finding.kind.meaning, 15, QUIET, width)
+    put_text(canvas, (MARGIN, top + 48), f"To do: {finding.kind.remedy}", 15, QUIET, width)
 
 
 def _put_row(picture: Image.Image, row: list[Group], top: int) -> None:
@@ -157,3 +193,52 @@ def _put_row(picture: Image.Image, row: list[Group], top: int) -> None:
         for tile in group:
             put_tile(picture, (column_left(column), top + _PAD), tile)
             column += 1
+
+
+def put_tile(picture: Image.Image, corner: tuple[int, int], tile: Tile) -> None:
+    """Draw one; a photo that cannot be read is a crossed-out box.
+
+    Args:
+        corner: the left upper one of its box.
+    """
+    photo = small_photo(tile.path)
+    left, top = put_photo(picture, corner, photo, COLOURS[tile.frame] if tile.frame else None)
+    canvas = ImageDraw.Draw(picture)
+    if photo is None:
+        put_cross(canvas, (left, top, left + BOX[0] - 2 * FRAME, top + BOX[1] - 2 * FRAME))
+    left, top = corner[0] + FRAME, corner[1] + BOX[1] + 6
+    put_text(canvas, (left, top), cut(tile.belongs, _SIZE, _TEXT_WIDTH, "both"), _SIZE, INK)
+    for line in wrapped(tile.detail, _SIZE, _TEXT_WIDTH):
+        top += _LINE
+        put_text(canvas, (left, top), line, _SIZE, COLOURS[tile.frame] if tile.frame else QUIET)
+    name = tile.path.replace("\\", "/").rpartition("/")[2]
+    put_text(canvas, (left, top + _LINE), cut(name, _SMALL, _TEXT_WIDTH, "both"), _SMALL, QUIET)
+
+
+def put_cross(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
+    """The sign of a photo that cannot be read."""
+    left, top, right, bottom = box
+    inset = (bottom - top) // 6
+    for ends in ((top + inset, bottom - inset), (bottom - inset, top + inset)):
+        line = [(left + inset, ends[0]), (right - inset, ends[1])]
+        canvas.line(line, CROSS, max(2, (bottom - top) // 40))
+
+
+def wrapped(text: str, size: int, most: int) -> list[str]:
+    """A text in lines no wider than ``most`` pixels; a word that is wider is broken."""
+    font = ImageFont.load_default(size)
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if font.getlength(longer) <= most:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        while font.getlength(word) > most:
+            fits = next(n for n in range(len(word), 0, -1) if font.getlength(word[:n]) <= most)
+            lines.append(word[:fits])
+            word = word[fits:]
+        line = word
+    return [*lines, line] if line else lines

@@ -1,4 +1,4 @@
-"""What the doctor found, in words: a short table, then each finding with examples; or as JSON."""
+"""The doctor's findings in words: a short table, then each with examples; or as plain values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,9 @@ _EXAMPLES = 3
 _JSON_EXAMPLES = 20
 
 
-def describe(collection: PhotoCollection, findings: Sequence[Finding], looked: bool) -> list[str]:
+def findings_text(
+    collection: PhotoCollection, findings: Sequence[Finding], looked: bool
+) -> list[str]:
     """The lines of ``beenhere data check``.
 
     Args:
@@ -27,7 +29,7 @@ def describe(collection: PhotoCollection, findings: Sequence[Finding], looked: b
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """In one sentence, what would change a score."""
+    """One sentence: how many kinds of fault would change a score."""
     bad = sum(finding.severity == "score" for finding in findings)
     rest = len(findings) - bad
     if not bad:
@@ -36,7 +38,7 @@ def verdict(findings: Sequence[Finding]) -> str:
     return f"{count(bad, 'kind')} of fault would change a score{known}."
 
 
-def as_json(collection: PhotoCollection, findings: Sequence[Finding]) -> dict[str, Any]:
+def findings_values(collection: PhotoCollection, findings: Sequence[Finding]) -> dict[str, Any]:
     """The same as plain values, with up to 20 examples of each."""
     return {
         "path": str(collection.root),
@@ -65,7 +67,7 @@ def as_json(collection: PhotoCollection, findings: Sequence[Finding]) -> dict[st
 
 
 def tally(choice: Choice) -> str:
-    """What a fix list comes to, such as ``"4 photos to leave out, 1 to mend"``."""
+    """The length of a fix list, such as ``"4 photos to leave out, 1 to mend"``."""
     leave, mend = count(int(choice.leave.sum()), "photo"), int(choice.mend.sum())
     more = f"; {choice.unusable:,} more could not be used anyway" if choice.unusable else ""
     return f"{leave} to leave out, {mend:,} to mend{more}"

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from beenhere.evaluation.right import has_positive
-from beenhere.report.figures import TableFigures
+from beenhere.evaluation.protocol import has_positive
+from beenhere.report.study_figures import TableFigures
 from beenhere.studies.results import StudyResults
 
 MOST_PHOTOS = 60

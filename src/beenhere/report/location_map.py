@@ -18,28 +18,29 @@ from matplotlib.path import Path
 from PIL import Image
 
 from beenhere import geo
-from beenhere.report.location_arrows import draw_strays
 from beenhere.report.location_view import (
     FOR_IT,
     FOR_NEITHER,
     FOR_RUNNER_UP,
-    GROUND,
-    Mark,
-    View,
+    MapMark,
+    MapView,
+    OwnPosition,
     match_marks,
     middle_of,
     on_plane,
     other_marks,
     view_of,
 )
-from beenhere.report.own_position import OwnPosition
-from beenhere.report.photo_boxes import INK, PAPER, QUIET
+from beenhere.report.pictures import GROUND, INK, PAPER, QUIET
 from beenhere.retrieval.locate.answer import Location
 from beenhere.wording import round_below, whole_metres
 
 PHOTO = "#A9A9A9"
 
 _SHAPES = {FOR_IT: "o", FOR_RUNNER_UP: "s", FOR_NEITHER: "D"}
+
+_TOGETHER = math.radians(20)
+"""Marks outside the map in directions that differ by less share an arrow."""
 
 # Four strokes with a gap between, so that a match in the middle is seen.
 _CROSSHAIR = Path(
@@ -126,7 +127,7 @@ def _draw(
         legend.append((_handle("P", FOR_RUNNER_UP, 10), "runner-up"))
     if truth is not None:
         legend.append((_handle("*", INK, 12), f"where {truth.source} says it was taken"))
-    draw_strays(axes, [mark for mark in marks + others if not view.holds(mark)], view)
+    _draw_arrows(axes, [mark for mark in marks + others if not view.holds(mark)], view)
     _draw_scale(axes, view)
     handles, words_of = zip(*legend, strict=True)
     axes.figure.legend(
@@ -144,7 +145,7 @@ def _draw(
     )
 
 
-def _draw_answer(axes: Axes, location: Location, view: View) -> list[tuple[Any, str]]:
+def _draw_answer(axes: Axes, location: Location, view: MapView) -> list[tuple[Any, str]]:
     if location.place is None:
         return []
     line = "-" if location.known else (0, (4, 3))
@@ -165,9 +166,9 @@ def _draw_answer(axes: Axes, location: Location, view: View) -> list[tuple[Any, 
     return legend
 
 
-def _apart(marks: Sequence[Mark], least: float) -> list[Mark]:
+def _apart(marks: Sequence[MapMark], least: float) -> list[MapMark]:
     """Marks of one colour that are nearer than so many metres are one, with the labels of all."""
-    kept: list[Mark] = []
+    kept: list[MapMark] = []
     for mark in marks:
         for number, other in enumerate(kept):
             close = math.hypot(mark.east - other.east, mark.north - other.north) < least
@@ -180,7 +181,7 @@ def _apart(marks: Sequence[Mark], least: float) -> list[Mark]:
     return kept
 
 
-def _draw_match(axes: Axes, mark: Mark) -> None:
+def _draw_match(axes: Axes, mark: MapMark) -> None:
     size = 14 + 3 * mark.label.count(",") if mark.label else 8
     axes.plot(
         mark.east,
@@ -206,7 +207,7 @@ def _draw_match(axes: Axes, mark: Mark) -> None:
         )
 
 
-def _draw_scale(axes: Axes, view: View) -> None:
+def _draw_scale(axes: Axes, view: MapView) -> None:
     length = round_below(0.6 * float(view.half[0]))
     left, low = view.centre - [0.95, 0.94] * view.half
     axes.plot([left, left + length], [low, low], color=INK, lw=3, solid_capstyle="butt", zorder=10)
@@ -217,7 +218,7 @@ def _draw_scale(axes: Axes, view: View) -> None:
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": INK, "lw": 1.6}
     axes.annotate(
         "N",
-        (float(north[0]), float(north[1])),
+        tuple(north.tolist()),
         (0, -34),
         size=11,
         weight="bold",
@@ -229,3 +230,55 @@ def _draw_scale(axes: Axes, view: View) -> None:
 
 def _handle(marker: str, colour: str, size: float) -> Line2D:
     return Line2D([], [], marker=marker, ls="", color=colour, mec=PAPER, mew=0.6, ms=size)
+
+
+def _draw_arrows(axes: Axes, outside: Sequence[MapMark], view: MapView) -> None:
+    """An arrow at the edge for each direction in which marks lie outside, with their distances."""
+    groups: list[list[MapMark]] = []
+    for mark in sorted((mark for mark in outside if mark.label), key=_bearing):
+        if groups and _turn(groups[-1][0], mark) < _TOGETHER:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    if len(groups) > 1 and _turn(groups[0][0], groups[-1][0]) < _TOGETHER:
+        groups[0] += groups.pop()
+    for group in groups:
+        _draw_arrow(axes, group, view)
+
+
+def _draw_arrow(axes: Axes, group: Sequence[MapMark], view: MapView) -> None:
+    toward = np.array([group[0].east, group[0].north]) / group[0].far
+    # From the answer, which is in view, to the edge.
+    room = np.where(toward > 0, view.centre + view.half, view.centre - view.half)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = room / toward
+    edge = toward * 0.96 * float(np.min(steps[toward != 0]))
+    step = toward * float(view.half.min())
+    tip, tail = ((edge - back * step).tolist() for back in (0, 0.1))
+    x, y = (edge - 0.12 * step).tolist()
+    words = [f"{mark.label}: {whole_metres(mark.far)}" for mark in group]
+    colour = group[0].colour
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "lw": 2}
+    axes.annotate("", tuple(tip), tuple(tail), arrowprops=arrow, zorder=9)
+    axes.text(
+        x,
+        y,
+        "\n".join(words),
+        ha="right" if toward[0] > 0.3 else "left" if toward[0] < -0.3 else "center",
+        va="top" if toward[1] > 0.3 else "bottom" if toward[1] < -0.3 else "center",
+        color=colour,
+        size=10,
+        weight="bold",
+        bbox={"fc": GROUND, "ec": "none", "alpha": 0.8, "pad": 1},
+        zorder=9,
+    )
+
+
+def _bearing(mark: MapMark) -> float:
+    return math.atan2(mark.east, mark.north)
+
+
+def _turn(one: MapMark, other: MapMark) -> float:
+    """Radians between their directions."""
+    turn = _bearing(one) - _bearing(other)
+    return abs((turn + math.pi) % (2 * math.pi) - math.pi)

@@ -1,37 +1,36 @@
-"""A picture of an answer: a map, and beside it the query and the photos that look most like it."""
+"""A picture of an answer: a map, and next to it the query and the photos that look most like it."""
 
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from beenhere import geo
-from beenhere.errors import DataError
-from beenhere.report.location_facts import best_match, metres_between
+from beenhere.report.location import (
+    best_match,
+    degrees,
+    describe_location,
+    likeness,
+    metres_between,
+)
 from beenhere.report.location_map import location_map
-from beenhere.report.location_text import describe_location, likeness
-from beenhere.report.location_view import match_colour
-from beenhere.report.own_position import OwnPosition, own_position
+from beenhere.report.location_view import OwnPosition, match_colour, own_position
 from beenhere.report.photo_boxes import (
     BOX,
     CAPTION,
     FRAME,
     GAP,
-    INK,
     MARGIN,
-    PAPER,
-    QUIET,
     column_left,
+    cut,
     put_captions,
     put_photo,
-    read,
+    put_text,
+    small_photo,
     width_of,
-    write,
 )
+from beenhere.report.pictures import INK, PAPER, QUIET, check_picture, save_picture
 from beenhere.retrieval.locate.answer import Location, Match, Place
 from beenhere.wording import metres
-
-SUFFIXES = (".png", ".jpg", ".jpeg")
-"""Ends of the names of pictures, in lower case."""
 
 _COLUMNS, _LINES = 4, 3
 _MAP_COLUMNS = 2
@@ -47,7 +46,7 @@ def draw_location(
 ) -> None:
     """Write the picture, 1190 pixels wide, as PNG or JPEG by the name's end.
 
-    A match's number and colour are the same on the map and beside its photo: blue for the answer,
+    A match's number and colour are the same on the map and at its photo: blue for the answer,
     orange for the runner-up, grey for neither. Where the query itself says where it was taken, in
     EXIF or in its name, the map shows that too. A photo that cannot be read leaves its place empty.
 
@@ -73,52 +72,23 @@ def draw_location(
         for line in range(_LINES)
         for column in range(_MAP_COLUMNS, _COLUMNS)
     ]
-    put_photo(picture, corners[0], read(photo))
+    put_photo(picture, corners[0], small_photo(photo))
     put_captions(canvas, corners[0], ("the query", _own(location.place, truth)))
     for number, (match, corner) in enumerate(zip(location.matches, corners[1:], strict=False), 1):
         _put_match(picture, corner, location, match, number)
-    picture.save(path, quality=92)
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a name is one of a picture, of a kind that is drawn here or of another."""
-    return path.suffix.lower() in {".svg", *Image.registered_extensions()}
-
-
-def check_picture(path: Path) -> None:
-    """See that a picture can be written there, before the work of a minute goes into it.
-
-    Raises:
-        DataError: another kind of file, a folder, or a folder that is not there.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path} ends in {path.suffix!r}; expected {', '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; expected the name of a picture")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+    save_picture(picture, path, quality=92)
 
 
 def _put_head(canvas: ImageDraw.ImageDraw, location: Location, width: int) -> None:
     answer, *evidence = describe_location(location)
     best = "" if location.place is None else best_match(location.place).path
     top = MARGIN - 6
-    write(canvas, (MARGIN, top), _end_of(location.query, 15, width), 15, QUIET)
-    write(canvas, (MARGIN, top + 22), answer, 24, INK, width)
+    put_text(canvas, (MARGIN, top), cut(location.query, 15, width, "end"), 15, QUIET)
+    put_text(canvas, (MARGIN, top + 22), answer, 24, INK, width)
     for number, line in enumerate(evidence):
         room = width - ImageFont.load_default(14).getlength(line.replace(best, ""))
-        shown = line.replace(best, _end_of(best, 14, room))
-        write(canvas, (MARGIN, top + 58 + 20 * number), shown, 14, QUIET, width)
-
-
-def _end_of(path: str, size: int, width: float) -> str:
-    """A path, or as much of its end as is not wider: files of one folder differ there."""
-    font = ImageFont.load_default(size)
-    shown = path
-    while path and font.getlength(shown) > width:
-        path = path[1:]
-        shown = f"...{path}"
-    return shown
+        shown = line.replace(best, cut(best, 14, room, "end"))
+        put_text(canvas, (MARGIN, top + 58 + 20 * number), shown, 14, QUIET, width)
 
 
 def _put_match(
@@ -126,12 +96,12 @@ def _put_match(
 ) -> None:
     canvas = ImageDraw.Draw(picture)
     colour = match_colour(location, match)
-    left, top = put_photo(picture, corner, read(match.path), colour)
+    left, top = put_photo(picture, corner, small_photo(match.path), colour)
     badge = (left - FRAME, top - FRAME, left - FRAME + 32, top - FRAME + 30)
     canvas.rectangle(badge, fill=colour)
     middle = ((badge[0] + badge[2]) // 2, (badge[1] + badge[3]) // 2)
     canvas.text(middle, str(number), PAPER, ImageFont.load_default(20), anchor="mm")
-    far = metres_between(location.place, match) if location.place is not None else None
+    far = metres_between(location.place, match)
     where = "its position is not known" if match.lat is None else ""
     if far is not None:
         away = "at" if far < _NOWHERE_ELSE else f"{metres(far)} from"
@@ -143,7 +113,7 @@ def _own(place: Place | None, truth: OwnPosition | None) -> str:
     if truth is None:
         return ""
     if place is None:
-        return f"{truth.source} says {truth.lat:.5f}, {truth.lon:.5f}"
+        return f"{truth.source} says {degrees(truth.lat, truth.lon)}"
     here = geo.positions([place.lat], [place.lon])
     (far,) = geo.distance(here, geo.positions([truth.lat], [truth.lon]))
     return f"{truth.source} says: {metres(far)} from there"

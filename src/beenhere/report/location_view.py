@@ -1,4 +1,4 @@
-"""What a map of an answer shows: its matches and other marks, in which colours, and how far around.
+"""The contents of a map of an answer: its marks, in which colours, and how far around it reaches.
 
 Everything lies on a plane around the place, in metres east and north, so that the map is right
 anywhere on Earth.
@@ -7,25 +7,27 @@ anywhere on Earth.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.report.location_facts import supporting
-from beenhere.report.own_position import OwnPosition
-from beenhere.report.photo_boxes import INK
+from beenhere.datasets.formats.at_names import is_at_name, read_at_names
+from beenhere.datasets.formats.listing import Listing
+from beenhere.errors import PhotoError
+from beenhere.exif import read_facts
+from beenhere.report.location import supporting
+from beenhere.report.pictures import BLUE, GREY, INK, ORANGE
 from beenhere.retrieval.locate.answer import Location, Match
 
-# Colours that colour-blind people can tell apart (Okabe and Ito, 2008); shapes say the same.
-FOR_IT, FOR_RUNNER_UP, FOR_NEITHER = "#0072B2", "#D55E00", "#767676"
-GROUND = "#F6F5F2"
+FOR_IT, FOR_RUNNER_UP, FOR_NEITHER = BLUE, ORANGE, GREY
 
 NEAREST_VIEW = 30.0
 """Metres from the middle to the nearer edge, at least."""
 
 _REACH = 3.0
-"""What lies farther than so many times the answer's own extent is a stray at the edge."""
+"""Marks farther than so many times the answer's own extent are arrows at the edge."""
 
 _WIDEST = 10.0
 """A radius is shown whole up to so many times the extent of the matches."""
@@ -37,8 +39,42 @@ Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class View:
-    """What the map shows, in metres east and north of the answer.
+class OwnPosition:
+    """A position that came with a photo.
+
+    Attributes:
+        lat, lon: degrees.
+        source: ``"EXIF"`` or ``"its name"``.
+    """
+
+    lat: float
+    lon: float
+    source: str
+
+
+def own_position(photo: str | bytes) -> OwnPosition | None:
+    """The position in a photo's EXIF header, else in its name; None where neither holds one.
+
+    Args:
+        photo: a path, or what a file holds.
+    """
+    try:
+        facts = read_facts(photo)
+    except PhotoError:
+        return None
+    if facts.lat is not None and facts.lon is not None:
+        return OwnPosition(facts.lat, facts.lon, "EXIF")
+    if isinstance(photo, str) and is_at_name(Path(photo).name):
+        file = Path(photo)
+        positions = read_at_names(Listing(file.parent, photos=[file.name])).positions
+        if len(positions) and positions.known[0]:
+            return OwnPosition(float(positions.lat[0]), float(positions.lon[0]), "its name")
+    return None
+
+
+@dataclass(frozen=True)
+class MapView:
+    """The part of the plane that the map shows, in metres east and north of the answer.
 
     Attributes:
         centre: ``(2,)``. half: ``(2,)``, from there to the edges.
@@ -47,18 +83,18 @@ class View:
     centre: Points
     half: Points
 
-    def holds(self, mark: "Mark") -> bool:
+    def holds(self, mark: "MapMark") -> bool:
         """Whether it lies inside, some pixels from the edge."""
         offset = np.abs(np.array([mark.east, mark.north]) - self.centre)
         return bool((offset <= 0.96 * self.half).all())
 
 
 @dataclass(frozen=True)
-class Mark:
+class MapMark:
     """Something on the map.
 
     Attributes:
-        label: beside it; none: "". east, north: metres from the answer. colour: as matplotlib has.
+        label: next to it; none: "". east, north: metres from the answer. colour: as matplotlib has.
     """
 
     label: str
@@ -100,46 +136,45 @@ def on_plane(middle: tuple[float, float], points: geo.Positions, within: float) 
     # Most of a large index is passed over by its latitude, before any geodesic is worked out.
     near = np.abs(points.lat - middle[0]) <= within / _METRES_A_DEGREE
     chosen = points[np.flatnonzero(points.known & near)]
-    centre = geo.positions(np.full(len(chosen), middle[0]), np.full(len(chosen), middle[1]))
-    plane = np.stack(geo.to_plane(centre, chosen), axis=1)
+    plane = np.stack(geo.to_plane(geo.positions([middle[0]], [middle[1]]), chosen), axis=1)
     found: Points = plane[np.hypot(*plane.T) <= within]
     return found
 
 
 def _at(middle: tuple[float, float], lat: float, lon: float) -> tuple[float, float]:
-    (east,), (north,) = geo.to_plane(
-        geo.positions([middle[0]], [middle[1]]), geo.positions([lat], [lon])
-    )
+    ((east, north),) = on_plane(middle, geo.positions([lat], [lon]), math.inf)
     return float(east), float(north)
 
 
-def match_marks(location: Location, middle: tuple[float, float], numbered: int) -> Iterator[Mark]:
+def match_marks(
+    location: Location, middle: tuple[float, float], numbered: int
+) -> Iterator[MapMark]:
     """Of the matches that have positions; the first ``numbered`` have their number as label."""
     for number, match in enumerate(location.matches, 1):
         if match.lat is not None and match.lon is not None:
             label = str(number) if number <= numbered else ""
             colour = match_colour(location, match)
-            yield Mark(label, *_at(middle, match.lat, match.lon), colour)
+            yield MapMark(label, *_at(middle, match.lat, match.lon), colour)
 
 
 def other_marks(
     location: Location, truth: OwnPosition | None, middle: tuple[float, float]
-) -> Iterator[Mark]:
+) -> Iterator[MapMark]:
     """Of the runner-up, and of where the query says it was taken."""
     if location.runner_up is not None:
         where = _at(middle, location.runner_up.lat, location.runner_up.lon)
-        yield Mark("runner-up", *where, FOR_RUNNER_UP)
+        yield MapMark("runner-up", *where, FOR_RUNNER_UP)
     if truth is not None:
-        yield Mark(truth.source, *_at(middle, truth.lat, truth.lon), INK)
+        yield MapMark(truth.source, *_at(middle, truth.lat, truth.lon), INK)
 
 
 def view_of(
     location: Location,
-    marks: list[Mark],
+    marks: list[MapMark],
     photos: geo.Positions,
     middle: tuple[float, float],
     tall: float,
-) -> View:
+) -> MapView:
     """All but strays, with some ground around, ``tall`` times as high as wide."""
     if location.place is None:
         shown = on_plane(middle, photos, math.inf)
@@ -153,4 +188,4 @@ def view_of(
         shown = np.array([*close, *around], np.float64)
     low, high = shown.min(axis=0), shown.max(axis=0)
     wide = max(NEAREST_VIEW, *(1.25 * (high - low) / 2 / [1, tall]))
-    return View((low + high) / 2, np.array([wide, wide * tall]))
+    return MapView((low + high) / 2, np.array([wide, wide * tall]))

@@ -2,23 +2,34 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import polars as pl
+from matplotlib import colormaps
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from beenhere import wording
 from beenhere.errors import PhotoError
+from beenhere.evaluation.protocol import is_right
 from beenhere.photo_file import Photo
 from beenhere.photos import load_photo
+from beenhere.report.pictures import EMPTY, GREEN, GREY, INK, PAPER, QUIET, RED
 
 BOX = (272, 204)
 """Width and height in pixels that a photo is fitted into, with its frame."""
 
-# Green and red that colour-blind people can tell apart; the marks say the same without colour.
-RIGHT, WRONG, UNKNOWN = "#009E73", "#CC3311", "#767676"
-INK, QUIET, PAPER, EMPTY = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#EDEDED"
+RIGHT, WRONG, UNKNOWN = GREEN, RED, GREY
+"""Colours of frames; the marks in their corners say the same."""
+
 FRAME, GAP, MARGIN, CAPTION = 5, 18, 24, 46
+
+INSIDE = (BOX[0] - 2 * FRAME, BOX[1] - 2 * FRAME)
+"""Width and height that a frame leaves to its photo."""
+
 _FIRST_LINE, _SECOND_LINE = 16, 14
 
 
@@ -32,6 +43,21 @@ class Prediction:
     right: bool | None
 
 
+def predictions_of(rows: pl.DataFrame, threshold: float | None) -> list[Prediction]:
+    """Of the rows of one query in an evaluation's ``predictions``, best first."""
+    ordered = rows.sort("rank").with_columns(right=is_right(threshold))
+    return [
+        Prediction(row["database"], row["similarity"], row["distance_m"], row["right"])
+        for row in ordered.iter_rows(named=True)
+    ]
+
+
+def query_caption(path: str, condition: str | None) -> str:
+    """Its condition and its name, which is left out where it is but a list of numbers."""
+    name = Path(path).name
+    return ", ".join(filter(None, (condition, "" if name.startswith("@") else name)))
+
+
 def column_left(column: int) -> int:
     """The left edge of a column of boxes, in pixels."""
     return MARGIN + column * (BOX[0] + GAP)
@@ -42,16 +68,16 @@ def width_of(columns: int) -> int:
     return column_left(columns) - GAP + MARGIN
 
 
-def fitted(height: int, width: int) -> tuple[int, int]:
-    """The (height, width) in pixels of a photo within its frame; the aspect is kept."""
-    scale = min((BOX[0] - 2 * FRAME) / width, (BOX[1] - 2 * FRAME) / height)
+def fitted(box: tuple[int, int], height: int, width: int) -> tuple[int, int]:
+    """The (height, width) in pixels of a photo in a box (width, height); the aspect is kept."""
+    scale = min(box[0] / width, box[1] / height)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def read(path: Photo) -> Image.Image | None:
-    """A photo as large as fits into a box; None where it cannot be read."""
+def small_photo(photo: Photo, box: tuple[int, int] = INSIDE) -> Image.Image | None:
+    """A photo as large as fits into a box (width, height); None where it cannot be read."""
     try:
-        pixels = load_photo(path, fitted, "bilinear").permute(1, 2, 0).numpy()
+        pixels = load_photo(photo, partial(fitted, box), "bilinear").permute(1, 2, 0).numpy()
     except PhotoError:
         return None
     return Image.fromarray(np.ascontiguousarray(pixels))
@@ -68,7 +94,7 @@ def put_photo(
     Args:
         picture: to draw on.
         corner: the left upper one of the box.
-        photo: as :func:`read` gives it; None leaves an empty box.
+        photo: as :func:`small_photo` gives it; None leaves an empty box.
         colour: of the frame.
 
     Returns:
@@ -76,7 +102,7 @@ def put_photo(
     """
     canvas = ImageDraw.Draw(picture)
     if photo is None:
-        photo = Image.new("RGB", (BOX[0] - 2 * FRAME, BOX[1] - 2 * FRAME), EMPTY)
+        photo = Image.new("RGB", INSIDE, EMPTY)
     left, top = corner[0] + FRAME, corner[1] + BOX[1] - FRAME - photo.height
     around = (
         left - FRAME,
@@ -98,7 +124,7 @@ def put_prediction(picture: Image.Image, corner: tuple[int, int], prediction: Pr
     """
     canvas = ImageDraw.Draw(picture)
     colour = {True: RIGHT, False: WRONG, None: UNKNOWN}[prediction.right]
-    place = put_photo(picture, corner, read(prediction.path), colour)
+    place = put_photo(picture, corner, small_photo(prediction.path), colour)
     _mark(canvas, place, prediction.right, colour)
     lines = (caption(prediction), f"similarity {prediction.similarity:.3f}")
     put_captions(canvas, corner, lines)
@@ -110,21 +136,10 @@ def caption(prediction: Prediction) -> str:
         return f"{wording.metres(prediction.metres)} away"
     if prediction.right is None:
         return "distance unknown"
-    return _short(Path(prediction.path))
-
-
-def _short(path: Path) -> str:
-    """The file's name if it fits below a box, else its two ends, by which names mostly differ.
-
-    Of the ``@`` between the fields of a name, empty or not, one is shown.
-    """
+    path = Path(prediction.path)
+    # Of the @ between the fields of a name, empty or not, one is shown.
     name = re.sub("@+", "@", path.stem).strip("@") + path.suffix
-    font, shown = ImageFont.load_default(_FIRST_LINE), name
-    kept = len(name)
-    while kept > 1 and font.getlength(shown) > BOX[0] - FRAME:
-        kept -= 1
-        shown = f"{name[: kept // 2]}...{name[-(kept - kept // 2) :]}"
-    return shown
+    return cut(name, _FIRST_LINE, BOX[0] - FRAME, "both")
 
 
 def put_captions(
@@ -132,11 +147,11 @@ def put_captions(
 ) -> None:
     """Two lines below the box with this left upper corner."""
     x, y = corner[0] + FRAME, corner[1] + BOX[1] + 4
-    write(canvas, (x, y), lines[0], _FIRST_LINE, INK, BOX[0] - FRAME)
-    write(canvas, (x, y + 20), lines[1], _SECOND_LINE, QUIET, BOX[0] - FRAME)
+    put_text(canvas, (x, y), lines[0], _FIRST_LINE, INK, BOX[0] - FRAME)
+    put_text(canvas, (x, y + 20), lines[1], _SECOND_LINE, QUIET, BOX[0] - FRAME)
 
 
-def write(
+def put_text(
     canvas: ImageDraw.ImageDraw,
     at: tuple[int, int],
     text: str,
@@ -144,13 +159,24 @@ def write(
     colour: str,
     most: int | None = None,
 ) -> None:
-    """Text from its left upper corner; cut with an ellipsis where it is wider than ``most``."""
+    """Text from its left upper corner; cut where it is wider than ``most`` pixels."""
+    shown = text if most is None else cut(text, size, most)
+    canvas.text(at, shown, colour, ImageFont.load_default(size))
+
+
+def cut(text: str, size: int, most: float, keep: Literal["start", "both", "end"] = "start") -> str:
+    """As much of a text as is no wider than ``most`` pixels, with an ellipsis where it is cut.
+
+    Args:
+        keep: which part of it; names of one folder differ at their ends.
+    """
     font = ImageFont.load_default(size)
-    if most is not None and font.getlength(text) > most:
-        while text and font.getlength(text + "...") > most:
-            text = text[:-1]
-        text += "..."
-    canvas.text(at, text, colour, font)
+    shown, kept = text, len(text)
+    while kept and font.getlength(shown) > most:
+        kept -= 1
+        first = {"start": kept, "both": (kept + 1) // 2, "end": 0}[keep]
+        shown = f"{text[:first]}...{text[len(text) - kept + first :]}"
+    return shown
 
 
 def _mark(
@@ -165,3 +191,37 @@ def _mark(
     else:
         canvas.line([(x + 8, y + 8), (x + 22, y + 22)], PAPER, 4)
         canvas.line([(x + 22, y + 8), (x + 8, y + 22)], PAPER, 4)
+
+
+HEAT = colormaps["inferno"]
+"""From dark to bright without a change of order in grey, or for colour-blind eyes."""
+
+_LEAST_COVER, _MOST_COVER = 0.35, 0.8
+"""How much of the colour covers the photo: where nothing is, and at the map's largest value."""
+
+
+def overlay(photo: Image.Image, shares: NDArray[np.float32]) -> Image.Image:
+    """The photo in grey under the colours of a map: dark is nothing, bright is the most.
+
+    Args:
+        photo: RGB, of any size.
+        shares: ``(h, w)``, covering the whole photo; values below zero count as zero, and
+            the largest as 1. A map without a positive value is dark all over.
+
+    Returns:
+        RGB, as large as the photo.
+    """
+    positive = np.maximum(shares, 0)
+    scaled = positive / max(float(positive.max()), np.finfo(np.float32).tiny)
+    heat = Image.fromarray(scaled.astype(np.float32))
+    value = np.clip(np.asarray(heat.resize(photo.size, Image.Resampling.BICUBIC)), 0, 1)
+    cover = (_LEAST_COVER + (_MOST_COVER - _LEAST_COVER) * value)[..., None]
+    grey = np.asarray(photo.convert("L"), np.float32)[..., None] / 255
+    mixed = (1 - cover) * grey + cover * HEAT(value)[..., :3]
+    return Image.fromarray(np.rint(255 * mixed).astype(np.uint8))
+
+
+def colour_bar(width: int, height: int) -> Image.Image:
+    """The colours of :func:`overlay`, from nothing on the left to the most."""
+    values = np.broadcast_to(np.linspace(0, 1, width), (height, width))
+    return Image.fromarray(np.rint(255 * HEAT(values)[..., :3]).astype(np.uint8))

@@ -1,6 +1,6 @@
 """A set of photos in words: the lines of ``beenhere data show``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
@@ -15,16 +15,17 @@ from beenhere.datasets.summary import (
 from beenhere.datasets.table import PhotoTable
 from beenhere.geo import Extent
 from beenhere.training.shards import Shards
+from beenhere.wording import count, file_size, whole_metres
 
 _NAMED = 3
 """Things that are named of a longer list."""
 
 
-def describe(table: PhotoTable, root: str, every: bool = False) -> list[str]:
-    """What a table holds, and what was found beside it and could not be used.
+def photo_set_text(table: PhotoTable, root: str, every: bool = False) -> list[str]:
+    """The contents of a table, and the files that were found there and could not be used.
 
     Args:
-        root: the part of the paths that goes without saying.
+        root: the start of the paths that is left out.
         every: name every file that cannot be used, not only a few.
     """
     summary, sizes = summarise(table), photo_sizes(table)
@@ -33,17 +34,15 @@ def describe(table: PhotoTable, root: str, every: bool = False) -> list[str]:
     return lines + _problems("notes", table.notes, root, every)
 
 
-def describe_shards(shards: Shards, every: bool = False) -> list[str]:
-    """What shards hold, by their manifest, and what was left out when they were written."""
+def shards_text(shards: Shards, every: bool = False) -> list[str]:
+    """The contents of shards by their manifest, and what was left out when they were written."""
     manifest = shards.manifest
     source = f"tar shards, by {manifest.written_by}"
     lines = _described(source, manifest.summary(shards.written), manifest.sizes())
-    count = len(manifest.shards)
-    files = f"{count:,} shard{'s' if count > 1 else ''}, {_bytes(manifest.bytes)}"
+    files = f"{count(len(manifest.shards), 'shard')}, {file_size(manifest.bytes)}"
     lines.insert(1, _row("files", files))
     if manifest.without_place:
-        photos = "photo" if manifest.without_place == 1 else "photos"
-        lines.append(_row("not here", f"{manifest.without_place:,} {photos} without a place"))
+        lines.append(_row("not here", f"{count(manifest.without_place, 'photo')} without a place"))
     return lines + _problems("left out", manifest.left_out, "", every)
 
 
@@ -66,7 +65,7 @@ def positives(tables: EvaluationTables, radius: float) -> str:
 
 def _listed(listed: ListedTruth) -> str:
     counts = sorted(len(rows) for rows in listed.positives(None))
-    some = [count for count in counts if count]
+    some = [number for number in counts if number]
     text = f"{_share(len(some), len(counts), ' queries')} have a photo on the list"
     if listed.source is not None:
         text += f" of {listed.source}"
@@ -97,10 +96,6 @@ def _described(source: str, summary: Summary, sizes: Sizes) -> list[str]:
     return [_row(*row) for row in rows]
 
 
-def _bytes(count: int) -> str:
-    return f"{count / 2**30:,.1f} GiB" if count >> 30 else f"{count / 2**20:,.1f} MiB"
-
-
 def _row(label: str, text: str) -> str:
     return f"  {label:<11}{text}"
 
@@ -117,11 +112,7 @@ def _photos(summary: Summary) -> str:
 def _labels(summary: Summary) -> list[tuple[str, str]]:
     rows = []
     if summary.places:
-        counts = summary.places
-        each = f"{counts[0]} to {counts[-1]} photos each, median {median(counts):g}"
-        if counts[0] == counts[-1]:
-            each = f"{counts[0]} photos each"
-        rows.append(("places", f"{len(counts):,}, {each}"))
+        rows.append(("places", places_of(summary.places)))
     if summary.cities:
         rows.append(("cities", f"{len(summary.cities)}: {_most(summary.cities.items())}"))
     if summary.conditions:
@@ -129,8 +120,16 @@ def _labels(summary: Summary) -> list[tuple[str, str]]:
     return rows
 
 
+def places_of(counts: Sequence[int]) -> str:
+    """Places with so many photos each, ascending: ``"12, 4 to 9 photos each, median 5"``."""
+    each = f"{counts[0]} to {counts[-1]} photos each, median {median(counts):g}"
+    if counts[0] == counts[-1]:
+        each = f"{counts[0]} photos each"
+    return f"{len(counts):,}, {each}"
+
+
 def _most(counts: Iterable[tuple[str, int]]) -> str:
-    named = [f"{name} {count:,}" for name, count in counts]
+    named = [f"{name} {number:,}" for name, number in counts]
     more = len(named) - 2 * _NAMED
     return ", ".join(named[: 2 * _NAMED]) + (f" and {more} more" if more > 0 else "")
 
@@ -139,15 +138,11 @@ def _extent(extent: Extent) -> list[tuple[str, str]]:
     first = f"{_degrees(extent.south, 'NS')}, {_degrees(extent.west, 'EW')}"
     if extent.width == 0 and extent.height == 0:
         return [("extent", f"one point, {first}")]
-    size = f"{_metres(extent.width)} west to east, {_metres(extent.height)} south to north"
+    size = (
+        f"{whole_metres(extent.width)} west to east, {whole_metres(extent.height)} south to north"
+    )
     last = f"{_degrees(extent.north, 'NS')}, {_degrees(extent.east, 'EW')}"
     return [("extent", size), ("", f"{first} to {last}")]
-
-
-def _metres(metres: float) -> str:
-    if metres < 1000:
-        return f"{metres:.0f} m"
-    return f"{metres / 1000:,.1f} km" if metres < 100_000 else f"{metres / 1000:,.0f} km"
 
 
 def _degrees(value: float, letters: str) -> str:
@@ -177,7 +172,7 @@ def _sizes(sizes: Sizes, photos: int) -> str:
     sample = f", by a sample of {sizes.files:,}" if sizes.files < photos else ""
     if len(named) == 1:
         return f"{named[0]} (width x height){sample}"
-    shares = [f"{100 * count / total:.0f}%" for count in sizes.counts.values()]
+    shares = [f"{100 * number / total:.0f}%" for number in sizes.counts.values()]
     some = [f"{name} ({share})" for name, share in zip(named, shares, strict=True)][:_NAMED]
     more = len(named) - len(some)
     others = f", {more:,} other size{'s' if more > 1 else ''}" if more else ""
@@ -206,7 +201,7 @@ def _problems(label: str, found: list[tuple[str, str]], root: str, every: bool) 
         groups.setdefault(reason, []).append(path.removeprefix(root).lstrip("/"))
     ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
     shown = ordered if every else ordered[: 2 * _NAMED]
-    lines = [_row(label, f"{len(found):,} files" if len(found) > 1 else "1 file")]
+    lines = [_row(label, count(len(found), "file"))]
     for reason, paths in shown:
         named = paths if every else paths[:_NAMED]
         more = len(paths) - len(named)

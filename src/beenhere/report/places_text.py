@@ -1,13 +1,14 @@
 """A training set from own photos, in words: what came out, and how far it can be trusted."""
 
 from collections import Counter
-from statistics import median
 from textwrap import wrap
 
 import numpy as np
 
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places import BuiltPlaces, EvaluationPart, SplitPart
+from beenhere.datasets.places import BuiltPlaces, EvaluationPart
+from beenhere.datasets.places.split import SplitPart
+from beenhere.report.photo_set import places_of
 from beenhere.wording import count
 
 FEW_PLACES = 200
@@ -54,10 +55,7 @@ def _areas(built: BuiltPlaces) -> str:
 
 def _places(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
     counts = built.train.frame.group_by("place").len()["len"].sort().to_list()
-    each = f"{counts[0]} to {counts[-1]} photos each, median {median(counts):g}"
-    if counts[0] == counts[-1]:
-        each = f"{counts[0]} photos each"
-    lines = [_row("places", f"{len(counts):,}, {each}")]
+    lines = [_row("places", places_of(counts))]
     how = "by position and heading" if built.by_heading else "by position alone"
     if not built.by_heading:
         headed = int(built.photos.frame["heading"].is_not_null().sum())

@@ -10,23 +10,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from beenhere.datasets.places import BuiltPlaces, SplitPart
+from beenhere.datasets.places import BuiltPlaces
+from beenhere.datasets.places.split import SplitPart
+from beenhere.files.atomic import replacing
+from beenhere.report.pictures import BLUE, GREY, GROUND, INK, PAPER, QUIET, RED, RULE
 from beenhere.wording import count, round_below, whole_metres
-
-# Those of the other maps, whose modules import torch: seconds, for moving metadata.
-INK, QUIET, PAPER, GROUND = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#F6F5F2"
 
 MOST_AREAS = 6
 """That are drawn, the largest first."""
 
-# Colours that colour-blind people can tell apart (Okabe and Ito, 2008); the signs say the same.
 _LOOKS: dict[str, dict[str, Any]] = {
     "unanswered": {"marker": ".", "color": "#C4C4C4", "ms": 5, "mew": 0},
     "in no place": {"marker": ".", "color": "#9CC3DE", "ms": 5, "mew": 0},
-    "gap": {"marker": "x", "color": "#767676", "ms": 4, "mew": 0.8},
-    "train": {"marker": "o", "color": "#0072B2", "ms": 4, "mew": 0},
+    "gap": {"marker": "x", "color": GREY, "ms": 4, "mew": 0.8},
+    "train": {"marker": "o", "color": BLUE, "ms": 4, "mew": 0},
     "val": {"marker": "s", "color": "#E69F00", "ms": 4.5, "mew": 0},
-    "test": {"marker": "^", "color": "#CC3311", "ms": 5.5, "mew": 0},
+    "test": {"marker": "^", "color": RED, "ms": 5.5, "mew": 0},
 }
 _EDGE = 0.06
 """Of a panel around its photos, as a share of the longer side."""
@@ -39,7 +38,7 @@ def draw_split(built: BuiltPlaces, file: Path) -> None:
 
     Args:
         built: what is drawn. "in no place" are photos on ground to train on that are not trained
-            on; "unanswered" those of validation and test that stand in none of the tables.
+            on; "unanswered" those of validation and test that are in none of the tables.
         file: ends in ``.png``.
     """
     kinds = _kinds(built)
@@ -55,11 +54,12 @@ def draw_split(built: BuiltPlaces, file: Path) -> None:
         axes = figure.add_subplot(rows, columns, number + 1, facecolor=GROUND)
         _draw_area(axes, built, inside, kinds)
     _legend(figure, kinds, height, hidden=len(areas) - len(largest))
-    figure.savefig(file)
+    with replacing(file) as new:
+        figure.savefig(new, format="png")
 
 
 def _kinds(built: BuiltPlaces) -> NDArray[np.str_]:
-    """What is drawn of each photo: a name of :data:`_LOOKS`."""
+    """How each photo is drawn: a name of :data:`_LOOKS`."""
     paths = built.photos.frame["path"]
     kinds = np.full(len(paths), "unanswered", dtype="<U11")
     kinds[built.part == SplitPart.TRAIN] = "in no place"
@@ -83,7 +83,7 @@ def _draw_area(
         axes.plot(east[shown] - middle[0], north[shown] - middle[1], ls="", **look)
     axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xticks=[], yticks=[])
     for spine in axes.spines.values():
-        spine.set_color("#D9D9D9")
+        spine.set_color(RULE)
     axes.set_title(_title(built, inside), loc="left", fontsize=10, color=INK)
     _scale_bar(axes, half)
 

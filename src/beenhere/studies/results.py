@@ -1,7 +1,7 @@
 """What a study has found so far: plain values for whoever writes it down.
 
 :func:`beenhere.studies.folder.read_results` fills these from the files of a study;
-:mod:`beenhere.report.page` and :mod:`beenhere.report.tables` read nothing else.
+:mod:`beenhere.report.study_page` and :mod:`beenhere.report.study_tables` read nothing else.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from beenhere.evaluation.right import in_words
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import SavedEvaluation
+from beenhere.evaluation.protocol import in_words
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
 

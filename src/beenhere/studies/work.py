@@ -12,7 +12,7 @@ from typing import Any
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
 from beenhere.errors import BeenhereError, PhotoError
-from beenhere.evaluation.saved import SavedEvaluation
+from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.studies.folder import RowFolder
 from beenhere.wording import one_line
 

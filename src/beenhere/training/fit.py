@@ -9,7 +9,7 @@ from beenhere import config_yaml
 from beenhere.config import EvaluationData, ModelConfig, TrainConfig
 from beenhere.datasets.formats import EvaluationTables, read_evaluation
 from beenhere.errors import ConfigError, DataError
-from beenhere.evaluation.evaluate import evaluate, evaluation_fingerprint
+from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
 from beenhere.models import load_model, read_provenance
 from beenhere.training.loop import (
     choose_fit_device,
@@ -133,7 +133,7 @@ def _finish(
         done = results["tests"].get(name, {})
         if any(done.get(key) != value for key, value in asked.items()):
             options, provenance = with_recall_at_1(config.evaluation), read_provenance(run.best)
-            evaluation = evaluate(best, tables, options, run.tests / name, provenance)
+            evaluation = evaluate_tables(best, tables, options, run.tests / name, provenance)
             results["tests"][name] = {"recalls": named_recalls(evaluation), **asked}
             run.write_results(results)
     epoch = results["best_epoch"]

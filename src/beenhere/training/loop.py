@@ -30,8 +30,8 @@ from beenhere.config import EvalConfig, FitConfig, ModelConfig, TrainConfig
 from beenhere.datasets.formats import EvaluationTables
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
-from beenhere.evaluation.evaluate import evaluate
-from beenhere.evaluation.results import Evaluation
+from beenhere.evaluation.evaluate import evaluate_tables
+from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.files.atomic import replacing
 from beenhere.models import VPRModel, build_model, save_checkpoint
 from beenhere.progress import progress
@@ -300,7 +300,7 @@ def _validate(
     # The model stays where it is trained.
     extract = options.extract.model_copy(update={"device": "auto"})
     options = options.model_copy(update={"extract": extract})
-    return named_recalls(evaluate(model, validation, options))
+    return named_recalls(evaluate_tables(model, validation, options))
 
 
 def _save_models(

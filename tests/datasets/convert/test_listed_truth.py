@@ -14,8 +14,8 @@ from beenhere.config import EvalConfig, EvaluationData, ExtractConfig
 from beenhere.datasets.convert import FolderLayout, convert
 from beenhere.datasets.formats import read_evaluation
 from beenhere.datasets.ground_truth import EvaluationTables
-from beenhere.evaluation.evaluate import evaluate
-from beenhere.evaluation.results import Recall
+from beenhere.evaluation.evaluate import evaluate_tables
+from beenhere.evaluation.evaluation_results import Recall
 
 CONFIG = EvalConfig(
     recall_at=[1, 2, 5],
@@ -29,7 +29,7 @@ def read(tree: Path) -> EvaluationTables:
 
 
 def recalls(tree: Path) -> list[Recall]:
-    return evaluate(TinyModel(), read(tree), CONFIG).recalls
+    return evaluate_tables(TinyModel(), read(tree), CONFIG).recalls
 
 
 def pairs(tree: Path) -> set[tuple[bytes, bytes]]:

@@ -3,10 +3,13 @@
 import re
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beenhere.evaluation.thresholds import ThresholdCurve
 from beenhere.report.charts import recall
 from beenhere.report.charts.drawing import chart_style
+from beenhere.report.charts.recall import pareto_front
 from beenhere.report.charts.series import Series
 
 
@@ -29,3 +32,23 @@ def test_labels_that_would_touch_give_way_and_the_last_one_stays():
     assert 5 < len(some) < 16 and some[-1] == "100"
     positions = np.log([float(label) for label in some])
     assert np.diff(positions).min() >= 0.069 * np.log(100)
+
+
+points = st.dictionaries(
+    st.text("abcdef", min_size=1, max_size=3), st.tuples(st.integers(0, 5), st.integers(0, 5))
+)
+
+
+@given(points)
+def test_it_holds_what_nothing_beats(given_points: dict[str, tuple[float, float]]) -> None:
+    def beaten(name: str) -> bool:
+        cost, recall = given_points[name]
+        return any(
+            (c < cost and r >= recall) or (c <= cost and r > recall)
+            for c, r in given_points.values()
+        )
+
+    front = pareto_front(given_points)
+    assert set(front) == {name for name in given_points if not beaten(name)}
+    recalls = [given_points[name][1] for name in front]
+    assert recalls == sorted(recalls)

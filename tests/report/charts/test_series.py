@@ -2,12 +2,12 @@
 
 from beenhere.evaluation.ranking import RankedRow
 from beenhere.report.charts.series import BACKGROUND, MOST, series_of
-from beenhere.report.figures import RowFigures
+from beenhere.report.study_figures import RowFigures
 from beenhere.studies.results import Row
 
 
 def row(name: str, percent: float) -> RowFigures:
-    one = RankedRow(percent, percent, percent, 1, None, False, None, None, False)
+    one = RankedRow(percent, percent, percent, False, None, False, seeds=1)
     return RowFigures(Row(name, {}, {}, (), ()), {"test": {1: one}}, {})
 
 

@@ -11,7 +11,7 @@ from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
-from beenhere.evaluation.calibrate_index import calibrate_index
+from beenhere.evaluation.calibration.calibrate_index import calibrate_index
 from beenhere.retrieval.index import Index
 
 CONFIG, LOCATE = CalibrateConfig(folds=3, resamples=100), LocateConfig(matches=10)

@@ -45,8 +45,8 @@ def error_map(
 ) -> str:
     """Queries at their places: found, wrong, or with no photo to be found.
 
-    Where they lie in a few groups with much empty ground between, the groups stand side by side
-    at one scale, the northernmost first, each with its number of right queries.
+    Where they lie in a few groups with much empty ground between, the groups are side by
+    side at one scale, the northernmost first, each with its number of right queries.
 
     Args:
         lat, lon: degrees, ``(queries,)``; NaN where unknown, which the map leaves out.
@@ -79,13 +79,13 @@ def error_map(
     }
     for members, look in kinds.values():
         axes.scatter(*places[members].T, **look)
-    told = [f"{int(members.sum())} {kind}" for kind, (members, _) in kinds.items()]
+    said = [f"{int(members.sum())} {kind}" for kind, (members, _) in kinds.items()]
     unknown = int((~known).sum())
     return finish(
         axes,
         key,
         f"Map of the queries of {title}",
-        ", ".join([*told, *([f"{unknown} nobody knows where"] if unknown else [])]),
+        ", ".join([*said, *([f"{unknown} nobody knows where"] if unknown else [])]),
     )
 
 

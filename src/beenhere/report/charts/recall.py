@@ -1,15 +1,20 @@
-"""Recall: with its interval, against N, against the threshold, against an option."""
+"""Recall: with its interval, against N, a threshold, an option or a cost, and by condition."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
+from beenhere.evaluation.protocol import share
+from beenhere.evaluation.statistics import wilson_score
 from beenhere.evaluation.thresholds import ThresholdCurve
-from beenhere.report.charts.drawing import PAPER, QUIET, SERIES, blank, finish
+from beenhere.report.charts.drawing import INK, PAPER, QUIET, SERIES, blank, finish
 from beenhere.report.charts.series import BACKGROUND, Series
-from beenhere.report.figures import RowFigures
+from beenhere.report.study_figures import RowFigures
+from beenhere.studies.results import StudyResults
 from beenhere.wording import interval, option, percent
 
 _LETTERS, _BOLD_LETTERS, _BARS = 52, 44, 24
@@ -27,7 +32,7 @@ def with_intervals(
     bottom = [sum(map(_pixels, labels[: place + 1])) for place in range(len(rows))]
     unit = f"R@{at}, %, with {100 * confidence:g}% interval"
     axes = blank(title, unit, "", (bottom or [0])[-1] + 78, left=4)
-    told = []
+    said = []
     for row, lines, y in zip(rows, labels, bottom, strict=True):
         ours, theirs = row.measured[test][at], row.published.get(test, {}).get(at)
         axes.annotate(
@@ -39,14 +44,14 @@ def with_intervals(
         )
         axes.plot([ours.low, ours.high], [y - 15] * 2, color=SERIES[0], linewidth=4, alpha=0.35)
         axes.plot(ours.percent, y - 15, "o", color=SERIES[0], markersize=6.5)
-        told.append(f"{row.name} {percent(ours.percent)} {interval(ours.low, ours.high)}")
+        said.append(f"{row.name} {percent(ours.percent)} {interval(ours.low, ours.high)}")
         if theirs is not None:
             axes.plot([theirs.low, theirs.high], [y - 7] * 2, color=QUIET, linewidth=1.2)
             axes.plot(theirs.percent, y - 7, "D", color=QUIET, mfc=PAPER, markersize=5)
-            told[-1] += f", published {percent(theirs.percent)}"
+            said[-1] += f", published {percent(theirs.percent)}"
     axes.set_ylim((bottom or [0])[-1] + 2, 0)
     axes.set_yticks([])
-    return finish(axes, key, f"R@{at} of every row on {title}", "; ".join(told))
+    return finish(axes, key, f"R@{at} of every row on {title}", "; ".join(said))
 
 
 def _label(row: RowFigures, test: str, at: int) -> list[str]:
@@ -66,7 +71,7 @@ def against_n(
 ) -> str:
     """Recall@N at each N."""
     axes = blank(title, "N, photos looked at", "R@N, %")
-    told = []
+    said = []
     for row in behind_first(rows, series):
         at = list(row.measured[test])
         values = [row.measured[test][n].percent for n in at]
@@ -74,8 +79,8 @@ def against_n(
         axes.set_xticks(range(len(at)), [str(n) for n in at])
     for row in rows:
         found = [f"{percent(one.percent)} at {n}" for n, one in row.measured[test].items()]
-        told.append(f"{row.name}: {', '.join(found)}")
-    return finish(axes, key, f"Recall at N of every row on {title}", "; ".join(told))
+        said.append(f"{row.name}: {', '.join(found)}")
+    return finish(axes, key, f"Recall at N of every row on {title}", "; ".join(said))
 
 
 def _readable(axes: Axes, values: Sequence[float]) -> list[float]:
@@ -95,7 +100,7 @@ def against_threshold(
     """Recall@N at each threshold with its band, and the ceiling that no model can pass."""
     first = next(iter(curves.values()))
     axes = blank(title, "metres within which a photo is right", f"R@{first.at}, %")
-    told = []
+    said = []
     for name, curve in curves.items():
         style = series[name]
         _line(axes, curve.thresholds, curve.percent, style)
@@ -104,7 +109,7 @@ def against_threshold(
                 curve.thresholds, curve.low, curve.high, color=style.colour, alpha=0.16, linewidth=0
             )
         ends = f"{percent(curve.percent[0])} at {curve.thresholds[0]:g} m"
-        told.append(f"{name}: {ends}, {percent(curve.percent[-1])} at {curve.thresholds[-1]:g} m")
+        said.append(f"{name}: {ends}, {percent(curve.percent[-1])} at {curve.thresholds[-1]:g} m")
     axes.plot(first.thresholds, first.ceiling, color=QUIET, linewidth=1.2, linestyle=(0, (4, 3)))
     axes.annotate(
         "a photo exists",
@@ -120,7 +125,7 @@ def against_threshold(
     apart = _readable(axes, first.thresholds.tolist())
     axes.set_xticks(apart, [f"{metres:g}" for metres in apart])
     axes.minorticks_off()
-    return finish(axes, key, f"Recall against the threshold on {title}", "; ".join(told))
+    return finish(axes, key, f"Recall against the threshold on {title}", "; ".join(said))
 
 
 def against_option(
@@ -138,11 +143,11 @@ def against_option(
     reach = [[one.percent - one.low for one in found], [one.high - one.percent for one in found]]
     axes.errorbar(x, heights, reach, color=SERIES[0], marker="o", elinewidth=1.2, capsize=3)
     axes.set_xticks(x, [option(value) for value, _ in pairs])
-    told = [
+    said = [
         f"{percent(one.percent)} {interval(one.low, one.high)} at {option(value)}"
         for (value, _), one in zip(pairs, found, strict=True)
     ]
-    return finish(axes, key, f"R@{at} against {dotted} on {title}", "; ".join(told))
+    return finish(axes, key, f"R@{at} against {dotted} on {title}", "; ".join(said))
 
 
 def behind_first(rows: Sequence[RowFigures], series: Mapping[str, Series]) -> list[RowFigures]:
@@ -157,3 +162,138 @@ def _line(axes: Axes, x: Sequence[float] | Any, y: Sequence[float] | Any, style:
 
 def _height(curves: Mapping[str, ThresholdCurve]) -> Any:
     return lambda name: curves[name].percent.sum()
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Recall of one row over the queries of one condition, in percent with its interval."""
+
+    queries: int
+    percent: float
+    low: float
+    high: float
+
+
+def by_condition(
+    rows: Sequence[RowFigures], test: str, at: int, results: StudyResults
+) -> dict[str, dict[str, Bar]]:
+    """Bars by condition and name of the row; the mean over seeds.
+
+    The intervals are Wilson's: they hold for few queries, as a condition may have, and where all
+    of them are right, or none.
+    """
+    evaluations = {row.name: row.evaluations(test) for row in rows}
+    groups: dict[str, dict[str, Bar]] = {}
+    for name, found in evaluations.items():
+        hits = np.stack([one.hits(at, results.threshold) for one in found])
+        for condition in found[0].conditions:
+            members = found[0].members(condition)
+            mean, queries = share(hits[:, members].ravel()), int(members.sum())
+            right = round(mean / 100 * queries)
+            low, high = wilson_score(right, queries, results.confidence)
+            groups.setdefault(condition, {})[name] = Bar(queries, mean, 100 * low, 100 * high)
+    return groups
+
+
+def bars(
+    groups: Mapping[str, Mapping[str, Bar]],
+    title: str,
+    at: int,
+    series: Mapping[str, Series],
+    key: str,
+) -> str:
+    """A group of bars a condition, a bar a row, from :func:`by_condition`."""
+    axes = blank(title, "", f"R@{at}, %")
+    said = []
+    rows: Sequence[str] = list(dict.fromkeys(name for group in groups.values() for name in group))
+    width = 0.8 / len(rows)
+    for place, (condition, group) in enumerate(groups.items()):
+        for number, name in enumerate(rows):
+            one, style = group[name], series[name]
+            x = place + (number - (len(rows) - 1) / 2) * width
+            axes.bar(x, one.percent, width * 0.86, color=style.colour, alpha=0.3, linewidth=0)
+            axes.plot([x, x], [one.low, one.high], color=INK, linewidth=1)
+            axes.plot(x, one.percent, marker=style.marker, color=style.colour, markersize=5)
+            said.append(
+                f"{condition}, {name}: {percent(one.percent)} {interval(one.low, one.high)}"
+            )
+    labels = [
+        f"{condition}\n{next(iter(group.values())).queries:,}"
+        for condition, group in groups.items()
+    ]
+    axes.set_xticks(range(len(groups)), labels)
+    axes.grid(axis="x", visible=False)
+    highest = max(one.high for group in groups.values() for one in group.values())
+    axes.set_ylim(0, max(1.0, 1.06 * highest))
+    return finish(axes, key, f"R@{at} by condition on {title}", "; ".join(said))
+
+
+Point = tuple[float, float]
+"""Cost and recall."""
+
+
+def against_cost(
+    costs: Mapping[str, float],
+    rows: Sequence[RowFigures],
+    test: str,
+    title: str,
+    at: int,
+    kind: str,
+    unit: str,
+    series: Mapping[str, Series],
+    key: str,
+) -> str:
+    """Recall of each row against a cost; a line joins the rows that no other row beats.
+
+    Args:
+        costs: by name of the row; a row without one is left out.
+        kind: of cost, such as ``"time"``.
+        unit: of the costs, such as ``"milliseconds a photo"``.
+    """
+    axes = blank(f"{title}, {kind}", unit, f"R@{at}, %")
+    shown = [row for row in behind_first(rows, series) if row.name in costs]
+    points = {row.name: (costs[row.name], row.measured[test][at].percent) for row in shown}
+    front = pareto_front(points)
+    axes.plot(
+        [points[name][0] for name in front],
+        [points[name][1] for name in front],
+        color=INK,
+        linewidth=1,
+        linestyle=(0, (4, 3)),
+        drawstyle="steps-post",
+        zorder=1,
+    )
+    for row in shown:
+        style = series[row.name]
+        axes.plot(
+            *points[row.name],
+            marker=style.marker or "o",
+            color=style.colour,
+            markersize=3.5 if style is BACKGROUND else 7,
+            linestyle="none",
+        )
+    for name in front:
+        axes.plot(*points[name], "o", mfc="none", color=INK, markersize=14, mew=1)
+    axes.margins(0.12)
+    axes.set_xlim(left=0)
+    said = [f"{name}: {percent(y)} at {x:.4g}" for name, (x, y) in points.items()]
+    best = f"no other row is both cheaper and better than {', '.join(front)}"
+    return finish(
+        axes, key, f"R@{at} on {title} against {unit}", "; ".join([*said, best] if front else said)
+    )
+
+
+def pareto_front(points: Mapping[str, Point]) -> list[str]:
+    """Names of the points that no other beats: as cheap and better, or cheaper and as good.
+
+    The cheapest first.
+    """
+    front = [
+        name
+        for name, (cost, recall) in points.items()
+        if not any(
+            other != (cost, recall) and other[0] <= cost and other[1] >= recall
+            for other in points.values()
+        )
+    ]
+    return sorted(front, key=lambda name: points[name])

@@ -1,13 +1,13 @@
 """Which line is which: every row of a table looks the same in all charts of that table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.markers import MarkerStyle
 
 from beenhere.report.charts.drawing import FADED, SERIES
-from beenhere.report.figures import RowFigures
+from beenhere.report.study_figures import RowFigures
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """One a colour, so that no row is known by its colour alone."""
@@ -21,7 +21,7 @@ class Series:
     """How a row is drawn.
 
     Attributes:
-        colour: that stands for a CSS variable, see :mod:`beenhere.report.charts.drawing`.
+        colour: placeholder of a CSS variable, see :mod:`beenhere.report.charts.drawing`.
         variable: its name, such as ``"series-1"``.
         marker: of matplotlib; empty for rows in the background.
     """
@@ -60,3 +60,31 @@ def series_of(rows: Sequence[RowFigures], test: str) -> dict[str, Series]:
 
 def _numbered(place: int) -> Series:
     return Series(SERIES[place], f"series-{place + 1}", MARKERS[place])
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """A sign and its meaning.
+
+    Attributes:
+        name: for people.
+        variable: the CSS variable of its colour.
+        outline: ``"circle"``, ``"ring"``, ``"cross"``, or the path of a marker on a line.
+    """
+
+    name: str
+    variable: str
+    outline: str
+
+
+def legend(series: Mapping[str, Series]) -> list[LegendEntry]:
+    """An entry a row, and one for all rows in the background."""
+    shown = [
+        LegendEntry(name, one.variable, one.outline)
+        for name, one in series.items()
+        if one is not BACKGROUND
+    ]
+    others = [name for name, one in series.items() if one is BACKGROUND]
+    if others:
+        shown.append(LegendEntry(f"{len(others)} others: {'; '.join(others)}", "faded", ""))
+    return shown

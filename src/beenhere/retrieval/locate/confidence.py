@@ -1,6 +1,6 @@
 """How likely a position is right, and how far it may be off: what a calibration found, applied.
 
-How it is found: :mod:`beenhere.evaluation.calibration`.
+How it is found: :mod:`beenhere.evaluation.calibration.calibration`.
 """
 
 import itertools

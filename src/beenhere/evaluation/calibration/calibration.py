@@ -1,0 +1,125 @@
+"""Fit the confidence of answers on labelled queries, and measure it on queries held out.
+
+The steps of the fit are those of :mod:`beenhere.evaluation.calibration.confidence_fit`. All of them
+are done again for every part that is held out, so nothing that is measured on a street was fitted
+or chosen on it; the confidence that is stored is fitted on all queries.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.config import CalibrateConfig
+from beenhere.errors import DataError
+from beenhere.evaluation.calibration.confidence_fit import fit_confidence, outside_needed
+from beenhere.evaluation.calibration.held_out import CalibrationFigures, HeldOutAnswers, measure
+from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds
+from beenhere.retrieval.locate.confidence import HELD, Confidence
+
+FEWEST = 50
+"""Queries from inside the map."""
+
+FEWEST_OF_A_KIND = 10
+"""Right answers, and wrong ones."""
+
+FEWEST_STREETS = 3
+"""With right answers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A confidence, and figures of it on held-out queries.
+
+    Attributes:
+        confidence: fitted on all queries; :meth:`Confidence.values` is what an index keeps.
+        held_out: figures of queries held out, street by street.
+        notes: a sentence for each figure that the queries were too few for.
+    """
+
+    confidence: Confidence
+    held_out: CalibrationFigures
+    notes: tuple[str, ...]
+
+
+def fit_calibration(labelled: LabelledEvidence, config: CalibrateConfig) -> Calibration:
+    """Fit the confidence of answers, and measure it on held-out streets.
+
+    Args:
+        labelled: queries from inside and outside the map, verified or not.
+        config: parts, mix, bounds, intervals.
+
+    Raises:
+        DataError: too few queries, right or wrong answers, or streets.
+    """
+    _check(labelled)
+    n = len(labelled)
+    probability, radius, known = np.empty(n), np.empty(n), np.empty(n, bool)
+    for fitted, held in folds(labelled, config.folds):
+        # The threshold and the levels too: chosen on the held-out part they would look too good.
+        confidence = fit_confidence(labelled[fitted], config)
+        features = labelled.features[held]
+        probability[held] = confidence.probability(features)
+        radius[held] = confidence.radius(features)
+        known[held] = probability[held] >= confidence.threshold
+    figures = measure(HeldOutAnswers(labelled, probability, known, radius), config)
+    notes = tuple(_notes(labelled, known, config))
+    return Calibration(fit_confidence(labelled, config), figures, notes)
+
+
+def _check(labelled: LabelledEvidence) -> None:
+    inside, right = int((~labelled.outside).sum()), int(labelled.right.sum())
+    if inside < FEWEST:
+        raise DataError(
+            f"{inside:,} queries from inside the map; expected {FEWEST} or more to calibrate: give "
+            "more photos whose position is known"
+        )
+    if right < FEWEST_OF_A_KIND or len(labelled) - right < FEWEST_OF_A_KIND:
+        kind = "right" if right < FEWEST_OF_A_KIND else "wrong"
+        many = min(right, len(labelled) - right)
+        raise DataError(
+            f"{many:,} of {len(labelled):,} answers are {kind}; expected {FEWEST_OF_A_KIND} or "
+            "more: "
+            + (
+                "take a better model, or other queries"
+                if kind == "right"
+                else "give harder queries, or photos from outside the map"
+            )
+        )
+    found = len(np.unique(labelled.groups[labelled.right]))
+    if found < FEWEST_STREETS:
+        raise DataError(
+            f"right answers are on {found} streets; expected {FEWEST_STREETS} or more, to hold "
+            "one out: give queries from more places, or a smaller gap"
+        )
+
+
+def _notes(
+    labelled: LabelledEvidence, known: NDArray[np.bool_], config: CalibrateConfig
+) -> list[str]:
+    notes = []
+    outside, needed = int(labelled.outside.sum()), outside_needed(config)
+    if outside == 0:
+        notes.append(
+            "no query from outside the map: how many such are accepted is not known, and "
+            f"probabilities take all queries for inside; the threshold is "
+            f"{config.least_probability:g}"
+        )
+    elif outside < needed:
+        notes.append(
+            f"{outside:,} queries from outside the map are too few to know that at most "
+            f"{config.outside_accepted:.1%} of such are accepted; {needed:,} would do. The "
+            "threshold is above all of them"
+        )
+    known_inside = known & ~labelled.outside
+    if not known_inside.any():
+        notes.append("no query reaches the threshold: every place is called unknown")
+    elif labelled.right[known_inside].mean() < HELD:
+        notes.append(
+            "more than one known place in ten is wrong, so a radius that holds 90% reaches as far "
+            "as wrong answers go"
+        )
+    streets = len(np.unique(labelled.groups))
+    if streets < 20:
+        notes.append(f"queries are on {streets} streets: intervals are rough below 20")
+    return notes

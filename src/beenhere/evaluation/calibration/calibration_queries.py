@@ -1,0 +1,244 @@
+"""Queries with known answers: asked as they are, and as if their place were not in the map."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.datasets.table import PhotoTable
+from beenhere.errors import DataError
+from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
+from beenhere.retrieval.index.matches import Matches
+from beenhere.retrieval.locate.candidates import Searchable, find_candidates
+from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.locate.photo_input import photo_input
+from beenhere.retrieval.locate.radius import RIGHT_WITHIN
+from beenhere.retrieval.search.filters import Filter
+
+if TYPE_CHECKING:
+    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.verify import Verifier
+
+LARGEST_STREET = 2
+"""A street that holds more than half of all queries is cut; see :func:`streets`."""
+
+
+@dataclass(frozen=True)
+class QueryEvidence:
+    """The evidence that queries gave, and which of them could not be used.
+
+    Attributes:
+        labelled: the evidence.
+        given_outside: of the queries from outside, those of photos from elsewhere.
+        unmatched: those of queries without a photo of the index within 25 m.
+        hidden: those that were made from queries from inside, their place being hidden.
+        left_out: path and reason of each photo that could not be used.
+    """
+
+    labelled: LabelledEvidence
+    given_outside: int
+    unmatched: int
+    hidden: int
+    left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Photos:
+    """Photos to ask for, with a descriptor ``(m, d)`` each, and those that cannot be asked for."""
+
+    table: PhotoTable
+    descriptors: NDArray[np.float32]
+    left_out: Sequence[tuple[str, str]] = ()
+
+
+class CalibrationQueries:
+    """Queries of which it is known where they were taken, described once and asked several ways.
+
+    Three kinds count as from outside the map: photos from elsewhere; queries without a photo of
+    the index within 25 m; and every other query once more with the photos around it hidden.
+
+    Args:
+        index: to ask, with photos that have positions.
+        queries: photos with positions. None: photos of the index, drawn at random; each is asked
+            with itself and those close around it hidden. They are of the same drives as the map, so
+            that the calibration is too sure of photos taken on another day.
+        outside: photos from elsewhere, with positions or without; None: none.
+        config: what to hide, and where streets end.
+        locate: how to ask.
+
+    Raises:
+        DataError: no query has a position, or none can be read; no queries are given for an index
+            whose photos lie in Milvus.
+    """
+
+    def __init__(
+        self,
+        index: "Index",
+        queries: PhotoTable | None,
+        outside: PhotoTable | None,
+        config: CalibrateConfig,
+        locate: LocateConfig,
+    ) -> None:
+        self._index, self._config, self._locate = index, config, locate
+        self._own = queries is None
+        if queries is None:
+            queries = _drawn(index, config)
+        placed = queries.positions.known
+        without = [(path, "no position") for path in queries.rows(np.flatnonzero(~placed)).paths]
+        self._inside = self._described(
+            queries.rows(np.flatnonzero(placed)), [*queries.unusable, *without]
+        )
+        if len(self._inside.table) == 0:
+            raise DataError(
+                f"none of {len(queries):,} queries can be read and has a position; expected "
+                "photos of which it is known where they were taken"
+            )
+        self._outside = None if outside is None else self._described(outside, outside.unusable)
+        self._matched = index.covers(self._inside.table.positions, RIGHT_WITHIN)
+
+    def ask(self, verifier: "Verifier | None") -> QueryEvidence:
+        """The evidence for each query.
+
+        Args:
+            verifier: for verified evidence; None: matches by similarity alone.
+        """
+        index, inside, config = self._index, self._inside, self._config
+        matched = np.flatnonzero(self._matched)
+        again = _Photos(inside.table.rows(matched), inside.descriptors[matched])
+        where = inside.table.positions
+        own: Searchable = HiddenPhotos(index, where, config.apart) if self._own else index
+        # Each kind of queries: what is searched, for which photos, and which are from outside.
+        asked: list[tuple[Searchable, _Photos, NDArray[np.bool_]]] = [
+            (own, inside, ~self._matched),
+            (HiddenPhotos(index, where[matched], config.hide), again, np.ones(len(matched), bool)),
+        ]
+        if self._outside is not None:
+            asked.append((index, self._outside, np.ones(len(self._outside.table), bool)))
+        outside = np.concatenate([far for _, _, far in asked])
+        kinds = np.repeat(np.arange(len(asked)), [len(far) for _, _, far in asked])
+        evidence = [self._answers(searched, photos, verifier) for searched, photos, _ in asked]
+        features = np.concatenate([each for each, _ in evidence])
+        error_m = np.concatenate([metres for _, metres in evidence])
+        paths = [path for _, photos, _ in asked for path in photos.table.paths]
+        positions = geo.joined([photos.table.positions for _, photos, _ in asked])
+        groups = streets(positions, config.gap, max(1, len(paths) // LARGEST_STREET))
+        placed = np.isfinite(features[:, 0])
+        unseen = placed & (verifier is not None) & ~np.isfinite(features[:, -1])
+        between = groups == BETWEEN
+        used = placed & ~unseen & ~between
+        left_out = [*inside.left_out, *(self._outside.left_out if self._outside else ())]
+        for rows, reason in (
+            (~placed, "no match has a position"),
+            (unseen, "none of its matches can be verified"),
+            (between, "too near to two streets to belong to one"),
+        ):
+            left_out += [(paths[row], reason) for row in np.flatnonzero(rows)]
+        return QueryEvidence(
+            LabelledEvidence(
+                features[used],
+                np.where(outside | np.isnan(error_m), np.inf, error_m)[used],
+                outside[used],
+                groups[used],
+            ),
+            given_outside=int((used & (kinds == 2)).sum()),
+            unmatched=int((used & outside & (kinds == 0)).sum()),
+            hidden=int((used & (kinds == 1)).sum()),
+            left_out=tuple(dict.fromkeys(left_out)),
+        )
+
+    def _described(self, table: PhotoTable, left_out: Sequence[tuple[str, str]]) -> _Photos:
+        found = self._index.describe(table, **self._locate.extract.model_dump())
+        readable = table.rows(found.rows.astype(np.intp))
+        descriptors = np.asarray(found.vectors, np.float32)
+        return _Photos(readable, descriptors, [*left_out, *found.unreadable])
+
+    def _answers(
+        self, index: Searchable, photos: _Photos, verifier: "Verifier | None"
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Evidence ``(m, 6)`` and metres to the truth ``(m,)``; NaN where there is none."""
+        inputs = [photo_input(path) for path in photos.table.paths]
+        found = find_candidates(index, inputs, photos.descriptors, None, verifier, self._locate, 2)
+        features = np.full((len(found), len(FEATURES)), np.nan)
+        where = np.full((len(found), 2), np.nan)
+        for row, one in enumerate(found):
+            if one.evidence is not None:
+                features[row] = one.evidence
+                where[row] = one.places[0].lat, one.places[0].lon
+        return features, geo.distance(geo.positions(*where.T), photos.table.positions)
+
+
+def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
+    if index.manifest.store is not None:
+        raise DataError(
+            f"{index.path}: its photos lie in Milvus, from where none are drawn; give other "
+            "photos whose position is known (--queries)"
+        )
+    photos = index.photos
+    placed = np.flatnonzero(index.allowed & photos.positions.known)
+    rng = np.random.default_rng(config.seed)
+    chosen = rng.choice(placed, min(config.queries, len(placed)), replace=False)
+    return photos.rows(np.sort(chosen))
+
+
+AT_FIRST = 64
+"""Matches to search for more than are wanted; four times as many until they are enough."""
+
+
+class HiddenPhotos:
+    """An index that hides from each query the photos near its true position.
+
+    Args:
+        index: to search.
+        positions: ``(m,)`` of the queries, all known, in the order in which they are asked.
+        radius: metres; a photo that far away or nearer is hidden.
+    """
+
+    def __init__(self, index: Searchable, positions: geo.Positions, radius: float) -> None:
+        self._index = index
+        self._positions = positions
+        self._radius = radius
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def search(
+        self, descriptors: NDArray[np.floating], k: int, where: Filter | None = None
+    ) -> Matches:
+        """The nearest photos of those that are not hidden; see :meth:`beenhere.Index.search`.
+
+        Raises:
+            DataError: as there.
+        """
+        looked = min(k + AT_FIRST, len(self._index))
+        while True:
+            found = self._index.search(descriptors, max(looked, k), where)
+            seen = self._seen(found)
+            # A row of -1 among the matches: the index has no more of them.
+            short = (seen.sum(axis=1) < k) & (found.rows >= 0).all(axis=1)
+            if looked >= len(self._index) or not short.any():
+                return _first(found, seen, k)
+            looked = min(4 * looked, len(self._index))
+
+    def _seen(self, found: Matches) -> NDArray[np.bool_]:
+        there = found.rows >= 0
+        query = np.nonzero(there)[0]
+        photos = found.photos.positions[found.rows[there].astype(np.intp)]
+        metres = geo.distance(photos, self._positions[query])
+        seen = np.zeros(found.rows.shape, bool)
+        # A photo without a position (NaN) may have been taken anywhere, here too.
+        seen[there] = metres > self._radius
+        return seen
+
+
+def _first(found: Matches, seen: NDArray[np.bool_], k: int) -> Matches:
+    order = np.argsort(~seen, axis=1, kind="stable")[:, :k]
+    kept = np.take_along_axis(seen, order, axis=1)
+    similarity = np.take_along_axis(found.similarity, order, axis=1)
+    rows = np.take_along_axis(found.rows, order, axis=1)
+    return Matches(
+        np.where(kept, similarity, np.float32(np.nan)), np.where(kept, rows, -1), found.index
+    )

@@ -1,0 +1,138 @@
+"""Scores of probabilities against what came true; each query counts by a weight."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """A reliability diagram: bins of equal weight, by rising probability; arrays are ``(bins,)``.
+
+    Attributes:
+        probability: mean of the bin. right: share of right answers. weight: of all queries, adding
+            up to 1.
+    """
+
+    probability: Floats
+    right: Floats
+    weight: Floats
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: the mean gap between probability and share, in [0, 1].
+
+        Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
+        binning" (2015); with bins of equal weight, as Nguyen and O'Connor (2015) take them. It is
+        above 0 by chance for a perfect model too: see :func:`error_if_perfect`.
+        """
+        return float(self.weight @ np.abs(self.probability - self.right))
+
+
+def reliability(probability: Floats, right: Flags, weight: Floats, bins: int) -> Reliability:
+    """Bins of equal weight; fewer than ``bins`` where there are fewer queries."""
+    members, shares = _binned(probability, weight, bins)
+    mass = np.bincount(members, shares).astype(np.float64)
+    return Reliability(
+        np.bincount(members, shares * probability) / mass,
+        np.bincount(members, shares * right) / mass,
+        mass,
+    )
+
+
+def error_if_perfect(
+    probability: Floats, weight: Floats, bins: int, draws: int, seed: int
+) -> Floats:
+    """Expected calibration errors that chance gives if every probability is true, ``(draws,)``.
+
+    Truths are drawn by the probabilities themselves (Broecker and Smith, "Increasing the
+    reliability of reliability diagrams", 2007), each by itself: queries of one street that come out
+    alike would give more.
+    """
+    members, shares = _binned(probability, weight, bins)
+    expected = np.bincount(members, shares * probability)
+    rng = np.random.default_rng(seed)
+    return np.array(
+        [
+            np.abs(
+                np.bincount(members, shares * (rng.random(len(probability)) < probability))
+                - expected
+            ).sum()
+            for _ in range(draws)
+        ]
+    )
+
+
+def _binned(probability: Floats, weight: Floats, bins: int) -> tuple[NDArray[np.intp], Floats]:
+    """The bin of each query, and its share of all weight; no bin is empty."""
+    shares = weight / weight.sum()
+    order = np.argsort(probability, kind="stable")
+    middle = np.cumsum(shares[order]) - shares[order] / 2
+    members = np.empty(len(order), np.intp)
+    members[order] = np.minimum((middle * bins).astype(np.intp), bins - 1)
+    return np.unique(members, return_inverse=True)[1], shares
+
+
+def brier(probability: Floats, right: Flags, weight: Floats) -> float:
+    """Mean squared difference to the truth, in [0, 1]; lower is better (Brier, 1950)."""
+    return float(np.average((probability - right) ** 2, weights=weight))
+
+
+def log_loss(probability: Floats, right: Flags, weight: Floats) -> float:
+    """Mean of ``-log`` of the probability given to what came true; lower is better."""
+    given = np.maximum(np.where(right, probability, 1 - probability), np.finfo(float).tiny)
+    return float(np.average(-np.log(given), weights=weight))
+
+
+@dataclass(frozen=True, eq=False)
+class PrecisionRecall:
+    """Precision, recall and answers as the threshold falls; arrays are ``(thresholds,)``.
+
+    Attributes:
+        threshold: every probability that occurs, falling.
+        precision: share of right answers among all that are accepted, from outside too.
+        recall: queries from inside that are accepted and right, as a share of all from inside: it
+            ends at the share that is located at all, not at 1.
+        answered: queries from inside that are accepted, right or wrong, as a share of them.
+    """
+
+    threshold: Floats
+    precision: Floats
+    recall: Floats
+    answered: Floats
+
+    @property
+    def area(self) -> float:
+        """Under precision against recall, by steps (average precision), in [0, 1].
+
+        No more than the share that is located at all.
+        """
+        return float(np.diff(self.recall, prepend=0) @ self.precision)
+
+    def answered_at(self, precision: float) -> float:
+        """The largest share of queries from inside that is answered at such a precision."""
+        return float(np.max(self.answered[self.precision >= precision], initial=0))
+
+
+def precision_recall(
+    probability: Floats, right: Flags, outside: Flags, weight: Floats
+) -> PrecisionRecall:
+    """The curve of queries, each counted by its weight; queries from outside lower precision."""
+    order = np.argsort(-probability, kind="stable")
+    falling, counted = probability[order], weight[order]
+    last = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)
+    accepted = np.cumsum(counted)[last]
+    found = np.cumsum(counted * right[order])[last]
+    inside = np.cumsum(counted * ~outside[order])[last]
+    there = max(float(weight[~outside].sum()), np.finfo(float).tiny)
+    return PrecisionRecall(
+        falling[last],
+        # Bootstrap weights may be 0 for all that is accepted first.
+        np.divide(found, accepted, out=np.zeros(len(last)), where=accepted > 0),
+        found / there,
+        inside / there,
+    )

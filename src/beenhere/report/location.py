@@ -1,0 +1,287 @@
+"""An answer of `beenhere locate` for people and for other programs: text, JSON, CSV, GeoJSON.
+
+In the files names and meanings stay as they are; GeoJSON is that of RFC 7946.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.retrieval.locate.answer import Location, Match, Place
+from beenhere.wording import count, whole_metres
+
+
+def describe_location(location: Location) -> list[str]:
+    """Where, how surely and why, in one to three lines without the query's name."""
+    return [_answer(location), *_evidence(location)]
+
+
+def _answer(location: Location) -> str:
+    """The first line: the position and how sure it is, or why there is none."""
+    place = location.place
+    if not location.known:
+        guess = "" if place is None else f" (best guess {degrees(place.lat, place.lon)})"
+        return f"unknown place: {location.reason or 'the evidence does not carry'}{guess}"
+    if place is None:
+        return "unknown place"
+    radius = f" within {whole_metres(location.radius)} (90%)" if location.radius is not None else ""
+    sure = f", {_probability(location.probability)}" if location.probability is not None else ""
+    return f"{degrees(place.lat, place.lon)}{radius}{sure}"
+
+
+def _probability(probability: float) -> str:
+    """Never 1.00, which nobody can know."""
+    return "probability above 0.99" if probability >= 0.995 else f"probability {probability:.2f}"
+
+
+def degrees(lat: float, lon: float) -> str:
+    """Latitude and longitude, to about a metre."""
+    return f"{lat:.5f}, {lon:.5f}"
+
+
+def likeness(match: Match, number: int | None = None) -> str:
+    """How like the query a match is, such as ``"17th by similarity 0.913, 45 inliers"``.
+
+    Args:
+        match: of an answer.
+        number: that it is shown by; its rank by similarity is said where verification has given it
+            another number. None: it is shown by none.
+    """
+    similarity = f"similarity {match.similarity:.3f}"
+    if match.inliers is None:
+        return similarity
+    rank = "" if number in (None, match.rank) else f"{_ordinal(match.rank)} by "
+    return f"{rank}{similarity}, {count(match.inliers, 'inlier')}"
+
+
+def _ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else endings.get(number % 10, 'th')}"
+
+
+def _evidence(location: Location) -> list[str]:
+    place, rival = location.place, location.runner_up
+    if place is None:
+        return []
+    best = best_match(place)
+    lines = [
+        f"{len(place.matches)} of {count(len(location.matches), 'match', 'matches')} for it; "
+        f"best {best.path} ({likeness(best)})"
+    ]
+    if rival is not None:
+        far = metres_between(place, rival)
+        away = "" if far is None else f", {whole_metres(far)} away"
+        matches = count(len(rival.matches), "match", "matches")
+        lines.append(f"runner-up: {degrees(rival.lat, rival.lon)}{away}, {matches}")
+    return lines
+
+
+def best_match(place: Place) -> Match:
+    """The strongest match of a place: of the most inliers, and of those the most similar."""
+    return max(place.matches, key=lambda match: (match.inliers or 0, match.similarity))
+
+
+def metres_between(one: Place | None, other: Place | Match | None) -> float | None:
+    """From a place to another or to a match, by :func:`beenhere.geo.distance`; None if unknown."""
+    if one is None or other is None or other.lat is None or other.lon is None:
+        return None
+    here = geo.positions([one.lat], [one.lon])
+    return float(geo.distance(here, geo.positions([other.lat], [other.lon]))[0])
+
+
+def supporting(location: Location) -> list[int]:
+    """Ranks of the matches that speak for the likeliest place; none if there is no place."""
+    return [] if location.place is None else [match.rank for match in location.place.matches]
+
+
+CSV_COLUMNS = (
+    "query",
+    "known",
+    "lat",
+    "lon",
+    "radius_m",
+    "probability",
+    "threshold",
+    "supporting",
+    "matches",
+    "best_match",
+    "similarity",
+    "inliers",
+    "guess_lat",
+    "guess_lon",
+    "runner_up_lat",
+    "runner_up_lon",
+    "runner_up_distance_m",
+    "reason",
+)
+"""One row a photo; empty where there is nothing. ``lat`` and ``lon`` are empty where the place is
+unknown, ``guess_lat`` and ``guess_lon`` then hold the likeliest one. ``best_match`` is the
+strongest match for it, with its ``similarity`` and ``inliers``."""
+
+
+def to_json(locations: Sequence[Location]) -> str:
+    """One array with an object a photo, in their order; null where nothing is known.
+
+    Each has ``query``, ``known``, ``lat`` and ``lon`` (null where the place is unknown),
+    ``radius_m``, ``probability``, ``threshold``, ``place`` (the likeliest, known or not),
+    ``runner_up``, ``matches`` and ``reason``. A place has ``lat``, ``lon``, ``spread_m``,
+    ``share`` and ``supporting`` (ranks of its matches), the runner-up ``distance_m`` from the
+    likeliest too. A match has ``rank``, ``path``, ``similarity``, ``inliers``, ``lat``, ``lon``,
+    ``heading``, ``captured`` and ``distance_m`` from the likeliest place.
+    """
+    found = [_location_values(location) for location in locations]
+    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(locations: Sequence[Location]) -> str:
+    """A header of :data:`CSV_COLUMNS`, then a row a photo, quoted as RFC 4180 has it."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for location in locations:
+        row = flat(location)
+        table.writerow(row | {"known": str(location.known).lower()})
+    return text.getvalue()
+
+
+def flat(location: Location) -> dict[str, Any]:
+    """An answer by :data:`CSV_COLUMNS`; None where there is nothing."""
+    place, rival = location.place, location.runner_up
+    best = best_match(place) if place is not None else None
+    answer, guess = (place, None) if location.known else (None, place)
+    values = (
+        *(location.query, location.known, answer and answer.lat, answer and answer.lon),
+        *(location.radius, location.probability, location.threshold),
+        *(len(supporting(location)), len(location.matches)),
+        *(best and best.path, best and best.similarity, best and best.inliers),
+        *(guess and guess.lat, guess and guess.lon),
+        *(rival and rival.lat, rival and rival.lon, metres_between(place, rival)),
+        location.reason,
+    )
+    return dict(zip(CSV_COLUMNS, values, strict=True))
+
+
+def _location_values(location: Location) -> dict[str, Any]:
+    place, rival = location.place, location.runner_up
+    runner_up = None
+    if place is not None and rival is not None:
+        runner_up = {**_place_values(rival), "distance_m": metres_between(place, rival)}
+    row = flat(location)
+    return {
+        **{name: row[name] for name in CSV_COLUMNS[:7]},
+        "place": None if place is None else _place_values(place),
+        "runner_up": runner_up,
+        "matches": [_match_values(match, place) for match in location.matches],
+        "reason": location.reason,
+    }
+
+
+def _place_values(place: Place) -> dict[str, Any]:
+    return {
+        "lat": place.lat,
+        "lon": place.lon,
+        "spread_m": place.spread,
+        "share": place.share,
+        "supporting": [match.rank for match in place.matches],
+    }
+
+
+def _match_values(match: Match, likeliest: Place | None) -> dict[str, Any]:
+    return {
+        "rank": match.rank,
+        "path": match.path,
+        "similarity": match.similarity,
+        "inliers": match.inliers,
+        "lat": match.lat,
+        "lon": match.lon,
+        "heading": match.heading,
+        "captured": match.captured,
+        "distance_m": metres_between(likeliest, match),
+    }
+
+
+CORNERS = 72
+"""Of the polygon that takes the place of a circle: its area is 0.13% below the circle's."""
+
+_DIGITS = 7
+"""Decimals of degrees: a centimetre (RFC 7946, section 11.2, advises no more)."""
+
+Ring = NDArray[np.float64]
+
+
+def to_geojson(locations: Sequence[Location]) -> str:
+    """A FeatureCollection with a point a photo, and its radius as a polygon where there is one.
+
+    A feature's ``shape`` says which it is, ``"position"`` or ``"radius"``; both carry the query
+    and its answer by :data:`CSV_COLUMNS`. Where the place is unknown, the point's geometry is null
+    and there is no polygon.
+    """
+    features = []
+    for location in locations:
+        facts = flat(location)
+        place = location.place if location.known else None
+        point = None
+        if place is not None:
+            where = [round(place.lon, _DIGITS), round(place.lat, _DIGITS)]
+            point = {"type": "Point", "coordinates": where}
+        features.append(_feature("position", point, facts))
+        if place is not None and location.radius is not None:
+            area = circle(place.lat, place.lon, location.radius)
+            if area is not None:
+                features.append(_feature("radius", area, facts))
+    found = {"type": "FeatureCollection", "features": features}
+    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def circle(lat: float, lon: float, radius: float) -> dict[str, Any] | None:
+    """The geodesic circle as a Polygon, its ring anticlockwise and closed.
+
+    Across the 180th meridian it is cut there into a MultiPolygon (RFC 7946, section 3.1.9).
+
+    Args:
+        lat, lon: of its centre, degrees.
+        radius: metres, above 0.
+
+    Returns:
+        None for a circle that holds a pole, or of radius 0: neither is a polygon of degrees.
+    """
+    _, to_poles = geo.geodesic(lat, lon, [90, -90], lon)
+    if radius <= 0 or to_poles.min() <= radius:
+        return None
+    lats, lons = geo.destination(lat, lon, np.linspace(0, -360, CORNERS, endpoint=False), radius)
+    # Within 180 degrees of the centre, so that a ring over the 180th meridian is whole.
+    ring = np.stack([lon + (lons - lon + 180) % 360 - 180, lats], axis=1)
+    for border in (180.0, -180.0):
+        if ring[:, 0].min() < border < ring[:, 0].max():
+            west, east = _left_of(ring, border), _left_of(ring * [-1, 1], -border) * [-1, 1]
+            outside = east if border > 0 else west
+            outside[:, 0] -= np.copysign(360, border)
+            return {"type": "MultiPolygon", "coordinates": [[_closed(west)], [_closed(east)]]}
+    return {"type": "Polygon", "coordinates": [_closed(ring)]}
+
+
+def _left_of(ring: Ring, border: float) -> Ring:
+    """The part of a ring at longitudes up to a border (Sutherland and Hodgman, 1974)."""
+    kept = []
+    for (x, y), (next_x, next_y) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        if x <= border:
+            kept.append((x, y))
+        if (x < border < next_x) or (next_x < border < x):
+            kept.append((border, y + (next_y - y) * (border - x) / (next_x - x)))
+    return np.array(kept)
+
+
+def _closed(ring: Ring) -> list[list[float]]:
+    points: list[list[float]] = ring.round(_DIGITS).tolist()
+    return [*points, points[0]]
+
+
+def _feature(shape: str, geometry: dict[str, Any] | None, facts: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": geometry, "properties": {"shape": shape, **facts}}

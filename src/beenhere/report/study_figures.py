@@ -1,0 +1,177 @@
+"""The figures of a study's table for its tables, charts and texts, worked out once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_order
+from beenhere.evaluation.ranking import RankedRow, rank_published, rank_rows
+from beenhere.evaluation.statistics import mean_and_sd
+from beenhere.studies.results import Row, Run, StudyResults, Table
+
+
+@dataclass(frozen=True)
+class RowFigures:
+    """One row.
+
+    Attributes:
+        row: the row itself.
+        measured: its recalls by test set and N; empty before one of its runs has finished.
+        published: what others found, by test set and N.
+    """
+
+    row: Row
+    measured: dict[str, dict[int, RankedRow]]
+    published: dict[str, dict[int, RankedRow]]
+
+    @property
+    def name(self) -> str:
+        """Of the row."""
+        return self.row.name
+
+    @property
+    def state(self) -> str:
+        """``"finished"``, or in words why its recalls are missing or rest on fewer seeds."""
+        open_runs = [run for run in self.row.runs if run.state != "finished"]
+        if not open_runs:
+            return "finished" if self.row.runs else "waiting"
+        first = open_runs[0]
+        state = f"{first.state}: {first.error}" if first.error else first.state
+        if not self.row.finished:
+            return state
+        return f"{len(self.row.finished)} of {len(self.row.runs)} seeds; {state}"
+
+    @property
+    def validation(self) -> float | None:
+        """R@1 on the validation set at the epoch that was tested, in percent; mean over seeds."""
+        return _mean([_validation(run) for run in self.row.finished])
+
+    @property
+    def epochs(self) -> float | None:
+        """How many were trained; mean over seeds."""
+        return _mean([float(len(run.epochs)) or None for run in self.row.finished])
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall clock of a training; mean over seeds."""
+        return _mean([run.record.get("seconds") for run in self.row.finished])
+
+    @property
+    def milliseconds(self) -> float | None:
+        """The model's time for a photo, as a training measures it at its end; mean over seeds."""
+        return _mean([run.record.get("milliseconds_per_photo") for run in self.row.finished])
+
+    def evaluations(self, test: str) -> list[SavedEvaluation]:
+        """On one test set, one a seed."""
+        return [run.evaluations[test] for run in self.row.finished if test in run.tests]
+
+    def option(self, dotted: str) -> Any:
+        """An option's value, the same for each of its runs; None where there is none."""
+        value: Any = self.row.runs[0].options if self.row.runs else self.row.changes.get(dotted)
+        for key in dotted.split(".") if self.row.runs else ():
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+
+@dataclass(frozen=True)
+class TableFigures:
+    """A table with the figures of every row, in the table's order."""
+
+    table: Table
+    rows: list[RowFigures]
+
+    def on(self, test: str) -> list[RowFigures]:
+        """The rows that were measured on a test set."""
+        return [row for row in self.rows if test in row.measured]
+
+    def best(self, test: str) -> RowFigures | None:
+        """The first of those with the highest R@1; None where nothing was measured."""
+        rows = self.on(test)
+        first = {row.name: next(iter(row.measured[test].values())) for row in rows}
+        return next((row for row in rows if first[row.name].best), None)
+
+
+def all_figures(results: StudyResults) -> list[TableFigures]:
+    """The figures of every table of a study.
+
+    Raises:
+        DataError: rows of one table were asked different queries.
+    """
+    return [TableFigures(table, list(_rows(results, table))) for table in results.tables]
+
+
+def distinct_runs(results: StudyResults) -> list[tuple[Run, list[str]]]:
+    """Every run, once where tables share it, with its tables and rows by name."""
+    places: dict[str, tuple[Run, list[str]]] = {}
+    for table in results.tables:
+        for row in table.rows:
+            for run in row.runs:
+                _, names = places.setdefault(str(run.folder), (run, []))
+                names.append(f"{table.title}: {row.name}")
+    return list(places.values())
+
+
+def _rows(results: StudyResults, table: Table) -> Iterator[RowFigures]:
+    measured = {test: _measured(results, table, test) for test in results.tests}
+    published = {test: _published(results, table, test) for test in results.tests}
+    for row in table.rows:
+        yield RowFigures(row, _of(row, measured), _of(row, published))
+
+
+def _of(row: Row, by_test: dict[str, dict[int, dict[str, Any]]]) -> dict[str, dict[int, Any]]:
+    found = {
+        test: {at: rows[row.name] for at, rows in by_n.items() if row.name in rows}
+        for test, by_n in by_test.items()
+    }
+    return {test: by_n for test, by_n in found.items() if by_n}
+
+
+def _measured(results: StudyResults, table: Table, test: str) -> dict[int, dict[str, RankedRow]]:
+    evaluations = {
+        row.name: [run.evaluations[test] for run in row.finished if test in run.tests]
+        for row in table.rows
+    }
+    evaluations = {name: found for name, found in evaluations.items() if found}
+    if not evaluations:
+        return {}
+    check_same_order([one for found in evaluations.values() for one in found])
+    return {
+        at: rank_rows(
+            {
+                name: np.stack([one.hits(at, results.threshold) for one in found])
+                for name, found in evaluations.items()
+            },
+            results.confidence,
+            results.resamples,
+            results.seed,
+        )
+        for at in results.recall_at
+    }
+
+
+def _published(results: StudyResults, table: Table, test: str) -> dict[int, dict[str, RankedRow]]:
+    queries = results.published_queries.get(test)
+    found = {}
+    for at in results.recall_at if queries else ():
+        percents = {
+            row.name: row.published[test][f"R@{at}"]
+            for row in table.rows
+            if f"R@{at}" in row.published.get(test, {})
+        }
+        if percents and queries:
+            found[at] = rank_published(percents, queries, results.confidence)
+    return found
+
+
+def _validation(run: Run) -> float | None:
+    for epoch in run.epochs:
+        if epoch["epoch"] == run.best_epoch:
+            return (epoch.get("validation") or {}).get("R@1")
+    return None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean_and_sd(known)[0] if known else None

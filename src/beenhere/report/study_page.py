@@ -1,0 +1,259 @@
+"""A study as one HTML file: no other file, no network, opens from disk."""
+
+import base64
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from beenhere import wording
+from beenhere.evaluation.ranking import RankedRow
+from beenhere.files.atomic import write_file
+from beenhere.report.compared_queries import ComparedPair
+from beenhere.report.gallery import failures
+from beenhere.report.photo_boxes import fitted, small_photo
+from beenhere.report.study_charts import ChartGroup, chart_groups
+from beenhere.report.study_figures import TableFigures, all_figures, distinct_runs
+from beenhere.report.study_tables import Column, as_csv, as_latex, as_markdown, columns
+from beenhere.studies.results import State, StudyResults
+
+THUMBNAIL = (168, 168)
+"""Width and height in pixels that a photo is fitted into."""
+
+_QUALITY = 72
+
+
+_STATES: tuple[State, ...] = ("finished", "running", "interrupted", "failed", "waiting")
+
+
+@dataclass(frozen=True)
+class BestRow:
+    """The best row of a table on one test set.
+
+    Attributes:
+        test: title of the test set. row: name of the row. at: N of its recall.
+        recall: that recall with its interval.
+        others: in words, how it compares with the other rows; empty where there are none.
+    """
+
+    test: str
+    row: str
+    at: int
+    recall: RankedRow
+    others: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table as the page shows it.
+
+    Attributes:
+        figures: of its rows.
+        columns: of recall, by test set.
+        with_ranges: each N of which intervals are shown: all, or where published figures make the
+            table wide, the first and those that were published.
+        best_rows: the best of its rows, by test set.
+        chart_groups: its charts.
+        downloads: kind, file name and ``data:`` URI of each file.
+    """
+
+    figures: TableFigures
+    columns: dict[str, list[Column]]
+    with_ranges: set[int]
+    best_rows: list[BestRow]
+    chart_groups: list[ChartGroup]
+    downloads: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture that the page holds.
+
+    Attributes:
+        key: its id on the page, such as ``"photo-3"``.
+        width, height: pixels, within :data:`THUMBNAIL`.
+        data: a ``data:`` URI of a JPEG.
+    """
+
+    key: str
+    width: int
+    height: int
+    data: str
+
+
+class Thumbnails:
+    """The pictures of a page, in the order they were first asked for."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, Thumbnail | None] = {}
+        self._by_digest: dict[str, Thumbnail] = {}
+
+    @property
+    def all(self) -> list[Thumbnail]:
+        """Each once."""
+        return list(self._by_digest.values())
+
+    def of_photo(self, path: str) -> Thumbnail | None:
+        """Of a file; None where it cannot be read."""
+        if path not in self._by_path:
+            picture = small_photo(path, THUMBNAIL)
+            self._by_path[path] = None if picture is None else self._kept(picture)
+        return self._by_path[path]
+
+    def of_picture(self, picture: Image.Image) -> Thumbnail:
+        """Of a picture in memory."""
+        height, width = fitted(THUMBNAIL, picture.height, picture.width)
+        return self._kept(picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC))
+
+    def _kept(self, picture: Image.Image) -> Thumbnail:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+        # By content: one photo has several paths where sets share it.
+        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+        if digest not in self._by_digest:
+            self._by_digest[digest] = Thumbnail(
+                key=f"photo-{len(self._by_digest) + 1}",
+                width=picture.width,
+                height=picture.height,
+                data=f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}",
+            )
+        return self._by_digest[digest]
+
+
+def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedPair] = ()) -> Path:
+    """Write ``OUT/report.html``: everything a study has found so far.
+
+    The same results give the same bytes. A photo that is gone leaves an empty box with its name.
+
+    Args:
+        compared: pairs of models, each on one test set, in the order to be shown.
+
+    Raises:
+        DataError: rows of one table were asked different queries.
+    """
+    figures = all_figures(results)
+    pictures = Thumbnails()
+    pairs = [
+        (a, b, list(tests)) for (a, b), tests in groupby(compared, lambda pair: (pair.a, pair.b))
+    ]
+    html = (
+        _environment(pictures)
+        .get_template("page.html")
+        .render(
+            results=results,
+            progress=progress(results),
+            sections=[_section(results, one) for one in figures],
+            failures=failures(results, figures),
+            pairs=pairs,
+            mapped=any(pair.mapped for pair in compared),
+            several_seeds=any(len(run.row.finished) > 1 for one in figures for run in one.rows),
+            runs=distinct_runs(results),
+            pictures=pictures,
+        )
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "report.html"
+    write_file(path, html)
+    return path
+
+
+def _section(results: StudyResults, figures: TableFigures) -> Section:
+    name = figures.table.name
+    downloads = [
+        ("CSV", f"{name}.csv", _uri("text/csv", as_csv(results, figures))),
+        ("Markdown", f"{name}.md", _uri("text/markdown", as_markdown(results, figures))),
+        ("LaTeX", f"{name}.tex", _uri("application/x-tex", as_latex(results, figures))),
+    ]
+    shown = columns(results, figures)
+    by_test = {test: list(found) for test, found in groupby(shown, lambda one: one.test)}
+    published = {one.at for one in shown if one.source == "published"}
+    return Section(
+        figures=figures,
+        columns=by_test,
+        with_ranges=published | {results.recall_at[0]} if published else set(results.recall_at),
+        best_rows=best_rows(results, figures),
+        chart_groups=chart_groups(results, figures),
+        downloads=downloads,
+    )
+
+
+def _uri(kind: str, text: str) -> str:
+    return f"data:{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def _environment(pictures: Thumbnails) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("beenhere.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # The words of the package, so that a page and a terminal never differ.
+    named = "percent as_published signed p_value duration metres option short_name count"
+    environment.filters.update({name: getattr(wording, name) for name in named.split()})
+    environment.filters["title_of"] = lambda name, titles: titles[name]
+    environment.filters["yaml"] = _yaml
+    environment.filters["file_name"] = lambda path: Path(path).name
+    environment.globals["interval"] = wording.interval
+    environment.globals["of_photo"] = pictures.of_photo
+    environment.globals["of_picture"] = pictures.of_picture
+    environment.globals["part"] = lambda name: _part(environment, name)
+    return environment
+
+
+def _part(environment: Environment, name: str) -> str:
+    """A style sheet or script as it is."""
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+
+
+def progress(results: StudyResults) -> str:
+    """How many tables, rows and trainings there are, and how far these came."""
+    runs = [run for run, _ in distinct_runs(results)]
+    states = Counter(run.state for run in runs)
+    rows = sum(len(table.rows) for table in results.tables)
+    named = [f"{states[state]:,} {state}" for state in _STATES if states[state]]
+    far = "all finished" if set(states) == {"finished"} else ", ".join(named)
+    return (
+        f"{wording.count(len(results.tables), 'table')}, {wording.count(rows, 'row')}, "
+        f"{wording.count(len(runs), 'training')}{f': {far}' if far else ''}."
+    )
+
+
+def best_rows(results: StudyResults, figures: TableFigures) -> list[BestRow]:
+    """One for each test set on which a row was measured."""
+    found = []
+    for test, title in results.tests.items():
+        best = figures.best(test)
+        if best is None:
+            continue
+        at, recall = next(iter(best.measured[test].items()))
+        others = [row.measured[test][at] for row in figures.on(test) if row is not best]
+        tied = sum(other.among_best for other in others)
+        found.append(BestRow(title, best.name, at, recall, _standing(tied, len(others))))
+    return found
+
+
+def _standing(tied: int, others: int) -> str:
+    if others == 0:
+        return ""
+    if others == 1:
+        return "the other row cannot be told from it" if tied else "better than the other row"
+    if tied == 0:
+        return f"better than each of the {others} others"
+    if tied == others:
+        return f"none of the {others} others can be told from it"
+    return f"{tied} of {others} others cannot be told from it"

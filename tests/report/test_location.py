@@ -1,0 +1,190 @@
+"""None"""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from locations import (
+    LAT,
+    LON,
+    known_location,
+    match,
+    place,
+    placeless_location,
+    uncalibrated_location,
+    unknown_location,
+)
+from pyproj import Geod
+
+from beenhere.report.location import (
+    CSV_COLUMNS,
+    circle,
+    describe_location,
+    likeness,
+    to_csv,
+    to_geojson,
+    to_json,
+)
+
+
+def test_a_known_place() -> None:
+    assert describe_location(known_location()) == [
+        "37.78000, -122.42000 within 12 m (90%), probability 0.93",
+        "3 of 5 matches for it; best city/1.jpg (similarity 0.990)",
+        "runner-up: 37.78180, -122.42000, 200 m away, 1 match",
+    ]
+
+
+def test_nobody_is_certain() -> None:
+    first, *_ = describe_location(replace(known_location(), probability=0.9999))
+    assert first.endswith("probability above 0.99")
+
+
+def test_an_unknown_place_says_why_and_what_it_would_be() -> None:
+    first, *_ = describe_location(unknown_location())
+    assert first == (
+        "unknown place: probability 0.31 is below 0.72 (best guess 37.78000, -122.42000)"
+    )
+    assert describe_location(placeless_location()) == ["unknown place: no match has a position"]
+
+
+def test_without_calibration_nothing_is_said_of_sureness() -> None:
+    assert describe_location(uncalibrated_location()) == [
+        "37.78000, -122.42000",
+        "1 of 1 match for it; best city/1.jpg (similarity 0.990)",
+    ]
+
+
+def test_the_best_match_has_the_most_inliers() -> None:
+    verified = place(match(1, 0, 12), match(2, 1, 80))
+    location = replace(uncalibrated_location(), place=verified, matches=verified.matches)
+    assert "best city/2.jpg (similarity 0.980, 80 inliers)" in describe_location(location)[1]
+
+
+def test_the_rank_by_similarity_where_verification_gave_another_number() -> None:
+    assert likeness(match(17, 0, inliers=45), 1) == "17th by similarity 0.830, 45 inliers"
+    assert likeness(match(1, 0, inliers=1), 1) == "similarity 0.990, 1 inlier"
+    assert likeness(match(2, 0), 1) == "similarity 0.980"
+    said = [likeness(match(rank, 0, inliers=4), 5) for rank in (1, 2, 3, 4, 11, 12, 13, 21)]
+    ranks = ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st"]
+    assert [each.split()[0] for each in said] == ranks
+
+
+def test_json_holds_everything() -> None:
+    (found,) = json.loads(to_json([known_location()]))
+    assert (found["query"], found["known"], found["lat"], found["lon"]) == (
+        "walk/q.jpg",
+        True,
+        LAT,
+        LON,
+    )
+    assert (found["radius_m"], found["probability"], found["threshold"]) == (12.4, 0.93, 0.72)
+    assert found["place"] == {
+        "lat": LAT,
+        "lon": LON,
+        "spread_m": 4.5,
+        "share": 0.7,
+        "supporting": [1, 2, 4],
+    }
+    assert found["runner_up"]["supporting"] == [3]
+    assert found["runner_up"]["distance_m"] == pytest.approx(200, abs=1)
+    assert [match["rank"] for match in found["matches"]] == [1, 2, 3, 4, 5]
+    assert found["matches"][1]["distance_m"] == pytest.approx(5, abs=0.1)
+    assert found["matches"][4]["distance_m"] is None and found["matches"][4]["lat"] is None
+    assert found["matches"][0]["heading"] == 90 and found["matches"][0]["captured"] == "2015-06"
+    assert found["reason"] is None
+
+
+def test_json_of_an_unknown_place_keeps_the_guess_apart() -> None:
+    unknown, nowhere = json.loads(to_json([unknown_location(), placeless_location()]))
+    assert unknown["lat"] is None and unknown["lon"] is None and not unknown["known"]
+    assert unknown["place"]["lat"] == LAT and unknown["reason"].startswith("probability 0.31")
+    assert nowhere["place"] is None and nowhere["runner_up"] is None
+    assert json.loads(to_json([])) == []
+
+
+def test_csv_has_a_row_a_photo() -> None:
+    odd = replace(known_location(), query='a "b", ü\nc.jpg')
+    locations = [odd, unknown_location(), uncalibrated_location(), placeless_location()]
+    text = to_csv(locations)
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert [row["query"] for row in rows] == [each.query for each in locations]
+    known, unknown, uncalibrated, nowhere = rows
+    assert (known["known"], float(known["lat"]), float(known["lon"])) == ("true", LAT, LON)
+    assert (known["supporting"], known["matches"], known["guess_lat"]) == ("3", "5", "")
+    assert known["best_match"] == "city/1.jpg" and known["inliers"] == ""
+    assert float(known["runner_up_distance_m"]) == pytest.approx(200, abs=1)
+    assert (unknown["known"], unknown["lat"], float(unknown["guess_lat"])) == ("false", "", LAT)
+    assert (uncalibrated["radius_m"], uncalibrated["probability"]) == ("", "")
+    assert nowhere["best_match"] == "" and nowhere["reason"] == "no match has a position"
+
+
+GEOD = Geod(ellps="WGS84")
+
+
+def signed_area(ring: list[list[float]]) -> float:
+    """Twice the area in square degrees; positive where the ring runs anticlockwise."""
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring))
+
+
+def check_ring(ring: list[list[float]]) -> None:
+    assert ring[0] == ring[-1] and signed_area(ring) > 0
+    assert all(-180 <= lon <= 180 and -90 <= lat <= 90 for lon, lat in ring)
+
+
+def test_features_of_known_and_unknown_places() -> None:
+    locations = [
+        known_location(),
+        unknown_location(),
+        uncalibrated_location(),
+        placeless_location(),
+    ]
+    found = json.loads(to_geojson(locations))
+    assert found["type"] == "FeatureCollection"
+    shapes = [feature["properties"]["shape"] for feature in found["features"]]
+    assert shapes == ["position", "radius", "position", "position", "position"]
+    point, area, unknown, uncalibrated, nowhere = found["features"]
+    assert point["geometry"] == {"type": "Point", "coordinates": [LON, LAT]}
+    assert point["properties"]["probability"] == 0.93
+    assert area["geometry"]["type"] == "Polygon"
+    assert uncalibrated["geometry"] is not None
+    assert unknown["geometry"] is None and nowhere["geometry"] is None
+    assert unknown["properties"]["guess_lat"] == LAT
+
+
+@pytest.mark.parametrize("lat", [0.0, 55.7, -33.9, 84.0])
+def test_the_circle_is_geodesic(lat: float) -> None:
+    area = circle(lat, 13.2, 250.0)
+    assert area is not None
+    (ring,) = area["coordinates"]
+    check_ring(ring)
+    for lon, north in ring:
+        assert GEOD.inv(13.2, lat, lon, north)[2] == pytest.approx(250, abs=0.05)
+
+
+@pytest.mark.parametrize("lon", [179.999, -179.999, 180.0, -180.0])
+def test_the_circle_is_cut_at_the_180th_meridian(lon: float) -> None:
+    area = circle(-17.0, lon, 500.0)
+    assert area is not None and area["type"] == "MultiPolygon"
+    rings = [polygon[0] for polygon in area["coordinates"]]
+    for ring in rings:
+        check_ring(ring)
+    west, east = (np.array(ring) for ring in rings)
+    assert (west[:, 0] > 179).all() and (east[:, 0] < -179).all()
+    assert west[:, 0].max() == 180 and east[:, 0].min() == -180
+    whole = circle(-17.0, 0.0, 500.0)
+    assert whole is not None
+    parts = sum(map(signed_area, rings))
+    assert parts == pytest.approx(signed_area(whole["coordinates"][0]), rel=1e-3)
+
+
+def test_a_circle_around_a_pole_is_no_polygon() -> None:
+    assert circle(89.9999, 0.0, 500.0) is None
+    assert circle(-90.0, 0.0, 10.0) is None
+    assert circle(10.0, 10.0, 0.0) is None
+    assert circle(89.0, 0.0, 500.0) is not None
