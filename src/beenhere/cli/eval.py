@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from beenhere.cli.folders import data_name, evaluation_folder, short_name
+from beenhere.cli.options import ADVANCED, Assignments, Whole, show_last, show_options
+from beenhere.cli.output import console, data_name, evaluation_folder, first_few, short_name
 from beenhere.config import EvalConfig
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NAMED = 3
 """Queries that are named on the screen; all are in results.json."""
+
+show_last(EvalConfig, but=("recall_at", "thresholds"))
+show_options(EvalConfig, Parameter(consume_multiple=True), "recall_at", "thresholds")
 
 
 def evaluate(
@@ -28,14 +31,12 @@ def evaluate(
     database: Path | None = None,
     queries: Path | None = None,
     photos: Path | None = None,
-    leave_one_out: Annotated[bool, Parameter(negative="")] = False,
+    leave_one_out: bool = False,
     out: Path | None = None,
-    panels: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    config: Annotated[
-        EvalConfig, Parameter(name="*", consume_multiple=True, negative_iterable=())
-    ] = EvalConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+    panels: Whole = 0,
+    json: bool = False,
+    config: Annotated[EvalConfig, Parameter(name="*")] = EvalConfig(),
+    set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
     """Recall@N of a model on a database and queries, or on one folder of photos.
 
@@ -51,7 +52,7 @@ def evaluate(
         queries: photos to find.
         photos: one folder of photos; goes with `--leave-one-out`.
         leave_one_out: search each photo in the rest.
-        out: folder for what is found [default: evaluations/MODEL-DATA].
+        out: folder for the results [default: evaluations/MODEL-DATA].
         panels: also draw so many queries with what was found.
         json: print results.json instead of a table.
         config: the options of an evaluation.
@@ -97,8 +98,6 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
 
 
 def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
-    from beenhere.cli.output import console
-
     output = console()
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
@@ -204,6 +203,4 @@ def _notes(result: "Evaluation") -> Iterator[str]:
 
 
 def _named(paths: list[str]) -> str:
-    shown = ", ".join(paths[:NAMED])
-    more = ", ... (all in results.json)" if len(paths) > NAMED else ""
-    return f"{len(paths)}: {shown}{more}"
+    return f"{len(paths)}: {first_few(paths, NAMED, ' (all in results.json)')}"

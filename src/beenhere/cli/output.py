@@ -1,18 +1,32 @@
-"""Where commands put their results."""
+"""How commands say what they did, and where they put it."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from beenhere.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 UNBOUND = 250
 """Columns where there is no terminal: a table in a file or a pipe is not to be folded."""
+
+
+def say(text: str) -> None:
+    """Tell a person something on standard error, where it is in the way of no result."""
+    print(f"beenhere: {text}", file=sys.stderr)
+
+
+def leave_interrupted(how_to_go_on: str) -> NoReturn:
+    """End after Ctrl-C, saying how the work goes on."""
+    print(f"\ninterrupted; {how_to_go_on}", file=sys.stderr)
+    sys.exit(INTERRUPTED)
 
 
 def console() -> "Console":
@@ -23,31 +37,80 @@ def console() -> "Console":
     return Console(highlight=False, soft_wrap=True, width=width)
 
 
+def first_few(items: Sequence[str], most: int, rest: str = "") -> str:
+    """Items in one line, such as ``"a, b, c, ..."``; ``rest`` says where all of them are."""
+    return ", ".join(items[:most]) + (f", ...{rest}" if len(items) > most else "")
+
+
 @contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """Where to write what shall be a file, which gets its name once it is written whole.
-
-    What fails leaves nothing behind, and what was there before stays.
-
-    Args:
-        file: to write or replace. What is no plain file, such as ``/dev/stdout``, is written
-            itself.
+def output_file(file: Path) -> Iterator[Path]:
+    """:func:`beenhere.files.atomic.replacing`, with an error that names the file.
 
     Raises:
-        DataError: the disk is full, say.
+        DataError: the disk is full, say; what was there before is as it was.
     """
-    itself = file.exists() and not file.is_file()
-    new = file if itself else file.with_name(f".new-{file.name}")  # its end may tell the format
+    from beenhere.files.atomic import replacing
+
     try:
-        yield new
-        if not itself:
-            new.replace(file)
+        with replacing(file) as new:
+            yield new
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(
             f"{file} cannot be written ({reason}); mend that, or give another place"
         ) from error
-    finally:
-        if not itself:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
+
+
+def check_output_file(file: Path, what: str = "a file") -> None:
+    """See that a file can be made, before the work of an hour goes into it.
+
+    Raises:
+        DataError: it is a folder, or there is none to make it in.
+    """
+    if file.is_dir():
+        raise DataError(f"{file}: is a folder; expected the name of {what}")
+    check_parent(file)
+
+
+def check_parent(path: Path) -> None:
+    """Raise DataError where there is no folder to make a file or folder in."""
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def evaluation_folder(model: str, data: str) -> Path:
+    """Where a model's evaluation on some photos lies, both given by a short name."""
+    return Path("evaluations") / f"{model}-{data}"
+
+
+def short_name(path: Path) -> str:
+    """A short name of a folder, with its parent's where it is called as many are."""
+    parts = [part for part in path.resolve().parts if part not in ("checkpoints", "/")]
+    many = {"best", "last", "train", "val", "test", "photos", "images", "database", "queries"}
+    return "-".join(parts[-2:] if parts[-1] in many else parts[-1:])
+
+
+def distinct_names(one: Path, other: Path) -> tuple[str, str]:
+    """Short names of two folders, as long as it takes to tell them apart; equal for equal ones."""
+    names = short_name(one), short_name(other)
+    parts = [path.resolve().parts[1:] for path in (one, other)]
+    length = 2
+    while names[0] == names[1] and parts[0] != parts[1]:
+        names = "-".join(parts[0][-length:]), "-".join(parts[1][-length:])
+        length += 1
+    return names
+
+
+def data_name(
+    data: Path | None,
+    database: Path | None,
+    queries: Path | None,
+    photos: Path | None,
+    protocol: str | None = None,
+) -> str:
+    """A short name of the photos of an evaluation, however they are given."""
+    if database is not None and queries is not None:
+        together = database.resolve().parent == queries.resolve().parent
+        return short_name(database.resolve().parent if together else queries)
+    name = short_name(data or photos or Path())
+    return f"{name}-{protocol}" if protocol else name

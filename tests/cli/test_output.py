@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.cli.folders import data_name, distinct_names, evaluation_folder
+from beenhere.cli.output import data_name, distinct_names, evaluation_folder
 
 
 @pytest.mark.parametrize(
