@@ -119,7 +119,7 @@ def test_a_killed_study_ends_at_once_and_goes_on_to_the_same(whole, profile, tmp
         [PYTHON, "-c", program, study, profile, tmp_path / "out"],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
     )
     again = plan(study, profile)
     first = RowFolder(tmp_path / "out" / "town" / "runs" / again.trainings[0].folder)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT, OUR_FAILURE = 2, 1
 
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
+_KINDS: dict[object, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 _order = count()  # the help lists commands as they are added, not by the alphabet
 
 

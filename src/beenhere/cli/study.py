@@ -126,7 +126,7 @@ def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     _say_if_old(folder)
 
 
-def _plan(study: str, data: str | None, seeds: int | None, assignments: list[str]) -> "Plan":
+def _plan(study: str, data: str | None, seeds: int | None, assignments: Sequence[str]) -> "Plan":
     from beenhere.studies.plan import StudyPhotos, make_plan
     from beenhere.studies.study import read_profile, read_study
 
