@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Wait, show_last, show_options
-from beenhere.cli.output import first_few
+from beenhere.cli.output import few, tally
 from beenhere.config import CalibrateConfig, LocateConfig
 
 if TYPE_CHECKING:
     from beenhere.evaluation.calibration_queries import AskedQueries
-
-NAMED = 3
-"""Photos left out that are named on the screen."""
 
 # The command's own --queries, a folder, has the name; there is no telling the two apart.
 show_options(CalibrateConfig, Parameter(show=False), "queries")
@@ -94,9 +91,5 @@ def _asked(asked: "AskedQueries") -> str:
         "without a photo of the index within 25 m": asked.unmatched,
         "from elsewhere": asked.given_outside,
     }
-    said = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
-    line = f"  outside the map: {said or 'none'}"
-    if asked.left_out:
-        named = [f"{path} ({reason})" for path, reason in asked.left_out]
-        line += f"\n  left out: {len(asked.left_out):,}: {first_few(named, NAMED)}"
-    return line
+    line = f"  outside the map: {tally(kinds) or 'none'}"
+    return f"{line}\n  left out: {few(asked.left_out)}" if asked.left_out else line

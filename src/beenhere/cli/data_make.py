@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, show_options
-from beenhere.cli.output import first_few, output_file
+from beenhere.cli.output import few, list_files, output_file, tally
 from beenhere.config import (
     CityConfig,
     FramesConfig,
@@ -19,15 +19,8 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.wording import count
 
 if TYPE_CHECKING:
-    from beenhere.datasets.convert import Written
     from beenhere.datasets.tracks import TrackedPhotos
     from beenhere.datasets.tracks.track import Track
-
-NAMED = 3
-"""Files that cannot be read and are named on the screen."""
-
-SHOWN = 5
-"""Files of a kind that are listed, unless all are asked for."""
 
 show_options(PlacesConfig, ADVANCED, "cells")
 show_options(PlacesConfig, Parameter(group=Group("How the ground is split", sort_key=2)), "split")
@@ -100,20 +93,10 @@ def views(
     )
     if cut.partial:
         print(f"  views left out, as they reach beyond what a panorama shows: {cut.partial:,}")
-    limit = None if list_ else SHOWN
-    _name("without a heading, as are their views", [(p, "") for p in cut.no_heading], limit)
-    _name("no panoramas, left as they are", cut.photos, limit)
-    _name("cannot be used", cut.unusable, limit)
+    list_files("without a heading, as are their views", [(p, "") for p in cut.no_heading], list_)
+    list_files("no panoramas, left as they are", cut.photos, list_)
+    list_files("cannot be used", cut.unusable, list_)
     print(f"Have a look: beenhere data show {out}")
-
-
-def _name(what: str, files: list[tuple[str, str]], limit: int | None) -> None:
-    if files:
-        print(f"  {what}: {len(files):,}")
-        for path, why in files[:limit]:
-            print(f"    {path}{': ' if why else ''}{why}")
-        if limit is not None and len(files) > limit:
-            print(f"    ... and {len(files) - limit:,} more (--list)")
 
 
 def track(
@@ -166,12 +149,10 @@ def track(
     if video:
         _frames(photos, found, out, config, frames)
     else:
-        _photos(photos, found, out, config, None if list_ else SHOWN)
+        _photos(photos, found, out, config, list_)
 
 
-def _photos(
-    source: Path, found: "Track", out: Path, config: TrackConfig, limit: int | None
-) -> None:
+def _photos(source: Path, found: "Track", out: Path, config: TrackConfig, every: bool) -> None:
     from beenhere.datasets.formats import read_photos
     from beenhere.datasets.relative_paths import with_paths_from
     from beenhere.datasets.tracks import track_photos
@@ -187,15 +168,8 @@ def _photos(
         f"{'has' if lacking == 1 else 'have'} none"
     )
     _say_agreement(tracked, config)
-    for what, files in (
-        ("without a position", tracked.missed),
-        ("cannot be used", tracked.unusable),
-    ):
-        if files:
-            print(f"  {what}: {len(files):,}")
-            print(*(f"    {path}: {why}" for path, why in files[:limit]), sep="\n")
-        if limit is not None and len(files) > limit:
-            print(f"    ... and {len(files) - limit:,} more (--list)")
+    list_files("without a position", tracked.missed, every)
+    list_files("cannot be used", tracked.unusable, every)
     print(f"Have a look: beenhere data show {out}")
 
 
@@ -260,7 +234,9 @@ def convert(
     from beenhere.datasets.convert import convert as write
 
     written = write(source, Path(out), to)
-    print(f"{out}: {sum(written.photos.values()):,} photos as {to}{_how(written)}")
+    how = tally({"hard links": written.linked, "copies": written.copied})
+    said = f" ({how})" if how else ""
+    print(f"{out}: {sum(written.photos.values()):,} photos as {to}{said}")
     width = max(16, *(len(folder) + 2 for folder in written.photos))
     for folder, number in written.photos.items():
         if folder:
@@ -269,12 +245,6 @@ def convert(
         print(f"  {'not carried':<{width}}{'; '.join(written.lost)}")
     _say_unusable(written.unusable, width)
     print(f"Have a look: beenhere data show {out}")
-
-
-def _how(written: "Written") -> str:
-    parts = {"hard links": written.linked, "copies": written.copied}
-    said = [f"{number:,} {what}" for what, number in parts.items() if number]
-    return f" ({', '.join(said)})" if said else ""
 
 
 def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
@@ -298,8 +268,7 @@ def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
 
 def _say_unusable(unusable: list[tuple[str, str]], width: int) -> None:
     if unusable:
-        named = first_few([f"{path} ({reason})" for path, reason in unusable], NAMED)
-        print(f"  {'not used':<{width}}{len(unusable):,}: {named}")
+        print(f"  {'not used':<{width}}{few(unusable)}")
 
 
 def city(
@@ -321,8 +290,6 @@ def city(
     from beenhere import config_yaml
     from beenhere.datasets.city import write_city
 
-    given = [f"{name}={value}" for name, value in config.model_dump().items()]
-    options = config_yaml.load(CityConfig, assignments=[*given, *set_])
-    folder = write_city(out, options, what="photos")
+    folder = write_city(out, config_yaml.assign(config, set_), what="photos")
     print(f"{folder.root}: {folder.photos:,} photos, {folder.places:,} training places")
     print(f"Have a look: beenhere data show {folder.root}")

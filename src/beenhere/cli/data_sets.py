@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.cli.output import console, first_few, leave_interrupted
+from beenhere.cli.output import console, few, leave_interrupted, tally
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import file_size
 
@@ -105,13 +105,13 @@ def import_set(name: str, folder: Path, /, *, to: Path = Path("data")) -> None:
     for part, count in done.photos.items():
         print(f"  {'all' if part == '.' else part}: {count:,} photos")
     if done.unusable:
-        print(f"  {len(done.unusable):,} files cannot be used: {first_few(done.unusable, 3)}")
-    how = [
-        f"{done.linked:,} files linked (no room taken)" if done.linked else "",
-        f"{done.copied:,} files copied" if done.copied else "",
-        f"{done.unpacked:,} archives unpacked" if done.unpacked else "",
-    ]
-    print(f"{done.folder}: {', '.join(filter(None, how))}. {folder} is as it was.")
+        print(f"  files that cannot be used: {few(done.unusable)}")
+    how = {
+        "files linked (no room taken)": done.linked,
+        "files copied": done.copied,
+        "archives unpacked": done.unpacked,
+    }
+    print(f"{done.folder}: {tally(how)}. {folder} is as it was.")
     print(f"Have a look: beenhere data show {done.folder}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Whole, show_last, show_options
-from beenhere.cli.output import console, data_name, evaluation_folder, first_few, short_name
+from beenhere.cli.output import console, data_name, evaluation_folder, few, short_name
 from beenhere.config import EvalConfig
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from beenhere.evaluation.results import Evaluation
 
-NAMED = 3
-"""Queries that are named on the screen; all are in results.json."""
+_ALL = " (all in results.json)"
 
 show_last(EvalConfig, but=("recall_at", "thresholds"))
 show_options(EvalConfig, Parameter(consume_multiple=True), "recall_at", "thresholds")
@@ -178,11 +177,11 @@ def _notes(result: "Evaluation") -> Iterator[str]:
     for threshold, paths in result.without_positive.items():
         far = [path for path in paths if path not in set(nowhere)]
         if far:
-            yield f"without a photo {in_words(threshold)}, so never right: {_named(far)}"
+            yield f"without a photo {in_words(threshold)}, so never right: {few(far, _ALL)}"
     if listed:
         yield "lists say which photos are right here, so distances (thresholds) do not apply"
     if nowhere:
-        yield f"queries without a position, so never right: {_named(nowhere)}"
+        yield f"queries without a position, so never right: {few(nowhere, _ALL)}"
     fates = {
         ("unreadable", "queries"): "queries that cannot be read, counted as not found",
         ("unreadable", "database"): "database photos that cannot be read, left out",
@@ -192,7 +191,7 @@ def _notes(result: "Evaluation") -> Iterator[str]:
     for (kind, side), fate in fates.items():
         photos = getattr(result, kind)[side]
         if photos:
-            yield f"{fate}: {_named([f'{path} ({reason})' for path, reason in photos])}"
+            yield f"{fate}: {few(photos, _ALL)}"
     timing = result.timing
     described = "all descriptors were there already"
     if timing.images_per_second is not None:
@@ -200,7 +199,3 @@ def _notes(result: "Evaluation") -> Iterator[str]:
             f"{timing.images_computed} photos described, {timing.images_per_second:.0f} a second"
         )
     yield f"{described}; search {timing.search_milliseconds_per_query:.2g} ms a query"
-
-
-def _named(paths: list[str]) -> str:
-    return f"{len(paths)}: {first_few(paths, NAMED, ' (all in results.json)')}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Out, Wait, show_last, show_options
-from beenhere.cli.output import first_few
+from beenhere.cli.output import few, tally
 from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, SearchConfig
 from beenhere.wording import count, file_size
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from beenhere.retrieval.index.manifest import Manifest
     from beenhere.retrieval.index.recall import Recall
     from beenhere.retrieval.index.snapshot import Snapshot
-
-NAMED = 3
-"""Unreadable photos that are named on the screen; `info --json` names all."""
 
 show_last(IndexConfig, but=("search", "store"))
 show_last(SearchConfig, but=("kind",))
@@ -101,8 +98,7 @@ def add(
         "updated": added.updated,
         "unchanged": added.unchanged,
     }
-    said = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
-    print(f"{index}: {said or 'nothing added'}; {added.photos:,} photos now")
+    print(f"{index}: {tally(counts) or 'nothing added'}; {added.photos:,} photos now")
     _name_unreadable(added, index)
 
 
@@ -194,9 +190,8 @@ def check(index: Path, /) -> None:
 def _name_unreadable(added: "Added", index: Path) -> None:
     if not added.unreadable:
         return
-    named = [f"{path} ({reason})" for path, reason in added.unreadable.items()]
-    shown = first_few(named, NAMED, f" (all by beenhere index info {index} --json)")
-    print(f"photos that cannot be read, left out: {len(named)}: {shown}")
+    every = f" (all by beenhere index info {index} --json)"
+    print(f"photos that cannot be read, left out: {few(list(added.unreadable.items()), every)}")
 
 
 def info(

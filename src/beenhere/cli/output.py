@@ -1,7 +1,7 @@
 """How commands say what they did, and where they put it."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
+
+NAMED = 3
+"""Files that are named in a line."""
+
+LISTED = 5
+"""Files that are listed a line each, unless all are asked for."""
 
 UNBOUND = 250
 """Columns where there is no terminal: a table in a file or a pipe is not to be folded."""
@@ -37,9 +43,32 @@ def console() -> "Console":
     return Console(highlight=False, soft_wrap=True, width=width)
 
 
-def first_few(items: Sequence[str], most: int, rest: str = "") -> str:
-    """Items in one line, such as ``"a, b, c, ..."``; ``rest`` says where all of them are."""
-    return ", ".join(items[:most]) + (f", ...{rest}" if len(items) > most else "")
+def tally(counts: Mapping[str, int]) -> str:
+    """Such as ``"1,200 new, 3 moved"``: those of which there are any."""
+    return ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+
+
+def few(items: Sequence[str | tuple[str, str]], rest: str = "") -> str:
+    """How many, and the first, such as ``"4: a.jpg (cut off), b.jpg (cut off), c.jpg, ..."``.
+
+    Args:
+        items: paths, or paths with reasons.
+        rest: where all of them are, for a person.
+    """
+    named = [each if isinstance(each, str) else f"{each[0]} ({each[1]})" for each in items[:NAMED]]
+    return f"{len(items):,}: {', '.join(named)}{f', ...{rest}' if len(items) > NAMED else ''}"
+
+
+def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None:
+    """Print files of a kind with reasons, each on its line: the first, or every one."""
+    if not files:
+        return
+    print(f"  {what}: {len(files):,}")
+    shown = files if every else files[:LISTED]
+    for path, reason in shown:
+        print(f"    {path}{': ' if reason else ''}{reason}")
+    if len(shown) < len(files):
+        print(f"    ... and {len(files) - len(shown):,} more (--list)")
 
 
 @contextmanager
