@@ -39,11 +39,16 @@ class RowFolder:
         self._lock = path / ".row.lock"
 
     def prepare(self, training: Training) -> None:
-        """Write what a process needs in order to work on it."""
+        """Write what a process needs in order to work on it.
+
+        Raises:
+            TrainingError: another process trains it.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        with replacing(self.options) as new:
-            config_yaml.write(training.config, new)
-        self.update(fingerprint=training.fingerprint, name=training.name)
+        with self.lock():  # no two processes write row.json at once
+            with replacing(self.options) as new:
+                config_yaml.write(training.config, new)
+            self.update(fingerprint=training.fingerprint, name=training.name)
 
     def read(self) -> dict[str, Any]:
         """``row.json``; empty where there is none."""

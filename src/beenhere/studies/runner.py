@@ -110,8 +110,8 @@ def _start(
 ) -> _Progress | None:
     head = f"[{number}/{count}] {training.name}"
     epochs = len(row.run.read_results().get("epochs", []))
-    row.prepare(training)
     try:
+        row.prepare(training)
         job = launcher.start(row, training)
     except TrainingError as error:
         say(f"{head}: {error}; left to it")
