@@ -195,7 +195,11 @@ def test_what_is_not_there_is_named_and_the_others_go_on(here: Path) -> None:
     ("names", "said"),
     [
         ([], "no photo is named; give files, "),
-        (["--verfiy"], "--verfiy: no such option, see 'beenhere locate --help'"),
+        (
+            ["--verfiy"],
+            "there is no option --verfiy; did you mean '--verify'? see 'beenhere locate --help'. A "
+            "photo of that name is ./--verfiy",
+        ),
         (["*.webp"], "*.webp: no photo fits this pattern"),
         (["empty"], "empty: holds no photos; expected files such as .jpg"),
     ],

@@ -70,14 +70,7 @@ def test_an_output_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("default", "shown"),
-    [
-        (False, None),
-        (None, None),
-        ([], None),
-        ([1, 5], "1 5"),
-        ((512, 512), "512 512"),
-        (25.0, "25"),
-    ],
+    [(False, None), (None, None), ([], None), ([1, 5], "1 5"), ((4, 5), "4 5"), (25.0, "25")],
 )
 def test_defaults_are_shown_as_a_person_types_them(default: object, shown: str | None) -> None:
     assert as_typed(default) == shown

@@ -1,6 +1,7 @@
 """``beenhere locate``: where photos were taken, by an index."""
 
 import glob
+import inspect
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from beenhere.cli.options import ADVANCED, Assignments, Distance, Out, Positive,
 from beenhere.cli.output import check_output_file, check_parent, output_file, say
 from beenhere.config import LocateConfig
 from beenhere.errors import ConfigError, DataError
+from beenhere.wording import did_you_mean
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
@@ -289,9 +291,10 @@ def named_photos(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]
         if not name:
             raise ConfigError("the name of a photo is empty; give . for all photos of this folder")
         if name.startswith("-") and name != STANDARD_INPUT:
+            options = [f"--{each.rstrip('_')}" for each in inspect.signature(locate).parameters]
             raise ConfigError(
-                f"{name}: no such option, see 'beenhere locate --help'; a photo of that name is "
-                f"./{name}"
+                f"there is no option {name}; {did_you_mean(name, options)}see 'beenhere locate "
+                f"--help'. A photo of that name is ./{name}"
             )
         for path, reason in _meant(name):
             if reason is None:
