@@ -127,7 +127,7 @@ def test_a_photo_on_standard_input(
         (["walk", "--plot", "x.png"], "--plot is x.png for 3 photos; give a folder"),
         (["--set", "match=3"], "options: 'match' is not an option; did you mean 'matches'?"),
         (["--threshold", "0.5"], "threshold is 0.5, "),
-        (["--verfy"], "--verfy: no such option"),
+        (["--verfy"], "there is no option --verfy; did you mean '--verify'?"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(folder: Path, options: list[str], said: str) -> None:

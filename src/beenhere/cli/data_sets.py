@@ -121,13 +121,9 @@ def _table(sets: "list[NamedSet]", to: Path, wide: bool) -> "Table":
     from beenhere.files.atomic import holds_something
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("set", no_wrap=True)
-    table.add_column("what for", no_wrap=True)
-    table.add_column("photos", justify="right", no_wrap=True)
-    table.add_column("on disk", justify="right", no_wrap=True)
-    table.add_column("commercial use", no_wrap=True)
-    table.add_column("how", no_wrap=True)
-    table.add_column("here", no_wrap=True)
+    for heading in ("set", "what for", "photos", "on disk", "commercial use", "how", "here"):
+        number = heading in ("photos", "on disk")
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     if wide:
         table.add_column("licence")  # folds before anything else is cut
     for one in sets:
@@ -229,8 +225,6 @@ def _size(one: "NamedSet") -> str:
 
 
 def _facts(entry: "NamedSet", folder: Path) -> Iterator[str]:
-    from beenhere.wording import file_size
-
     packed = sum(file.bytes or 0 for file in entry.files)
     facts = {
         "for": ", ".join(entry.purpose),

@@ -196,9 +196,12 @@ def make_plan(
     of_data = [text for text in assignments if text.strip().startswith("data.")]
     profile = config_yaml.assign(profile, of_data)
     rest = [text for text in assignments if text not in of_data]
-    drafts = [(table, _drafts(table, data, profile, rest)) for table in study.tables]
-    for table, rows in drafts:
+    drafts = []
+    for table in study.tables:
+        chosen = [row for row in table.rows if row.only is None or data in row.only]
+        rows = [(row, _config(table, row, profile, rest)) for row in chosen]
         _check_different(table, rows)
+        drafts.append((table, rows))
     configs = [config for _, rows in drafts for _, config in rows]
     if not configs:
         raise ConfigError(f"{study.path}: no row is for the data profile {data!r}")
@@ -240,16 +243,6 @@ def _check_there(data: DataConfig, profile: str) -> None:
                 f"data profile {profile!r}: {path} is not there; say where these photos are by "
                 f"--set data.{name}=PATH, or try --data demo, which needs none"
             )
-
-
-def _drafts(
-    table: StudyTable, data: str, profile: DataProfile, assignments: Sequence[str]
-) -> list[tuple[RowFile, TrainConfig]]:
-    return [
-        (row, _config(table, row, profile, assignments))
-        for row in table.rows
-        if row.only is None or data in row.only
-    ]
 
 
 def _config(
