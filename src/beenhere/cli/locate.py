@@ -97,7 +97,7 @@ def locate(
     config = config_yaml.assign(locate_options(opened.calibration, said, "options"), set_)
     options = config_yaml.plain(config)
     pictures = _pictures(plot, paths) if plot is not None else []
-    contents: list[str | bytes] = [_content(path) for path in paths]
+    contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
     if sequence:
         located = opened.locate_sequence(contents, step, where, verify, **options)
     else:
@@ -110,7 +110,12 @@ def locate(
     failed = [path for path, answer in zip(paths, answers, strict=True) if answer is None]
     reasons = [reason for _, reason in located.unreadable]
     refused += zip(failed, reasons, strict=True)
-    _write(_text(known, form), out)
+    text = _text(known, form)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        with output_file(out) as new:
+            new.write_text(text, encoding="utf-8")
     if pictures:
         _draw(opened, answers, contents, pictures)
     if opened.calibration is None and known:
@@ -132,10 +137,6 @@ def _form(json: bool, geojson: bool, csv: bool) -> Form | None:
     return chosen[0] if chosen else None
 
 
-def _content(path: str) -> str | bytes:
-    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path
-
-
 def _text(locations: Sequence["Location"], form: Form | None) -> str:
     if form == "geojson":
         from beenhere.report.location_geojson import to_geojson
@@ -154,14 +155,6 @@ def _text(locations: Sequence["Location"], form: Form | None) -> str:
         known = sum(location.known for location in locations)
         lines.append(f"{len(locations)} photos: {known} located, {len(locations) - known} unknown")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _write(text: str, out: Path | None) -> None:
-    if out is None:
-        sys.stdout.write(text)
-        return
-    with output_file(out) as new:
-        new.write_text(text, encoding="utf-8")
 
 
 def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:
