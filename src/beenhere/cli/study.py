@@ -34,7 +34,7 @@ def run(
     /,
     *,
     data: str | None = None,
-    only: Annotated[list[str], Parameter(consume_multiple=True)] = [],  # noqa: B006
+    only: Annotated[Sequence[str], Parameter(consume_multiple=True)] = (),
     seeds: Positive | None = None,
     out: Path = OUT,
     yes: bool = False,
