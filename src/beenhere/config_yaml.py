@@ -4,19 +4,17 @@ An unknown name is an error that names the nearest one.
 """
 
 import copy
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from beenhere.config import Options
 from beenhere.errors import ConfigError
-from beenhere.wording import one_line
+from beenhere.wording import did_you_mean, one_line
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
@@ -61,7 +59,7 @@ def assign(options: O, assignments: Iterable[str]) -> O:
 
 
 def change(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """Set some options in a mapping of them, where it stands.
+    """Set some options in a mapping of them, which is changed itself.
 
     Args:
         values: options by name, groups within groups, as a YAML file holds them.
@@ -89,8 +87,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); expected a YAML file") from error
     except yaml.YAMLError as error:
-        problem = one_line(error, None)
-        raise ConfigError(f"{path}: not YAML: {problem}") from error
+        raise ConfigError(f"{path}: not YAML: {one_line(error, None)}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -176,16 +173,12 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
     name = ".".join(str(part) for part in path if not str(part).startswith("function-"))
     if error["type"] == "extra_forbidden":
         siblings = _siblings(kind, path[:-1])
-        near = difflib.get_close_matches(str(path[-1]), siblings, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(siblings)}"
-        return f"{name!r} is not an option; {hint}"
+        return f"{name!r} is not an option; {_hint(str(path[-1]), siblings)}"
     if error["type"] == "union_tag_invalid":
         context = error.get("ctx", {})
         got, choices = context.get("tag", ""), str(context.get("expected_tags", ""))
         names = [choice.strip().strip("'") for choice in choices.split(",")]
-        near = difflib.get_close_matches(got, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names)}"
-        return f"{name} is {got!r}; {hint}"
+        return f"{name} is {got!r}; {_hint(got, names)}"
     message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if not name:
@@ -195,33 +188,35 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
     return f"{name}: {message}" if group else f"{name} is {error['input']!r}: {message}"
 
 
+def _hint(got: str, choices: list[str]) -> str:
+    return did_you_mean(got, choices).rstrip() or f"expected one of {', '.join(choices)}"
+
+
 def _siblings(kind: type[BaseModel], path: list[int | str]) -> list[str]:
     """Names of the options in the group at ``path``."""
     models: list[type[BaseModel]] = [kind]
     for part in path:
-        inner = [m for model in models for m in _models_of(model.model_fields.get(str(part)))]
+        fields = [model.model_fields.get(str(part)) for model in models]
+        inner = [m for field in fields if field for m in _models_of(field.annotation)]
         tagged = [m for m in models if _tag(m) == part]
         models = inner or tagged or models
     return sorted({name for model in models for name in model.model_fields})
 
 
-def _models_of(field: FieldInfo | None) -> list[type[BaseModel]]:
-    if field is None:
-        return []
-    found: list[type[BaseModel]] = []
-    pending = [field.annotation]
-    while pending:
-        annotation = pending.pop(0)
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found.append(annotation)
-        else:
-            pending.extend(getattr(annotation, "__args__", ()))
-    return found
+def _models_of(annotation: Any) -> list[type[BaseModel]]:
+    """The groups that an option's type names, in its unions too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_of(part)]
 
 
 def _tag(model: type[BaseModel]) -> str | None:
     field = model.model_fields.get("name")
     return field.default if field is not None else None
+
+
+def _about(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().partition("\n")[0]
 
 
 def _explained(options: BaseModel, depth: int) -> list[str]:
@@ -230,15 +225,13 @@ def _explained(options: BaseModel, depth: int) -> list[str]:
     for name, field in type(options).model_fields.items():
         value = getattr(options, name)
         if isinstance(value, BaseModel):
-            choices = [model for model in _models_of(field) if _tag(model)]
-            note = (type(value).__doc__ or "").strip().split("\n")[0]
-            if len(choices) > 1:
-                note = f"{note} [{' | '.join(map(str, map(_tag, choices)))}]"
-            lines += [f"{indent}{name}:  # {note}", *_explained(value, depth + 1)]
+            choices = [model for model in _models_of(field.annotation) if _tag(model)]
+            names = f" [{' | '.join(map(str, map(_tag, choices)))}]" if len(choices) > 1 else ""
+            lines += [f"{indent}{name}:  # {_about(type(value))}{names}"]
+            lines += _explained(value, depth + 1)
             for other in choices:
-                if len(choices) > 1 and not isinstance(value, other):
-                    note = (other.__doc__ or "").strip().split("\n")[0]
-                    lines += [f"{indent}  # or  # {note}"]
+                if not isinstance(value, other):
+                    lines += [f"{indent}  # or  # {_about(other)}"]
                     lines += [f"{indent}  # {line}" for line in _explained(other(), 0)]
             continue
         dumped = options.model_dump(mode="json")[name]

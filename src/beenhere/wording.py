@@ -1,6 +1,8 @@
 """Numbers, sizes and errors as people read them, one way in every command and page."""
 
+import difflib
 import math
+from collections.abc import Iterable
 
 
 def percent(value: float) -> str:
@@ -86,6 +88,12 @@ def file_size(bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def did_you_mean(got: str, choices: Iterable[str]) -> str:
+    """``"did you mean 'lr'? "``, to begin a hint; empty where no choice is near to what was got."""
+    near = difflib.get_close_matches(got, list(choices), n=1, cutoff=0.55)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def one_line(error: BaseException | str, most: int | None = 200) -> str:

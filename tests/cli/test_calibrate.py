@@ -103,7 +103,7 @@ def test_a_missing_index_is_told_before_what_takes_seconds_to_import(
     ("options", "said"),
     [
         ([], "x.index does not exist; make one: beenhere index build"),
-        (["--quries", "queries"], "Unknown option: --quries. Did you mean --queries?"),
+        (["--quries", "queries"], "there is no option --quries; did you mean '--queries'?"),
         (["--hide", "10"], "--hide is '10': input should be greater than or equal to 25"),
     ],
 )

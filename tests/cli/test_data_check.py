@@ -179,7 +179,7 @@ def test_leave_out_into_an_empty_folder(city: Path, tmp_path: Path, beenhere: Ru
 
 def test_metadata_alone_needs_no_torch(city: Path, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom beenhere.cli.data_check import check\n"
+        "import sys\nfrom pathlib import Path\nfrom beenhere.cli.data import check\n"
         "from beenhere.config import CheckConfig\n"
         "try:\n    check(Path('city'), config=CheckConfig(pixels=False))\n"
         "except SystemExit as end:\n    print(end.code, 'torch' in sys.modules)\n"

@@ -11,7 +11,7 @@ import pytest
 from downloadable_set import pack, town, write_town
 from file_server import FileServer, file_server, serving
 
-from beenhere.cli.data_get import get
+from beenhere.cli.data_sets import get
 from beenhere.datasets import catalog
 from beenhere.datasets.catalog import NamedSet, RemoteFile
 from beenhere.errors import ConfigError, DataError

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from beenhere.cli import data_list
+from beenhere.cli import data_sets
 from beenhere.datasets.catalog import named_sets
 from beenhere.errors import ConfigError
 
@@ -16,9 +16,9 @@ def _listed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, to: Path
 ) -> Lines:
     monkeypatch.setattr(
-        data_list, "console", lambda: Console(highlight=False, soft_wrap=True, width=width)
+        data_sets, "console", lambda: Console(highlight=False, soft_wrap=True, width=width)
     )
-    data_list.list_sets(to=to)
+    data_sets.list_sets(to=to)
     return capsys.readouterr().out.splitlines()
 
 
@@ -45,7 +45,7 @@ def test_every_set_has_one_line(
 
 @pytest.mark.parametrize("name", [one.name for one in named_sets()])
 def test_all_about_a_set(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data_list.list_sets(name.upper(), to=tmp_path)
+    data_sets.list_sets(name.upper(), to=tmp_path)
     text = capsys.readouterr().out
     running = [line for line in text.splitlines() if str(tmp_path) not in line]
     assert max(map(len, running)) <= 100
@@ -61,7 +61,7 @@ def test_all_about_a_set(name: str, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_the_command_of_each_protocol_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     def commands(name: str) -> Lines:
-        data_list.list_sets(name)
+        data_sets.list_sets(name)
         lines = capsys.readouterr().out.splitlines()
         return [line.split("MODEL ")[1] for line in lines if "beenhere eval" in line]
 
@@ -75,4 +75,4 @@ def test_the_command_of_each_protocol_is_said(capsys: pytest.CaptureFixture[str]
 
 def test_an_unknown_set() -> None:
     with pytest.raises(ConfigError, match="did you mean nordland"):
-        data_list.list_sets("nordlnd")
+        data_sets.list_sets("nordlnd")

@@ -7,7 +7,7 @@ import pytest
 from town import write_town
 
 from beenhere.cli.data import show
-from beenhere.cli.data_convert import convert
+from beenhere.cli.data_make import convert
 from beenhere.config import ShardsConfig
 from beenhere.errors import ConfigError, DataError
 

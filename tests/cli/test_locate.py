@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import resource
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ from PIL import Image
 from tiny import at_name, write_photo
 
 from beenhere.cli.app import app
-from beenhere.errors import BeenhereError
+from beenhere.cli.locate import named_photos, search_filter
+from beenhere.errors import BeenhereError, ConfigError
 from beenhere.retrieval.index import Index
+from beenhere.retrieval.search.filters import Filter
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +127,7 @@ def test_a_photo_on_standard_input(
         (["walk", "--plot", "x.png"], "--plot is x.png for 3 photos; give a folder"),
         (["--set", "match=3"], "options: 'match' is not an option; did you mean 'matches'?"),
         (["--threshold", "0.5"], "threshold is 0.5, "),
-        (["--verfy"], "--verfy: no such option"),
+        (["--verfy"], "there is no option --verfy; did you mean '--verify'?"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(folder: Path, options: list[str], said: str) -> None:
@@ -158,3 +161,82 @@ def test_no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_photo(tmp_path / "q.jpg", 1)
     with pytest.raises(BeenhereError, match=r"x\.index"):
         run("q.jpg")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("a.jpg", "b.png", "deep/c.jpg", "deep/[1].jpg"):
+        write_photo(tmp_path / name, 1)
+    (tmp_path / "notes.txt").write_text("no photo")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/d.CR2").write_bytes(b"raw")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_files_folders_patterns_each_once(here: Path) -> None:
+    photos, unusable = named_photos(["deep", "a.jpg", "*", "**/*.jpg", "-", "raw"])
+    assert photos == ["deep/[1].jpg", "deep/c.jpg", "a.jpg", "b.png", "-"]
+    assert unusable == [("raw/d.CR2", "camera raw file: save it as JPEG")]
+    # A file of that name is no pattern.
+    assert named_photos(["deep/[1].jpg"])[0] == ["deep/[1].jpg"]
+
+
+def test_what_is_not_there_is_named_and_the_others_go_on(here: Path) -> None:
+    photos, unusable = named_photos(["a.jpg", "gone.jpg"])
+    assert photos == ["a.jpg"] and unusable == [("gone.jpg", "no such file")]
+    odd = os.fsdecode(b"\xff.jpg")
+    (here / odd).write_bytes(b"x")
+    assert named_photos([odd]) == ([], [("\ufffd.jpg", "its name is not UTF-8: rename it")])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "no photo is named; give files, "),
+        (
+            ["--verfiy"],
+            "there is no option --verfiy; did you mean '--verify'? see 'beenhere locate --help'. A "
+            "photo of that name is ./--verfiy",
+        ),
+        (["*.webp"], "*.webp: no photo fits this pattern"),
+        (["empty"], "empty: holds no photos; expected files such as .jpg"),
+    ],
+)
+def test_nothing_to_locate(here: Path, names: list[str], said: str) -> None:
+    with pytest.raises(BeenhereError) as error:
+        named_photos(names)
+    assert str(error.value).startswith(said) and "\n" not in str(error.value)
+
+
+def test_conditions_as_they_are_typed() -> None:
+    assert search_filter(None, None, None, None, None) is None
+    assert search_filter("-33.9, 151.2", 500, "2015..2016-03", 370, 45) == Filter(
+        near=(-33.9, 151.2), radius=500, dates=("2015", "2016-03"), heading=370, tolerance=45
+    )
+    for text, dates in {
+        "2015..": ("2015", None),
+        "..2016-05-01": (None, "2016-05-01"),
+        "2015-06": ("2015-06", "2015-06"),
+    }.items():
+        assert search_filter(None, None, text, None, None) == Filter(dates=dates)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("37,-122", None, None, None, None), "--near and --radius go together"),
+        ((None, 5, None, None, None), "--near and --radius go together"),
+        ((None, None, None, 90, None), "--heading and --tolerance go together"),
+        (("37", 5, None, None, None), "--near is '37'; expected latitude and longitude"),
+        (("x,y", 5, None, None, None), "--near is 'x,y'; expected latitude"),
+        (("95,0", 5, None, None, None), "latitude is 95.0"),
+        ((None, None, "..", None, None), "--dates is '..'; expected such as"),
+        ((None, None, "May", None, None), "date is 'May'"),
+    ],
+)
+def test_what_cannot_be_meant(given: tuple[object, ...], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        search_filter(*given)  # type: ignore[arg-type]
+    assert str(error.value).startswith(said) and "\n" not in str(error.value)

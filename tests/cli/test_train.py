@@ -12,7 +12,7 @@ from PIL import Image
 
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
-from beenhere.configs import names, packaged
+from beenhere.configs import abouts, packaged
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import TrainingError
 
@@ -106,7 +106,7 @@ def test_a_finished_run_says_how_to_train_longer(trained, here, monkeypatch, cap
     ("arguments", "message"),
     [
         ((), "nothing to train"),
-        (("mixvp",), "did you mean 'mixvpr'? There are avg, convap,"),
+        (("mixvp",), "did you mean 'mixvpr'? expected a YAML file, or one of avg, convap,"),
         (("mine.yaml",), "mine.yaml: cannot be read"),
         (("photos",), "photos is not the folder of a run: it has no config.yaml"),
         (("small.yaml", "--set", "fit.epoch=3"), "'fit.epoch' is not an option; did you mean"),
@@ -186,10 +186,10 @@ def test_shipped_configurations_are_those_of_the_study(name):
         assert config.optimizer.schedule.t_max == 5
 
 
-def test_every_shipped_configuration_loads_and_is_named_in_the_help():
-    from beenhere.cli.train import train
-
-    assert set(names()) == {*STUDY, "demo"}
-    for name in names():
+def test_every_shipped_configuration_loads_and_is_described_in_the_help(here):
+    shown = " ".join(beenhere_train(here, "--help").stdout.replace("\u2502", " ").split())
+    assert set(abouts()) == {*STUDY, "demo"}
+    for name, about in abouts().items():
         config_yaml.load(TrainConfig, packaged(name))
-        assert name in (train.__doc__ or "")
+        assert len(about) > 10
+        assert f"{name}: {about}" in shown

@@ -7,18 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from beenhere.errors import ConfigError
 from beenhere.studies import runner
-from beenhere.studies.data_profile import read_profile
 from beenhere.studies.folder import RowFolder, StudyFolder
-from beenhere.studies.launchers import LocalLauncher, ending
-from beenhere.studies.photos import StudyPhotos
-from beenhere.studies.plan import Plan, make_plan
-from beenhere.studies.study import read_study
+from beenhere.studies.launchers import LocalLauncher
+from beenhere.studies.plan import Plan, StudyPhotos, make_plan
+from beenhere.studies.study import read_profile, read_study
 
 PYTHON = sys.executable
 SLOW, FAST = {"optimizer.lr": 1e-4}, {"optimizer.lr": 1e-2}
@@ -32,7 +31,7 @@ def run(made: Plan, out: Path, only: tuple[str, ...] = (), at_once: int = 1) -> 
     folder = StudyFolder(out, made.data, made.study.name)
     folder.write(made, "beenhere study run")
     lines: list[str] = []
-    with ending(LocalLauncher(at_once, 1)) as launcher:
+    with closing(LocalLauncher(at_once, 1)) as launcher:
         done = runner.run(runner.select(made, only), folder, launcher, lines.append)
     return done, "\n".join(lines)
 
@@ -120,7 +119,7 @@ def test_a_killed_study_ends_at_once_and_goes_on_to_the_same(whole, profile, tmp
         [PYTHON, "-c", program, study, profile, tmp_path / "out"],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
     )
     again = plan(study, profile)
     first = RowFolder(tmp_path / "out" / "town" / "runs" / again.trainings[0].folder)
@@ -160,7 +159,7 @@ def test_a_row_that_fails_or_is_killed_is_reported_and_the_rest_go_on(write, pro
             return super().has_room()
 
     trainings = [made.trainings[0], made.trainings[1], made_short.trainings[0]]
-    with ending(Killing(1, 1)) as launcher:
+    with closing(Killing(1, 1)) as launcher:
         assert not runner.run(trainings, folder, launcher, lines.append)
     said = "\n".join(lines)
     assert "diverges: FAILED: the loss is" in said and "lower optimizer.lr" in said
@@ -184,7 +183,7 @@ def test_a_row_that_another_process_trains_is_left_to_it(write, profile, tmp_pat
     folder = StudyFolder(tmp_path / "out", "town", "mine")
     taken = folder.row(made.trainings[0])
     taken.prepare(made.trainings[0])
-    with taken.claimed(0):
+    with taken.lock():
         done, said = run(made, tmp_path / "out")
     assert not done
     assert "[1/2] slow: another process trains it; left to it" in said
@@ -222,10 +221,3 @@ def test_a_changed_row_is_seen_with_what_changed(whole, write, profile, tmp_path
     study.write_text(made.study.path.read_text().replace("0.01", "0.02"))
     changed = plan(study, profile)
     assert folder.changed(changed) == ["fast (Whole): optimizer.lr 0.01 -> 0.02"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(41.4, "41 s"), (95, "2 min"), (7000, "117 min"), (11100, "3 h 5 min")]
-)
-def test_times_in_words(seconds, text):
-    assert runner.minutes(seconds) == text

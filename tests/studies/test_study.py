@@ -7,11 +7,8 @@ import pytest
 
 from beenhere.config import TrainConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.studies.data_profile import names as profile_names
-from beenhere.studies.data_profile import read_profile
-from beenhere.studies.photos import StudyPhotos
-from beenhere.studies.plan import Plan, make_plan
-from beenhere.studies.study import names, read_study
+from beenhere.studies.plan import Plan, StudyPhotos, make_plan
+from beenhere.studies.study import profile_names, read_profile, read_study, study_names
 
 TWO = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
 
@@ -236,9 +233,9 @@ def test_a_row_is_for_the_profiles_that_it_names(tmp_path, profile, base):
 
 
 def test_the_studies_and_profiles_that_ship_can_be_read():
-    assert names() == ["growth", "larger", "paper", "thresholds"]
+    assert study_names() == ["growth", "larger", "paper", "thresholds"]
     assert profile_names() == ["demo", "gsv-cities", "gsv-xs"]
-    for name in names():
+    for name in study_names():
         assert read_study(name).tables
     for name in profile_names():
         assert read_profile(name)[1].title

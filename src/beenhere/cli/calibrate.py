@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
+from beenhere.cli.options import ADVANCED, Assignments, Wait, show_last, show_options
+from beenhere.cli.output import few, tally
 from beenhere.config import CalibrateConfig, LocateConfig
 
 if TYPE_CHECKING:
     from beenhere.evaluation.calibration.calibration_queries import QueryEvidence
 
-NAMED = 3
-"""Photos left out that are named on the screen."""
-
-Flag = Annotated[bool, Parameter(negative="")]
+# The command's own --queries, a folder, has the name; there is no telling the two apart.
+show_options(CalibrateConfig, Parameter(show=False), "queries")
+show_last(CalibrateConfig, but=("outside_share", "outside_accepted", "least_probability"))
 
 
 def calibrate(
@@ -23,12 +23,12 @@ def calibrate(
     *,
     queries: Path | None = None,
     outside: Path | None = None,
-    verify: Flag = False,
+    verify: bool = False,
     plot: Path | None = None,
-    json: Flag = False,
-    wait: Annotated[float, Parameter(validator=Number(gte=0))] = 0,
+    json: bool = False,
     config: Annotated[CalibrateConfig, Parameter(name="*")] = CalibrateConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+    wait: Annotated[Wait, ADVANCED] = 0,
+    set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
     """Fit how sure an index's answers are, on photos of which the place is known.
 
@@ -44,8 +44,8 @@ def calibrate(
         plot: a `.png` to draw the reliability diagram and precision against recall in; with
             --verify a second one, `NAME-verified.png`.
         json: print the figures as JSON.
+        config: which photos to hide, how to hold out, how often to be wrong.
         wait: seconds to wait for another process that writes the index.
-        config: what to hide and to hold out, and the bounds to keep.
         set_: an option of `locate` by name, such as `matches=50`; `locate` then uses it too.
     """
     from beenhere import config_yaml
@@ -95,10 +95,5 @@ def _asked(asked: "QueryEvidence") -> str:
         "without a photo of the index within 25 m": asked.unmatched,
         "from elsewhere": asked.given_outside,
     }
-    said = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
-    line = f"  outside the map: {said or 'none'}"
-    if asked.left_out:
-        named = [f"{path} ({reason})" for path, reason in asked.left_out[:NAMED]]
-        more = ", ..." if len(asked.left_out) > NAMED else ""
-        line += f"\n  left out: {len(asked.left_out):,}: {', '.join(named)}{more}"
-    return line
+    line = f"  outside the map: {tally(kinds) or 'none'}"
+    return f"{line}\n  left out: {few(asked.left_out)}" if asked.left_out else line

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from beenhere.cli.folders import data_name, distinct_names, evaluation_folder
+from beenhere.cli.options import ADVANCED, Distance, Positive, Whole
+from beenhere.cli.output import console, data_name, distinct_names, evaluation_folder
 from beenhere.config import ExtractConfig
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ def compare(
     database: Path | None = None,
     queries: Path | None = None,
     photos: Path | None = None,
-    at: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
-    threshold: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
-    count: Annotated[int, Parameter(validator=Number(gte=0))] = 4,
-    seed: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    maps: bool = True,
+    at: Positive = 1,
+    threshold: Distance | None = None,
+    count: Whole = 4,
+    maps: Annotated[bool, Parameter(negative_bool="no-")] = True,
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    extract: Annotated[ExtractConfig, Parameter(name="extract")] = ExtractConfig(),
+    json: bool = False,
+    seed: Annotated[Whole, ADVANCED] = 0,
+    extract: Annotated[ExtractConfig, ADVANCED] = ExtractConfig(),
 ) -> None:
     """The queries that one model gets right and another wrong, counted and drawn.
 
@@ -45,7 +45,7 @@ def compare(
 
     Args:
         a: a run folder, a checkpoint, `offline-lite0`, or the folder of an evaluation.
-        b: another.
+        b: the one to compare with, given in the same ways.
         data: a folder with `database/` and `queries/`, or a published set as it comes.
         protocol: of a published set that has several [default: its first].
         database: photos that can be found; goes with `--queries`.
@@ -55,11 +55,11 @@ def compare(
         threshold: metres within which a photo is right [default: that of A's evaluation]; sets
             that list what is right have none.
         count: queries to draw of those that A alone gets right, and of those that B alone does.
-        seed: chooses these queries.
         maps: draw what the models look at.
-        out: folder for what is found [default: comparisons/A-B].
+        out: folder for the results [default: comparisons/A-B].
         json: print compare.json instead of a table.
-        extract: how photos are described.
+        seed: chooses the queries to draw.
+        extract: how descriptors are computed.
     """
     from beenhere.evaluation.compare_runs import Contender
     from beenhere.evaluation.compare_runs import compare as compare_runs
@@ -139,7 +139,6 @@ def _print(
     folder: Path,
     pictures: list[Path],
 ) -> None:
-    from beenhere.cli.output import console
     from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report.compare_folder import RECORD
 

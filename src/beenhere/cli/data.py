@@ -1,25 +1,35 @@
-"""``beenhere data``: look at photo sets, and make a synthetic one."""
+"""``beenhere data``: what sets of photos hold, what is wrong with them, and without what is."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from beenhere.config import CityConfig, EvalConfig
+from beenhere.cli.options import ADVANCED, Assignments, Distance, show_last, show_options
+from beenhere.cli.output import check_output_file, output_file
+from beenhere.config import CheckConfig, EvalConfig
+from beenhere.wording import count
+
+CHANGES_A_SCORE = 1
+"""The exit code where something was found that would change a score."""
 
 _SHOWN = 3
 """Photos in no set that are named where not all are asked for."""
+
+show_last(CheckConfig, but=("radius", "pixels", "skip"))
+show_options(CheckConfig, Parameter(negative_bool="no-"), "pixels")
+show_options(CheckConfig, Parameter(negative_iterable=()), "skip")
 
 
 def show(
     path: str,
     /,
     *,
-    radius: Annotated[float, Parameter(validator=Number(gte=0))] = EvalConfig().thresholds[0],
-    list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    radius: Distance = EvalConfig().thresholds[0],
+    list_: Annotated[bool, Parameter(name="--list")] = False,
 ) -> None:
-    """What a folder or table of photos holds, and what of it cannot be used and why.
+    """Photos, positions and dates in a folder or table; which files cannot be used, and why.
 
     The format is recognised: photos with positions in their names (GSV-XS, SF-XS and kin),
     GSV-Cities, photos with EXIF, a CSV or Parquet table; a folder with `database/` and `queries/`;
@@ -69,27 +79,88 @@ def _show(title: str, lines: list[str]) -> None:
     print(title, *lines, sep="\n")
 
 
-def city(
-    out: Path,
+def check(
+    path: Path,
     /,
     *,
-    config: Annotated[CityConfig, Parameter(name="*")] = CityConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+    fix_list: Path | None = None,
+    sheet: Path | None = None,
+    json: bool = False,
+    config: Annotated[CheckConfig, Parameter(name="*")] = CheckConfig(),
+    set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
-    """Render the synthetic demo city: sets named and laid out as GSV-XS, SF-XS and Tokyo-XS.
+    """Find what is wrong with a set of photos, or a folder of sets, and what it does to a score.
 
-    No real place is shown. Interrupted, the same command goes on where it was.
+    Takes whatever `beenhere data show` does. Leakage between training and test shows where both
+    lie below the folder. Exit code 1 when something would change a score, else 0.
 
     Args:
-        out: a new or empty folder, or an unfinished city.
-        config: how much to render.
-        set_: an option by name, such as `places=50`; may be repeated.
+        path: a folder, a table, or one photo.
+        fix_list: write a CSV file, a row for each photo to leave out or to mend; its paths are
+            from its folder.
+        sheet: draw the worst cases side by side, a .png or .jpg file.
+        json: print the findings as JSON.
+        config: from where on something counts.
+        set_: an option by name, such as `radius=10`; may be repeated.
     """
     from beenhere import config_yaml
-    from beenhere.datasets.city import write_city
+    from beenhere.datasets.doctor import chosen, examine, fixes, gather, read_fixes
+    from beenhere.report.doctor_text import findings_text, findings_values, tally
 
-    given = [f"{name}={value}" for name, value in config.model_dump().items()]
-    options = config_yaml.load(CityConfig, assignments=[*given, *set_])
-    folder = write_city(out, options, what="photos")
-    print(f"{folder.root}: {folder.photos:,} photos, {folder.places:,} training places")
-    print(f"Have a look: beenhere data show {folder.root}")
+    options = config_yaml.assign(config, set_)
+    if fix_list is not None:
+        check_output_file(fix_list, "a CSV file")
+    if sheet is not None:
+        from beenhere.report.pictures import check_picture
+
+        check_picture(sheet)
+    collection = gather(path)
+    findings = examine(collection, options)
+    if json:
+        from json import dumps
+
+        print(dumps(findings_values(collection, findings), indent=2))
+    else:
+        print(*findings_text(collection, findings, options.pixels), sep="\n")
+    said = sys.stderr if json else sys.stdout
+    if fix_list is not None:
+        rows = fixes(findings, fix_list.parent)
+        with output_file(fix_list) as new:
+            rows.write_csv(new)
+        choice = chosen(collection, read_fixes(fix_list))
+        print(f"\n{fix_list}: {tally(choice)}.", file=said)
+        if rows.height:
+            print(
+                f"To go on without them: beenhere data leave-out {path} {fix_list} NEW", file=said
+            )
+    if sheet is not None:
+        from beenhere.report.doctor_sheet import draw_sheet, drawn
+
+        shown = drawn(findings)
+        if shown:
+            with output_file(sheet) as new:
+                draw_sheet(collection, shown, new)
+        print(f"{sheet}: the worst cases" if shown else "No sheet: nothing to draw.", file=said)
+    sys.exit(CHANGES_A_SCORE if any(each.severity == "score" for each in findings) else 0)
+
+
+def leave_out(path: Path, fix_list: Path, out: Path, /) -> None:
+    """Write tables of the same sets without the photos on a fix list. No photo is touched.
+
+    Args:
+        path: what was checked.
+        fix_list: from `beenhere data check PATH --fix-list FILE`. Every photo is left out whose
+            suggestion starts with `leave out`; all others stay, those to mend too. Delete the rows
+            of photos that you want to keep.
+        out: a new or empty folder, to be used in the place of the old one.
+    """
+    from beenhere.datasets.doctor import gather, read_fixes, without
+    from beenhere.report.doctor_text import tally
+
+    done = without(gather(path), read_fixes(fix_list), out)
+    for each in done.tables:
+        print(f"{out / each.folder}: {count(each.kept, 'photo')}, {each.left_out:,} left out")
+    for folder, pairs in done.pairs.items():
+        said = f"lists of what is right, {pairs:,} pairs left out"
+        print(f"{out / folder / 'ground_truth.csv'}: {said}")
+    print(f"Of {fix_list}: {tally(done.choice)}.")

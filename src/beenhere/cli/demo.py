@@ -1,11 +1,13 @@
 """``beenhere demo``: the whole pipeline on a city that does not exist."""
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
+from beenhere.cli.options import ADVANCED, Assignments
+from beenhere.cli.output import console
 from beenhere.config import CityConfig, DataConfig, EvalConfig, EvaluationData, TrainConfig
 
 if TYPE_CHECKING:
@@ -27,8 +29,8 @@ LIGHTS = {"day": ("sf_xs/test", "day"), "night": ("tokyo_xs/test", "night")}
 def demo(
     *,
     out: Path = Path("beenhere-demo"),
-    city: Annotated[CityConfig, Parameter(name="city")] = CityConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+    set_: Assignments = (),
+    city: Annotated[CityConfig, ADVANCED] = CityConfig(),
 ) -> None:
     """See it work: render a city, train on it, measure, and draw what was found.
 
@@ -36,8 +38,8 @@ def demo(
 
     Args:
         out: folder for the city, the run, the measurements and the picture.
-        city: what to render.
         set_: an option of the training by name, such as `fit.epochs=4`; may be repeated.
+        city: how much to render.
     """
     from beenhere.datasets.city import write_city
     from beenhere.models import build_model, load_model
@@ -45,22 +47,23 @@ def demo(
     from beenhere.training.loop import seed_everything
 
     start = time.monotonic()
+    say = partial(print, flush=True)
     config = _training(out, set_)
 
-    _say("1. Rendering a city: streets to train on, and other streets to be tested on")
+    say("1. Rendering a city: streets to train on, and other streets to be tested on")
     written = write_city(out / "city", city, what="photos")
     print(f"   {written.photos} photos in {written.root}")
 
-    _say("2. Measuring networks that know ImageNet and were not trained for places")
+    say("2. Measuring networks that know ImageNet and were not trained for places")
     found = {"GeM, untrained": _measure(load_model("offline-lite0"), out, "gem")}
     seed_everything(config.fit.seed)
     untrained = build_model(config.model)
     found["MixVPR, untrained"] = _measure(untrained, out, "untrained")
 
-    _say(f"3. Training MixVPR on {written.places} places, {config.fit.epochs} epochs")
+    say(f"3. Training MixVPR on {written.places} places, {config.fit.epochs} epochs")
     fit(config, out / "run")
 
-    _say("4. Measuring it on the streets it was not trained on")
+    say("4. Measuring it on the streets it was not trained on")
     found["MixVPR, trained"] = _measure(load_model(out / "run"), out, "trained")
 
     _report(found, out)
@@ -68,11 +71,7 @@ def demo(
     print(f"That took {minutes} min {seconds} s.")
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _training(out: Path, assignments: list[str]) -> TrainConfig:
+def _training(out: Path, assignments: Sequence[str]) -> TrainConfig:
     from beenhere import config_yaml
     from beenhere.configs import packaged
 
@@ -100,7 +99,6 @@ def _measure(model: "VPRModel", out: Path, name: str) -> dict[str, "Evaluation"]
 
 
 def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
-    from beenhere.cli.output import console
     from beenhere.report import panels
 
     trained = found["MixVPR, trained"]

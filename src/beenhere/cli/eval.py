@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from beenhere.cli.folders import data_name, evaluation_folder, short_name
+from beenhere.cli.options import ADVANCED, Assignments, Whole, show_last, show_options
+from beenhere.cli.output import console, data_name, evaluation_folder, few, short_name
 from beenhere.config import EvalConfig
 
 if TYPE_CHECKING:
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from beenhere.evaluation.evaluation_results import Evaluation
 
-NAMED = 3
-"""Queries that are named on the screen; all are in results.json."""
+_ALL = " (all in results.json)"
+
+show_last(EvalConfig, but=("recall_at", "thresholds"))
+show_options(EvalConfig, Parameter(consume_multiple=True), "recall_at", "thresholds")
 
 
 def evaluate(
@@ -28,14 +30,12 @@ def evaluate(
     database: Path | None = None,
     queries: Path | None = None,
     photos: Path | None = None,
-    leave_one_out: Annotated[bool, Parameter(negative="")] = False,
+    leave_one_out: bool = False,
     out: Path | None = None,
-    panels: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    config: Annotated[
-        EvalConfig, Parameter(name="*", consume_multiple=True, negative_iterable=())
-    ] = EvalConfig(),
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+    panels: Whole = 0,
+    json: bool = False,
+    config: Annotated[EvalConfig, Parameter(name="*")] = EvalConfig(),
+    set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
     """Recall@N of a model on a database and queries, or on one folder of photos.
 
@@ -51,7 +51,7 @@ def evaluate(
         queries: photos to find.
         photos: one folder of photos; goes with `--leave-one-out`.
         leave_one_out: search each photo in the rest.
-        out: folder for what is found [default: evaluations/MODEL-DATA].
+        out: folder for the results [default: evaluations/MODEL-DATA].
         panels: also draw so many queries with what was found.
         json: print results.json instead of a table.
         config: the options of an evaluation.
@@ -97,8 +97,6 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
 
 
 def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
-    from beenhere.cli.output import console
-
     output = console()
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
@@ -179,11 +177,11 @@ def _notes(result: "Evaluation") -> Iterator[str]:
     for threshold, paths in result.without_positive.items():
         far = [path for path in paths if path not in set(nowhere)]
         if far:
-            yield f"without a photo {in_words(threshold)}, so never right: {_named(far)}"
+            yield f"without a photo {in_words(threshold)}, so never right: {few(far, _ALL)}"
     if listed:
         yield "lists say which photos are right here, so distances (thresholds) do not apply"
     if nowhere:
-        yield f"queries without a position, so never right: {_named(nowhere)}"
+        yield f"queries without a position, so never right: {few(nowhere, _ALL)}"
     fates = {
         ("unreadable", "queries"): "queries that cannot be read, counted as not found",
         ("unreadable", "database"): "database photos that cannot be read, left out",
@@ -193,7 +191,7 @@ def _notes(result: "Evaluation") -> Iterator[str]:
     for (kind, side), fate in fates.items():
         photos = getattr(result, kind)[side]
         if photos:
-            yield f"{fate}: {_named([f'{path} ({reason})' for path, reason in photos])}"
+            yield f"{fate}: {few(photos, _ALL)}"
     timing = result.timing
     described = "all descriptors were there already"
     if timing.images_per_second is not None:
@@ -201,9 +199,3 @@ def _notes(result: "Evaluation") -> Iterator[str]:
             f"{timing.images_computed} photos described, {timing.images_per_second:.0f} a second"
         )
     yield f"{described}; search {timing.search_milliseconds_per_query:.2g} ms a query"
-
-
-def _named(paths: list[str]) -> str:
-    shown = ", ".join(paths[:NAMED])
-    more = ", ... (all in results.json)" if len(paths) > NAMED else ""
-    return f"{len(paths)}: {shown}{more}"

@@ -1,34 +1,30 @@
-"""``beenhere index``: make an index of photos, change it, check it."""
+"""``beenhere index``: make an index of photos, change it, check it, and say what it holds."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from beenhere.cli.index_info import search_line
-from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, WhiteningConfig
-from beenhere.wording import file_size
+from beenhere.cli.options import ADVANCED, Assignments, Out, Wait, show_last, show_options
+from beenhere.cli.output import few, tally
+from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, SearchConfig
+from beenhere.wording import count, file_size
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.adding import Added
+    from beenhere.retrieval.index.manifest import Manifest
+    from beenhere.retrieval.index.recall import Recall
+    from beenhere.retrieval.index.snapshot import Snapshot
 
-NAMED = 3
-"""Unreadable photos that are named on the screen; `info --json` names all."""
-
-Wait = Annotated[float, Parameter(validator=Number(gte=0))]
-
-_WhereGiven = Parameter(show_default=lambda value: f"no whitening; {value} if the other is given")
-
-
-class _BuildConfig(IndexConfig):
-    """As an index has it; the help says that there is no whitening unless it is asked for."""
-
-    whitening: Annotated[WhiteningConfig | None, _WhereGiven] = None
-
-
-_DEFAULT = _BuildConfig()
+show_last(IndexConfig, but=("search", "store"))
+show_last(SearchConfig, but=("kind",))
+show_options(
+    IndexConfig,
+    Parameter(show_default=lambda value: f"no whitening; {value} if the other is given"),
+    "whitening",
+)
 
 
 def build(
@@ -36,10 +32,10 @@ def build(
     /,
     *,
     model: str,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])],
-    wait: Wait = 0,
-    config: Annotated[_BuildConfig, Parameter(name="*")] = _DEFAULT,
-    set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
+    out: Out,
+    config: Annotated[IndexConfig, Parameter(name="*")] = IndexConfig(),
+    wait: Annotated[Wait, ADVANCED] = 0,
+    set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
     """Make an index of photos with a model.
 
@@ -50,8 +46,8 @@ def build(
         photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
         model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
         out: folder of the index, such as `city.index`.
-        wait: seconds to wait for another process that writes the index.
         config: dtype, whitening, search, and how descriptors are computed.
+        wait: seconds to wait for another process that writes the index.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
     """
     from beenhere import config_yaml
@@ -76,7 +72,7 @@ def add(
     /,
     *,
     wait: Wait = 0,
-    extract: ComputeConfig = ComputeConfig(),
+    extract: Annotated[ComputeConfig, ADVANCED] = ComputeConfig(),
 ) -> None:
     """Add photos to an index; only what is new or changed is computed.
 
@@ -102,14 +98,13 @@ def add(
         "updated": added.updated,
         "unchanged": added.unchanged,
     }
-    said = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
-    print(f"{index}: {said or 'nothing added'}; {added.photos:,} photos now")
+    print(f"{index}: {tally(counts) or 'nothing added'}; {added.photos:,} photos now")
     _name_unreadable(added, index)
 
 
 def remove(
     index: Path,
-    paths: Annotated[list[str], Parameter(negative="")],
+    paths: list[str],
     /,
     *,
     wait: Wait = 0,
@@ -122,7 +117,6 @@ def remove(
         wait: seconds to wait for another process that writes the index.
     """
     from beenhere.retrieval.index import Index
-    from beenhere.wording import count
 
     removed = Index.open(index).remove(*paths, wait=wait)
     print(f"{index}: {count(removed.removed, 'photo')} removed, {removed.photos:,} left")
@@ -145,8 +139,8 @@ def train(
     index: Path,
     /,
     *,
-    wait: Wait = 0,
     config: Annotated[IndexSearchConfig, Parameter(name="*")] = IndexSearchConfig(),
+    wait: Annotated[Wait, ADVANCED] = 0,
 ) -> None:
     """Have an index searched in another way; its descriptors stay as they are.
 
@@ -155,8 +149,8 @@ def train(
 
     Args:
         index: folder of the index.
-        wait: seconds to wait for another process that writes the index.
         config: exact, or by which structure.
+        wait: seconds to wait for another process that writes the index.
     """
     from beenhere.retrieval.index import Index
 
@@ -182,7 +176,7 @@ def check(index: Path, /) -> None:
     for damage in found.damages:
         print(damage)
     if found.leftovers:
-        files = "1 file" if len(found.leftovers) == 1 else f"{len(found.leftovers)} files"
+        files = count(len(found.leftovers), "file")
         print(f"{files} left by an interrupted change; the next change removes them")
     if found.damages:
         print(
@@ -196,6 +190,191 @@ def check(index: Path, /) -> None:
 def _name_unreadable(added: "Added", index: Path) -> None:
     if not added.unreadable:
         return
-    named = [f"{path} ({reason})" for path, reason in added.unreadable.items()]
-    more = f", ... (all by beenhere index info {index} --json)" if len(named) > NAMED else ""
-    print(f"photos that cannot be read, left out: {len(named)}: {', '.join(named[:NAMED])}{more}")
+    every = f" (all by beenhere index info {index} --json)"
+    print(f"photos that cannot be read, left out: {few(list(added.unreadable.items()), every)}")
+
+
+def info(
+    index: Path,
+    /,
+    *,
+    recall: bool = False,
+    json: bool = False,
+) -> None:
+    """Photos, model, search and size of an index.
+
+    Args:
+        index: folder of the index.
+        recall: measure, on photos of the index, what each way to search costs and misses; takes a
+            minute or more.
+        json: print everything as JSON, with every photo that could not be read.
+    """
+    from dataclasses import asdict
+    from json import dumps
+
+    from beenhere import config_yaml
+    from beenhere.errors import DataError
+    from beenhere.retrieval.index.snapshot import Snapshot
+
+    state = Snapshot.open(index)
+    manifest = state.manifest
+    if recall and manifest.store is not None:
+        raise DataError(f"{index}: recall is not measured for photos in Milvus; leave out --recall")
+    photos, facts = _photos(state) if manifest.store is None else _photos_in_milvus(index)
+    measured = None
+    if recall:
+        from beenhere.retrieval.index.recall import measure_recall
+
+        measured = measure_recall(state)
+    if json:
+        found = {
+            "index": str(index),
+            "bytes": manifest.bytes,
+            "left_out_photos": state.left_out,
+            **config_yaml.plain(manifest),
+            **facts,
+        }
+        if manifest.calibration is not None:
+            found["calibration"]["values"] = state.calibration
+        if measured is not None:
+            found["recall"] = asdict(measured)
+        print(dumps(found, indent=1, ensure_ascii=False))
+        return
+    model = manifest.model
+    name = model.name or model.provenance.get("model") or "a model"
+    each = f", {manifest.bytes / manifest.photos:,.0f} bytes a photo" if manifest.photos else ""
+    if manifest.store is not None:
+        each = " in the folder; photos and descriptors are elsewhere"
+    lines = {
+        "photos": photos,
+        "removed": f"{manifest.removed:,}" + (", see compact" if manifest.removed else ""),
+        "unreadable": f"{manifest.unreadable:,}" + (", see --json" if manifest.unreadable else ""),
+        "model": f"{name} ({model.fingerprint[:16]}), in the precision {model.precision}",
+        "descriptors": f"{manifest.dim} numbers in {manifest.dtype}{_whitened(manifest)}",
+        "search": search_line(manifest),
+        "calibration": _calibration_lines(manifest, state.calibration, index),
+        "size": f"{file_size(manifest.bytes)}{each}",
+        "written": f"{manifest.written} by beenhere {manifest.beenhere}",
+    }
+    print(index)
+    for what, value in lines.items():
+        first, *more = [value] if isinstance(value, str) else value
+        print(f"  {what:<12}{first}")
+        for line in more:
+            print(f"  {'':<12}{line}")
+    if measured is not None:
+        _print_recall(measured)
+
+
+def _photos(state: "Snapshot") -> tuple[str, dict[str, Any]]:
+    """The photos of an index, in words and in numbers."""
+    from beenhere.datasets.summary import summarise
+
+    held = summarise(state.photos.rows(state.allowed.nonzero()[0]))
+    text = f"{state.manifest.photos:,}, {held.with_position:,} with a position"
+    if held.first is not None:
+        text += f", taken {held.first} to {held.last}"
+    numbers = {"positioned": held.with_position, "dated": held.with_date}
+    return text, numbers | {"first": held.first, "last": held.last}
+
+
+def _photos_in_milvus(index: Path) -> tuple[str, dict[str, Any]]:
+    from beenhere.retrieval.index import Index
+
+    photos = len(Index.open(index))
+    return f"{photos:,}", {"photos": photos}
+
+
+def search_line(manifest: "Manifest") -> str:
+    """How an index is searched, and why."""
+    from beenhere.retrieval.search.choice import choose
+
+    if manifest.store is not None:
+        kind = "hnsw" if manifest.search.kind == "hnsw" else "exact"
+        return f"{kind}: by Milvus, {manifest.store.address}/{manifest.store.collection}"
+    structure = manifest.structure
+    if structure is None:
+        kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
+        if kind != "exact":
+            return f"exact: {reason}; {kind} is due: see train"
+        if manifest.photos == 0:
+            return "exact: there is no photo to search"
+        _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
+        return f"exact: {reason}"
+    later = manifest.rows - structure.rows
+    came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
+    rest = f"; {came} searched exactly" if later else ""
+    return f"{structure.kind}: {structure.reason}{rest}"
+
+
+def _whitened(manifest: "Manifest") -> str:
+    if manifest.whitening is None:
+        return ""
+    return f", whitened from {manifest.model.dim} on {manifest.whitening.photos:,} photos"
+
+
+def _print_recall(measured: "Recall") -> None:
+    first, *_ = measured.table
+    print(f"measured with {measured.queries:,} of its photos as queries, none its own match:")
+    columns = [f"first {k} kept" if k > 1 else "first kept" for k in first.kept]
+    print("  ".join(["  search        ", *columns, "bytes a photo", "ms a query", "alone"]))
+    for row in measured.table:
+        kept = [
+            f"{share:>{len(column)}.2%}"
+            for share, column in zip(row.kept.values(), columns, strict=True)
+        ]
+        mark = "*" if row.kind == measured.in_force else " "
+        times = f"{row.together_ms:10.2f}", f"{row.alone_ms:5.1f}"
+        print("  ".join([f"{mark} {row.kind:<14}", *kept, f"{row.photo_bytes:13,.0f}", *times]))
+    print("  * in force; bytes of a structure come on top of those of exact search")
+
+
+def _calibration_lines(
+    manifest: "Manifest", values: Mapping[str, Any] | None, index: Path
+) -> list[str]:
+    """For which answers a calibration was fitted, when and on what; its notes; changed photos.
+
+    Args:
+        manifest: of the index. values: of its calibration, which may lack any of them.
+        index: folder, as a person calls it.
+    """
+    if manifest.calibration is None or values is None:
+        return [f"none; fit one: beenhere calibrate {index} --queries PHOTOS"]
+    ways = ("plain", "verified")
+    given = {way: values[way] for way in ways if isinstance(values.get(way), Mapping)}
+    how = _mapping(values, "fitted")
+    line = " and ".join(given) or "of another program"
+    if list(given) == ["plain"]:
+        line = "plain only"
+    facts = [_mapping(confidence, "fitted") for confidence in given.values()]
+    date = str(how.get("at", "")).partition("T")[0]
+    inside, outside = (_each(facts, kind, ",") for kind in ("inside", "outside"))
+    line += f", fitted {date}".rstrip() if date or inside else ""
+    if inside and outside:
+        line += f" on {inside} queries inside and {outside} outside"
+    threshold = _each(list(given.values()), "threshold", ".2f")
+    line += f"; threshold {threshold}" if threshold else ""
+    lines = [line]
+    fitted = manifest.calibration.photos
+    if fitted != manifest.photos:
+        now = f"where now are {manifest.photos:,}: fit it again"
+        lines.append(f"fitted with {fitted:,} photos, {now}")
+    ways_of: dict[str, list[str]] = {}
+    for way, notes in _mapping(how, "notes").items():
+        for note in notes:
+            ways_of.setdefault(note, []).append(way)
+    for note, found in ways_of.items():
+        apart = f" ({' and '.join(found)})" if len(found) < len(given) else ""
+        lines.append(f"note{apart}: {note}")
+    return lines
+
+
+def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _each(facts: list[Mapping[str, Any]], name: str, form: str) -> str:
+    """A number of each way, such as ``0.64 / 0.85``; once where they are the same."""
+    numbers = [f"{fact[name]:{form}}" for fact in facts if isinstance(fact.get(name), int | float)]
+    return " / ".join(dict.fromkeys(numbers))

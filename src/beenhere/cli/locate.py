@@ -1,48 +1,55 @@
 """``beenhere locate``: where photos were taken, by an index."""
 
+import glob
+import inspect
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
-from cyclopts.validators import Number
+from cyclopts import Group, Parameter
 
-from beenhere.cli.output import replacing
-from beenhere.cli.photo_arguments import STANDARD_INPUT, named_photos
-from beenhere.cli.search_filter import search_filter
+from beenhere.cli.options import ADVANCED, Assignments, Distance, Out, Positive, Share
+from beenhere.cli.output import check_output_file, check_parent, output_file, say
 from beenhere.config import LocateConfig
 from beenhere.errors import ConfigError, DataError
+from beenhere.wording import did_you_mean
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.answer import Location
+    from beenhere.retrieval.search.filters import Filter
 
-Flag = Annotated[bool, Parameter(negative="")]
 Form = Literal["json", "geojson", "csv"]
+
+STANDARD_INPUT = "-"
+
+_FORM = Parameter(group=Group("Output", sort_key=2))
+_WHICH = Parameter(group=Group("Search only some photos of the index", sort_key=2))
 
 
 def locate(
     *photos: Annotated[str, Parameter(allow_leading_hyphen=True)],
     index: Path,
-    near: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
-    radius: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
-    dates: str | None = None,
-    heading: float | None = None,
-    tolerance: float | None = None,
-    matches: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
-    threshold: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
-    verify: Flag = False,
-    sequence: Flag = False,
-    step: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
-    json: Flag = False,
-    geojson: Flag = False,
-    csv: Flag = False,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    plot: Path | None = None,
-    device: str = LocateConfig().extract.device,
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+    matches: Positive | None = None,
+    threshold: Share | None = None,
+    verify: bool = False,
+    sequence: bool = False,
+    step: Distance | None = None,
+    json: Annotated[bool, _FORM] = False,
+    geojson: Annotated[bool, _FORM] = False,
+    csv: Annotated[bool, _FORM] = False,
+    out: Annotated[Out | None, _FORM] = None,
+    plot: Annotated[Path | None, _FORM] = None,
+    near: Annotated[str | None, _WHICH, Parameter(allow_leading_hyphen=True)] = None,
+    radius: Annotated[Distance | None, _WHICH] = None,
+    dates: Annotated[str | None, _WHICH] = None,
+    heading: Annotated[float | None, _WHICH] = None,
+    tolerance: Annotated[float | None, _WHICH] = None,
+    device: Annotated[str, ADVANCED] = LocateConfig().extract.device,
+    set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
     """Say where photos were taken, how surely, and what speaks for it; or "unknown place".
 
@@ -52,11 +59,6 @@ def locate(
     Args:
         photos: files, folders, patterns in quotes, or `-` for one photo on standard input.
         index: folder of the index; see `beenhere index build`.
-        near: search only around this latitude and longitude, such as `37.78,-122.42`.
-        radius: metres from `--near`.
-        dates: search only photos of these dates, such as `2015..2016-03`, `2015..` or `..2016`.
-        heading: search only photos that look this way, in degrees clockwise from north.
-        tolerance: degrees from `--heading`, either way round.
         matches: how many photos of the index to look at for each photo [default: 20, or as the
             index was calibrated].
         threshold: probability from which on a place counts as known [default: the calibration's].
@@ -70,6 +72,11 @@ def locate(
         out: file to write instead of standard output.
         plot: also draw each answer on a map, beside the photos: a `.png` or `.jpg` file, or a
             folder for several.
+        near: search only around this latitude and longitude, such as `37.78,-122.42`.
+        radius: metres from `--near`.
+        dates: search only photos of these dates, such as `2015..2016-03`, `2015..` or `..2016`.
+        heading: search only photos that look this way, in degrees clockwise from north.
+        tolerance: degrees from `--heading`, either way round.
         device: such as `cpu` or `cuda`; auto: a GPU if there is one.
         set_: an option by name, such as `verification.features=xfeat`; may be repeated.
     """
@@ -81,7 +88,8 @@ def locate(
     if step is not None and not sequence:
         raise ConfigError("--step is given without --sequence; give both or neither")
     where = search_filter(near, radius, dates, heading, tolerance)
-    _check_output(out)
+    if out is not None:  # before the work, not after it
+        check_output_file(out)
     paths, refused = named_photos(photos)
     opened = Index.open(index)
     given = {"threshold": threshold, "matches": matches, "extract.device": device}
@@ -89,7 +97,7 @@ def locate(
     config = config_yaml.assign(locate_options(opened.calibration, said, "options"), set_)
     options = config_yaml.plain(config)
     pictures = _pictures(plot, paths) if plot is not None else []
-    contents: list[str | bytes] = [_content(path) for path in paths]
+    contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
     if sequence:
         located = opened.locate_sequence(contents, step, where, verify, **options)
     else:
@@ -102,16 +110,21 @@ def locate(
     failed = [path for path, answer in zip(paths, answers, strict=True) if answer is None]
     reasons = [reason for _, reason in located.unreadable]
     refused += zip(failed, reasons, strict=True)
-    _write(_text(known, form), out)
+    text = _text(known, form)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        with output_file(out) as new:
+            new.write_text(text, encoding="utf-8")
     if pictures:
         _draw(opened, answers, contents, pictures)
     if opened.calibration is None and known:
-        _say(
+        say(
             f"{index} is not calibrated: no radius, no probability, and no photo is found to be "
             "unknown; see 'beenhere calibrate --help'"
         )
     for path, reason in refused:
-        _say(f"{path}: {reason}; not located")
+        say(f"{path}: {reason}; not located")
     if refused:
         sys.exit(DataError.exit_code)
 
@@ -122,18 +135,6 @@ def _form(json: bool, geojson: bool, csv: bool) -> Form | None:
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(f'--{form}' for form in chosen)} are given; choose one")
     return chosen[0] if chosen else None
-
-
-def _check_output(out: Path | None) -> None:
-    """Before the work, not after it."""
-    if out is not None and out.is_dir():
-        raise DataError(f"{out}: is a folder; expected the name of a file")
-    if out is not None and not out.parent.is_dir():
-        raise DataError(f"{out}: there is no folder {out.parent}; make it first")
-
-
-def _content(path: str) -> str | bytes:
-    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path
 
 
 def _text(locations: Sequence["Location"], form: Form | None) -> str:
@@ -156,14 +157,6 @@ def _text(locations: Sequence["Location"], form: Form | None) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _write(text: str, out: Path | None) -> None:
-    if out is None:
-        sys.stdout.write(text)
-        return
-    with replacing(out) as new:
-        new.write_text(text, encoding="utf-8")
-
-
 def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:
     """Where each photo's picture goes; a folder is made if only it is missing."""
     from beenhere.report.pictures import SUFFIXES, check_picture, is_picture
@@ -180,8 +173,8 @@ def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:
             )
         check_picture(plot)
         return [plot]
-    if not plot.is_dir() and not plot.parent.is_dir():
-        raise DataError(f"{plot}: there is no folder {plot.parent}; make it first")
+    if not plot.is_dir():
+        check_parent(plot)
     plot.mkdir(exist_ok=True)
     taken: dict[str, int] = {}
     pictures = []
@@ -208,9 +201,134 @@ def _draw(
         positions = geo.positions([], [])
     for answer, photo, picture in zip(answers, photos, pictures, strict=True):
         if answer is not None:
-            with replacing(picture) as new:
+            with output_file(picture) as new:
                 draw_location(answer, photo, positions, new)
 
 
-def _say(text: str) -> None:
-    print(f"beenhere: {text}", file=sys.stderr)
+def search_filter(
+    near: str | None,
+    radius: float | None,
+    dates: str | None,
+    heading: float | None,
+    tolerance: float | None,
+) -> "Filter | None":
+    """The conditions that were given; None if none was.
+
+    Args:
+        near: latitude and longitude, ``"37.78,-122.42"``. radius: metres.
+        dates: ``"2015..2016-03"``; an end may be left open; one date stands for both ends.
+        heading: degrees clockwise from north. tolerance: degrees.
+
+    Raises:
+        ConfigError: a text of another form, a value out of its range, or half of a condition.
+    """
+    if (near is None) != (radius is None):
+        raise ConfigError(
+            "--near and --radius go together, such as --near 37.78,-122.42 --radius 500"
+        )
+    if (heading is None) != (tolerance is None):
+        raise ConfigError(
+            "--heading and --tolerance go together, such as --heading 90 --tolerance 45"
+        )
+    if near is None and dates is None and heading is None:
+        return None
+    from beenhere.retrieval.search.filters import Filter
+
+    return Filter(
+        near=None if near is None else _position(near),
+        radius=radius,
+        dates=None if dates is None else _dates(dates),
+        heading=heading,
+        tolerance=tolerance,
+    )
+
+
+def _position(text: str) -> tuple[float, float]:
+    try:
+        lat, lon = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"--near is {text!r}; expected latitude and longitude, such as 37.78,-122.42"
+        ) from None
+    return lat, lon
+
+
+def _dates(text: str) -> tuple[str | None, str | None]:
+    first, dots, last = text.partition("..")
+    if not first and not last:
+        raise ConfigError(f"--dates is {text!r}; expected such as 2015..2016-03, 2015.. or ..2016")
+    return first or None, (last or None) if dots else first
+
+
+def named_photos(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The files that are meant, each once, in the order given; and what cannot be a photo.
+
+    A folder stands for all photos in it and below, a pattern (``*``, ``?``, ``[a-z]``, ``**``) for
+    the photos that it fits, ``-`` for itself.
+
+    Returns:
+        Paths, and ``(path, reason)`` of what looks like a photo and cannot be one.
+
+    Raises:
+        ConfigError: no name at all, an empty one, or an option that there is not.
+        DataError: nothing there, or no photos in a folder.
+    """
+    if not names:
+        raise ConfigError(
+            "no photo is named; give files, folders, patterns in quotes, or - for a photo on "
+            "standard input"
+        )
+    photos: dict[str, None] = {}
+    unusable: dict[str, str] = {}
+    for name in names:
+        if not name:
+            raise ConfigError("the name of a photo is empty; give . for all photos of this folder")
+        if name.startswith("-") and name != STANDARD_INPUT:
+            options = [f"--{each.rstrip('_')}" for each in inspect.signature(locate).parameters]
+            raise ConfigError(
+                f"there is no option {name}; {did_you_mean(name, options)}see 'beenhere locate "
+                f"--help'. A photo of that name is ./{name}"
+            )
+        for path, reason in _meant(name):
+            if reason is None:
+                photos[path] = None
+            else:
+                unusable[path] = reason
+    return list(photos), list(unusable.items())
+
+
+def _meant(name: str) -> Iterator[tuple[str, str | None]]:
+    from beenhere.datasets.formats.listing import PHOTO_SUFFIXES
+
+    path = Path(name).expanduser()
+    if path.is_dir():
+        yield from _below(path)
+    elif name == STANDARD_INPUT or os.path.lexists(path):
+        yield _readable(str(path))
+    elif glob.has_magic(name):
+        found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob is relative
+        files = [each for each in found if Path(each).suffix.lower() in PHOTO_SUFFIXES]
+        if not files:
+            raise DataError(f"{name}: no photo fits this pattern")
+        yield from map(_readable, files)
+    else:
+        yield name, "no such file"
+
+
+def _below(folder: Path) -> Iterator[tuple[str, str | None]]:
+    from beenhere.datasets.formats.listing import list_photos
+
+    listing = list_photos(folder)
+    if not listing.photos and not listing.unusable:
+        raise DataError(f"{folder}: holds no photos; expected files such as .jpg or .png in it")
+    for path in listing.paths(listing.photos):
+        yield path, None
+    yield from listing.unusable
+
+
+def _readable(path: str) -> tuple[str, str | None]:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path).decode("utf-8", "replace"), "its name is not UTF-8: rename it"
+    return path, None

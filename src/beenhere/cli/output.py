@@ -1,18 +1,38 @@
-"""Where commands put their results."""
+"""How commands say what they did, and where they put it."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from beenhere.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+NAMED = 3
+"""Files that are named in a line."""
+
+LISTED = 5
+"""Files that are listed a line each, unless all are asked for."""
+
 UNBOUND = 250
 """Columns where there is no terminal: a table in a file or a pipe is not to be folded."""
+
+
+def say(text: str) -> None:
+    """Tell a person something on standard error, where it is in the way of no result."""
+    print(f"beenhere: {text}", file=sys.stderr)
+
+
+def leave_interrupted(how_to_go_on: str) -> NoReturn:
+    """End after Ctrl-C, saying how the work goes on."""
+    print(f"\ninterrupted; {how_to_go_on}", file=sys.stderr)
+    sys.exit(INTERRUPTED)
 
 
 def console() -> "Console":
@@ -23,31 +43,103 @@ def console() -> "Console":
     return Console(highlight=False, soft_wrap=True, width=width)
 
 
-@contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """Where to write what shall be a file, which gets its name once it is written whole.
+def tally(counts: Mapping[str, int]) -> str:
+    """Such as ``"1,200 new, 3 moved"``: those of which there are any."""
+    return ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
 
-    What fails leaves nothing behind, and what was there before stays.
+
+def few(items: Sequence[str | tuple[str, str]], rest: str = "") -> str:
+    """How many, and the first, such as ``"4: a.jpg (cut off), b.jpg (cut off), c.jpg, ..."``.
 
     Args:
-        file: to write or replace. What is no plain file, such as ``/dev/stdout``, is written
-            itself.
+        items: paths, or paths with reasons.
+        rest: where all of them are, for a person.
+    """
+    named = [each if isinstance(each, str) else f"{each[0]} ({each[1]})" for each in items[:NAMED]]
+    return f"{len(items):,}: {', '.join(named)}{f', ...{rest}' if len(items) > NAMED else ''}"
+
+
+def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None:
+    """Print files of a kind with reasons, each on its line: the first, or every one."""
+    if not files:
+        return
+    print(f"  {what}: {len(files):,}")
+    shown = files if every else files[:LISTED]
+    for path, reason in shown:
+        print(f"    {path}{': ' if reason else ''}{reason}")
+    if len(shown) < len(files):
+        print(f"    ... and {len(files) - len(shown):,} more (--list)")
+
+
+@contextmanager
+def output_file(file: Path) -> Iterator[Path]:
+    """:func:`beenhere.files.atomic.replacing`, with an error that names the file.
 
     Raises:
-        DataError: the disk is full, say.
+        DataError: the disk is full, say; what was there before is as it was.
     """
-    itself = file.exists() and not file.is_file()
-    new = file if itself else file.with_name(f".new-{file.name}")  # its end may tell the format
+    from beenhere.files.atomic import replacing
+
     try:
-        yield new
-        if not itself:
-            new.replace(file)
+        with replacing(file) as new:
+            yield new
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(
             f"{file} cannot be written ({reason}); mend that, or give another place"
         ) from error
-    finally:
-        if not itself:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
+
+
+def check_output_file(file: Path, what: str = "a file") -> None:
+    """See that a file can be made, before the work of an hour goes into it.
+
+    Raises:
+        DataError: it is a folder, or there is none to make it in.
+    """
+    if file.is_dir():
+        raise DataError(f"{file}: is a folder; expected the name of {what}")
+    check_parent(file)
+
+
+def check_parent(path: Path) -> None:
+    """Raise DataError where there is no folder to make a file or folder in."""
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def evaluation_folder(model: str, data: str) -> Path:
+    """Where a model's evaluation on some photos lies, both given by a short name."""
+    return Path("evaluations") / f"{model}-{data}"
+
+
+def short_name(path: Path) -> str:
+    """A short name of a folder, with its parent's where it is called as many are."""
+    parts = [part for part in path.resolve().parts if part not in ("checkpoints", "/")]
+    many = {"best", "last", "train", "val", "test", "photos", "images", "database", "queries"}
+    return "-".join(parts[-2:] if parts[-1] in many else parts[-1:])
+
+
+def distinct_names(one: Path, other: Path) -> tuple[str, str]:
+    """Short names of two folders, as long as it takes to tell them apart; equal for equal ones."""
+    names = short_name(one), short_name(other)
+    parts = [path.resolve().parts[1:] for path in (one, other)]
+    length = 2
+    while names[0] == names[1] and parts[0] != parts[1]:
+        names = "-".join(parts[0][-length:]), "-".join(parts[1][-length:])
+        length += 1
+    return names
+
+
+def data_name(
+    data: Path | None,
+    database: Path | None,
+    queries: Path | None,
+    photos: Path | None,
+    protocol: str | None = None,
+) -> str:
+    """A short name of the photos of an evaluation, however they are given."""
+    if database is not None and queries is not None:
+        together = database.resolve().parent == queries.resolve().parent
+        return short_name(database.resolve().parent if together else queries)
+    name = short_name(data or photos or Path())
+    return f"{name}-{protocol}" if protocol else name

@@ -2,22 +2,31 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from beenhere.cli.study_tables import print_study
+from beenhere.cli.options import ADVANCED, Assignments, Positive
+from beenhere.cli.output import console, leave_interrupted, say
 from beenhere.errors import ConfigError, TrainingError
+from beenhere.wording import count
 
 if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from beenhere.report.study_figures import RowFigures, TableFigures
     from beenhere.studies.folder import StudyFolder
     from beenhere.studies.plan import Plan, Training
-    from beenhere.studies.results import StudyResults
+    from beenhere.studies.results import Row, StudyResults
 
-INTERRUPTED = 130
 OUT = Path("beenhere-studies")
+
+NS = (1, 5)
+"""Each N that the tables show; the report has all."""
 
 
 def run(
@@ -25,16 +34,14 @@ def run(
     /,
     *,
     data: str | None = None,
-    only: Annotated[
-        list[str], Parameter(negative="", consume_multiple=True, show_default=False)
-    ] = [],  # noqa: B006
-    seeds: int | None = None,
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
-    parallel: int | None = None,
-    launcher: Literal["local", "ray"] = "local",
-    ray_address: str | None = None,
+    only: Annotated[Sequence[str], Parameter(consume_multiple=True)] = (),
+    seeds: Positive | None = None,
     out: Path = OUT,
-    yes: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    yes: bool = False,
+    set_: Assignments = (),
+    parallel: Annotated[Positive | None, ADVANCED] = None,
+    launcher: Annotated[Literal["local", "ray"], ADVANCED] = "local",
+    ray_address: Annotated[str | None, ADVANCED] = None,
 ) -> None:
     """Train and test the rows of a study that are not done yet, and write its report.
 
@@ -50,17 +57,13 @@ def run(
             study's].
         only: rows or tables to do now, by the names that `beenhere study status` shows.
         seeds: trainings of each row [default: the study's].
+        out: folder of all studies.
+        yes: train rows again that have changed, without asking.
         set_: an option for every row, such as `fit.workers=4`; may be repeated.
         parallel: trainings at once on this machine [default: one for each GPU, or one].
         launcher: local, on this machine; ray, as tasks of a Ray cluster.
-        ray_address: of the cluster [default: RAY_ADDRESS, or a cluster of this machine].
-        out: folder of all studies.
-        yes: train rows again that have changed, without asking.
+        ray_address: address of the cluster [default: RAY_ADDRESS, or a cluster of this machine].
     """
-    if seeds is not None and seeds < 1:
-        raise ConfigError(f"--seeds is {seeds}; expected 1 or more")
-    if parallel is not None and parallel < 1:
-        raise ConfigError(f"--parallel is {parallel}; expected 1 or more")
     if launcher == "ray" and parallel is not None:
         raise ConfigError("--parallel is for --launcher local; Ray decides itself how many fit")
     if launcher == "local" and ray_address is not None:
@@ -74,19 +77,19 @@ def run(
     _ask_about(folder.changed(plan), folder, yes)
     folder.write(plan, _again(study, data, seeds, set_))
     rows = sum(len(table.rows) for table in plan.tables)
-    _say(
-        f"{plan.study.file.title or plan.study.name}, on {plan.profile.title}: {len(plan.tables)} "
-        f"table{'s' if len(plan.tables) > 1 else ''}, {rows} rows, {len(plan.trainings)} different "
-        "trainings"
+    print(
+        f"{plan.study.file.title or plan.study.name}, on {plan.profile.title}: "
+        f"{count(len(plan.tables), 'table')}, {count(rows, 'row')}, "
+        f"{count(len(plan.trainings), 'different training')}",
+        flush=True,
     )
     command = shlex.join(["beenhere", *sys.argv[1:]])  # as it was given
     try:
         done = _train(plan, folder, trainings, launcher, parallel, ray_address)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; go on with: {command}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        leave_interrupted(f"go on with: {command}")
     results = folder.results()
-    print_study(results)
+    _print_study(results)
     _write_report(results, folder)
     if not done:
         raise TrainingError(
@@ -96,7 +99,7 @@ def run(
 
 
 def status(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
-    """How far each row of a study is, and what was found.
+    """How far each row of a study is, and its figures so far.
 
     Args:
         study: as for `beenhere study run`.
@@ -104,7 +107,7 @@ def status(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
         out: folder of all studies.
     """
     folder = _folder(study, data, out)
-    print_study(folder.results())
+    _print_study(folder.results())
     _say_if_old(folder)
 
 
@@ -123,11 +126,9 @@ def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     _say_if_old(folder)
 
 
-def _plan(study: str, data: str | None, seeds: int | None, assignments: list[str]) -> "Plan":
-    from beenhere.studies.data_profile import read_profile
-    from beenhere.studies.photos import StudyPhotos
-    from beenhere.studies.plan import make_plan
-    from beenhere.studies.study import read_study
+def _plan(study: str, data: str | None, seeds: int | None, assignments: Sequence[str]) -> "Plan":
+    from beenhere.studies.plan import StudyPhotos, make_plan
+    from beenhere.studies.study import read_profile, read_study
 
     read = read_study(study)
     wanted = data or read.file.data
@@ -153,34 +154,28 @@ def _train(
     ray_address: str | None,
 ) -> bool:
     from beenhere.studies import runner
-    from beenhere.studies.launchers import Launcher, LocalLauncher, ending
+    from beenhere.studies.launchers import Launcher, LocalLauncher, RayLauncher
 
     launcher: Launcher
     if kind == "ray":
-        from beenhere.studies.ray_launcher import RayLauncher
-
         launcher = RayLauncher(ray_address)
     else:
         launcher = LocalLauncher(parallel, max(one.config.fit.devices for one in trainings))
-    with ending(launcher):
-        return runner.run(trainings, folder, launcher, _say)
+    with closing(launcher):
+        return runner.run(trainings, folder, launcher, partial(print, flush=True))
 
 
 def _ask_about(changed: list[str], folder: "StudyFolder", yes: bool) -> None:
     """Rows whose options are others than when they were trained."""
     if not changed or yes:
         return
-    many = len(changed) > 1
-    print(
-        f"{len(changed)} row{'s have' if many else ' has'} changed:",
-        *changed,
-        sep="\n  ",
-        file=sys.stderr,
-    )
+    have = "has" if len(changed) == 1 else "have"
+    print(f"{count(len(changed), 'row')} {have} changed:", *changed, sep="\n  ", file=sys.stderr)
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"{'these rows have' if many else 'this row has'} changed since the last training; add "
-            f"--yes to train again (what was trained stays in {folder.runs}), or change it back"
+            f"{'this row' if have == 'has' else 'these rows'} {have} changed since the last "
+            f"training; add --yes to train again (what was trained stays in {folder.runs}), or "
+            "change it back"
         )
     answer = input(f"Train again? What was trained stays in {folder.runs}. [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
@@ -189,9 +184,8 @@ def _ask_about(changed: list[str], folder: "StudyFolder", yes: bool) -> None:
 
 def _folder(study: str, data: str | None, out: Path) -> "StudyFolder":
     """Where a study is, on the data named or the only ones it was run with."""
-    from beenhere.studies.data_profile import read_profile
     from beenhere.studies.folder import StudyFolder
-    from beenhere.studies.study import read_study
+    from beenhere.studies.study import read_profile, read_study
 
     name = read_study(study).name
     if data is not None:
@@ -220,10 +214,9 @@ def _again(
 
 def _say_if_old(folder: "StudyFolder") -> None:
     if folder.is_older_than_files():
-        print(
-            "The study's file has changed since it was run; this is what was run. "
-            "`beenhere study run` takes up the change.",
-            file=sys.stderr,
+        say(
+            "the study's file has changed since it was run; this is what was run. "
+            "'beenhere study run' takes up the change"
         )
 
 
@@ -234,9 +227,88 @@ def _write_report(results: "StudyResults", folder: "StudyFolder") -> None:
 
     tables = write_tables(results, folder.path)
     page = write_page(results, folder.path, compared_rows(results))
-    _say(f"Look at {page}")
-    _say(f"Tables  {tables[0].parent}: CSV, Markdown, LaTeX")
+    print(f"Look at {page}")
+    print(f"Tables  {tables[0].parent}: CSV, Markdown, LaTeX")
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
+def _print_study(results: "StudyResults") -> None:
+    """Every table, and a legend of its figures."""
+    from beenhere.report.study_figures import all_figures
+
+    output = console()
+    output.print(f"\n{results.title}, on {results.data_title}", markup=False)
+    for figures in all_figures(results):
+        output.print()
+        output.print(_table(results, figures))
+    for line in _legend(results):
+        output.print(line, markup=False)
+    if results.caveat:
+        output.print(f"\n{results.caveat}", markup=False, soft_wrap=False)
+    for line in _problems(results):
+        output.print(line, markup=False)
+
+
+def _legend(results: "StudyResults") -> Iterator[str]:
+    rows = [row for table in results.tables for row in table.rows]
+    yield (
+        f"\nR@N: percent of all queries with a photo {results.right_in_words} among the "
+        f"first N found [{100 * results.confidence:g}% bootstrap interval]"
+    )
+    yield "* cannot be told from the best of the table (paired test on the same queries, Holm)"
+    if any(len(row.runs) > 1 for row in rows):
+        yield "±: standard deviation over seeds"
+    if any(row.published for row in rows):
+        yield "in brackets: what was published"
+
+
+def _table(results: "StudyResults", figures: "TableFigures") -> "RichTable":
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    shown.add_column(Text(f"{figures.table.title} ({figures.table.name})"))
+    for test in results.tests:
+        shown.add_column(Text(f"{test} R@1"), justify="right")
+        shown.add_column(Text("R@5"), justify="right")
+    shown.add_column("state", justify="right")
+    for row in figures.rows:
+        cells = [_recall(row, test, n) for test in results.tests for n in NS]
+        shown.add_row(Text(row.name), *map(Text, cells), Text(_state(row.row)))
+    return shown
+
+
+def _recall(row: "RowFigures", test: str, n: int) -> str:
+    """Such as ``51.7* [48.5, 54.8] (51.7)``; the interval and the mark of R@1 alone."""
+    found = row.measured.get(test, {}).get(n)
+    published = row.published.get(test, {}).get(n)
+    parts = ["-" if found is None else f"{found.percent:.1f}"]
+    if found is not None and n == NS[0]:
+        mark = "*" if found.among_best else " "
+        spread = "" if found.sd is None else f" ± {found.sd:.1f}"
+        parts = [f"{found.percent:.1f}{mark} [{found.low:.1f}, {found.high:.1f}]{spread}"]
+    if published is not None:
+        parts.append(f"({published.percent:.1f})")
+    return " ".join(parts)
+
+
+def _state(row: "Row") -> str:
+    """Such as ``finished``, ``2 of 3 finished``, ``running, epoch 4 of 10``."""
+    states = [run.state for run in row.runs]
+    if len(set(states)) > 1:
+        return f"{states.count('finished')} of {len(states)} finished"
+    first = row.runs[0]
+    if len(states) == 1 and states[0] in ("running", "interrupted"):
+        return f"{states[0]}, epoch {len(first.epochs)} of {first.options['fit']['epochs']}"
+    return states[0]
+
+
+def _problems(results: "StudyResults") -> Iterator[str]:
+    """Rows that failed, and why; a training that rows share is named once."""
+    seen = set()
+    for table in results.tables:
+        for row in table.rows:
+            for run in row.runs:
+                if run.state == "failed" and run.folder not in seen:
+                    seen.add(run.folder)
+                    yield f"\n{row.name} failed: {run.error}"

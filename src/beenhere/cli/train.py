@@ -1,31 +1,41 @@
 """``beenhere train``: a model from a configuration, or a run that goes on."""
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from beenhere import config_yaml
+from beenhere.cli.options import Assignments
+from beenhere.cli.output import leave_interrupted
 from beenhere.config import TrainConfig
-from beenhere.configs import names, packaged
+from beenhere.configs import abouts, packaged
 from beenhere.errors import ConfigError
+from beenhere.wording import count
 
 if TYPE_CHECKING:
     from beenhere.training.fit import FitResult
 
-INTERRUPTED = 130
 NAMED = 3
 """Unreadable photos that are named on the screen; all are in results.json."""
 
 
+_CONFIG_HELP = "\n".join(
+    [
+        "a YAML file, the folder of a run, or the name of a configuration that ships:\n",
+        *(f"- `{name}`: {about}" for name, about in abouts().items()),
+    ]
+)
+
+
 def train(
-    config: str | None = None,
+    config: Annotated[str | None, Parameter(help=_CONFIG_HELP)] = None,
     /,
     *,
-    set_: Annotated[list[str], Parameter(name="--set", negative="", show_default=False)] = [],  # noqa: B006
+    set_: Assignments = (),
     out: Path | None = None,
-    print_config: Annotated[bool, Parameter(negative="")] = False,
+    print_config: bool = False,
 ) -> None:
     """Train a model from a configuration, or go on with a run.
 
@@ -34,8 +44,7 @@ def train(
     had happened; with `--set fit.epochs=20` it trains longer.
 
     Args:
-        config: a YAML file, the name of a configuration that ships (avg, gem, cosplace, convap,
-            mixvpr, mixvpr-crop1, mixvpr-crop2, mixvpr-best, demo), or the folder of a run.
+        config: a YAML file, the folder of a run, or the name of a configuration that ships.
         set_: an option, such as `optimizer.lr=1e-4`; may be repeated.
         out: folder of the run [default: runs/CONFIG].
         print_config: print every option with its value and meaning, and train nothing.
@@ -55,18 +64,17 @@ def train(
     try:
         result = fit(options, run_dir)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; go on with: beenhere train {run_dir}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        leave_interrupted(f"go on with: beenhere train {run_dir}")
     _report(result, options)
 
 
 def _resolve(
-    config: str | None, assignments: list[str], out: Path | None
+    config: str | None, assignments: Sequence[str], out: Path | None
 ) -> tuple[TrainConfig, Path]:
     """The options, and the folder of the run."""
     path = Path(config or "")
     run = (path / "config.yaml").is_file()
-    if config is not None and path.is_dir() and (run or config not in names()):
+    if config is not None and path.is_dir() and (run or config not in abouts()):
         if not run:
             raise ConfigError(
                 f"{path} is not the folder of a run: it has no config.yaml; give a run, a YAML "
@@ -92,11 +100,10 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
     for name, recalls in result.tests.items():
         print(f"test       {name}  {_recalls(recalls)}")
     if result.unreadable:
-        count = len(result.unreadable)
-        print(f"unreadable {count} training photo{'s' if count > 1 else ''}:")
+        print(f"unreadable {count(len(result.unreadable), 'training photo')}:")
         for path, reason in list(result.unreadable.items())[:NAMED]:
             print(f"           {path}: {reason}")
-        if count > NAMED:
+        if len(result.unreadable) > NAMED:
             print(f"           all of them are in {result.run_dir / 'results.json'}")
     print(f"model      {result.run_dir / 'checkpoints' / 'best'}")
     if result.trained == 0:

@@ -1,16 +1,20 @@
 """Training configurations that ship with the package, to be named instead of a file."""
 
-import difflib
 from pathlib import Path
 
 from beenhere.errors import ConfigError
+from beenhere.wording import did_you_mean
 
 _FOLDER = Path(__file__).parent
 
 
-def names() -> list[str]:
-    """Of the configurations that ship."""
-    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+def abouts() -> dict[str, str]:
+    """Each configuration that ships, by name: the first line of its file, which is a comment."""
+    found = {}
+    for path in sorted(_FOLDER.glob("*.yaml"), key=lambda path: path.stem):
+        with path.open(encoding="utf-8") as file:
+            found[path.stem] = file.readline().strip("# .\n")
+    return found
 
 
 def packaged(name: str) -> Path:
@@ -19,8 +23,10 @@ def packaged(name: str) -> Path:
     Raises:
         ConfigError: there is none of this name; says which there are.
     """
-    if name in names():
-        return _FOLDER / f"{name}.yaml"
-    near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean {near[0]!r}? There are" if near else "expected a YAML file, or one of"
-    raise ConfigError(f"there is no configuration {name!r}; {hint} {', '.join(names())}")
+    names = list(abouts())
+    if name not in names:
+        raise ConfigError(
+            f"there is no configuration {name!r}; {did_you_mean(name, names)}expected a YAML "
+            f"file, or one of {', '.join(names)}"
+        )
+    return _FOLDER / f"{name}.yaml"

@@ -1,4 +1,4 @@
-"""The folders that studies live in: which runs there are, how far each is, what was found.
+"""The folders that studies live in: which runs there are, how far each is, their results.
 
 - ``OUT/DATA/runs/RUN/``: a run folder (see :mod:`beenhere.training.run_folder`), and in it
   ``row.yaml`` (its options), ``row.json`` (how far it is), ``log.txt``; all studies on these photos
@@ -9,24 +9,19 @@
 
 import hashlib
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from beenhere import config_yaml
 from beenhere.config import TrainConfig
 from beenhere.errors import ConfigError, DataError, TrainingError
 from beenhere.files.atomic import replacing, write_json
+from beenhere.files.locks import holder, locked
 from beenhere.studies.plan import Plan, Training, flat, matters
 from beenhere.studies.results import Row, Run, State, StudyResults, Table
 from beenhere.training.run_folder import RunFolder
-
-try:
-    import fcntl
-except ImportError:  # Windows: a process that died leaves its row marked as running
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 2
 """Of ``study.json`` and ``row.json``; raised when the meaning of a field changes."""
@@ -44,11 +39,16 @@ class RowFolder:
         self._lock = path / ".row.lock"
 
     def prepare(self, training: Training) -> None:
-        """Write what a process needs in order to work on it."""
+        """Write what a process needs in order to work on it.
+
+        Raises:
+            TrainingError: another process trains it.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        with replacing(self.options) as new:
-            config_yaml.write(training.config, new)
-        self.update(fingerprint=training.fingerprint, name=training.name)
+        with self.lock():  # no two processes write row.json at once
+            with replacing(self.options) as new:
+                config_yaml.write(training.config, new)
+            self.update(fingerprint=training.fingerprint, name=training.name)
 
     def read(self) -> dict[str, Any]:
         """``row.json``; empty where there is none."""
@@ -58,42 +58,25 @@ class RowFolder:
         return record
 
     def update(self, **values: Any) -> None:
-        """Change some fields of ``row.json``, at once."""
+        """Change some fields of ``row.json``, all of them or none."""
         write_json(self._record, {"format": FORMAT} | self.read() | values)
 
-    @contextmanager
-    def claimed(self, patience: float) -> Iterator[IO[str]]:
-        """A lock on it, for a process to inherit: while one has it, the row is running.
+    def lock(self, wait: float = 0) -> AbstractContextManager[None]:
+        """While a process has this lock, or its parent for it, the row is running.
 
         Args:
-            patience: seconds to wait for another process that has it.
+            wait: seconds to wait for another process that has it.
 
         Raises:
-            TrainingError: another process has it still.
+            TrainingError: on entry: another process has it still.
         """
-        deadline = time.monotonic() + patience
-        with self._lock.open("a") as lock:
-            while fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError as error:
-                    if time.monotonic() > deadline:
-                        raise TrainingError("another process trains it") from error
-                    time.sleep(0.1)
-            yield lock
+        return locked(self._lock, "another process trains it", wait, error=TrainingError)
 
     def state(self) -> State:
         """How far it is; a run whose process is gone is interrupted."""
         state: State = self.read().get("state", "waiting")
-        if state != "running" or fcntl is None:
-            return state
-        with self._lock.open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return "running"
-        return "interrupted"
+        gone = state == "running" and holder(self._lock) is None
+        return "interrupted" if gone else state
 
     def is_done(self, training: Training) -> bool:
         """Whether it is trained, and tested on these very photos."""
@@ -160,7 +143,7 @@ class StudyFolder:
         return any(Path(file).exists() and _hash(Path(file)) != was for file, was in hashes.items())
 
     def results(self) -> StudyResults:
-        """What was found so far.
+        """The results so far.
 
         Raises:
             DataError: the study has not been run here, or by another version of beenhere.
@@ -168,35 +151,14 @@ class StudyFolder:
         if not self.description.exists():
             raise DataError(f"{self.path} holds no study; run it first: beenhere study run")
         described = self._describe_file()
-        tables = tuple(
-            Table(
-                name=table["name"],
-                title=table["title"],
-                about=table["about"],
-                source=table["source"],
-                rows=tuple(self._row(row) for row in table["rows"]),
-                thresholds=tuple(table["thresholds"]),
-                along=table["along"],
-            )
-            for table in described["tables"]
-        )
+        values = {field.name: described[field.name] for field in fields(StudyResults)}
         return StudyResults(
-            name=described["name"],
-            title=described["title"],
-            about=described["about"],
-            data=described["data"],
-            data_title=described["data_title"],
-            caveat=described["caveat"],
-            published_queries=described["published_queries"],
-            tests=described["tests"],
-            recall_at=tuple(described["recall_at"]),
-            threshold=described["threshold"],
-            confidence=described["confidence"],
-            resamples=described["resamples"],
-            seed=described["seed"],
-            tables=tables,
-            compare=tuple((table, a, b) for table, a, b in described["compare"]),
-            command=described["command"],
+            **values
+            | {
+                "recall_at": tuple(described["recall_at"]),
+                "compare": tuple(map(tuple, described["compare"])),
+                "tables": tuple(self._table(table) for table in described["tables"]),
+            }
         )
 
     def _describe_file(self) -> dict[str, Any]:
@@ -209,14 +171,13 @@ class StudyFolder:
             )
         return described
 
+    def _table(self, table: dict[str, Any]) -> Table:
+        rows = tuple(self._row(row) for row in table["rows"])
+        return Table(**table | {"rows": rows, "thresholds": tuple(table["thresholds"])})
+
     def _row(self, row: dict[str, Any]) -> Row:
-        return Row(
-            name=row["name"],
-            changes=row["changes"],
-            published=row["published"],
-            shared_with=tuple(row["shared_with"]),
-            runs=tuple(read_run(self.runs / name) for name in row["runs"]),
-        )
+        runs = tuple(read_run(self.runs / name) for name in row["runs"])
+        return Row(**row | {"shared_with": tuple(row["shared_with"]), "runs": runs})
 
 
 def read_run(path: Path) -> Run:
@@ -265,7 +226,7 @@ def _hash(path: Path) -> str:
 
 
 def _description(plan: Plan) -> dict[str, Any]:
-    """What :class:`beenhere.studies.results.StudyResults` says of the study itself."""
+    """All that :class:`beenhere.studies.results.StudyResults` has but runs; as JSON holds it."""
     file, profile = plan.study.file, plan.profile
     evaluation = plan.trainings[0].config.evaluation
     holders: dict[str, list[str]] = {}

@@ -1,20 +1,28 @@
 """Where the trainings of a study run: processes of this machine, or tasks of a Ray cluster."""
 
+import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
 
 from beenhere.devices import cores
-from beenhere.errors import ConfigError
+from beenhere.errors import ConfigError, TrainingError
 from beenhere.studies.folder import RowFolder
 from beenhere.studies.plan import Training
+from beenhere.wording import one_line
 
-PATIENCE = 20.0
-"""Seconds for a process to write down what it has, after an interrupt."""
+STOP_SECONDS = 20.0
+"""For a process to write down what it has, after an interrupt."""
+
+RETRIES = 3
+"""Times that a training whose process or node died is taken up again by Ray."""
+
+_SHARE = "; start the study in a folder that all nodes of the cluster share"
 
 
 class Job(Protocol):
@@ -37,51 +45,38 @@ class Launcher(Protocol):
             TrainingError: another process trains it.
         """
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Interrupt all that go on, and wait until they have ended."""
 
 
-def spawn(
-    folder: RowFolder, environment: dict[str, str], patience: float = 0
-) -> subprocess.Popen[bytes]:
-    """A process that trains what a folder says; it ends when this one does, however this ends.
+class TrainingProcess:
+    """A process of this machine that trains one row; it ends when this one does, however it does.
 
     Args:
         folder: prepared.
         environment: variables to add.
-        patience: seconds to wait for another process that trains it.
+        wait: seconds to wait for another process that trains it.
 
     Raises:
         TrainingError: another process trains it.
     """
-    with folder.claimed(patience) as lock, folder.log.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "beenhere.studies.work", str(folder.path)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=os.environ | environment,
-            pass_fds=() if os.name == "nt" else (lock.fileno(),),
-            start_new_session=True,  # Ctrl-C reaches it through us, once
-        )
 
-
-def why_ended(code: int, folder: RowFolder) -> str:
-    """What an exit code says, in words; empty where all was well."""
-    if code == 0:
-        return ""
-    if code < 0:
-        name = signal.Signals(-code).name
-        hint = "; perhaps memory ran out" if -code == signal.SIGKILL else ""
-        return f"its process was ended by {name}{hint}; {folder.log} has what it said"
-    return f"its process ended with exit code {code}; {folder.log} has what it said"
-
-
-class LocalJob:
-    """A process of this machine, in a slot."""
-
-    def __init__(self, process: subprocess.Popen[bytes], folder: RowFolder, slot: int) -> None:
-        self.process, self.folder, self.slot = process, folder, slot
+    def __init__(self, folder: RowFolder, environment: dict[str, str], wait: float = 0) -> None:
+        self.folder, self.environment = folder, environment
+        with ExitStack() as stack:
+            # Held here, not by the process: who is refused has started nothing. Where this one is
+            # killed, the other end of its standard input closes, and the process ends at once.
+            stack.enter_context(folder.lock(wait))
+            log = stack.enter_context(folder.log.open("ab"))
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "beenhere.studies.work", str(folder.path)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+                start_new_session=True,  # Ctrl-C reaches it through us, once
+            )
+            self._resources = stack.pop_all()
 
     def ended(self) -> str | None:
         """See :class:`Job`."""
@@ -90,7 +85,27 @@ class LocalJob:
             return None
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return why_ended(code, self.folder)
+        self._resources.close()
+        if code == 0:
+            return ""
+        if code > 0:
+            return f"its process ended with exit code {code}; {self.folder.log} has what it said"
+        hint = "; perhaps memory ran out" if -code == signal.SIGKILL else ""
+        name = signal.Signals(-code).name
+        return f"its process was ended by {name}{hint}; {self.folder.log} has what it said"
+
+    def interrupt(self) -> None:
+        """Have it write down what it has, and end; to be followed by :meth:`wait`."""
+        self.process.send_signal(signal.SIGINT)
+
+    def wait(self, most: float | None = None) -> None:
+        """Wait until it has ended; it is killed after so many seconds."""
+        try:
+            self.process.wait(most)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.ended()
 
 
 class LocalLauncher:
@@ -105,37 +120,34 @@ class LocalLauncher:
     """
 
     def __init__(self, at_once: int | None, devices: int) -> None:
-        self._slots = _slots(at_once, devices)
-        self._jobs: list[LocalJob] = []
+        self._free = _environments(at_once, devices)
+        self._jobs: list[TrainingProcess] = []
 
     def has_room(self) -> bool:
         """See :class:`Launcher`."""
-        self._jobs = [job for job in self._jobs if job.ended() is None]
-        return len(self._jobs) < len(self._slots)
+        for job in list(self._jobs):
+            if job.ended() is not None:
+                self._jobs.remove(job)
+                self._free.append(job.environment)
+        return bool(self._free)
 
-    def start(self, folder: RowFolder, training: Training) -> LocalJob:
+    def start(self, folder: RowFolder, training: Training) -> TrainingProcess:
         """See :class:`Launcher`."""
-        taken = {job.slot for job in self._jobs}
-        slot = next(slot for slot in range(len(self._slots)) if slot not in taken)
-        job = LocalJob(spawn(folder, self._slots[slot]), folder, slot)
+        job = TrainingProcess(folder, self._free[0])
+        self._free.pop(0)
         self._jobs.append(job)
         return job
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """See :class:`Launcher`."""
         for job in self._jobs:
-            job.process.send_signal(signal.SIGINT)
+            job.interrupt()
         for job in self._jobs:
-            try:
-                job.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                job.process.kill()
-                job.process.wait()
-            job.ended()
+            job.wait(STOP_SECONDS)
 
 
-def _slots(at_once: int | None, devices: int) -> list[dict[str, str]]:
-    """Environment variables of each process that may run at once."""
+def _environments(at_once: int | None, devices: int) -> list[dict[str, str]]:
+    """Variables of each process that may run at once."""
     import torch
 
     count = torch.cuda.device_count()
@@ -156,10 +168,111 @@ def _slots(at_once: int | None, devices: int) -> list[dict[str, str]]:
     ]
 
 
-@contextmanager
-def ending(launcher: Launcher) -> Iterator[Launcher]:
-    """See that nothing goes on when the block is left."""
+class RayLauncher:
+    """Every training is a task, which asks for its GPUs; Ray decides when and where it runs.
+
+    A task whose worker or process is killed goes on, elsewhere perhaps, from the last finished
+    epoch: the run folder holds all of its state, so it must lie where all nodes see it.
+
+    Args:
+        address: of the cluster (``"auto"``, ``"10.0.0.1:6379"``, ``"ray://..."``); None: the one
+            that ``RAY_ADDRESS`` names, else one on this machine.
+
+    Raises:
+        ConfigError: Ray is not installed, or there is no cluster at the address.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        try:
+            import ray
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                "--launcher ray needs Ray, which is not installed; pip install 'beenhere[ray]'"
+            ) from error
+        self._ray: Any = ray
+        try:
+            _check_reachable(address)
+            self._ray.init(
+                address=address,
+                include_dashboard=False if address is None else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"no Ray cluster at {address!r}: {one_line(error)}") from error
+        self._task = self._ray.remote(_train_on_node)
+        self._jobs: list[RayJob] = []
+
+    def has_room(self) -> bool:
+        """Ray queues what has no room."""
+        return True
+
+    def start(self, folder: RowFolder, training: Training) -> "RayJob":
+        """See :class:`Launcher`."""
+        fit = training.config.fit
+        on_gpu = fit.accelerator != "cpu" and self._ray.cluster_resources().get("GPU", 0) > 0
+        task = self._task.options(
+            name=training.name,
+            num_gpus=fit.devices if on_gpu else 0,
+            num_cpus=fit.workers or 1,
+            max_retries=RETRIES,
+            retry_exceptions=[ProcessDied],
+        )
+        job = RayJob(self._ray, task.remote(str(folder.path), str(Path.cwd())))
+        self._jobs.append(job)
+        return job
+
+    def close(self) -> None:
+        """Cancel what goes on, and leave the cluster (or end it, if it is ours)."""
+        for job in self._jobs:
+            self._ray.cancel(job.reference, force=True)
+        self._ray.shutdown()
+
+
+class RayJob:
+    """A task of a Ray cluster."""
+
+    def __init__(self, ray: Any, reference: Any) -> None:
+        self._ray, self.reference = ray, reference
+
+    def ended(self) -> str | None:
+        """See :class:`Job`."""
+        done, _ = self._ray.wait([self.reference], timeout=0)
+        if not done:
+            return None
+        try:
+            return str(self._ray.get(self.reference))
+        except self._ray.exceptions.RayError as error:
+            return f"given up after {RETRIES} more tries: {one_line(error, 300)}"
+
+
+class ProcessDied(Exception):
+    """The process of a training was killed; Ray starts the task again."""
+
+
+def _train_on_node(folder: str, working_directory: str) -> str:
+    """Train what a folder says; returns what went wrong outside of it."""
+    if not Path(working_directory).is_dir():
+        return f"{working_directory} is not there on node {os.uname().nodename}{_SHARE}"
+    os.chdir(working_directory)  # photos and runs are named from there
+    row = RowFolder(Path(folder))
+    if not row.options.exists():
+        return f"{row.options} is not there on node {os.uname().nodename}{_SHARE}"
     try:
-        yield launcher
-    finally:
-        launcher.stop()
+        # What the task's last try started may need a moment to end.
+        job = TrainingProcess(row, {}, wait=30)
+    except TrainingError as error:
+        return str(error)
+    job.wait()
+    problem = job.ended()
+    assert problem is not None
+    if job.process.returncode < 0:
+        raise ProcessDied(problem)
+    return problem
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raise OSError where nobody listens; Ray itself would try for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

@@ -1,6 +1,6 @@
-"""What a study has found so far: plain values for whoever writes it down.
+"""The results of a study so far, as plain values.
 
-:func:`beenhere.studies.folder.read_results` fills these from the files of a study;
+:meth:`beenhere.studies.folder.StudyFolder.results` reads them from the files of a study;
 :mod:`beenhere.report.study_page` and :mod:`beenhere.report.study_tables` read nothing else.
 """
 
@@ -17,7 +17,7 @@ State = Literal["waiting", "running", "interrupted", "failed", "finished"]
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a row with one seed.
+    """How far one training is, and what came of it.
 
     Attributes:
         folder: the run folder (see :mod:`beenhere.training.run_folder`).

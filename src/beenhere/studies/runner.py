@@ -1,4 +1,4 @@
-"""Trains what a study still lacks, and says how it goes."""
+"""Trains the rows that a study still lacks, and says how it goes."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from beenhere.studies.folder import RowFolder, StudyFolder
 from beenhere.studies.launchers import Job, Launcher
 from beenhere.studies.plan import Plan, Training
 from beenhere.training.run_folder import epoch_line
+from beenhere.wording import duration
 
 POLL = 0.2
 """Seconds between two looks at what goes on."""
@@ -17,7 +18,9 @@ Say = Callable[[str], None]
 
 
 @dataclass
-class _Going:
+class _Progress:
+    """Of a training that has been started; how many of its epochs have been told."""
+
     training: Training
     folder: RowFolder
     job: Job
@@ -64,7 +67,7 @@ def run(trainings: Sequence[Training], folder: StudyFolder, launcher: Launcher, 
         trainings: of a plan.
         folder: of the study.
         launcher: where they run; it is not stopped here.
-        say: is told each line, as it comes.
+        say: is called with each line, as it comes.
 
     Returns:
         Whether all of them are done now.
@@ -75,17 +78,17 @@ def run(trainings: Sequence[Training], folder: StudyFolder, launcher: Launcher, 
     done, count = len(trainings) - len(waiting), len(trainings)
     if done:
         say(f"{done} of {count} trainings are done already")
-    going: list[_Going] = []
+    going: list[_Progress] = []
     seconds: list[float] = []
     failed = 0
     while waiting or going:
         while waiting and launcher.has_room():
             number, training = waiting.pop(0)
-            going_on = _start(number, count, training, folder.row(training), launcher, say)
-            if going_on is None:
+            started = _start(number, count, training, folder.row(training), launcher, say)
+            if started is None:
                 failed += 1
             else:
-                going.append(going_on)
+                going.append(started)
         for one in list(going):
             problem = one.job.ended()
             _say_epochs(one, say)
@@ -104,20 +107,20 @@ def run(trainings: Sequence[Training], folder: StudyFolder, launcher: Launcher, 
 
 def _start(
     number: int, count: int, training: Training, row: RowFolder, launcher: Launcher, say: Say
-) -> _Going | None:
+) -> _Progress | None:
     head = f"[{number}/{count}] {training.name}"
     epochs = len(row.run.read_results().get("epochs", []))
-    row.prepare(training)
     try:
+        row.prepare(training)
         job = launcher.start(row, training)
     except TrainingError as error:
         say(f"{head}: {error}; left to it")
         return None
     say(f"{head}: goes on after epoch {epochs}" if epochs else head)
-    return _Going(training, row, job, number, epochs, time.monotonic())
+    return _Progress(training, row, job, number, epochs, time.monotonic())
 
 
-def _say_epochs(one: _Going, say: Say) -> None:
+def _say_epochs(one: _Progress, say: Say) -> None:
     """The lines of epochs that have finished since the last look."""
     epochs = one.folder.run.read_results().get("epochs", [])
     for record in epochs[one.epochs :]:
@@ -125,7 +128,7 @@ def _say_epochs(one: _Going, say: Say) -> None:
     one.epochs = max(one.epochs, len(epochs))
 
 
-def _ended(one: _Going, problem: str, count: int, took: float, say: Say) -> bool:
+def _ended(one: _Progress, problem: str, count: int, took: float, say: Say) -> bool:
     if problem:
         one.folder.update(state="failed", error=problem)
     head = f"[{one.number}/{count}] {one.training.name}"
@@ -135,7 +138,7 @@ def _ended(one: _Going, problem: str, count: int, took: float, say: Say) -> bool
         return False
     tests = one.folder.run.read_results()["tests"]
     found = "  ".join(f"{name} R@1 {test['recalls']['R@1']:.1f}" for name, test in tests.items())
-    say(f"{head}: done in {minutes(took)}  {found}")
+    say(f"{head}: done in {duration(took)}  {found}")
     return True
 
 
@@ -143,12 +146,4 @@ def _say_rest(seconds: list[float], waiting: int, going: int, say: Say) -> None:
     if waiting:
         mean = sum(seconds) / len(seconds)
         rounds = waiting / max(1, going + 1)
-        say(f"  {waiting} to go, about {minutes(mean * rounds)}")
-
-
-def minutes(seconds: float) -> str:
-    """Such as ``41 s``, ``12 min`` or ``3 h 5 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    whole = round(seconds / 60)
-    return f"{whole} min" if whole < 120 else f"{whole // 60} h {whole % 60} min"
+        say(f"  {waiting} to go, about {duration(mean * rounds)}")

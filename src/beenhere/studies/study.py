@@ -1,6 +1,8 @@
-"""A study as a person writes it: YAML files of tables, each with rows that differ in options."""
+"""A study as a person writes it: YAML files of tables, whose rows differ in options, and of data.
 
-import difflib
+A data profile is a YAML file too: it says what to train and test on.
+"""
+
 import re
 from dataclasses import dataclass
 from itertools import product
@@ -10,18 +12,20 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from beenhere import config_yaml
-from beenhere.config import Options
+from beenhere.config import CityConfig, DataConfig, Options
 from beenhere.configs import packaged
 from beenhere.errors import ConfigError
+from beenhere.wording import did_you_mean
 
 FILE = "study.yaml"
 """In a folder that is a study."""
 
 _HERE = Path(__file__).parent
+_PROFILES = _HERE / "profiles"
 
 
 class RowFile(Options):
-    """One row: a training."""
+    """A row of a table: one training."""
 
     name: str = Field(min_length=1, description="what the row is called")
     base: str | None = Field(None, description="its base configuration; null: the table's")
@@ -71,9 +75,32 @@ class StudyFile(TableFile):
     )
 
 
+class DataProfile(Options):
+    """One YAML file: where the photos are, and how training goes with so many of them."""
+
+    title: str = Field(min_length=1, description="for people, such as 'the demo city'")
+    caveat: str = Field("", description="what a reader must know of figures on these photos")
+    data: DataConfig = Field(description="what to train, validate and test on")
+    titles: dict[str, str] = Field({}, description="of the test sets, by name")
+    city: CityConfig | None = Field(
+        None, description="a synthetic city to be rendered, if it is not there"
+    )
+    city_folder: Path = Field(Path("beenhere-demo/city"), description="where it is rendered")
+    set: dict[str, Any] = Field({}, description="options of every row, over what the row says")
+    scale: dict[str, float] = Field(
+        {}, description="factors of options that are numbers; whole ones stay whole, 1 at least"
+    )
+    allowed_overlap: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of a test set's photos that may lie on streets of the training set",
+    )
+
+
 @dataclass(frozen=True)
 class StudyTable:
-    """A table with its rows spanned and its inheritance resolved.
+    """A table with every row of its grid, and what it takes from other files.
 
     Attributes:
         name: of its file; letters, digits, hyphens. path: the file.
@@ -112,8 +139,8 @@ class Study:
     files: tuple[Path, ...]
 
 
-def names() -> list[str]:
-    """Of the studies that ship."""
+def study_names() -> list[str]:
+    """The studies that ship."""
     return sorted(path.parent.name for path in _HERE.glob(f"*/{FILE}"))
 
 
@@ -143,18 +170,42 @@ def read_study(spec: str) -> Study:
     return Study(_name(path), path, file, tables, tuple(files))
 
 
+def profile_names() -> list[str]:
+    """The data profiles that ship."""
+    return sorted(path.stem for path in _PROFILES.glob("*.yaml"))
+
+
+def read_profile(spec: str) -> tuple[str, DataProfile]:
+    """A profile by the name of one that ships or the path of a YAML file; its name comes first.
+
+    Raises:
+        ConfigError: no such profile, or an unknown option in it.
+    """
+    path, names = Path(spec), profile_names()
+    if path.suffix not in (".yaml", ".yml"):
+        path = _PROFILES / f"{spec}.yaml"
+        if spec not in names:
+            raise ConfigError(
+                f"there is no data profile {spec!r}; {did_you_mean(spec, names)}expected a YAML "
+                f"file, or one of {', '.join(names)}"
+            )
+    profile = config_yaml.validate(DataProfile, config_yaml.read_yaml(path), str(path))
+    if not profile.data.tests:
+        raise ConfigError(f"{path}: data.tests is empty; a study needs a test set")
+    return path.stem, profile
+
+
 def _find(spec: str) -> Path:
     path = Path(spec)
     for candidate in (path, path / FILE):
         if candidate.is_file():
             return candidate
-    if spec in names():
+    names = study_names()
+    if spec in names:
         return _HERE / spec / FILE
-    near = difflib.get_close_matches(spec, names(), n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
     raise ConfigError(
-        f"there is no study {spec!r}; {hint}expected a YAML file, a folder with {FILE}, or one of "
-        f"{', '.join(names())}"
+        f"there is no study {spec!r}; {did_you_mean(spec, names)}expected a YAML file, a folder "
+        f"with {FILE}, or one of {', '.join(names)}"
     )
 
 
@@ -175,10 +226,7 @@ def _read(kind: type[T], path: Path, before: tuple[Path, ...]) -> T:
     file = file.model_copy(update={"base": _base(path, file.base), "rows": rows})
     if file.start is None:
         return file
-    beside = path.parent / file.start
-    other = _read(
-        TableFile, beside if beside.exists() else _find(file.start), (*before, path.resolve())
-    )
+    other = _read(TableFile, _start(path, file.start), (*before, path.resolve()))
     own = {name: getattr(file, name) for name in file.model_fields_set}
     taken = {name: getattr(other, name) for name in TableFile.model_fields if name not in own}
     mine = {row.name for row in file.rows}
@@ -193,21 +241,27 @@ def _starts(path: Path) -> list[Path]:
     """A file, the one that it starts from, and so on."""
     found = [path]
     while start := config_yaml.read_yaml(found[-1]).get("from"):
-        beside = found[-1].parent / start
-        found.append(beside if beside.exists() else _find(start))
+        found.append(_start(found[-1], start))
     return found
 
 
+def _start(path: Path, start: str) -> Path:
+    """The file that one starts from: in the same folder, or of a study by its name or path."""
+    neighbour = path.parent / start
+    return neighbour if neighbour.exists() else _find(start)
+
+
 def _base(path: Path, base: str | None) -> str | None:
-    """Where a configuration beside a file lies; names of configurations stay as they are."""
-    beside = path.parent / base if base is not None else path
-    return str(beside) if base is not None and beside.is_file() else base
+    """The path of a configuration in the same folder; names of configurations stay as they are."""
+    if base is not None and (path.parent / base).is_file():
+        return str(path.parent / base)
+    return base
 
 
 def _table(path: Path, file: TableFile) -> StudyTable:
     spans = [
         (
-            ", ".join(f"{name.split('.')[-1]} {_say(value)}" for name, value in chosen.items()),
+            ", ".join(f"{name.split('.')[-1]} {_short(value)}" for name, value in chosen.items()),
             chosen,
         )
         for values in product(*file.grid.values())
@@ -229,7 +283,7 @@ def _table(path: Path, file: TableFile) -> StudyTable:
     return StudyTable(_name(path), path, file, tuple(rows))
 
 
-def _say(value: Any) -> str:
+def _short(value: Any) -> str:
     return str(value.get("name", value) if isinstance(value, dict) else value)
 
 

@@ -29,7 +29,7 @@ def work(path: Path) -> None:
     state, error = "failed", ""
     found: dict[str, Any] = {}
     try:
-        # These take seconds to import: only now, when the folder shows that it is being worked on.
+        # These take seconds to import: only now, when row.json says that the row is running.
         from beenhere.training.fit import fit
         from beenhere.training.run_folder import hardware, versions
 

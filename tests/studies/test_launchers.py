@@ -2,18 +2,17 @@
 
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from beenhere.errors import ConfigError
 from beenhere.studies import runner
-from beenhere.studies.data_profile import read_profile
 from beenhere.studies.folder import StudyFolder
-from beenhere.studies.launchers import ending
-from beenhere.studies.photos import StudyPhotos
-from beenhere.studies.plan import make_plan
-from beenhere.studies.study import read_study
+from beenhere.studies.launchers import RayLauncher
+from beenhere.studies.plan import StudyPhotos, make_plan
+from beenhere.studies.study import read_profile, read_study
 
 ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
 
@@ -40,8 +39,6 @@ def trainer_of(folder: Path) -> int | None:
 
 
 def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monkeypatch):
-    from beenhere.studies.ray_launcher import RayLauncher
-
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     rows = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
     study = write(rows, set={"fit.epochs": 6})
@@ -61,7 +58,7 @@ def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monke
             assert "ray" in Path(f"/proc/{killed[0]}/cmdline").read_text()
             os.kill(killed[0], signal.SIGKILL)
 
-    with ending(RayLauncher(None)) as launcher:
+    with closing(RayLauncher(None)) as launcher:
         done = runner.run(made.trainings, folder, launcher, say)
     assert killed and done, lines
     for row in folder.results().tables[0].rows:
@@ -72,7 +69,5 @@ def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monke
 
 
 def test_a_cluster_that_is_not_there_is_named():
-    from beenhere.studies.ray_launcher import RayLauncher
-
     with pytest.raises(ConfigError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
         RayLauncher("127.0.0.1:1")

@@ -1,0 +1,50 @@
+"""Options that several commands have, and how the help shows options."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
+
+if TYPE_CHECKING:
+    from beenhere.config import Options
+
+ADVANCED = Parameter(group=Group("Advanced", sort_key=3))
+"""For options that few people need: the help shows them last."""
+
+Whole = Annotated[int, Parameter(validator=Number(gte=0))]
+Positive = Annotated[int, Parameter(validator=Number(gte=1))]
+Distance = Annotated[float, Parameter(validator=Number(gte=0))]
+Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+Wait = Annotated[float, Parameter(validator=Number(gte=0))]
+Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+Assignments = Annotated[Sequence[str], Parameter(name="--set")]
+
+
+def show_last(kind: "type[Options]", but: Sequence[str]) -> None:
+    """Have the help show options of one kind under "Advanced", but for some."""
+    show_options(kind, ADVANCED, *(name for name in kind.model_fields if name not in but))
+
+
+def show_options(kind: "type[Options]", parameter: Parameter, *names: str) -> None:
+    """Have the help show options of one kind in another way, in every command that has them.
+
+    It is said here and not in :mod:`beenhere.config`, which knows of no command line.
+
+    Args:
+        kind: such as :class:`beenhere.config.EvalConfig`.
+        parameter: such as :data:`ADVANCED`.
+        names: of its options; of a group all options are meant.
+    """
+    for name in names:
+        kind.model_fields[name].metadata.append(parameter)
+
+
+def as_typed(value: object) -> str | None:
+    """A default as a person would type it; None, which shows nothing, for a switch that is off."""
+    if value is None or value is False or value in ([], ()):
+        return None
+    if isinstance(value, list | tuple):
+        return " ".join(str(as_typed(item)) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
