@@ -24,7 +24,7 @@ from beenhere.datasets.city import write_city
 from beenhere.datasets.formats import read_evaluation
 from beenhere.models import load_model
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.knn import search
+from beenhere.retrieval.search.exact import nearest
 from beenhere.retrieval.verify import Verifier, reranked
 from beenhere.retrieval.verify.geometry import count_inliers
 from beenhere.retrieval.verify.matching import mutual_matches
@@ -72,7 +72,7 @@ def _ask(tree: Path, name: str, count: int) -> Asked:
         for photos in (database, queries)
     )
     k = min(VerifyConfig().matches, len(database))
-    _, rows = search(searched, asking, k)
+    _, rows = nearest(searched, asking, k)
     each = np.repeat(np.arange(len(queries)), k)
     metres = geo.distance(queries.positions[each], database.positions[rows.ravel()])
     paths = database.paths

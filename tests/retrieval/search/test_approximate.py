@@ -14,7 +14,7 @@ from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.choice import choose
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.kinds import KINDS
-from beenhere.retrieval.search.products import pair_products
+from beenhere.retrieval.search.scoring import pair_products
 from beenhere.retrieval.search.vectors import StoredVectors, quantise
 from places import views
 

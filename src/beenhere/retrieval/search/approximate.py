@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from beenhere.config import SearchConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.retrieval.search.best import best_of
-from beenhere.retrieval.search.blocks import blocks, split, take
 from beenhere.retrieval.search.choice import choose
-from beenhere.retrieval.search.exact import BLOCK_BYTES, checked_queries, search_exact
+from beenhere.retrieval.search.exact import BLOCK_BYTES, search_exact
 from beenhere.retrieval.search.kinds import KINDS, kind_of, selector, train_rows
-from beenhere.retrieval.search.rescoring import rescore
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.scoring import best_of, rescore
+from beenhere.retrieval.search.vectors import (
+    StoredVectors,
+    blocks,
+    checked_queries,
+    split,
+    take,
+)
 
 FEW_ALLOWED = 10_000
 """Rows; where no more are allowed, each of them is looked at."""

@@ -11,8 +11,7 @@ from safetensors import SafetensorError
 
 from beenhere.config import WhiteningConfig
 from beenhere.errors import DataError
-from beenhere.retrieval.search.blocks import blocks
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.vectors import StoredVectors, blocks
 
 BLOCK_BYTES = 32 * 2**20
 """Of descriptors in float64 at once."""
