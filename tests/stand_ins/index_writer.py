@@ -36,7 +36,7 @@ from beenhere.retrieval.search.exact import search_exact
 COMPUTE = ComputeConfig(batch_size=3, workers=1, precision="32")
 CONFIG = IndexConfig(
     extract=COMPUTE,
-    search=SearchConfig(kind="int8"),
+    search=SearchConfig(kind="pq"),
     whitening=WhiteningConfig(dim=3),
 )
 RENAMING = ("replace", "rename")

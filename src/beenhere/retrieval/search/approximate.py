@@ -12,14 +12,9 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.search.choice import choose
 from beenhere.retrieval.search.exact import BLOCK_BYTES, search_exact
 from beenhere.retrieval.search.kinds import KINDS, kind_of, selector, train_rows
-from beenhere.retrieval.search.scoring import best_of, rescore
-from beenhere.retrieval.search.vectors import (
-    StoredVectors,
-    blocks,
-    checked_queries,
-    split,
-    take,
-)
+from beenhere.retrieval.search.scoring import Answer, best_of, rescore
+from beenhere.retrieval.search.vectors import StoredVectors, blocks, checked_queries, split, take
+from beenhere.wording import one_line
 
 FEW_ALLOWED = 10_000
 """Rows; where no more are allowed, each of them is looked at."""
@@ -57,7 +52,6 @@ class Structure:
         config: SearchConfig,
     ) -> None:
         self.kind = kind
-        self._kind = KINDS[kind]
         self._index = index
         self._segments = list(segments)
         self._config = config
@@ -117,7 +111,7 @@ class Structure:
         queries: NDArray[np.float32],
         k: int,
         allowed: NDArray[np.bool_] | None = None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    ) -> Answer:
         """The ``k`` best rows that are found for each query; arguments and answer as
         :func:`beenhere.retrieval.search.exact.search_exact`.
         """
@@ -129,10 +123,8 @@ class Structure:
             outside = None if allowed is None else allowed[len(self) :]
             more, new = search_exact(later, wanted, k, outside)
             new[new >= 0] += len(self)
-            similarity, rows = np.hstack([similarity, more]), np.hstack([rows, new])
-            ascending = np.argsort(rows, axis=1)
-            similarity = np.take_along_axis(similarity, ascending, axis=1)
-            similarity, rows = best_of(similarity, np.take_along_axis(rows, ascending, axis=1), k)
+            # Lower rows stand first, so they win among equals.
+            similarity, rows = best_of(np.hstack([similarity, more]), np.hstack([rows, new]), k)
         return similarity, rows
 
     def save(self, path: Path) -> None:
@@ -189,7 +181,7 @@ class Structure:
             index = faiss.read_index(reader, faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise DataError(
-                f"{source} is not a whole search structure ({_first_line(error)}); build it again"
+                f"{source} is not a whole search structure ({one_line(error)}); build it again"
             ) from error
         kind = kind_of(index)
         if kind is None:
@@ -212,7 +204,7 @@ class Structure:
         queries: NDArray[np.float32],
         k: int,
         allowed: NDArray[np.bool_] | None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    ) -> Answer:
         """Among the rows that the structure covers."""
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         if count <= max(FEW_ALLOWED, SMALL_SHARE * len(self)) and count < len(self):
@@ -236,17 +228,14 @@ class Structure:
         share: float,
     ) -> NDArray[np.int64]:
         """Rows ``(m, c)`` that may be the best; -1 for none."""
-        wanted = max(k, FEWEST_MATCHES) * (self._config.rescore or self._kind.rescore)
-        if self._kind.parameters is not None:
+        kind = KINDS[self.kind]
+        wanted = max(k, FEWEST_MATCHES) * (self._config.rescore or kind.rescore)
+        if kind.parameters is not None:
             wanted = min(wanted, len(self))
             with selector(allowed) as chosen:
-                parameters = self._kind.parameters(self._index, self._config, wanted, chosen)
+                parameters = kind.parameters(self._index, self._config, wanted, chosen)
                 return self._index.search(queries, wanted, params=parameters)[1]
-        # faiss cannot restrict these, so as many more are taken as will be dropped.
+        # faiss cannot restrict pq, so as many more are taken as will be dropped.
         wanted = min(int(np.ceil(wanted / share)), len(self))
         found = self._index.search(queries, wanted)[1]
         return found if allowed is None else np.where(allowed[found], found, -1)
-
-
-def _first_line(error: RuntimeError) -> str:
-    return str(error).split("\n", 1)[0]

@@ -6,8 +6,6 @@
   more at once ("fast scan": Andre et al., 2017).
 - ``ivf``: an inverted file; only the lists nearest to a query are scanned, in codes as above.
 - ``hnsw``: a navigable small world graph in layers (Malkov and Yashunin, 2018), 8 bits a number.
-- ``int8``: all vectors, in 8 bits a number, each dimension with a range of its own.
-- ``binary``: all vectors, in 1 bit a number: is it above the dimension's median?
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +19,6 @@ from numpy.typing import NDArray
 
 from beenhere.config import SearchConfig
 from beenhere.retrieval.search.choice import FEWEST_TO_LEARN
-from beenhere.retrieval.search.projection import projection
 
 TRAIN_BYTES = 256 * 2**20
 """Of float32 vectors that codes and lists are learned from, at most."""
@@ -80,6 +77,35 @@ def selector(allowed: NDArray[np.bool_] | None) -> Iterator[faiss.IDSelector | N
     yield faiss.IDSelectorBitmap(bitmap)
 
 
+def projection(sample: NDArray[np.float32], share: float, multiple: int) -> faiss.LinearTransform:
+    """A transform to fewer numbers that changes inner products as little as it can.
+
+    A trained model's descriptors vary in far fewer directions than they have numbers, so codes of
+    the principal ones say as much in half the bytes. A random rotation follows: codes give each
+    number the same bits, so each should count alike (Jegou et al., 2010). Nothing is taken off, as
+    the products of what is left would no longer rank alike.
+
+    Args:
+        sample: ``(s, D)`` descriptors to learn from.
+        share: of the variance, that is to be left at least; 1 only rotates.
+        multiple: what the number of directions is a multiple of.
+    """
+    size = sample.shape[1]
+    moment = (sample.T @ sample).astype(np.float64)
+    strengths, directions = np.linalg.eigh(moment)
+    strengths = np.maximum(strengths[::-1], 0)
+    # The first direction is mostly what all descriptors have in common, which tells none apart.
+    left = np.cumsum(strengths[1:]) / max(float(strengths[1:].sum()), np.finfo(float).tiny)
+    enough = 2 + int(np.searchsorted(left, share)) if share < 1 else size
+    kept = max(multiple, min(-(-enough // multiple) * multiple, size // multiple * multiple))
+    rotation, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((kept, kept)))
+    matrix = rotation @ directions[:, ::-1].T[:kept]
+    transform = faiss.LinearTransform(size, kept, False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(matrix, np.float32).ravel(), transform.A)
+    transform.is_trained = True
+    return transform
+
+
 def _pq(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
     together = min(config.pq_numbers, sample.shape[1])
     transform = projection(sample, config.pq_share, together)
@@ -95,7 +121,7 @@ def _ivf(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss
     codes = faiss.IndexIVFPQFastScan(
         faiss.IndexFlatIP(transform.d_out),
         transform.d_out,
-        min(config.lists or 2 * isqrt(count), len(sample) // _TRAIN_PER_LIST),
+        min(config.nlist or 2 * isqrt(count), len(sample) // _TRAIN_PER_LIST),
         transform.d_out // together,
         4,
         faiss.METRIC_INNER_PRODUCT,
@@ -107,23 +133,11 @@ def _hnsw(sample: NDArray[np.float32], count: int, config: SearchConfig) -> fais
     index = faiss.IndexHNSWSQ(
         sample.shape[1],
         faiss.ScalarQuantizer.QT_8bit,
-        config.links,
+        config.M,
         faiss.METRIC_INNER_PRODUCT,
     )
-    index.hnsw.efConstruction = config.build_effort
+    index.hnsw.efConstruction = config.ef_construction
     return _trained(index, sample)
-
-
-def _int8(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
-    index = faiss.IndexScalarQuantizer(
-        sample.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-    )
-    return _trained(index, sample)
-
-
-def _binary(sample: NDArray[np.float32], count: int, config: SearchConfig) -> faiss.Index:
-    dim, rotate, learn_medians = sample.shape[1], False, True
-    return _trained(faiss.IndexLSH(dim, dim, rotate, learn_medians), sample)
 
 
 def _trained(index: faiss.Index, sample: NDArray[np.float32]) -> faiss.Index:
@@ -134,28 +148,20 @@ def _trained(index: faiss.Index, sample: NDArray[np.float32]) -> faiss.Index:
 def _probing(
     index: faiss.Index, config: SearchConfig, candidates: int, selector: faiss.IDSelector | None
 ) -> faiss.SearchParameters:
-    probes = config.probes or max(1, faiss.downcast_index(index.index).nlist // 5)
-    lists = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+    nprobe = config.nprobe or max(1, faiss.downcast_index(index.index).nlist // 5)
+    lists = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
     return faiss.SearchParametersPreTransform(index_params=lists)
 
 
 def _walking(
     index: faiss.Index, config: SearchConfig, candidates: int, selector: faiss.IDSelector | None
 ) -> faiss.SearchParameters:
-    return faiss.SearchParametersHNSW(efSearch=max(config.effort, candidates), sel=selector)
-
-
-def _scanning(
-    index: faiss.Index, config: SearchConfig, candidates: int, selector: faiss.IDSelector | None
-) -> faiss.SearchParameters:
-    return faiss.SearchParameters(sel=selector)
+    return faiss.SearchParametersHNSW(efSearch=max(config.ef_search, candidates), sel=selector)
 
 
 KINDS: dict[str, Kind] = {
     "pq": Kind(faiss.IndexPQFastScan, _pq, None, 75),
     "ivf": Kind(faiss.IndexIVFPQFastScan, _ivf, _probing, 20),
     "hnsw": Kind(faiss.IndexHNSWSQ, _hnsw, _walking, 2),
-    "int8": Kind(faiss.IndexScalarQuantizer, _int8, _scanning, 2),
-    "binary": Kind(faiss.IndexLSH, _binary, None, 50),
 }
 """Every approximate kind by its name."""

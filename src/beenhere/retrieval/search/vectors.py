@@ -50,6 +50,11 @@ class StoredVectors:
         """Numbers in a vector."""
         return int(self.values.shape[1])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take, with their scales."""
+        return self.values.nbytes + (0 if self.scales is None else self.scales.nbytes)
+
     def part(self, start: int, stop: int) -> "StoredVectors":
         """Rows ``start`` to ``stop`` (not included) as they are kept, not read yet."""
         scales = None if self.scales is None else self.scales[start:stop]
