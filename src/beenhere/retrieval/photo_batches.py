@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from beenhere.config import ExtractConfig
+from beenhere.config import ComputeConfig
 from beenhere.cores import cores
 from beenhere.errors import PhotoError
 from beenhere.photos import Photo, load_photo, photo_size
@@ -55,7 +55,7 @@ class PhotoBatch:
 
 
 def photo_batches(
-    photos: Sequence[Photo], model: "VPRModel", config: ExtractConfig, device: torch.device
+    photos: Sequence[Photo], model: "VPRModel", config: ComputeConfig, device: torch.device
 ) -> Iterator[PhotoBatch]:
     """All photos in batches of one size; a few are decoded ahead of the one that is handed out.
 
@@ -65,7 +65,7 @@ def photo_batches(
         config: batch size and threads.
         device: where the batches will go; for a GPU they lie in page-locked memory.
     """
-    torch.get_num_threads()  # settles this thread's own number before the decoders set theirs
+    torch.get_num_threads()  # fixes this thread's own number before the decoders set theirs
     pool = ThreadPoolExecutor(config.workers or cores(), "decode", torch.set_num_threads, (1,))
     interpolation = model.preprocessing.interpolation
     waiting: deque[tuple[_Plan, Tensor, list[Future[str | None]]]] = deque()

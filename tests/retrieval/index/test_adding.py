@@ -11,9 +11,9 @@ from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import ExtractConfig
 from beenhere.datasets.table import PhotoTable
+from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.index import Index, computing, describing, sorting
-from beenhere.retrieval.store import PhotoKey
 
 
 def counts(index: Index, photos: Path | PhotoTable, model: TinyModel) -> dict[str, int]:
