@@ -132,8 +132,12 @@ def test_a_key_is_what_the_file_is(tmp_path: Path) -> None:
     photo.write_bytes(b"12345")
     os.utime(photo, ns=(1, 77))
     assert PhotoKey.of(str(photo)) == (str(photo), 5, 77)
-    with pytest.raises(PhotoError, match="no such file"):
+    photo.write_bytes(b"54321")
+    assert PhotoKey.of(str(photo)) != (str(photo), 5, 77)
+    with pytest.raises(PhotoError, match=r"b\.jpg: no such file$"):
         PhotoKey.of(str(tmp_path / "b.jpg"))
+    with pytest.raises(PhotoError, match="cannot be reached"):
+        PhotoKey.of("a\0.jpg")
 
 
 def test_memory_keeps_the_same(tmp_path: Path) -> None:

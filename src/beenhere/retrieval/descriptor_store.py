@@ -25,6 +25,7 @@ from beenhere.errors import DataError, PhotoError
 from beenhere.files.atomic import write_json
 from beenhere.files.locks import locked
 from beenhere.files.npy import HEADER_BYTES, header, little_endian
+from beenhere.wording import one_line
 
 COMMIT_SECONDS = 2.0
 """At most so many seconds of work are lost when a process is killed."""
@@ -42,12 +43,14 @@ class PhotoKey(NamedTuple):
         """The key of a file, without opening it.
 
         Raises:
-            PhotoError: there is no such file.
+            PhotoError: there is no such file, or it cannot be reached.
         """
         try:
             found = Path(path).stat()
-        except OSError as error:
-            raise PhotoError(path, (error.strerror or str(error)).lower()) from error
+        except FileNotFoundError as error:
+            raise PhotoError(path, "no such file") from error
+        except (OSError, ValueError) as error:
+            raise PhotoError(path, f"cannot be reached: {one_line(error, None)}") from error
         return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns)  # noqa: PTH100
 
 

@@ -173,7 +173,7 @@ def test_a_file_that_vanished_stays_listed(index: Index, model: TinyModel, photo
     table = PhotoTable.read(photos)
     (photos / at_name(500_020, 4_100_000)).unlink()
     added = index.add(table, model)
-    assert list(added.unreadable.values()) == ["no such file or directory"]
+    assert list(added.unreadable.values()) == ["no such file"]
     assert (added.unchanged, len(index)) == (5, 6)
 
 
