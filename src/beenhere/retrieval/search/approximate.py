@@ -11,7 +11,14 @@ from beenhere.config import SearchConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.search.choice import choose
 from beenhere.retrieval.search.exact import BLOCK_BYTES, search_exact
-from beenhere.retrieval.search.kinds import KINDS, kind_of, selector, train_rows
+from beenhere.retrieval.search.kinds import (
+    KINDS,
+    RESCORE,
+    find_candidates,
+    kind_of,
+    learn,
+    train_rows,
+)
 from beenhere.retrieval.search.scoring import Answer, best_of, rescore
 from beenhere.retrieval.search.vectors import StoredVectors, blocks, checked_queries, split, take
 from beenhere.wording import one_line
@@ -100,7 +107,7 @@ class Structure:
         if kind == "exact":
             raise ConfigError(f"no structure to train: {reason}; search exactly instead")
         chosen = np.random.default_rng(0).permutation(count)[: train_rows(dim)]
-        index = KINDS[kind].learn(take(segments, np.sort(chosen)), count, config)
+        index = learn(kind, take(segments, np.sort(chosen)), count, config)
         for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (4 * dim)), None):
             index.add(kept.floats(0, len(kept)))
             advance(len(kept))
@@ -209,33 +216,16 @@ class Structure:
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         if count <= max(FEW_ALLOWED, SMALL_SHARE * len(self)) and count < len(self):
             return search_exact(segments, queries, k, allowed)
+        wanted = max(k, FEWEST_MATCHES) * (self._config.rescore or RESCORE[self.kind])
         similarity = np.empty((len(queries), k), np.float32)
         rows = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), TILE_QUERIES):
             tile = slice(start, start + TILE_QUERIES)
-            candidates = self._candidates(queries[tile], k, allowed, count / len(self))
+            candidates = find_candidates(
+                self.kind, self._index, queries[tile], wanted, allowed, self._config
+            )
             similarity[tile], rows[tile] = rescore(segments, queries[tile], candidates, k)
         short = np.flatnonzero(rows[:, min(k, count) - 1] < 0)
         if len(short):
             similarity[short], rows[short] = search_exact(segments, queries[short], k, allowed)
         return similarity, rows
-
-    def _candidates(
-        self,
-        queries: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.bool_] | None,
-        share: float,
-    ) -> NDArray[np.int64]:
-        """Rows ``(m, c)`` that may be the best; -1 for none."""
-        kind = KINDS[self.kind]
-        wanted = max(k, FEWEST_MATCHES) * (self._config.rescore or kind.rescore)
-        if kind.parameters is not None:
-            wanted = min(wanted, len(self))
-            with selector(allowed) as chosen:
-                parameters = kind.parameters(self._index, self._config, wanted, chosen)
-                return self._index.search(queries, wanted, params=parameters)[1]
-        # faiss cannot restrict pq, so as many more are taken as will be dropped.
-        wanted = min(int(np.ceil(wanted / share)), len(self))
-        found = self._index.search(queries, wanted)[1]
-        return found if allowed is None else np.where(allowed[found], found, -1)
