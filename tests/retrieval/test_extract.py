@@ -198,7 +198,7 @@ def test_the_mode_is_restored_where_nobody_asks_for_the_rest(tmp_path: Path) -> 
     model, paths = TinyModel(), photos(tmp_path, 9).paths
     batches = Embedder(model).embed(paths, paths, PLAIN)
     assert len(next(batches).members) == 4 and not model.training
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
     assert model.training
 
 

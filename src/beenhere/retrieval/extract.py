@@ -4,7 +4,7 @@ Every descriptor of the package comes out of :meth:`Embedder.embed`.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +157,7 @@ class Embedder:
 
     def embed(
         self, photos: Sequence[Photo], names: Sequence[str], config: ComputeConfig
-    ) -> Iterator[DescriptorBatch]:
+    ) -> Generator[DescriptorBatch, None, None]:
         """Descriptors of photos, batch by batch; they are decoded in threads ahead of the model.
 
         Args:

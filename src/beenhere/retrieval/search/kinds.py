@@ -62,6 +62,8 @@ def learn(kind: str, sample: NDArray[np.float32], count: int, config: SearchConf
         count: how many these will be.
         config: the options of its kind.
     """
+    index: faiss.Index
+    codes: faiss.Index
     size, metric = sample.shape[1], faiss.METRIC_INNER_PRODUCT
     if kind == "hnsw":
         index = faiss.IndexHNSWSQ(size, faiss.ScalarQuantizer.QT_8bit, config.M, metric)

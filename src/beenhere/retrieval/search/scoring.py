@@ -1,6 +1,7 @@
 """The scores that decide, in every search: inner products in float32, and the best of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import faiss
 import numpy as np
@@ -34,7 +35,7 @@ def pair_products(
     """
     products = np.empty(len(query), np.float32)
     query, vector = np.ascontiguousarray(query), np.ascontiguousarray(vector)
-    arrays = queries, query, vectors, vector, products
+    arrays: tuple[NDArray[Any], ...] = queries, query, vectors, vector, products
     # faiss' type stubs leave it out.
     faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]
         queries.shape[1], len(query), *map(faiss.swig_ptr, arrays)
