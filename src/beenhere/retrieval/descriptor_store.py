@@ -32,7 +32,7 @@ COMMIT_SECONDS = 2.0
 
 
 class PhotoKey(NamedTuple):
-    """What makes a photo file the same file: absolute path, size in bytes, mtime in ns."""
+    """A photo file as it is now: absolute path, size in bytes, mtime in ns."""
 
     path: str
     size: int

@@ -128,7 +128,7 @@ def _open_store(
 
 @dataclass(frozen=True)
 class DescriptorBatch:
-    """What came of some photos.
+    """Descriptors of some photos that came in one batch.
 
     Attributes:
         members: numbers of the photos that could be read.

@@ -70,7 +70,7 @@ class Structure:
 
     @property
     def nbytes(self) -> int:
-        """What :meth:`save` writes."""
+        """Bytes of the file that :meth:`save` writes."""
         size = 0
 
         def count(data: bytes) -> None:

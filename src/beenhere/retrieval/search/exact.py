@@ -267,7 +267,7 @@ class FastProduct:
 
 
 def _centre(block: Tensor) -> Tensor:
-    """What the vectors of a database have in common, as far as its first block tells, ``(D,)``.
+    """The mean of the vectors of a database, as far as its first block tells, ``(D,)``.
 
     Zero where that is not worth taking off.
     """
@@ -278,7 +278,7 @@ def _centre(block: Tensor) -> Tensor:
 
 
 class _Bench:
-    """What one thread needs to compare a block with all queries; used again for each."""
+    """The memory in which one thread compares a block with all queries; used for each again."""
 
     def __init__(self, centre: Tensor, size: int, tiles: list[FastProduct], k: int) -> None:
         self._centre = centre

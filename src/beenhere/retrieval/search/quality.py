@@ -1,4 +1,4 @@
-"""What a way to search costs and loses, measured against exact search on the same vectors."""
+"""The cost and the losses of a way to search, against exact search on the same vectors."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,11 +22,11 @@ class Way(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the table calls it."""
+        """Its name in the table."""
 
     @property
     def nbytes(self) -> int:
-        """What it takes."""
+        """Bytes that it takes."""
 
     def __len__(self) -> int:
         """Rows that it covers."""

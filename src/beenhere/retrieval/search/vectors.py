@@ -146,7 +146,7 @@ def blocks(
 def split(
     segments: Sequence[StoredVectors], row: int
 ) -> tuple[list[StoredVectors], list[StoredVectors]]:
-    """What lies before a row, and what begins with it."""
+    """The segments before a row, and those that begin with it."""
     before, after = [], []
     for segment in segments:
         if row >= len(segment):

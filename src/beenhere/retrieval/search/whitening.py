@@ -105,7 +105,7 @@ class Whitening:
 
     @classmethod
     def load(cls, path: Path) -> "Whitening":
-        """What :meth:`save` wrote.
+        """A whitening from the file that :meth:`save` wrote.
 
         Raises:
             DataError: no such file, truncated, or of another content.
@@ -117,7 +117,7 @@ class Whitening:
 
     @classmethod
     def read(cls, data: bytes, source: str) -> "Whitening":
-        """What :meth:`save` wrote, from the file's bytes; ``source`` names it in errors.
+        """A whitening from the bytes of such a file; ``source`` names it in errors.
 
         Raises:
             DataError: truncated, or of another content.

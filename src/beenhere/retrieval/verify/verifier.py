@@ -171,7 +171,7 @@ def _expect(module: str, need: str, extra: str) -> None:
 
 
 class Bound(NamedTuple):
-    """What is known of a pair's inliers.
+    """An upper bound on a pair's inliers.
 
     Attributes:
         most: they are not more than this.
