@@ -47,7 +47,7 @@ from beenhere.evaluation import protocol
 from beenhere.evaluation.statistics import bootstrap_interval
 from beenhere.models import VPRModel, build_model
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.knn import search
+from beenhere.retrieval.search.exact import nearest
 from beenhere.training.loop import choose_precision
 from beenhere.training.objectives import TrainingStep
 from beenhere.training.optim import build_optimizer, set_learning_rates
@@ -138,7 +138,7 @@ def _extraction(tree: Path, rounds: int) -> Table:
 
 def _recall(tables: EvaluationTables, database: Descriptors, queries: Descriptors) -> str:
     """R@1 in percent at 25 m, with its 95% interval."""
-    _, rows = search(database, queries, 1)
+    _, rows = nearest(database, queries, 1)
     positives = geo.within(tables.database.positions, tables.queries.positions, 25.0)
     hits = protocol.hits_within(protocol.first_hits(rows, positives), 1)
     low, high = bootstrap_interval(hits, confidence=0.95, resamples=2000, seed=0)

@@ -24,10 +24,9 @@ from beenhere.datasets.city import write_city
 from beenhere.datasets.formats import read_evaluation
 from beenhere.models import load_model
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.knn import search
+from beenhere.retrieval.search.exact import nearest
 from beenhere.retrieval.verify import Verifier, reranked
-from beenhere.retrieval.verify.geometry import count_inliers
-from beenhere.retrieval.verify.matching import mutual_matches
+from beenhere.retrieval.verify.matching import count_inliers, mutual_matches
 
 ENOUGH = 40
 """Inliers from which on more say nothing more, in the rows that stop early by it."""
@@ -72,7 +71,7 @@ def _ask(tree: Path, name: str, count: int) -> Asked:
         for photos in (database, queries)
     )
     k = min(VerifyConfig().matches, len(database))
-    _, rows = search(searched, asking, k)
+    _, rows = nearest(searched, asking, k)
     each = np.repeat(np.arange(len(queries)), k)
     metres = geo.distance(queries.positions[each], database.positions[rows.ravel()])
     paths = database.paths
@@ -130,7 +129,7 @@ def _medians(counts: NDArray[np.int_]) -> list[str]:
 def _whole(asked: Asked) -> Table:
     """Seconds for all queries, and where their first match ends up."""
     table = Table(title="All queries")
-    for heading in ("features", "settled", "enough", "threads", "s, first time", "s, again"):
+    for heading in ("features", "first", "enough", "threads", "s, first time", "s, again"):
         table.add_column(heading, justify="right")
     table.add_column("pairs not counted", justify="right")
     table.add_column("R@1 by similarity", justify="right")
@@ -138,14 +137,14 @@ def _whole(asked: Asked) -> Table:
     ways: list[tuple[int | None, int | None, int]]
     ways = [(None, None, 1), (None, None, 2), (1, None, 2), (1, ENOUGH, 2)]
     for name in ("sift", "xfeat"):
-        for settled, enough, threads in ways:
+        for first_places, enough, threads in ways:
             config = {"features": name, "workers": threads, "enough": enough}
             verifier = Verifier(VerifyConfig.model_validate(config))
             seconds = []
             for _ in range(2):
                 started = time.perf_counter()
                 inliers = [
-                    verifier.inliers(query, paths, settled)
+                    verifier.inliers(query, paths, first_places)
                     for query, paths in zip(asked.queries, asked.matches, strict=True)
                 ]
                 seconds.append(time.perf_counter() - started)
@@ -153,7 +152,7 @@ def _whole(asked: Asked) -> Table:
             first = [reranked(counts)[0] for counts in inliers]
             table.add_row(
                 name,
-                "all" if settled is None else str(settled),
+                "all" if first_places is None else str(first_places),
                 "" if enough is None else str(enough),
                 str(threads),
                 *(f"{one:.1f}" for one in seconds),

@@ -299,10 +299,10 @@ class EvalConfig(Options):
 class SearchConfig(Options):
     """How an index is searched: exactly, or by a structure that passes most of it over."""
 
-    kind: Literal["auto", "exact", "ivf", "hnsw", "pq", "int8", "binary"] = Field(
+    kind: Literal["auto", "exact", "pq", "ivf", "hnsw"] = Field(
         "auto",
-        description="auto: exact, or pq where that takes too long; ivf: the nearest of many lists, "
-        "in codes as pq's; hnsw: a graph; pq: 4-bit codes; int8: 8 bits a number; binary: 1 bit",
+        description="auto: exact, or pq where that takes too long; pq: 4-bit codes of all photos; "
+        "ivf: codes in the nearest of many lists; hnsw: a graph",
     )
     rescore: int | None = Field(
         None,
@@ -314,24 +314,24 @@ class SearchConfig(Options):
         0.95,
         gt=0,
         le=1,
-        description="of the descriptors' variance that codes tell of; the weakest directions are "
-        "left out of them (pq, ivf)",
+        description="share of the descriptors' variance that codes keep; the weakest directions "
+        "are left out of them (pq, ivf)",
     )
     pq_numbers: int = Field(2, ge=1, description="numbers that share 4 bits of a code (pq, ivf)")
-    lists: int | None = Field(
+    nlist: int | None = Field(
         None,
         ge=1,
-        description="into which ivf sorts the photos; null: twice the root of their number",
+        description="lists that ivf sorts photos into; null: twice the root of their number",
     )
-    probes: int | None = Field(
-        None, ge=1, description="lists that ivf looks into for a query; null: a fifth of them"
+    nprobe: int | None = Field(
+        None, ge=1, description="lists that ivf scans for a query; null: a fifth of them"
     )
-    links: int = Field(16, ge=2, le=256, description="of a photo to others in hnsw's graph")
-    build_effort: int = Field(
-        100, ge=1, description="photos looked at to link one, as hnsw's graph is built"
+    M: int = Field(16, ge=2, le=256, description="links of a photo to others in hnsw's graph")
+    ef_construction: int = Field(
+        100, ge=1, description="candidates for the links of a photo, as hnsw's graph is built"
     )
-    effort: int = Field(
-        200, ge=1, description="photos that hnsw keeps in sight on its way to a query, at least"
+    ef_search: int = Field(
+        200, ge=1, description="candidates that hnsw keeps on its way to a query, at least"
     )
 
 

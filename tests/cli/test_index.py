@@ -41,7 +41,7 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     build("--dtype", "float16", "--extract.batch-size", "2", "--set", "extract.workers=1")
     built, search, unreadable = capsys.readouterr().out.splitlines()
     assert built.startswith("x.index: 4 photos by offline-lite0, in ")
-    assert search == "search: exact: 4 photos are searched exactly in no time"
+    assert search == "search: exact: 4 photos are too few to learn a search structure from"
     assert unreadable.startswith("photos that cannot be read, left out: 1: ")
     assert unreadable.endswith("@.jpg (not a photo: a text file)")
     build("--dtype", "float16")
@@ -56,7 +56,7 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     assert "  photos      2, 2 with a position, taken 2015-07 to 2015-07" in shown
     assert "  removed     3, see compact" in shown and "  unreadable  1, see --json" in shown
     assert "  descriptors 112 numbers in float16" in shown
-    assert "  search      exact: 2 photos are searched exactly in no time" in shown
+    assert "  search      exact: 2 photos are too few to learn a search structure from" in shown
     assert "  calibration none; fit one: beenhere calibrate x.index --queries PHOTOS" in shown
     (check,) = says("check", "x.index")
     assert check.startswith("x.index: 6 files, ") and check.endswith(", all as they were written")
@@ -80,8 +80,8 @@ def test_how_it_is_searched(
     monkeypatch.setattr(choice, "FEWEST_TO_LEARN", 4)
     monkeypatch.setattr(recall, "FEWEST_TO_LEARN", 5)  # more than there are: nothing to train
     whitening = ("--whitening.dim", "3", "--whitening.power", "0.5")
-    build("--search", "int8", *whitening)
-    assert "search: int8: int8 was asked for" in capsys.readouterr().out
+    build("--search", "hnsw", *whitening)
+    assert "search: hnsw: hnsw was asked for" in capsys.readouterr().out
     assert (
         "x.index holds these 4 photos already"
         in says(
@@ -92,7 +92,7 @@ def test_how_it_is_searched(
             "-o",
             "x.index",
             "--search",
-            "int8",
+            "hnsw",
             *whitening,
         )[0]
     )
@@ -100,17 +100,17 @@ def test_how_it_is_searched(
         build("--search.kind", "pq", *whitening)
     shown = says("info", "x.index", "--recall")
     assert "  descriptors 3 numbers in float32, whitened from 112 on 4 photos" in shown
-    assert "  search      int8: int8 was asked for" in shown
+    assert "  search      hnsw: hnsw was asked for" in shown
     table = shown[shown.index("measured with 4 of its photos as queries, none its own match:") :]
-    header, exact, half, small, int8, note = table[1:]
+    header, exact, half, small, graph, note = table[1:]
     assert header.split("  ")[1] == "search" and "first 20 kept" in header
-    assert exact.startswith("  exact ") and "100.00%" in exact and int8.startswith("* int8 ")
+    assert exact.startswith("  exact ") and "100.00%" in exact and graph.startswith("* hnsw ")
     assert half.startswith("  exact, float16") and small.startswith("  exact, int8")
     assert len({len(line) for line in table[1:-1]}) == 1 and note.startswith("  * in force")
     found = json.loads("\n".join(says("info", "x.index", "--recall", "--json")))
-    assert found["structure"]["kind"] == found["recall"]["in_force"] == "int8"
+    assert found["structure"]["kind"] == found["recall"]["in_force"] == "hnsw"
     assert found["recall"]["table"][0]["kept"] == {"1": 1.0, "20": 1.0}
-    assert says("train", "x.index", "--search.kind", "hnsw", "--search.links", "8") == [
+    assert says("train", "x.index", "--search.kind", "hnsw", "--search.m", "8") == [
         "x.index: hnsw: hnsw was asked for"
     ]
     write_photo(folder / "more" / at_name(1, 5), 9)

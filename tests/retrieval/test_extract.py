@@ -16,8 +16,9 @@ from beenhere.config import ExtractConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, ModelError
 from beenhere.photos import load_photo
+from beenhere.retrieval import extract as extracting
 from beenhere.retrieval import photo_batches
-from beenhere.retrieval.extract import Descriptors, extract
+from beenhere.retrieval.extract import Descriptors, Embedder, extract
 
 PLAIN = ExtractConfig(batch_size=4, workers=2, device="cpu", precision="32")
 
@@ -174,13 +175,40 @@ def test_an_unknown_device_is_bad_input(tmp_path: Path) -> None:
             )
 
 
+def test_photos_may_come_from_files_and_from_memory(tmp_path: Path) -> None:
+    table, model = photos(tmp_path, 3), TinyModel(image_size=(32, 32))
+    first, second, third = table.paths
+    pixels = load_photo(third).permute(1, 2, 0).numpy()
+    given = [first, b"no photo", Path(second).read_bytes(), pixels]
+    embedder = Embedder(model)
+    found: dict[int, NDArray[np.float32]] = {}
+    unreadable: dict[int, str] = {}
+    for batch in embedder.embed(given, ["a", "b", "c", "d"], PLAIN):
+        found |= zip(batch.members, batch.vectors, strict=True)
+        unreadable |= batch.unreadable
+    assert list(unreadable) == [1] and sorted(found) == [0, 2, 3]
+    expected = one_by_one(model, table)
+    assert np.allclose([found[0], found[2], found[3]], expected, atol=1e-6)
+    vectors, again = embedder.embed_all(given, ["a", "b", "c", "d"], PLAIN)
+    assert again == unreadable and np.isnan(vectors[1]).all()
+    assert np.allclose(vectors[[0, 2, 3]], expected, atol=1e-6)
+
+
+def test_the_mode_is_restored_where_nobody_asks_for_the_rest(tmp_path: Path) -> None:
+    model, paths = TinyModel(), photos(tmp_path, 9).paths
+    batches = Embedder(model).embed(paths, paths, PLAIN)
+    assert len(next(batches).members) == 4 and not model.training
+    batches.close()
+    assert model.training
+
+
 SLOW = """
 import sys, time
 from pathlib import Path
 from tiny import TinyModel
 from beenhere.config import ExtractConfig
 from beenhere.datasets.table import PhotoTable
-from beenhere.retrieval import store
+from beenhere.retrieval import descriptor_store
 from beenhere.retrieval.extract import extract
 
 class Slow(TinyModel):
@@ -189,7 +217,7 @@ class Slow(TinyModel):
         print("batch", flush=True)
         return super().forward(images)
 
-store.COMMIT_SECONDS = 0.03
+descriptor_store.COMMIT_SECONDS = 0.03
 photos = sorted(str(path) for path in Path(sys.argv[1]).glob("*.jpg"))
 config = ExtractConfig(batch_size=2, workers=1, device="cpu", precision="32")
 extract(Slow(), PhotoTable.from_columns({"path": photos}), config, Path(sys.argv[2]), None)
@@ -214,3 +242,15 @@ def test_killed_at_any_moment_it_goes_on_where_it_stopped(tmp_path: Path) -> Non
     assert (
         len((next((tmp_path / "store").iterdir()) / "photos.jsonl").read_text().splitlines()) == 60
     )
+
+
+def test_the_best_try_counts_and_the_first_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    durations = [0.001, *(0.5, 0.3, 0.2, 0.16, 0.4, 0.5, 0.6, 0.9)]  # the first warms up
+    clock = iter([at for i, took in enumerate(durations) for at in (10.0 * i, 10.0 * i + took)])
+    monkeypatch.setattr(extracting.time, "perf_counter", lambda: next(clock))
+    model = TinyModel()
+    model.train()
+    found = extracting.milliseconds_per_photo(model, ExtractConfig(precision="32"), 32, 48)
+    assert found == pytest.approx(1000 * 0.16 / extracting.TIMED_PHOTOS)
+    assert set(model.shapes) == {(extracting.TIMED_PHOTOS, 3, 32, 48)}
+    assert model.training, "left as it was"

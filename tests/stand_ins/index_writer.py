@@ -22,7 +22,7 @@ from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import ComputeConfig, IndexConfig, SearchConfig, WhiteningConfig
 from beenhere.datasets.table import PhotoTable
-from beenhere.retrieval import store
+from beenhere.retrieval import descriptor_store
 from beenhere.retrieval.index.adding import add_photos
 from beenhere.retrieval.index.building import build_index
 from beenhere.retrieval.index.change import changing
@@ -36,7 +36,7 @@ from beenhere.retrieval.search.exact import search_exact
 COMPUTE = ComputeConfig(batch_size=3, workers=1, precision="32")
 CONFIG = IndexConfig(
     extract=COMPUTE,
-    search=SearchConfig(kind="int8"),
+    search=SearchConfig(kind="pq"),
     whitening=WhiteningConfig(dim=3),
 )
 RENAMING = ("replace", "rename")
@@ -202,7 +202,7 @@ def dies_at(action: Callable[[Path], None], root: Path, moment: int, after: bool
 
 
 def _begin(action: Callable[[Path], None], root: Path, begun: Connection) -> None:
-    store.COMMIT_SECONDS = -1.0
+    descriptor_store.COMMIT_SECONDS = -1.0
     begun.send(None)
     action(root)
 

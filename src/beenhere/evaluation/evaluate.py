@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 
 from beenhere import config_yaml, geo
@@ -24,7 +25,7 @@ from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
 from beenhere.models.checkpoint import BUILT_IN, load_model, read_provenance
 from beenhere.models.model import VPRModel
 from beenhere.retrieval.extract import Descriptors, extract
-from beenhere.retrieval.knn import search
+from beenhere.retrieval.search.exact import nearest
 
 
 def evaluate(
@@ -119,7 +120,9 @@ def evaluate_tables(
         )
     own = _own_rows(tables)
     start = time.perf_counter()
-    predictions, similarity = _predict(database, queries, own, max(RANKS, *config.recall_at))
+    predictions, similarity = _predict(
+        database, queries, own, max(RANKS, *config.recall_at), next(model.parameters()).device
+    )
     search_seconds = time.perf_counter() - start
     thresholds: list[float | None] = [None] if tables.truth.listed else [*config.thresholds]
     positives = {
@@ -202,12 +205,16 @@ def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:
 
 
 def _predict(
-    database: Descriptors, queries: Descriptors, own: list[list[int]], k: int
+    database: Descriptors,
+    queries: Descriptors,
+    own: list[list[int]],
+    k: int,
+    device: torch.device,
 ) -> tuple[protocol.Rows, NDArray[np.float32]]:
     """For every query, readable or not, rows of the database table and similarities, ``(m, k)``."""
     k = min(k, len(database.rows))
-    # As many more as are its own files, so that k remain when these are left out.
-    similarity, found = search(database.vectors, queries.vectors, k + max(map(len, own)))
+    wanted = k + max(map(len, own))
+    similarity, found = nearest(database.vectors, queries.vectors, wanted, device)
     excluded = [own[query] for query in queries.rows]
     rows, similarity = protocol.leave_out(database.rows[found], similarity, excluded, k)
     everyone = np.full((len(own), rows.shape[1]), protocol.NOTHING, np.int64)

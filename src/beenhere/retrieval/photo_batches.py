@@ -1,15 +1,15 @@
 """Photos decoded in threads ahead of the model, in batches of one size."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from beenhere.config import ExtractConfig
+from beenhere.config import ComputeConfig
 from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.photo_file import Photo, photo_size
@@ -32,15 +32,6 @@ WINDOW = 1024
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Photos that will be one batch of one size, in pixels; those whose header says no size."""
-
-    members: list[int]
-    size: tuple[int, int]
-    unreadable: dict[int, str]
-
-
-@dataclass(frozen=True)
 class PhotoBatch:
     """Photos of one size.
 
@@ -56,7 +47,7 @@ class PhotoBatch:
 
 
 def photo_batches(
-    photos: Sequence[Photo], model: "VPRModel", config: ExtractConfig, device: torch.device
+    photos: Sequence[Photo], model: "VPRModel", config: ComputeConfig, device: torch.device
 ) -> Iterator[PhotoBatch]:
     """All photos in batches of one size; a few are decoded ahead of the one that is handed out.
 
@@ -66,69 +57,50 @@ def photo_batches(
         config: batch size and threads.
         device: where the batches will go; for a GPU they lie in page-locked memory.
     """
-    torch.get_num_threads()  # settles this thread's own number before the decoders set theirs
+    torch.get_num_threads()  # fixes this thread's own number before the decoders set theirs
     pool = ThreadPoolExecutor(config.workers or cores(), "decode", torch.set_num_threads, (1,))
-    interpolation = model.preprocessing.interpolation
-    waiting: deque[tuple[_Plan, Tensor, list[Future[str | None]]]] = deque()
+    waiting: deque[_Decoding] = deque()
+    pixels = BATCH_PIXELS.get(device.type, BATCH_PIXELS["cpu"])
     try:
-        for plan in _plans(photos, model, config.batch_size, device, pool):
-            images = torch.empty(
-                (len(plan.members), 3, *plan.size),
-                dtype=torch.uint8,
-                memory_format=torch.channels_last,
-                pin_memory=device.type == "cuda",
-            )
-            decoding = [
-                pool.submit(_load_into, images, place, photos[member], plan.size, interpolation)
-                for place, member in enumerate(plan.members)
-            ]
-            waiting.append((plan, images, decoding))
-            if len(waiting) > AHEAD:
-                yield _decoded(*waiting.popleft())
+        for members, size, unreadable in _groups(photos, model, pool):
+            at_once = min(config.batch_size, max(1, pixels // max(1, size[0] * size[1])))
+            for first in range(0, len(members), at_once):
+                some = members[first : first + at_once]
+                waiting.append(_Decoding(photos, some, size, model, device, pool))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().batch()
+            if unreadable:
+                yield PhotoBatch([], torch.empty(0, 3, *size, dtype=torch.uint8), unreadable)
         while waiting:
-            yield _decoded(*waiting.popleft())
+            yield waiting.popleft().batch()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _plans(
-    photos: Sequence[Photo],
-    model: "VPRModel",
-    batch_size: int,
-    device: torch.device,
-    pool: ThreadPoolExecutor,
-) -> Iterator[_Plan]:
-    """Batches in the order of the photos, where all get one size; else sorted out in windows."""
+def _groups(
+    photos: Sequence[Photo], model: "VPRModel", pool: ThreadPoolExecutor
+) -> Iterator[tuple[Sequence[int], tuple[int, int], dict[int, str]]]:
+    """Numbers of photos of one size, and that size; those whose header says no size, and why.
+
+    In the order of the photos, where all get one size; else sorted out in windows.
+    """
     preprocessing = model.preprocessing
-    everyone = range(len(photos))
-    pixels = BATCH_PIXELS.get(device.type, BATCH_PIXELS["cpu"])
     one_size = preprocessing.config.image_size
     if one_size is not None and not preprocessing.config.keep_aspect:
-        yield from _of_one_size(everyone, one_size, batch_size, pixels)
+        yield range(len(photos)), one_size, {}
         return
     for start in range(0, len(photos), WINDOW):
-        window = everyone[start : start + WINDOW]
         groups: dict[tuple[int, int], list[int]] = {}
         unreadable: dict[int, str] = {}
-        for member, size in zip(
-            window, pool.map(_size, photos[start : start + WINDOW]), strict=True
-        ):
+        sizes = pool.map(_size, photos[start : start + WINDOW])
+        for member, size in enumerate(sizes, start):
             if isinstance(size, str):
                 unreadable[member] = size
             else:
                 groups.setdefault(preprocessing.target_size(*size), []).append(member)
         for size, members in groups.items():
-            yield from _of_one_size(members, size, batch_size, pixels)
-        if unreadable:
-            yield _Plan([], (0, 0), unreadable)
-
-
-def _of_one_size(
-    members: Sequence[int], size: tuple[int, int], batch_size: int, pixels: int
-) -> Iterator[_Plan]:
-    at_once = min(batch_size, max(1, pixels // (size[0] * size[1])))
-    for first in range(0, len(members), at_once):
-        yield _Plan(list(members[first : first + at_once]), size, {})
+            yield members, size, {}
+        yield [], (0, 0), unreadable
 
 
 def _size(photo: Photo) -> tuple[int, int] | str:
@@ -139,25 +111,48 @@ def _size(photo: Photo) -> tuple[int, int] | str:
         return error.reason
 
 
-def _load_into(
-    images: Tensor, place: int, photo: Photo, size: tuple[int, int], interpolation: str
-) -> str | None:
-    """Decode a photo to its place in a batch; the reason if it cannot be read."""
-    target: Callable[[int, int], tuple[int, int]] = lambda height, width: size  # noqa: E731
-    try:
-        images[place] = load_photo(photo, target, interpolation)
-    except PhotoError as error:
-        return error.reason
-    return None
+class _Decoding:
+    """A batch that is being decoded by threads."""
 
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        members: Sequence[int],
+        size: tuple[int, int],
+        model: "VPRModel",
+        device: torch.device,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._members = members
+        self._size = size
+        self._interpolation = model.preprocessing.interpolation
+        self._images = torch.empty(
+            (len(members), 3, *size),
+            dtype=torch.uint8,
+            memory_format=torch.channels_last,
+            pin_memory=device.type == "cuda",
+        )
+        self._reasons = [
+            pool.submit(self._load, place, photos[member]) for place, member in enumerate(members)
+        ]
 
-def _decoded(plan: _Plan, images: Tensor, decoding: list[Future[str | None]]) -> PhotoBatch:
-    reasons = [future.result() for future in decoding]
-    unreadable = plan.unreadable | {
-        member: reason
-        for member, reason in zip(plan.members, reasons, strict=True)
-        if reason is not None
-    }
-    good = [place for place, reason in enumerate(reasons) if reason is None]
-    members = [plan.members[place] for place in good]
-    return PhotoBatch(members, images if len(good) == len(images) else images[good], unreadable)
+    def _load(self, place: int, photo: Photo) -> str | None:
+        """Decode a photo to its place; the reason if it cannot be read."""
+        try:
+            image = load_photo(photo, lambda height, width: self._size, self._interpolation)
+        except PhotoError as error:
+            return error.reason
+        self._images[place] = image
+        return None
+
+    def batch(self) -> PhotoBatch:
+        """Wait for it."""
+        reasons = [future.result() for future in self._reasons]
+        good = [place for place, reason in enumerate(reasons) if reason is None]
+        images = self._images if len(good) == len(reasons) else self._images[good]
+        unreadable = {
+            member: reason
+            for member, reason in zip(self._members, reasons, strict=True)
+            if reason is not None
+        }
+        return PhotoBatch([self._members[place] for place in good], images, unreadable)

@@ -64,7 +64,7 @@ def _cost(config: TrainConfig, path: Path) -> float | None:
     """Milliseconds of a forward pass, for a photo as the first query; None if none can be read."""
     from beenhere.models import load_model
     from beenhere.photo_file import photo_size
-    from beenhere.retrieval.speed import milliseconds_per_photo
+    from beenhere.retrieval.extract import milliseconds_per_photo
     from beenhere.training.loop import choose_fit_device
 
     tested = SavedEvaluation.read(path / "tests" / next(iter(config.data.tests)))

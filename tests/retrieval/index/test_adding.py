@@ -12,9 +12,9 @@ from tiny import TinyModel, at_name, write_photo
 from beenhere.config import ExtractConfig
 from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
+from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.index import Index, computing, describing, sorting
-from beenhere.retrieval.store import PhotoKey
 
 
 def counts(index: Index, photos: Path | PhotoTable, model: TinyModel) -> dict[str, int]:
@@ -174,7 +174,7 @@ def test_a_file_that_vanished_stays_listed(index: Index, model: TinyModel, photo
     table = read_photos(photos)
     (photos / at_name(500_020, 4_100_000)).unlink()
     added = index.add(table, model)
-    assert list(added.unreadable.values()) == ["no such file or directory"]
+    assert list(added.unreadable.values()) == ["no such file"]
     assert (added.unchanged, len(index)) == (5, 6)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from beenhere.errors import PhotoError
+from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index import contents
 from beenhere.retrieval.index.contents import hash_files
-from beenhere.retrieval.store import PhotoKey
 
 
 @pytest.fixture

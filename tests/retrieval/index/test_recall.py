@@ -57,9 +57,9 @@ def test_fewer_bytes_lose_what_is_counted_by_hand(tmp_path: Path) -> None:
 
 def test_a_large_index_trains_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FEW_TO_TRAIN", 1000)
-    made_up_index.make(tmp_path / "x.index", DATABASE, search={"kind": "binary"}, dtype="int8")
+    made_up_index.make(tmp_path / "x.index", DATABASE, search={"kind": "ivf"}, dtype="int8")
     found = measure_recall(Snapshot.open(tmp_path / "x.index"))
-    assert [row.kind for row in found.table] == ["exact", "binary", "pq"]
+    assert [row.kind for row in found.table] == ["exact", "ivf", "pq"]
 
 
 def test_nothing_to_measure_on(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """A search structure lives in the index: chosen, trained, kept, left behind, replaced."""
 
+import hashlib
 from pathlib import Path
 
 import made_up_index
 import numpy as np
 import pytest
+import yaml
 
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.index import Index
@@ -62,8 +64,8 @@ def test_every_kind_is_kept_and_used(
     assert first.mean() >= (0.95 if kind == "ivf" else 1)
     # Exact search is asked for by nobody else: with one candidate a match, something is missed.
     monkeypatch.setattr(approximate, "FEWEST_MATCHES", 1)
-    index.train({"kind": kind, "rescore": 1, "effort": 1, "probes": 1})
-    assert not same_rows(index, 40) or kind == "int8"
+    index.train({"kind": kind, "rescore": 1, "ef_search": 1, "nprobe": 1})
+    assert not same_rows(index, 40)
 
 
 def test_small_indexes_are_searched_exactly(folder: Path) -> None:
@@ -112,7 +114,7 @@ def test_readers_keep_their_structure(folder: Path) -> None:
 
 
 def test_removed_rows_and_filters_apply_in_the_search(folder: Path) -> None:
-    made_up_index.make(folder, DATABASE, search={"kind": "int8"})
+    made_up_index.make(folder, DATABASE, search={"kind": "pq"})
     index = Index.open(folder)
     best = index.search(QUERIES, 3).rows
     index.remove(*(f"/photos/{row:06d}.jpg" for row in np.unique(best[:, 0])))
@@ -146,7 +148,7 @@ def test_more_than_there_is_and_an_index_that_was_emptied(folder: Path, kind: st
 
 
 def test_compaction_trains_again(folder: Path) -> None:
-    made_up_index.make(folder, DATABASE, search={"kind": "int8"})
+    made_up_index.make(folder, DATABASE, search={"kind": "pq"})
     index = Index.open(folder)
     index.remove("*/000[01]*")
     assert len(index) == 1300
@@ -159,7 +161,7 @@ def test_compaction_trains_again(folder: Path) -> None:
 def test_an_interrupted_training_is_made_up_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made_up_index.make(folder, DATABASE, search={"kind": "int8"})
+    made_up_index.make(folder, DATABASE, search={"kind": "pq"})
     index = Index.open(folder)
     index.remove("*/000[01]*")
     with monkeypatch.context() as patch:
@@ -182,12 +184,13 @@ def test_the_choice_may_change_later(folder: Path) -> None:
     made_up_index.make(folder, DATABASE)
     index = Index.open(folder)
     vectors = files(folder, "vectors.npy")
-    index.train("int8")
+    index.train("hnsw")
     trained = files(folder, "structure.faiss")
-    assert len(trained) == 1 and same_rows(index)
-    index.train({"kind": "int8", "rescore": 7})  # needs no other structure
+    assert len(trained) == 1
+    index.train({"kind": "hnsw", "rescore": 7})  # needs no other structure
     assert files(folder, "structure.faiss") == trained and index.manifest.search.rescore == 7
     index.train("pq")
+    assert same_rows(index)
     assert files(folder, "structure.faiss") != trained
     trained = files(folder, "structure.faiss")
     index.train({"kind": "pq", "pq_numbers": 4})
@@ -227,12 +230,67 @@ def test_damage_is_named_and_never_searched(folder: Path) -> None:
 
 
 def test_a_structure_of_something_else_is_found(folder: Path, tmp_path: Path) -> None:
-    made_up_index.make(folder, DATABASE, search={"kind": "int8"})
+    made_up_index.make(folder, DATABASE, search={"kind": "pq"})
     with changing(folder, 0) as change:
         structure = change.manifest.structure
         assert structure is not None
         change.commit_search(
-            change.manifest.search, structure.model_copy(update={"rows": 1400, "kind": "pq"})
+            change.manifest.search, structure.model_copy(update={"rows": 1400, "kind": "ivf"})
         )
     (damage,) = check_index(folder).damages
-    assert damage.endswith("a structure int8 over 1500 photos; expected pq over 1400")
+    assert damage.endswith("a structure pq over 1500 photos; expected ivf over 1400")
+
+
+def as_written_before(folder: Path, kind: str, options: dict[str, int]) -> None:
+    """Have the manifest say what the version before would have written of this search."""
+    manifest = folder / "index.yaml"
+    values = yaml.safe_load(manifest.read_bytes())
+    kept = [values["search"]]
+    if values["structure"] is not None:
+        values["structure"] |= {"kind": kind, "reason": f"{kind} was asked for"}
+        kept.append(values["structure"]["options"])
+    for each in kept:
+        for name in ("nlist", "nprobe", "M", "ef_construction", "ef_search"):
+            del each[name]
+        each |= {"kind": kind} | options
+    body = yaml.safe_dump(values, sort_keys=False).encode()
+    manifest.write_bytes(body + f"# sha256 {hashlib.sha256(body).hexdigest()}\n".encode())
+
+
+def test_options_have_the_names_of_before_in_an_index_of_before(folder: Path) -> None:
+    made_up_index.make(folder, DATABASE, search={"kind": "hnsw", "M": 8})
+    before = Index.open(folder).search(QUERIES, 5).rows
+    trained = files(folder, "structure.faiss")
+    old = {"lists": 7, "probes": 3, "links": 8, "build_effort": 100, "effort": 200}
+    as_written_before(folder, "hnsw", old)
+    index = Index.open(folder)
+    search = index.manifest.search
+    assert (search.nlist, search.nprobe, search.M) == (7, 3, 8)
+    assert (search.ef_construction, search.ef_search) == (100, 200)
+    assert np.array_equal(index.search(QUERIES, 5).rows, before) and index.check().damages == []
+    options = {"kind": "hnsw", "nlist": 7, "M": 8}
+    index.train(options)  # the structure is the one that is asked for
+    assert files(folder, "structure.faiss") == trained
+    for name in old:
+        with pytest.raises(ConfigError, match=f"search.{name}"):
+            index.train({"kind": "hnsw", name: 8})
+
+
+@pytest.mark.parametrize("kind", ["int8", "binary"])
+def test_an_index_of_a_kind_that_is_gone_is_searched_exactly(
+    folder: Path, kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up_index.make(folder, DATABASE, search={"kind": "pq"})
+    as_written_before(folder, kind, {"lists": 7, "effort": 200})
+    with caplog.at_level("WARNING"):
+        index = Index.open(folder)
+    assert f"search by {kind} is no more" in caplog.text and "index train" in caplog.text
+    assert (index.manifest.structure, index.manifest.search.kind) == (None, "auto")
+    assert same_rows(index) and index.check().damages == []
+    with pytest.raises(ConfigError, match=f"search.kind is '{kind}'"):
+        index.train(kind)
+    monkeypatch.setattr(choice, "EXACT_NUMBERS", 1000)
+    made_up_index.append(folder, DATABASE[:10])  # from now on as auto chooses
+    index.refresh()
+    assert index.manifest.structure is not None and index.manifest.structure.kind == "pq"
+    assert len(files(folder, "structure.faiss")) == 1 and index.check().damages == []

@@ -16,12 +16,11 @@ from beenhere.datasets.formats import read_photos
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.models.model import VPRModel
+from beenhere.retrieval.extract import Embedder
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index import snapshot as snapshots
 from beenhere.retrieval.index.models import extraction
 from beenhere.retrieval.locate.answer import Place
-from beenhere.retrieval.locate.describer import Describer
-from beenhere.retrieval.locate.photo_input import photo_input
 from beenhere.retrieval.search.filters import Filter
 
 PHOTOS = 8
@@ -61,10 +60,10 @@ def test_descriptors_are_those_of_extraction(
     )
     expected = index.describe(PhotoTable.from_columns({"path": mixed})).vectors
     config = extraction(index.manifest.model, ComputeConfig(), "float32")
-    describer = Describer(index.model())
-    together, failed = describer.describe([photo_input(path) for path in mixed], config)
+    embedder = Embedder(index.model())
+    together, failed = embedder.embed_all(mixed, mixed, config)
     assert not failed
-    alone = [describer.describe([photo_input(path)], config)[0][0] for path in mixed]
+    alone = [embedder.embed_all([path], [path], config)[0][0] for path in mixed]
     tolerance = 2e-6 if precision == "32" else 2e-3  # bfloat16 has 8 bits
     np.testing.assert_allclose(together, expected, atol=tolerance)
     np.testing.assert_allclose(alone, expected, atol=tolerance)

@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 
 from beenhere.errors import DataError
 from beenhere.retrieval.search import exact
-from beenhere.retrieval.search.candidates import FastProduct
-from beenhere.retrieval.search.exact import search_exact
-from beenhere.retrieval.search.products import pair_products
+from beenhere.retrieval.search.exact import (
+    BFLOAT16,
+    FLOAT32,
+    ON_GPU,
+    Arithmetic,
+    FastProduct,
+    search_exact,
+)
+from beenhere.retrieval.search.scoring import pair_products
 from beenhere.retrieval.search.vectors import Dtype, StoredVectors, quantise
 
 
@@ -54,12 +60,32 @@ def check(
     return similarity, rows
 
 
-@pytest.fixture(params=["bfloat16", "float32"])
-def arithmetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Search in this arithmetic, whatever the processor has and however few the queries are."""
-    monkeypatch.setattr(exact, "has_bfloat16", lambda device: request.param == "bfloat16")
-    monkeypatch.setattr(exact, "FEW_QUERIES", 0)
-    return str(request.param)
+EVERY_ARITHMETIC = [BFLOAT16, FLOAT32, ON_GPU]
+
+
+def use(arithmetic: Arithmetic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search in this arithmetic, whatever the processor has and however few the queries are.
+
+    A GPU's is what a GPU would run, and its bound, on the processor.
+    """
+    monkeypatch.setattr(exact, "_arithmetic", lambda device, queries: arithmetic)
+
+
+@pytest.fixture(params=EVERY_ARITHMETIC, ids=["bfloat16", "float32", "as on a GPU"])
+def arithmetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Arithmetic:
+    use(request.param, monkeypatch)
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_bfloat16_is_for_many_queries_on_processors_that_have_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(exact, "has_bfloat16", lambda device: True)
+    assert exact._arithmetic(cpu, 16) is FLOAT32 and exact._arithmetic(cpu, 17) is BFLOAT16
+    monkeypatch.setattr(exact, "has_bfloat16", lambda device: False)
+    assert exact._arithmetic(cpu, 1000) is FLOAT32
+    assert exact._arithmetic(torch.device("cuda"), 1) is ON_GPU
 
 
 @settings(deadline=None, max_examples=60)
@@ -72,7 +98,7 @@ def arithmetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     dtype=st.sampled_from(["float32", "float16", "int8"]),
     share=st.sampled_from([None, 0.0, 0.02, 0.5, 1.0]),
     copies=st.booleans(),
-    bfloat16=st.booleans(),
+    arithmetic=st.sampled_from(EVERY_ARITHMETIC),
     seed=st.integers(0, 99),
 )
 def test_equals_brute_force(
@@ -84,7 +110,7 @@ def test_equals_brute_force(
     dtype: Dtype,
     share: float | None,
     copies: bool,
-    bfloat16: bool,
+    arithmetic: Arithmetic,
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -96,8 +122,7 @@ def test_equals_brute_force(
     ]
     allowed = None if share is None else rng.random(n) < share
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "has_bfloat16", lambda device: bfloat16)
-        patch.setattr(exact, "FEW_QUERIES", 0)
+        use(arithmetic, patch)
         patch.setattr(exact, "MOST_ROWS", 64)
         patch.setattr(exact, "TILE_QUERIES", 16)
         check(segments, normalised(rng, m, dim), k, allowed)
@@ -157,8 +182,7 @@ def test_a_row_that_bfloat16_puts_far_behind_is_found(
     first: int, length: int, flattered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The proof of the bound: at 95% of its size this test fails."""
-    monkeypatch.setattr(exact, "has_bfloat16", lambda device: True)
-    monkeypatch.setattr(exact, "FEW_QUERIES", 0)
+    use(BFLOAT16, monkeypatch)
     monkeypatch.setattr(exact, "MOST_ROWS", 128)
     monkeypatch.setattr(exact, "_centre", lambda block: torch.zeros(block.shape[1]))
     query, vectors = near_ties(np.random.default_rng(2), 500, flattered)
@@ -174,36 +198,51 @@ def test_a_row_that_bfloat16_puts_far_behind_is_found(
     | st.integers(-300, 300).map(lambda whole: whole * 2.0**-8)
 )
 def test_limits_are_rounded_down(number: float) -> None:
-    product = FastProduct(np.ones((1, 1), np.float32), torch.zeros(1), bfloat16=True)
+    product = FastProduct(np.ones((1, 1), np.float32), torch.zeros(1), BFLOAT16)
     one = torch.tensor([number], dtype=torch.float64)
     assert product._rounded_down(one).bfloat16() <= one
     assert product._rounded_down(one.bfloat16().double()) <= one
 
 
+def as_tensor_float32(numbers: torch.Tensor) -> torch.Tensor:
+    """Of a GPU: 10 bits of a number are kept, the others cut off."""
+    return (numbers.view(torch.int32) & ~0x1FFF).view(torch.float32)
+
+
 @pytest.mark.parametrize("dim", [3, 64, 512, 4096, 20000])
 @pytest.mark.parametrize("common", [0, 5])
-def test_fast_products_never_err_by_more_than_the_bound(dim: int, common: float) -> None:
+@pytest.mark.parametrize("arithmetic", EVERY_ARITHMETIC)
+def test_fast_products_never_err_by_more_than_the_bound(
+    arithmetic: Arithmetic, dim: int, common: float
+) -> None:
     rng = np.random.default_rng(dim)
     database = normalised(rng, 96, dim) + common * normalised(rng, 1, dim)
     database /= np.linalg.norm(database, axis=1, keepdims=True)
     queries = np.concatenate([database[:30], normalised(rng, 30, dim)])  # large products too
     centre = torch.from_numpy(database.mean(axis=0))
-    product = FastProduct(queries, centre, bfloat16=True)
+    product = FastProduct(queries, centre, arithmetic)
     centred = torch.from_numpy(database) - centre
-    fast = torch.empty((96, 60), dtype=torch.bfloat16)
-    product._multiply(centred.bfloat16(), fast)
+    fast = torch.empty((96, 60), dtype=product.dtype)
+    if arithmetic is ON_GPU:
+        product._fast = as_tensor_float32(product._fast)
+        product._multiply(as_tensor_float32(centred), fast)
+    else:
+        product._multiply(centred.to(product.dtype), fast)
     deciding = torch.from_numpy(
         pair_products(queries, database, np.tile(np.arange(60), 96), np.repeat(np.arange(96), 60))
     ).view(96, 60)
     norm = torch.linalg.vector_norm(centred.double(), dim=1)[:, None]
     off = (fast.double() + product._offset - deciding.double()).abs()
-    bound = product._error * norm + product._least_error + 2.0**-8 * fast.double().abs()
+    bound = product._error * norm + product._least_error
+    bound += product._rounding * fast.double().abs()
     assert off.le(bound).all()
-    assert off.gt(0.01 * bound).any()  # the bound is of the error's size
+    if arithmetic is BFLOAT16:
+        assert off.gt(0.01 * bound).any()  # the bound is of the error's size
 
 
+@pytest.mark.parametrize("arithmetic", EVERY_ARITHMETIC)
 def test_descriptors_that_have_nearly_all_in_common_leave_few_candidates(
-    monkeypatch: pytest.MonkeyPatch,
+    arithmetic: Arithmetic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An untrained backbone's cosines all but agree: the bound for unit vectors would keep all."""
     scored = []
@@ -212,7 +251,7 @@ def test_descriptors_that_have_nearly_all_in_common_leave_few_candidates(
         scored.append(len(arguments[2]))
         return pair_products(*arguments)
 
-    monkeypatch.setattr(exact, "has_bfloat16", lambda device: True)
+    use(arithmetic, monkeypatch)
     monkeypatch.setattr(exact, "pair_products", watched)
     rng = np.random.default_rng(7)
     vectors = normalised(rng, 20050, 64) + 15 * normalised(rng, 1, 64)

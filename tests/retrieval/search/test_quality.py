@@ -18,20 +18,20 @@ def database() -> np.ndarray:
 
 def test_shares_and_sizes_are_those_counted_by_hand(database: np.ndarray) -> None:
     segments = [quantise(database[:600], "int8"), StoredVectors(database[600:])]
-    structure = Structure.train(segments, SearchConfig(kind="binary", rescore=2))
+    structure = Structure.train(segments, SearchConfig(kind="pq", pq_numbers=8, rescore=1))
     queries = views(places=300, each=4, dim=32, noise=0.5, seed=0)[1]
-    exact, binary = measure(segments, [structure], queries, [1, 10])
+    exact, pq = measure(segments, [structure], queries, [1, 10])
     assert exact.kind == "exact" and exact.kept == {1: 1.0, 10: 1.0}
     assert exact.photo_bytes == (600 * 36 + 600 * 128) / 1200
-    assert binary.kind == "binary" and 4 <= binary.photo_bytes < 5
+    assert pq.kind == "pq" and 2 <= pq.photo_bytes < 12
     true, found = search_exact(segments, queries, 10)[1], structure.search(queries, 10)[1]
     for k in (1, 10):
         hits = sum(
             len({*t[:k]} & {*f[:k]}) for t, f in zip(true.tolist(), found.tolist(), strict=True)
         )
-        assert binary.kept[k] == hits / (300 * k)
-    assert 0 < binary.kept[10] < 1
-    assert min(exact.together_ms, exact.alone_ms, binary.together_ms, binary.alone_ms) > 0
+        assert pq.kept[k] == hits / (300 * k)
+    assert 0 < pq.kept[10] < 1
+    assert min(exact.together_ms, exact.alone_ms, pq.together_ms, pq.alone_ms) > 0
 
 
 def test_a_photo_of_the_index_does_not_count_as_its_own_match(database: np.ndarray) -> None:

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from beenhere.errors import DataError
-from beenhere.retrieval.search.blocks import split, take
-from beenhere.retrieval.search.vectors import StoredVectors, quantise
+from beenhere.retrieval.search.vectors import StoredVectors, quantise, split, take
 
 VECTORS = arrays.arrays(
     np.float32,

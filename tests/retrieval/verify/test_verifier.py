@@ -44,16 +44,16 @@ def test_counts_do_not_depend_on_threads_or_calls(street: list[str]) -> None:
     finally:
         cv2.setNumThreads(opencv_threads)
     assert one.inliers(QUERY, street) == counts
-    for settled in range(7):
-        found = [v.inliers(QUERY, street, settled) for v in (one, three)]
+    for first in range(7):
+        found = [v.inliers(QUERY, street, first) for v in (one, three)]
         assert found[0] == found[1]
-        assert reranked(found[0])[:settled] == reranked(counts)[:settled]
+        assert reranked(found[0])[:first] == reranked(counts)[:first]
 
 
-def test_photos_are_not_opened_once_the_first_place_is_settled(street: list[str]) -> None:
+def test_photos_are_not_opened_once_the_first_place_is_sure(street: list[str]) -> None:
     photos = [street[4], street[5], *street[:4], "gone.jpg"]
     checker = Verifier(VerifyConfig(enough=20))
-    assert checker.inliers(QUERY, photos, settled=1) == [20, 20, None, None, None, None, None]
+    assert checker.inliers(QUERY, photos, first=1) == [20, 20, None, None, None, None, None]
     assert checker.unreadable == {}
     assert checker.inliers(QUERY, photos) == [20, 20, 0, 0, 0, 0, None]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from beenhere.config import ExtractConfig
 from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.errors import PhotoError
+from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.store import PhotoKey
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel

@@ -11,7 +11,7 @@ from pathlib import Path
 from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.progress import progress
-from beenhere.retrieval.store import PhotoKey
+from beenhere.retrieval.descriptor_store import PhotoKey
 
 _CHUNK = 256
 _FLUSH_SECONDS = 2.0

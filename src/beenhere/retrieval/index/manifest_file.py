@@ -16,6 +16,7 @@ from beenhere import config_yaml
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.index.locking import writer_of
 from beenhere.retrieval.index.manifest import FORMAT_VERSION, Manifest
+from beenhere.retrieval.search.choice import read_search
 
 MANIFEST = "index.yaml"
 FORMAT = "beenhere-index"
@@ -54,7 +55,7 @@ def read_manifest(folder: Path) -> Manifest:
             "of the folder, or build the index again"
         )
     try:
-        return config_yaml.validate(Manifest, values, str(file))
+        return config_yaml.validate(Manifest, read_search(values), str(file))
     except ConfigError as error:
         raise DataError(str(error)) from error
 

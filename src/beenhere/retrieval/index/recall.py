@@ -10,12 +10,11 @@ from beenhere.errors import DataError
 from beenhere.retrieval.index.segments import vector_blocks
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.approximate import Structure
-from beenhere.retrieval.search.blocks import take
 from beenhere.retrieval.search.choice import FEWEST_TO_LEARN
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.kinds import KINDS
 from beenhere.retrieval.search.quality import Quality, Way, measure
-from beenhere.retrieval.search.vectors import Dtype, StoredVectors, quantise
+from beenhere.retrieval.search.vectors import Dtype, StoredVectors, quantise, take
 
 QUERIES = 1000
 """Photos of the index that are searched for, at most."""

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
+from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index.contents import hash_files
 from beenhere.retrieval.index.photos import COLUMNS, FILE_COLUMNS
-from beenhere.retrieval.store import PhotoKey
 
 
 class Known(Protocol):

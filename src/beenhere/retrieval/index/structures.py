@@ -15,7 +15,7 @@ LAG = 0.1
 """Of the rows that a structure covers; as many may lie behind it. These are searched exactly, which
 takes about as long as to look through the structure itself (pq is some 7 times as fast as that)."""
 
-_WHEN_SEARCHING = {"kind", "rescore", "probes", "effort"}
+_WHEN_SEARCHING = {"kind", "rescore", "nprobe", "ef_search"}
 """Options that may change without another training."""
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from beenhere.config import LocateConfig, VerifyConfig
 from beenhere.errors import PhotoError
+from beenhere.retrieval.extract import Embedder
 from beenhere.retrieval.index.models import extraction
 from beenhere.retrieval.locate.answer import Location
 from beenhere.retrieval.locate.candidates import Candidates, find_candidates
-from beenhere.retrieval.locate.describer import Describer
 from beenhere.retrieval.locate.judge import Judge
 from beenhere.retrieval.locate.photo_input import Given, PhotoInput, photo_input
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
@@ -45,7 +45,7 @@ class Locator:
 
     def __init__(self, index: "Index") -> None:
         self._index = index
-        self._describers: dict[str, Describer] = {}
+        self._embedders: dict[str, Embedder] = {}
         self._kept_verifier: Verifier | None = None
 
     def locate(
@@ -112,8 +112,10 @@ class Locator:
             except PhotoError as error:
                 unreadable[number] = error.path, error.reason
         numbers = list(inputs)
-        vectors, failed = self._describer(config.extract.device).describe(
-            list(inputs.values()), extraction(self._index.manifest.model, config.extract, "float32")
+        vectors, failed = self._embedder(config.extract.device).embed_all(
+            [each.photo for each in inputs.values()],
+            [each.name for each in inputs.values()],
+            extraction(self._index.manifest.model, config.extract, "float32"),
         )
         for row, reason in failed.items():
             unreadable[numbers[row]] = inputs[numbers[row]].name, reason
@@ -128,10 +130,10 @@ class Locator:
         nothing = "the index is empty" if empty else "no photo of the index meets the conditions"
         return Judge.of(self._index.calibration, verify, config, nothing)
 
-    def _describer(self, device: str) -> Describer:
-        if device not in self._describers:
-            self._describers[device] = Describer(self._index.model(device))
-        return self._describers[device]
+    def _embedder(self, device: str) -> Embedder:
+        if device not in self._embedders:
+            self._embedders[device] = Embedder(self._index.model(device))
+        return self._embedders[device]
 
     def _verifier(self, config: VerifyConfig) -> "Verifier":
         if self._kept_verifier is None or self._kept_verifier.config != config:

@@ -12,7 +12,7 @@ from beenhere.errors import PhotoError
 from beenhere.photo_file import MAX_BYTES, Photo
 
 Given = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
-"""What may be given as a photo; see :func:`photo_input`."""
+"""A photo as it may be given; see :func:`photo_input`."""
 
 EXPECTED = (
     "expected a path, bytes, an open binary file, an image of Pillow's, or a numpy array (H, W) "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from beenhere.config import ComputeConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
+from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index.adding import JOURNAL, Added, left_out_now
 from beenhere.retrieval.index.change import STAGING, Change, clear_staging
 from beenhere.retrieval.index.computing import computed
@@ -21,7 +22,6 @@ from beenhere.retrieval.index.photos import COLUMNS, differing, updated
 from beenhere.retrieval.index.sorting import Sorted, sort_photos
 from beenhere.retrieval.milvus.collection import Collection
 from beenhere.retrieval.milvus.rows import new_ids, photo_frame
-from beenhere.retrieval.store import PhotoKey
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel

@@ -99,7 +99,7 @@ class Collection:
             graph = index["index_type"] == "HNSW"
             client.load_collection(address.collection)
         dim = int(vectors["params"]["dim"])
-        return cls(client, address, name, dim, graph, search.effort)
+        return cls(client, address, name, dim, graph, search.ef_search)
 
     @classmethod
     def make(cls, address: Address, model: IndexedModel, search: SearchConfig) -> "Collection":
@@ -272,7 +272,7 @@ def _create(client: "MilvusClient", name: str, vectors: str, dim: int) -> None:
 
 def _index(client: "MilvusClient", name: str, vectors: str, search: SearchConfig) -> None:
     kind = _INDEX[search.kind]
-    params = {"M": search.links, "efConstruction": search.build_effort} if kind == "HNSW" else {}
+    params = {"M": search.M, "efConstruction": search.ef_construction} if kind == "HNSW" else {}
     index = client.prepare_index_params()
     index.add_index(vectors, index_type=kind, metric_type="IP", params=params)
     client.create_index(name, index)

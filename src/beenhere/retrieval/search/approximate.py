@@ -9,13 +9,19 @@ from numpy.typing import NDArray
 
 from beenhere.config import SearchConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.retrieval.search.best import best_of
-from beenhere.retrieval.search.blocks import blocks, split, take
 from beenhere.retrieval.search.choice import choose
-from beenhere.retrieval.search.exact import BLOCK_BYTES, checked_queries, search_exact
-from beenhere.retrieval.search.kinds import KINDS, kind_of, selector, train_rows
-from beenhere.retrieval.search.rescoring import rescore
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.exact import BLOCK_BYTES, search_exact
+from beenhere.retrieval.search.kinds import (
+    KINDS,
+    RESCORE,
+    find_candidates,
+    kind_of,
+    learn,
+    train_rows,
+)
+from beenhere.retrieval.search.scoring import Answer, best_of, rescore
+from beenhere.retrieval.search.vectors import StoredVectors, blocks, checked_queries, split, take
+from beenhere.wording import one_line
 
 FEW_ALLOWED = 10_000
 """Rows; where no more are allowed, each of them is looked at."""
@@ -53,7 +59,6 @@ class Structure:
         config: SearchConfig,
     ) -> None:
         self.kind = kind
-        self._kind = KINDS[kind]
         self._index = index
         self._segments = list(segments)
         self._config = config
@@ -65,7 +70,7 @@ class Structure:
 
     @property
     def nbytes(self) -> int:
-        """What :meth:`save` writes."""
+        """Bytes of the file that :meth:`save` writes."""
         size = 0
 
         def count(data: bytes) -> None:
@@ -102,7 +107,7 @@ class Structure:
         if kind == "exact":
             raise ConfigError(f"no structure to train: {reason}; search exactly instead")
         chosen = np.random.default_rng(0).permutation(count)[: train_rows(dim)]
-        index = KINDS[kind].learn(take(segments, np.sort(chosen)), count, config)
+        index = learn(kind, take(segments, np.sort(chosen)), count, config)
         for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (4 * dim)), None):
             index.add(kept.floats(0, len(kept)))
             advance(len(kept))
@@ -113,7 +118,7 @@ class Structure:
         queries: NDArray[np.float32],
         k: int,
         allowed: NDArray[np.bool_] | None = None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    ) -> Answer:
         """The ``k`` best rows that are found for each query; arguments and answer as
         :func:`beenhere.retrieval.search.exact.search_exact`.
         """
@@ -125,10 +130,8 @@ class Structure:
             outside = None if allowed is None else allowed[len(self) :]
             more, new = search_exact(later, wanted, k, outside)
             new[new >= 0] += len(self)
-            similarity, rows = np.hstack([similarity, more]), np.hstack([rows, new])
-            ascending = np.argsort(rows, axis=1)
-            similarity = np.take_along_axis(similarity, ascending, axis=1)
-            similarity, rows = best_of(similarity, np.take_along_axis(rows, ascending, axis=1), k)
+            # Lower rows stand first, so they win among equals.
+            similarity, rows = best_of(np.hstack([similarity, more]), np.hstack([rows, new]), k)
         return similarity, rows
 
     def save(self, path: Path) -> None:
@@ -185,7 +188,7 @@ class Structure:
             index = faiss.read_index(reader, faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise DataError(
-                f"{source} is not a whole search structure ({_first_line(error)}); build it again"
+                f"{source} is not a whole search structure ({one_line(error)}); build it again"
             ) from error
         kind = kind_of(index)
         if kind is None:
@@ -208,41 +211,21 @@ class Structure:
         queries: NDArray[np.float32],
         k: int,
         allowed: NDArray[np.bool_] | None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    ) -> Answer:
         """Among the rows that the structure covers."""
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         if count <= max(FEW_ALLOWED, SMALL_SHARE * len(self)) and count < len(self):
             return search_exact(segments, queries, k, allowed)
+        wanted = max(k, FEWEST_MATCHES) * (self._config.rescore or RESCORE[self.kind])
         similarity = np.empty((len(queries), k), np.float32)
         rows = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), TILE_QUERIES):
             tile = slice(start, start + TILE_QUERIES)
-            candidates = self._candidates(queries[tile], k, allowed, count / len(self))
+            candidates = find_candidates(
+                self.kind, self._index, queries[tile], wanted, allowed, self._config
+            )
             similarity[tile], rows[tile] = rescore(segments, queries[tile], candidates, k)
         short = np.flatnonzero(rows[:, min(k, count) - 1] < 0)
         if len(short):
             similarity[short], rows[short] = search_exact(segments, queries[short], k, allowed)
         return similarity, rows
-
-    def _candidates(
-        self,
-        queries: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.bool_] | None,
-        share: float,
-    ) -> NDArray[np.int64]:
-        """Rows ``(m, c)`` that may be the best; -1 for none."""
-        wanted = max(k, FEWEST_MATCHES) * (self._config.rescore or self._kind.rescore)
-        if self._kind.parameters is not None:
-            wanted = min(wanted, len(self))
-            with selector(allowed) as chosen:
-                parameters = self._kind.parameters(self._index, self._config, wanted, chosen)
-                return self._index.search(queries, wanted, params=parameters)[1]
-        # faiss cannot restrict these, so as many more are taken as will be dropped.
-        wanted = min(int(np.ceil(wanted / share)), len(self))
-        found = self._index.search(queries, wanted)[1]
-        return found if allowed is None else np.where(allowed[found], found, -1)
-
-
-def _first_line(error: RuntimeError) -> str:
-    return str(error).split("\n", 1)[0]

@@ -1,15 +1,29 @@
-"""Which kind of search suits an index, and why."""
+"""Which kind of search suits an index, and why; and which one an index of before is searched by."""
+
+import logging
+from typing import Any
 
 from beenhere.config import SearchConfig
 
 FEWEST_TO_LEARN = 1000
-"""Photos; codes learned from fewer are worth nothing, and exact search takes no time."""
+"""Photos; codes learned from fewer are worth nothing, and exact search takes milliseconds."""
 
 EXACT_NUMBERS = 250_000_000
 """Numbers in all descriptors up to which exact search answers one query in some 0.1 s."""
 
 SCAN_PHOTOS = 5_000_000
 """Photos up to which looking at the code of each takes no longer than that."""
+
+_RENAMED = {
+    "lists": "nlist",
+    "probes": "nprobe",
+    "links": "M",
+    "build_effort": "ef_construction",
+    "effort": "ef_search",
+}
+_DROPPED = ("int8", "binary")
+
+log = logging.getLogger(__name__)
 
 
 def choose(n: int, dim: int, config: SearchConfig) -> tuple[str, str]:
@@ -28,7 +42,7 @@ def choose(n: int, dim: int, config: SearchConfig) -> tuple[str, str]:
     if n < FEWEST_TO_LEARN:
         asked = "" if config.kind == "auto" else f"{config.kind} was asked for, but "
         few = "1 photo is" if n == 1 else f"{n:,} photos are"
-        return "exact", f"{asked}{few} searched exactly in no time"
+        return "exact", f"{asked}{few} too few to learn a search structure from"
     if config.kind != "auto":
         return config.kind, f"{config.kind} was asked for"
     size = f"{n:,} descriptors of {dim:,} numbers"
@@ -37,3 +51,32 @@ def choose(n: int, dim: int, config: SearchConfig) -> tuple[str, str]:
     if n <= SCAN_PHOTOS:
         return "pq", f"{size} take long to read for each query; their 4-bit codes do not"
     return "ivf", f"{size} are so many that even their codes take long to read for each query"
+
+
+def read_search(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The values of a manifest, with the kinds and names of today where it was written before.
+
+    Options of search had other names. The kinds ``int8`` and ``binary``, which pq surpassed in
+    everything but training time, are gone: such an index is searched exactly, its structure is not
+    read, and from its next change on it is searched as ``auto`` chooses.
+    """
+    manifest = {**manifest, "search": _options(manifest.get("search", {}))}
+    structure = manifest.get("structure")
+    if isinstance(structure, dict):
+        structure = {**structure, "options": _options(structure.get("options"))}
+        dropped = structure.get("kind") in _DROPPED
+        manifest["structure"] = None if dropped else structure
+        if dropped:
+            log.warning(
+                "search by %s is no more (pq is smaller and faster): this index is searched "
+                "exactly; choose again: beenhere index train INDEX",
+                structure["kind"],
+            )
+    return manifest
+
+
+def _options(values: Any) -> Any:
+    if not isinstance(values, dict):
+        return values
+    values = {_RENAMED.get(name, name): value for name, value in values.items()}
+    return values | {"kind": "auto"} if values.get("kind") in _DROPPED else values

@@ -1,4 +1,4 @@
-"""What a way to search costs and loses, measured against exact search on the same vectors."""
+"""The cost and the losses of a way to search, against exact search on the same vectors."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.retrieval.search.exact import search_exact
+from beenhere.retrieval.search.scoring import Answer
 from beenhere.retrieval.search.vectors import StoredVectors
-
-Answer = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 ALONE = 20
 """Queries that are searched one at a time, to see how long one takes."""
@@ -23,11 +22,11 @@ class Way(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the table calls it."""
+        """Its name in the table."""
 
     @property
     def nbytes(self) -> int:
-        """What it takes."""
+        """Bytes that it takes."""
 
     def __len__(self) -> int:
         """Rows that it covers."""
@@ -84,9 +83,8 @@ def measure(
 
     (_, rows), together, alone = _timed(exact, queries)
     true = _others(rows, own)
-    stored = sum(s.values.nbytes + (0 if s.scales is None else s.scales.nbytes) for s in segments)
-    stored_bytes = stored / max(1, sum(map(len, segments)))
-    table = [Quality("exact", dict.fromkeys(ks, 1.0), stored_bytes, together, alone)]
+    stored = sum(segment.nbytes for segment in segments) / max(1, sum(map(len, segments)))
+    table = [Quality("exact", dict.fromkeys(ks, 1.0), stored, together, alone)]
     for other in others:
         search = partial(other.search, k=most, allowed=allowed)
         (_, rows), together, alone = _timed(search, queries)

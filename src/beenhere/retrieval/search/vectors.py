@@ -1,5 +1,6 @@
-"""Descriptors as they are kept: float32, float16, or int8 with a scale for each."""
+"""Descriptors as they are kept: float32, float16, or int8 with a scale for each; in segments."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,6 +49,11 @@ class StoredVectors:
     def dim(self) -> int:
         """Numbers in a vector."""
         return int(self.values.shape[1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take, with their scales."""
+        return self.values.nbytes + (0 if self.scales is None else self.scales.nbytes)
 
     def part(self, start: int, stop: int) -> "StoredVectors":
         """Rows ``start`` to ``stop`` (not included) as they are kept, not read yet."""
@@ -100,3 +106,99 @@ def quantise(vectors: NDArray[np.float32], dtype: Dtype) -> StoredVectors:
     scales = (largest / 127).astype(np.float32)
     steps = np.rint(vectors / np.where(scales > 0, scales, 1)[:, None])
     return StoredVectors(np.clip(steps, -127, 127).astype(np.int8), scales)
+
+
+# --- segments ------------------------------------------------------------------------------------
+
+Block = tuple[StoredVectors, NDArray[np.int64]]
+"""Some vectors, at least one, and their rows in the whole database, ``(b,)`` ascending."""
+
+
+def blocks(
+    segments: Sequence[StoredVectors], size: int, allowed: NDArray[np.bool_] | None
+) -> Iterator[Block]:
+    """Every vector, or every one that is allowed, in blocks of up to ``size``.
+
+    What is not allowed is not read: of a stretch with gaps the allowed rows are gathered, so a few
+    rows that lie far apart still make whole blocks.
+
+    Args:
+        segments: rows are numbered through all of them.
+        size: vectors at once.
+        allowed: ``(n,)``, or None for all.
+    """
+    first = 0
+    for segment in segments:
+        last = first + len(segment)
+        inside = None if allowed is None else np.flatnonzero(allowed[first:last])
+        for start in range(0, len(segment) if inside is None else len(inside), size):
+            if inside is None:
+                rows = np.arange(start, min(start + size, len(segment)))
+            else:
+                rows = inside[start : start + size]
+            if rows[-1] - rows[0] == len(rows) - 1:
+                yield segment.part(int(rows[0]), int(rows[-1]) + 1), rows + first
+            else:
+                yield segment.chosen(rows), rows + first
+        first = last
+
+
+def split(
+    segments: Sequence[StoredVectors], row: int
+) -> tuple[list[StoredVectors], list[StoredVectors]]:
+    """The segments before a row, and those that begin with it."""
+    before, after = [], []
+    for segment in segments:
+        if row >= len(segment):
+            before.append(segment)
+        elif row <= 0:
+            after.append(segment)
+        else:
+            before.append(segment.part(0, row))
+            after.append(segment.part(row, len(segment)))
+        row -= len(segment)
+    return before, after
+
+
+def take(segments: Sequence[StoredVectors], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The vectors of the rows that are named, ``(len(rows), D)``, in that order."""
+    taken = np.empty((len(rows), segments[0].dim), np.float32)
+    first = 0
+    for segment in segments:
+        inside = np.flatnonzero((rows >= first) & (rows < first + len(segment)))
+        taken[inside] = segment.take(rows[inside] - first)
+        first += len(segment)
+    return taken
+
+
+def checked_queries(
+    segments: Sequence[StoredVectors],
+    queries: NDArray[np.float32],
+    k: int,
+    allowed: NDArray[np.bool_] | None,
+) -> NDArray[np.float32]:
+    """The queries as every search takes them: float32, C-contiguous.
+
+    Raises:
+        DataError: what is asked for cannot be searched, as :func:`search_exact` says.
+    """
+    if k < 1:
+        raise DataError(f"k is {k}; expected 1 or more matches for each query")
+    if queries.ndim != 2 or queries.shape[1] == 0:
+        raise DataError(f"queries have the shape {queries.shape}; expected (m, D)")
+    for segment in segments:
+        if segment.dim != queries.shape[1]:
+            raise DataError(
+                f"descriptors have {queries.shape[1]} dimensions in the queries and {segment.dim} "
+                "in the database; expected those of one model"
+            )
+    count = sum(map(len, segments))
+    if allowed is not None and (allowed.shape != (count,) or allowed.dtype != np.bool_):
+        raise DataError(
+            f"allowed is {allowed.dtype} of shape {allowed.shape}; expected bool of ({count},), "
+            "one for each row of the database"
+        )
+    wrong = np.flatnonzero(~np.isfinite(queries).all(axis=1))
+    if len(wrong):
+        raise DataError(f"query {wrong[0]} holds NaN or infinity; expected a finite descriptor")
+    return np.require(queries, np.float32, ("C", "W"))

@@ -11,8 +11,7 @@ from safetensors import SafetensorError
 
 from beenhere.config import WhiteningConfig
 from beenhere.errors import DataError
-from beenhere.retrieval.search.blocks import blocks
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.vectors import StoredVectors, blocks
 
 BLOCK_BYTES = 32 * 2**20
 """Of descriptors in float64 at once."""
@@ -106,7 +105,7 @@ class Whitening:
 
     @classmethod
     def load(cls, path: Path) -> "Whitening":
-        """What :meth:`save` wrote.
+        """A whitening from the file that :meth:`save` wrote.
 
         Raises:
             DataError: no such file, truncated, or of another content.
@@ -118,7 +117,7 @@ class Whitening:
 
     @classmethod
     def read(cls, data: bytes, source: str) -> "Whitening":
-        """What :meth:`save` wrote, from the file's bytes; ``source`` names it in errors.
+        """A whitening from the bytes of such a file; ``source`` names it in errors.
 
         Raises:
             DataError: truncated, or of another content.

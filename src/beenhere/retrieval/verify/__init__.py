@@ -1,4 +1,3 @@
-from beenhere.retrieval.verify.settling import reranked
-from beenhere.retrieval.verify.verifier import Verifier
+from beenhere.retrieval.verify.verifier import Verifier, reranked
 
 __all__ = ["Verifier", "reranked"]

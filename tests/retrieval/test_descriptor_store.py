@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError, PhotoError
-from beenhere.retrieval import store as store_module
-from beenhere.retrieval.store import DescriptorStore, MemoryStore, PhotoKey, missing
+from beenhere.retrieval import descriptor_store
+from beenhere.retrieval.descriptor_store import DescriptorStore, MemoryStore, PhotoKey, missing
 
 
 def key(number: int) -> PhotoKey:
@@ -79,7 +79,7 @@ def test_rows_count_once_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         store.commit()
         store.append([key(2)], vectors(2))
         shutil.copytree(tmp_path / "store", tmp_path / "as a kill would leave it")
-        monkeypatch.setattr(store_module, "COMMIT_SECONDS", -1.0)
+        monkeypatch.setattr(descriptor_store, "COMMIT_SECONDS", -1.0)
         store.append([key(3)], vectors(3))
         shutil.copytree(tmp_path / "store", tmp_path / "some seconds later")
     with opened(tmp_path / "as a kill would leave it") as copy:
@@ -88,12 +88,33 @@ def test_rows_count_once_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert np.array_equal(copy.take([key(1), key(2), key(3)]), vectors(1, 2, 3))
 
 
+def test_a_half_filled_store_of_the_version_before_is_gone_on_with(tmp_path: Path) -> None:
+    """Its bytes as that version wrote them, when it was killed in the middle of a row."""
+    identity = {"model": "a", "dim": 3, "dtype": "float32"}
+    (tmp_path / "store.json").write_text(json.dumps(identity, indent=1))
+    literal = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
+    header = b"\x93NUMPY\x01\x00v\x00" + literal.ljust(117) + b"\n"
+    assert len(header) == 128
+    (tmp_path / "descriptors.npy").write_bytes(header + vectors(1, 2, 3).tobytes()[:-5])
+    lines = [json.dumps(list(key(number))) + "\n" for number in (1, 2, 3)]
+    (tmp_path / "photos.jsonl").write_text("".join(lines))
+    with opened(tmp_path) as store:
+        assert missing(store, [key(1), key(2), key(3)]) == [key(3)]
+        store.append([key(3), key(4)], vectors(3, 4))
+        assert np.array_equal(store.take([key(n) for n in (1, 2, 3, 4)]), vectors(1, 2, 3, 4))
+    assert json.loads((tmp_path / "store.json").read_text()) == identity
+    assert np.array_equal(np.load(tmp_path / "descriptors.npy"), vectors(1, 2, 3, 4))
+
+
 def test_another_models_folder_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.append([key(1)], vectors(1))
     with pytest.raises(DataError, match="give another output folder"):
         DescriptorStore(tmp_path, 3, "float32", {"model": "b"})
     assert json.loads((tmp_path / "store.json").read_text())["model"] == "a"
+    (tmp_path / "store.json").write_text("{")
+    with pytest.raises(DataError, match="descriptors of something else; expected"):
+        opened(tmp_path)
 
 
 def test_one_process_writes_while_others_read(tmp_path: Path) -> None:
@@ -111,8 +132,12 @@ def test_a_key_is_what_the_file_is(tmp_path: Path) -> None:
     photo.write_bytes(b"12345")
     os.utime(photo, ns=(1, 77))
     assert PhotoKey.of(str(photo)) == (str(photo), 5, 77)
-    with pytest.raises(PhotoError, match="no such file"):
+    photo.write_bytes(b"54321")
+    assert PhotoKey.of(str(photo)) != (str(photo), 5, 77)
+    with pytest.raises(PhotoError, match=r"b\.jpg: no such file$"):
         PhotoKey.of(str(tmp_path / "b.jpg"))
+    with pytest.raises(PhotoError, match="cannot be reached"):
+        PhotoKey.of("a\0.jpg")
 
 
 def test_memory_keeps_the_same(tmp_path: Path) -> None:

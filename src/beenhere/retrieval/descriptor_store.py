@@ -4,7 +4,7 @@ A store belongs to one model fingerprint, precision and dtype. It holds
 
 - ``descriptors.npy``, ``(n, D)``, which only grows; ``np.load(..., mmap_mode="r")`` reads it,
 - ``photos.jsonl``, one line a row: absolute path, size in bytes, modification time in ns,
-- ``store.json``, whose descriptors these are.
+- ``store.json``, whose descriptors these are; ``store.lock``, who writes them.
 
 A row counts once its line is whole. Vectors reach the disk before their lines do, so a process
 killed at any moment leaves whole rows, and the next one goes on from there.
@@ -16,27 +16,23 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError, PhotoError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two writers at once are then not noticed
-    fcntl = None  # type: ignore[assignment]
+from beenhere.files.atomic import write_json
+from beenhere.files.locks import locked
+from beenhere.files.npy import HEADER_BYTES, header, little_endian
+from beenhere.wording import one_line
 
 COMMIT_SECONDS = 2.0
 """At most so many seconds of work are lost when a process is killed."""
 
-_HEADER_BYTES = 128
-
 
 class PhotoKey(NamedTuple):
-    """What makes a photo file the same file: absolute path, size in bytes, mtime in ns."""
+    """A photo file as it is now: absolute path, size in bytes, mtime in ns."""
 
     path: str
     size: int
@@ -47,29 +43,15 @@ class PhotoKey(NamedTuple):
         """The key of a file, without opening it.
 
         Raises:
-            PhotoError: there is no such file.
+            PhotoError: there is no such file, or it cannot be reached.
         """
         try:
             found = Path(path).stat()
-        except OSError as error:
-            raise PhotoError(path, (error.strerror or str(error)).lower()) from error
+        except FileNotFoundError as error:
+            raise PhotoError(path, "no such file") from error
+        except (OSError, ValueError) as error:
+            raise PhotoError(path, f"cannot be reached: {one_line(error, None)}") from error
         return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns)  # noqa: PTH100
-
-
-class Keeper(Protocol):
-    """Where descriptors go as they are computed, and come back from."""
-
-    def __enter__(self) -> "Keeper": ...
-
-    def __exit__(self, *error: Any) -> None: ...
-
-    def __contains__(self, key: PhotoKey) -> bool: ...
-
-    def append(self, keys: Sequence[PhotoKey], vectors: NDArray[np.floating]) -> None:
-        """Keep the vectors ``(len(keys), D)``."""
-
-    def take(self, keys: Sequence[PhotoKey]) -> NDArray[np.floating]:
-        """The vectors of the keys, ``(len(keys), D)``, in their order."""
 
 
 class MemoryStore:
@@ -82,7 +64,7 @@ class MemoryStore:
     def __enter__(self) -> "MemoryStore":
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
     def __contains__(self, key: PhotoKey) -> bool:
@@ -120,6 +102,7 @@ class DescriptorStore:
         self._identity = {**identity, "dim": dim, "dtype": dtype}
         self._photos: IO[bytes] | None = None
         self._vectors: IO[bytes] | None = None
+        self._writing = ExitStack()  # the files, and the lock
         self._uncommitted: list[PhotoKey] = []
         self._committed_at = time.monotonic()
         self._check_identity()
@@ -128,16 +111,8 @@ class DescriptorStore:
     def __enter__(self) -> "DescriptorStore":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with ExitStack() as files:  # closes each of them, also where the disk is full
-            for file in (self._photos, self._vectors):
-                if file is not None:
-                    files.callback(file.close)
+    def __exit__(self, *error: object) -> None:
+        with self._writing:  # closes each file, also where the disk is full
             self.commit()
         self._photos = self._vectors = None
 
@@ -149,7 +124,7 @@ class DescriptorStore:
         if self._photos is None or self._vectors is None:
             self._open_to_write()
         assert self._vectors is not None
-        self._vectors.write(np.ascontiguousarray(vectors, self._dtype).tobytes())
+        self._vectors.write(little_endian(vectors, self._dtype.name))
         for key in keys:
             self._row[key] = self._count
             self._count += 1
@@ -180,7 +155,7 @@ class DescriptorStore:
             return np.empty((0, self._dim), self._dtype)
         shape = (self._count, self._dim)
         mapped: NDArray[np.floating] = np.memmap(
-            self.folder / "descriptors.npy", self._dtype, "r", _HEADER_BYTES, shape
+            self.folder / "descriptors.npy", self._dtype, "r", HEADER_BYTES, shape
         )
         return _take(mapped, [self._row[key] for key in keys])
 
@@ -192,7 +167,10 @@ class DescriptorStore:
         file = self.folder / "store.json"
         if not file.exists():
             return
-        found = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            found = "something else"
         if found != self._identity:
             raise DataError(
                 f"{self.folder} holds descriptors of {found}; expected {self._identity}: "
@@ -205,7 +183,7 @@ class DescriptorStore:
         photos, vectors = self.folder / "photos.jsonl", self.folder / "descriptors.npy"
         if not (photos.exists() and vectors.exists()):
             return {}, 0
-        most = max(0, vectors.stat().st_size - _HEADER_BYTES) // self._row_bytes
+        most = max(0, vectors.stat().st_size - HEADER_BYTES) // self._row_bytes
         rows: dict[PhotoKey, int] = {}
         length = 0
         with photos.open("rb") as lines:
@@ -223,46 +201,39 @@ class DescriptorStore:
 
     def _open_to_write(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._photos = (self.folder / "photos.jsonl").open("ab")
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._photos, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                self._photos.close()
-                self._photos = None
-                raise DataError(
-                    f"{self.folder} is being written by another process; wait for it, "
-                    "or give another output folder"
-                ) from error
-        temporary = self.folder / "store.json.new"
-        temporary.write_text(json.dumps(self._identity, indent=1), encoding="utf-8")
-        temporary.replace(self.folder / "store.json")
-        # Another process may have written since this one read.
-        self._row, self._whole_bytes = self._read()
-        self._photos.truncate(self._whole_bytes)
-        (self.folder / "descriptors.npy").touch()
-        self._vectors = (self.folder / "descriptors.npy").open("r+b")
-        self._vectors.truncate(_HEADER_BYTES + self._count * self._row_bytes)
-        self._write_header()
+        with ExitStack() as opening:
+            busy = (
+                f"{self.folder} is being written by another process; wait for it, "
+                "or give another output folder"
+            )
+            opening.enter_context(locked(self.folder / "store.lock", busy))
+            # Another process may have written since this one read.
+            self._check_identity()
+            if not (self.folder / "store.json").exists():
+                write_json(self.folder / "store.json", self._identity)
+            self._row, self._whole_bytes = self._read()
+            self._photos = opening.enter_context((self.folder / "photos.jsonl").open("ab"))
+            self._photos.truncate(self._whole_bytes)
+            vectors = self.folder / "descriptors.npy"
+            vectors.touch()
+            self._vectors = opening.enter_context(vectors.open("r+b"))
+            self._vectors.truncate(HEADER_BYTES + self._count * self._row_bytes)
+            self._write_header()
+            self._writing = opening.pop_all()
 
     def _write_header(self) -> None:
         """Bring the shape in the ``.npy`` header up to date; leaves the file at its end."""
         assert self._vectors is not None
         shape = (self._count - len(self._uncommitted), self._dim)
-        text = f"{{'descr': '{self._dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
-        magic = np.lib.format.magic(1, 0)
-        length = _HEADER_BYTES - len(magic) - 2
         self._vectors.seek(0)
-        self._vectors.write(
-            magic + length.to_bytes(2, "little") + text.ljust(length - 1).encode() + b"\n"
-        )
+        self._vectors.write(header(shape, self._dtype.name))
         self._vectors.flush()
         self._vectors.seek(0, os.SEEK_END)
 
 
-def missing(keeper: Keeper, keys: Iterable[PhotoKey]) -> list[PhotoKey]:
+def missing(store: MemoryStore | DescriptorStore, keys: Iterable[PhotoKey]) -> list[PhotoKey]:
     """The keys that are not kept yet, once each, in their order."""
-    return [key for key in dict.fromkeys(keys) if key not in keeper]
+    return [key for key in dict.fromkeys(keys) if key not in store]
 
 
 def _take(vectors: NDArray[np.floating], rows: list[int]) -> NDArray[np.floating]:

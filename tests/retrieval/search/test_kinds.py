@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from beenhere.retrieval.search.projection import projection
+from beenhere.retrieval.search.kinds import projection
 from places import views
 
 

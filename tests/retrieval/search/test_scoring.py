@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beenhere.retrieval.search.best import Best, best_of
+from beenhere.retrieval.search.scoring import Best, best_of
 
 SCORES = st.integers(-2, 2).map(float)  # ties everywhere
 
