@@ -28,8 +28,8 @@ from rich.table import Table
 import beenhere
 from beenhere import geo
 from beenhere.config import EvaluationData
-from beenhere.datasets.formats import read_evaluation, read_photos
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.formats import read_evaluation, read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.locate.answer import Location, Match
 
 CONSOLE = Console(highlight=False, width=120)

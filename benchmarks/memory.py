@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from beenhere.city import write_city
 from beenhere.config import (
     BackboneConfig,
     CityConfig,
@@ -24,8 +25,7 @@ from beenhere.config import (
     ModelConfig,
     PreprocessingConfig,
 )
-from beenhere.datasets.city import write_city
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 
 MODEL = ModelConfig(
     backbone=BackboneConfig(name="resnet18", pretrained=False, crop=2),

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from beenhere import geo
 from beenhere.config import SearchConfig
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import IndexedModel
 from beenhere.retrieval.index.photos import COLUMNS, photo_table
 from beenhere.retrieval.milvus.address import Address

@@ -27,6 +27,7 @@ from rich.table import Table
 
 import plain
 from beenhere import geo
+from beenhere.city import write_city
 from beenhere.config import (
     BackboneConfig,
     BatchConfig,
@@ -40,12 +41,11 @@ from beenhere.config import (
     PreprocessingConfig,
     TrainConfig,
 )
-from beenhere.datasets.city import write_city
-from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
-from beenhere.datasets.table import PhotoTable
 from beenhere.evaluation import protocol
 from beenhere.evaluation.statistics import bootstrap_interval
 from beenhere.models import VPRModel, build_model
+from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.search.exact import nearest
 from beenhere.training.loop import choose_precision

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places import BuiltPlaces, build_places
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
+from beenhere.tools.places import BuiltPlaces, build_places
 
 CONSOLE = Console()
 STREET, BLOCK = 1000.0, 100.0

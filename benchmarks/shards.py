@@ -19,8 +19,8 @@ import numpy as np
 import polars as pl
 
 from beenhere.config import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.fit import fit
 from beenhere.training.sampling import PlaceSampler

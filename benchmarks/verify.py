@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from beenhere import geo
+from beenhere.city import write_city
 from beenhere.config import CityConfig, EvaluationData, ExtractConfig, VerifyConfig
-from beenhere.datasets.city import write_city
-from beenhere.datasets.formats import read_evaluation
 from beenhere.models import load_model
+from beenhere.photos.formats import read_evaluation
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.search.exact import nearest
 from beenhere.retrieval.verify import Verifier, reranked

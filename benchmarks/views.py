@@ -30,7 +30,7 @@ from rich.table import Table
 from scipy.ndimage import map_coordinates
 
 from beenhere.config import ViewsConfig
-from beenhere.datasets.panoramas.cut import WHOLE_SPHERE, Sphere, cut_views, focal_length
+from beenhere.tools.panoramas.cut import WHOLE_SPHERE, Sphere, cut_views, focal_length
 
 CONSOLE = Console(highlight=False, width=100)
 Picture = NDArray[np.uint8]

@@ -33,7 +33,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from beenhere.datasets.city import write_city
+    from beenhere.city import write_city
 
     folder = tmp_path_factory.mktemp("docs")
     small = CityConfig(

@@ -15,8 +15,7 @@ import pytest
 from town import write_town
 
 import beenhere
-from beenhere import config_yaml
-from beenhere.config import TrainConfig
+from beenhere.config import TrainConfig, config_yaml
 from beenhere.training.fit import fit
 
 ARCHIVE = Path(__file__).parent / "saved" / "version-0.1.0.tar.gz"

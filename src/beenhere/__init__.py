@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from beenhere.datasets.formats import read_photos
-    from beenhere.datasets.table import PhotoTable
     from beenhere.errors import BeenhereError
     from beenhere.evaluation.compare_runs import compare
     from beenhere.evaluation.evaluate import evaluate
     from beenhere.models.checkpoint import load_model
+    from beenhere.photos.formats import read_photos
+    from beenhere.photos.table import PhotoTable
     from beenhere.retrieval.index import Index
 
 _HOMES = {
     "BeenhereError": "beenhere.errors",
     "Index": "beenhere.retrieval.index",
-    "PhotoTable": "beenhere.datasets.table",
+    "PhotoTable": "beenhere.photos.table",
     "compare": "beenhere.evaluation.compare_runs",
     "evaluate": "beenhere.evaluation.evaluate",
     "load_model": "beenhere.models.checkpoint",
-    "read_photos": "beenhere.datasets.formats",
+    "read_photos": "beenhere.photos.formats",
 }
 
 __all__ = [

@@ -15,9 +15,9 @@ import pytest
 from camera import street
 from PIL import Image
 
+from beenhere.city import write_city
 from beenhere.config import CityConfig
-from beenhere.datasets.city import write_city
-from beenhere.datasets.formats import read_photos
+from beenhere.photos.formats import read_photos
 
 OPTIONS = CityConfig(
     seed=8, cities=1, places=4, images_per_place=4, database=8, queries=4, size=64, workers=1

@@ -12,9 +12,9 @@ from downloadable_set import pack, town, write_town
 from file_server import FileServer, file_server, serving
 
 from beenhere.cli.data_sets import get
-from beenhere.datasets import catalog
-from beenhere.datasets.catalog import NamedSet, RemoteFile
 from beenhere.errors import ConfigError, DataError
+from beenhere.photos import catalog
+from beenhere.photos.catalog import NamedSet, RemoteFile
 
 
 @pytest.fixture

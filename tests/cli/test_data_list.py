@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from beenhere.cli import data_sets
-from beenhere.datasets.catalog import named_sets
 from beenhere.errors import ConfigError
+from beenhere.photos.catalog import named_sets
 
 Lines = list[str]
 

@@ -10,7 +10,7 @@ from camera import write_photo
 from tracks import LAT, LON, START, walk, write_gpx
 from videos import write_video
 
-from beenhere.datasets.formats import read_photos
+from beenhere.photos.formats import read_photos
 
 
 @pytest.fixture

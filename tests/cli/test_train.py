@@ -10,11 +10,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from beenhere import config_yaml
-from beenhere.config import TrainConfig
-from beenhere.configs import abouts, packaged
-from beenhere.datasets.table import PhotoTable
+from beenhere.config import TrainConfig, config_yaml
+from beenhere.config.shipped import abouts, packaged
 from beenhere.errors import TrainingError
+from beenhere.photos.table import PhotoTable
 
 
 def beenhere_train(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from saved_evaluation import write_evaluation
 from scipy.stats import binomtest
 
 from beenhere.config import EvalConfig
-from beenhere.config_yaml import plain
+from beenhere.config.config_yaml import plain
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences, balanced_choice, differences
 from beenhere.evaluation.evaluation_results import SavedEvaluation

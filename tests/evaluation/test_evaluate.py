@@ -12,12 +12,12 @@ import torch
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import EvalConfig, ExtractConfig
-from beenhere.datasets.formats import EvaluationTables
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, ModelError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.photo_tables import leave_one_out
-from beenhere.photos import load_photo
+from beenhere.photos.formats import EvaluationTables
+from beenhere.photos.pixels import load_photo
+from beenhere.photos.table import PhotoTable
 
 CONFIG = EvalConfig(
     recall_at=[1, 2, 5, 10],

@@ -8,9 +8,9 @@ import pytest
 from tiny import TinyModel, at_name, write_photo
 
 import beenhere
-from beenhere.datasets.formats import read_photos
 from beenhere.errors import ConfigError
 from beenhere.evaluation import evaluate as evaluation
+from beenhere.photos.formats import read_photos
 
 FAST = {"extract": {"device": "cpu", "precision": "32", "workers": 1}}
 

@@ -11,8 +11,6 @@ from saved_evaluation import write_evaluation
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import EvalConfig, ExtractConfig
-from beenhere.datasets.formats import EvaluationTables
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import (
@@ -21,6 +19,8 @@ from beenhere.evaluation.evaluation_results import (
     check_same_order,
     check_same_queries,
 )
+from beenhere.photos.formats import EvaluationTables
+from beenhere.photos.table import PhotoTable
 
 
 def first_hit(evaluation: SavedEvaluation, query: str, threshold: float) -> int:

@@ -10,14 +10,14 @@ from listed_street import LISTS, QUERIES, write_street
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import EvalConfig, EvaluationData, ExtractConfig
-from beenhere.datasets.formats import read_evaluation
-from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import differences
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
 from beenhere.evaluation.evaluation_results import Evaluation, SavedEvaluation
 from beenhere.evaluation.photo_tables import read_tables
 from beenhere.evaluation.thresholds import recall_against_threshold
+from beenhere.photos.formats import read_evaluation
+from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
 from beenhere.report import panels
 from beenhere.training.loop import named_recalls
 

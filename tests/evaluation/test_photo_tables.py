@@ -7,10 +7,10 @@ import pytest
 from tiny import at_name, write_photo
 
 from beenhere.config import EvaluationData
-from beenhere.datasets import formats
 from beenhere.errors import DataError
 from beenhere.evaluation import photo_tables as tables_module
 from beenhere.evaluation.photo_tables import read_tables
+from beenhere.photos import formats
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.datasets.acquire.set_folder import move_up
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, need_space, replacing, staged, write_file, write_json
+from beenhere.photos.acquire.set_folder import move_up
 from beenhere.wording import file_size
 
 HOLD = """

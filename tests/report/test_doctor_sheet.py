@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageFont
 
 from beenhere.config import CheckConfig
-from beenhere.datasets.doctor import Finding, examine, gather
-from beenhere.datasets.doctor.collection import PhotoCollection
 from beenhere.report import doctor_sheet
 from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, wrapped
 from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG, cut
+from beenhere.tools.doctor import Finding, examine, gather
+from beenhere.tools.doctor.collection import PhotoCollection
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from PIL import Image, ImageFont
 from tiny import TinyModel, write_photo
 
 from beenhere.config import EvalConfig
-from beenhere.datasets.formats import EvaluationTables
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
+from beenhere.photos.formats import EvaluationTables
+from beenhere.photos.table import PhotoTable
 from beenhere.report import panels, photo_boxes
 from beenhere.report.panels import Panel
 from beenhere.report.photo_boxes import Prediction

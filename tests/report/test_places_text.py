@@ -7,8 +7,8 @@ import pytest
 from walks import streets, table_of, town
 
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places import BuiltPlaces, EvaluationPart, build_places
 from beenhere.report.places_text import places_text
+from beenhere.tools.places import BuiltPlaces, EvaluationPart, build_places
 
 OPTIONS = {"min_images": 2, "clusters": {"apart": 10}, "split": {"gap": 20, "val": 0.2}}
 

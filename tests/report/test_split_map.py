@@ -10,9 +10,9 @@ from walks import CORNERS, streets, table_of, town
 
 from beenhere import geo
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places import BuiltPlaces, build_places
 from beenhere.report.places_text import places_text
 from beenhere.report.split_map import draw_split
+from beenhere.tools.places import BuiltPlaces, build_places
 
 TRAIN, VAL, TEST = (0, 114, 178), (230, 159, 0), (204, 51, 17)
 OPTIONS = PlacesConfig.model_validate(

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from tiny import TinyModel, write_photo
 
 from beenhere.config import ExtractConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, ModelError
-from beenhere.photos import load_photo
+from beenhere.photos.pixels import load_photo
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import extract as extracting
 from beenhere.retrieval import photo_batches
 from beenhere.retrieval.extract import Descriptors, Embedder, extract
@@ -207,7 +207,7 @@ import sys, time
 from pathlib import Path
 from tiny import TinyModel
 from beenhere.config import ExtractConfig
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import descriptor_store
 from beenhere.retrieval.extract import extract
 

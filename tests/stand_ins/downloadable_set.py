@@ -15,11 +15,11 @@ from typing import Any
 
 import urllib3
 
-from beenhere.datasets.acquire.get_set import get_set
-from beenhere.datasets.acquire.sources import FileResponse
-from beenhere.datasets.acquire.unpack import Unpacker
-from beenhere.datasets.catalog import NamedProtocol, NamedSet, RemoteFile
 from beenhere.files import atomic
+from beenhere.photos.acquire.get_set import get_set
+from beenhere.photos.acquire.sources import FileResponse
+from beenhere.photos.acquire.unpack import Unpacker
+from beenhere.photos.catalog import NamedProtocol, NamedSet, RemoteFile
 
 DATABASE, QUERIES = 5, 3
 LICENCE = random.Random(0).randbytes(1_000_000)
@@ -30,7 +30,7 @@ QUICK: dict[str, Any] = {
 }
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["beenhere.datasets.acquire.get_set"])
+_processes.set_forkserver_preload(["beenhere.photos.acquire.get_set"])
 
 
 def town(*files: RemoteFile, **facts: Any) -> NamedSet:

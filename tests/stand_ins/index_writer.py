@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import ComputeConfig, IndexConfig, SearchConfig, WhiteningConfig
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import descriptor_store
 from beenhere.retrieval.index.adding import add_photos
 from beenhere.retrieval.index.building import build_index
@@ -44,7 +44,11 @@ CHANGES_OF_THE_DISK = (*RENAMING, "fsync", "unlink", "rmdir", "mkdir")
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
-    ["beenhere.retrieval.index.building", "beenhere.retrieval.search.approximate", "beenhere.exif"]
+    [
+        "beenhere.retrieval.index.building",
+        "beenhere.retrieval.search.approximate",
+        "beenhere.photos.exif",
+    ]
 )
 
 

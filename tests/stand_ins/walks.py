@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 
 CORNERS = {
     "inside a zone": (52.5, 13.4),

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from beenhere.config import BatchConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader
 from beenhere.training.sampling import PlaceSampler
 

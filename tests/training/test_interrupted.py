@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from beenhere import config_yaml
-from beenhere.config import TrainConfig
+from beenhere.config import TrainConfig, config_yaml
 from beenhere.models import load_model
 from beenhere.training.fit import fit
 from beenhere.training.run_folder import RunFolder
@@ -23,7 +22,7 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from beenhere import config_yaml
+from beenhere.config import config_yaml
 from beenhere.config import TrainConfig
 from beenhere.training.fit import fit
 from beenhere.training.objectives import TrainingStep

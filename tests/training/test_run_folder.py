@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from beenhere import config_yaml
-from beenhere.config import TrainConfig
+from beenhere.config import TrainConfig, config_yaml
 from beenhere.errors import TrainingError
 from beenhere.training.run_folder import FREE, RunFolder, epoch_line
 

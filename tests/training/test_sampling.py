@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beenhere.config import BatchConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.photos.table import PhotoTable
 from beenhere.training.sampling import PlaceSampler
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.training.sampling import share_of_places
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from beenhere.config import TrainConfig
-from beenhere.datasets.formats import read_photos
 from beenhere.errors import ConfigError
 from beenhere.models import load_model, read_provenance
+from beenhere.photos.formats import read_photos
 from beenhere.studies.plan import _check_there
 from beenhere.training.fit import fit
 from beenhere.training.shards import write_shards

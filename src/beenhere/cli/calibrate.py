@@ -48,7 +48,7 @@ def calibrate(
         wait: seconds to wait for another process that writes the index.
         set_: an option of `locate` by name, such as `matches=50`; `locate` then uses it too.
     """
-    from beenhere import config_yaml
+    from beenhere.config import config_yaml
     from beenhere.retrieval.index import Index
 
     locate = config_yaml.assign(LocateConfig(), set_)

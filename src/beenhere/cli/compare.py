@@ -100,8 +100,7 @@ def _evaluate(
     """Evaluate a model; an evaluation that is there is done again with its own options."""
     import json
 
-    from beenhere import config_yaml
-    from beenhere.config import EvalConfig
+    from beenhere.config import EvalConfig, config_yaml
     from beenhere.evaluation.evaluate import evaluate
 
     options = config_yaml.plain(EvalConfig())

@@ -41,7 +41,7 @@ def show(
         list_: name every file that cannot be used, not only a few.
     """
     from beenhere.config import EvaluationData
-    from beenhere.datasets.formats import find_sets, protocols_of, read_evaluation, read_photos
+    from beenhere.photos.formats import find_sets, protocols_of, read_evaluation, read_photos
     from beenhere.report.photo_set import neighbours, photo_set_text, positives, shards_text
     from beenhere.training.shards import is_shards
 
@@ -103,9 +103,9 @@ def check(
         config: from where on something counts.
         set_: an option by name, such as `radius=10`; may be repeated.
     """
-    from beenhere import config_yaml
-    from beenhere.datasets.doctor import chosen, examine, fixes, gather, read_fixes
+    from beenhere.config import config_yaml
     from beenhere.report.doctor_text import findings_text, findings_values, tally
+    from beenhere.tools.doctor import chosen, examine, fixes, gather, read_fixes
 
     options = config_yaml.assign(config, set_)
     if fix_list is not None:
@@ -154,8 +154,8 @@ def leave_out(path: Path, fix_list: Path, out: Path, /) -> None:
             of photos that you want to keep.
         out: a new or empty folder, to be used in the place of the old one.
     """
-    from beenhere.datasets.doctor import gather, read_fixes, without
     from beenhere.report.doctor_text import tally
+    from beenhere.tools.doctor import gather, read_fixes, without
 
     done = without(gather(path), read_fixes(fix_list), out)
     for each in done.tables:

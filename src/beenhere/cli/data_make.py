@@ -19,8 +19,8 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.wording import count
 
 if TYPE_CHECKING:
-    from beenhere.datasets.tracks import TrackedPhotos
-    from beenhere.datasets.tracks.track import Track
+    from beenhere.tools.tracks import TrackedPhotos
+    from beenhere.tools.tracks.track import Track
 
 show_options(PlacesConfig, ADVANCED, "cells")
 show_options(PlacesConfig, Parameter(group=Group("How the ground is split", sort_key=2)), "split")
@@ -44,15 +44,15 @@ def places(
         out: a new or empty folder.
         config: how places are formed, and how the ground is split.
     """
-    from beenhere.datasets.formats import read_photos
-    from beenhere.datasets.places import build_places, write_places
     from beenhere.files.atomic import new_folder
+    from beenhere.photos.formats import read_photos
     from beenhere.report.places_text import places_text
+    from beenhere.tools.places import build_places, write_places
 
     with new_folder(out, photos.expanduser()) as folder:
         built = build_places(read_photos(photos), config)
-        from beenhere.datasets.places.write import CONFIG, LEFT_OUT, MAP
         from beenhere.report.split_map import draw_split
+        from beenhere.tools.places.write import CONFIG, LEFT_OUT, MAP
 
         write_places(built, config, photos, folder, out)
         draw_split(built, folder / MAP)
@@ -83,7 +83,7 @@ def views(
         config: which views.
         list_: name every file that was left, not only a few.
     """
-    from beenhere.datasets.panoramas import write_views
+    from beenhere.tools.panoramas import write_views
 
     cut = write_views(panoramas.expanduser(), out.expanduser(), config)
     height, width = config.size
@@ -122,8 +122,8 @@ def track(
         frames: which frames of a video.
         list_: name every photo that got no position, not only a few.
     """
-    from beenhere.datasets.formats.listing import TABLE_SUFFIXES
-    from beenhere.datasets.tracks import VIDEO_SUFFIXES, read_tracks
+    from beenhere.photos.formats.listing import TABLE_SUFFIXES
+    from beenhere.tools.tracks import VIDEO_SUFFIXES, read_tracks
 
     photos, out = photos.expanduser(), out.expanduser()
     if out.exists():
@@ -153,8 +153,8 @@ def track(
 
 
 def _photos(source: Path, found: "Track", out: Path, config: TrackConfig, every: bool) -> None:
-    from beenhere.datasets.formats import read_photos
-    from beenhere.datasets.tracks import track_photos
+    from beenhere.photos.formats import read_photos
+    from beenhere.tools.tracks import track_photos
 
     tracked = track_photos(read_photos(source), found, config)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ def _say_agreement(tracked: "TrackedPhotos", config: TrackConfig) -> None:
 def _frames(
     video: Path, found: "Track", out: Path, config: TrackConfig, frames: FramesConfig
 ) -> None:
-    from beenhere.datasets.tracks import track_video
+    from beenhere.tools.tracks import track_video
 
     tracked = track_video(video, found, out, config, frames)
     print(
@@ -230,7 +230,7 @@ def convert(
         raise DataError(f"{out} is a URL, and only shards are written to one; give a folder")
     if shards != ShardsConfig():
         raise ConfigError(f"--shards.* goes with --to shards; got --to {to}")
-    from beenhere.datasets.convert import convert as write
+    from beenhere.tools.convert import convert as write
 
     written = write(source, Path(out), to)
     how = tally({"hard links": written.linked, "copies": written.copied})
@@ -247,7 +247,7 @@ def convert(
 
 
 def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
-    from beenhere.datasets.convert import read_parts
+    from beenhere.tools.convert import read_parts
     from beenhere.training.shards.write import write_shards
 
     parts = read_parts(source.expanduser())
@@ -286,8 +286,8 @@ def city(
         config: how much to render.
         set_: an option by name, such as `places=50`; may be repeated.
     """
-    from beenhere import config_yaml
-    from beenhere.datasets.city import write_city
+    from beenhere.city import write_city
+    from beenhere.config import config_yaml
 
     folder = write_city(out, config_yaml.assign(config, set_), what="photos")
     print(f"{folder.root}: {folder.photos:,} photos, {folder.places:,} training places")

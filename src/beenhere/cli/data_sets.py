@@ -13,7 +13,7 @@ from beenhere.wording import file_size
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from beenhere.datasets.catalog import NamedProtocol, NamedSet
+    from beenhere.photos.catalog import NamedProtocol, NamedSet
 
 _WIDE = 150
 """Columns from which on the licences fit the table."""
@@ -38,7 +38,7 @@ def list_sets(name: str | None = None, /, *, to: Path = Path("data")) -> None:
         name: such as `msls`; without one, all sets in a table.
         to: the folder that sets lie in; says which are here already.
     """
-    from beenhere.datasets.catalog import named_set, named_sets
+    from beenhere.photos.catalog import named_set, named_sets
 
     if name is not None:
         print("\n".join(_everything(named_set(name), to)))
@@ -63,9 +63,9 @@ def get(name: str, /, *, to: Path = Path("data"), accept_licence: bool = False) 
         to: the folder of all sets; the set gets a folder of its name in it.
         accept_licence: agree to a licence that forbids commercial use, without being asked.
     """
-    from beenhere.datasets.acquire.get_set import by_hand, get_set
-    from beenhere.datasets.catalog import named_set
     from beenhere.files.atomic import holds_something
+    from beenhere.photos.acquire.get_set import by_hand, get_set
+    from beenhere.photos.catalog import named_set
 
     entry, to = named_set(name), to.expanduser()
     folder = to / entry.name
@@ -95,8 +95,8 @@ def import_set(name: str, folder: Path, /, *, to: Path = Path("data")) -> None:
         folder: what you got: the set's folder, one around it, one with archives, or one archive.
         to: the folder that sets lie in; the set goes to a folder of its name there.
     """
-    from beenhere.datasets.acquire.import_set import import_set as take_over
-    from beenhere.datasets.catalog import named_set
+    from beenhere.photos.acquire.import_set import import_set as take_over
+    from beenhere.photos.catalog import named_set
 
     entry = named_set(name)
     use = _COMMERCIAL[entry.commercial]

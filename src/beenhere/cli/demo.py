@@ -41,7 +41,7 @@ def demo(
         set_: an option of the training by name, such as `fit.epochs=4`; may be repeated.
         city: how much to render.
     """
-    from beenhere.datasets.city import write_city
+    from beenhere.city import write_city
     from beenhere.models import build_model, load_model
     from beenhere.training.fit import fit
     from beenhere.training.loop import seed_everything
@@ -72,8 +72,8 @@ def demo(
 
 
 def _training(out: Path, assignments: Sequence[str]) -> TrainConfig:
-    from beenhere import config_yaml
-    from beenhere.configs import packaged
+    from beenhere.config import config_yaml
+    from beenhere.config.shipped import packaged
 
     config = config_yaml.load(TrainConfig, packaged("demo"), assignments)
     data = DataConfig(
@@ -83,8 +83,8 @@ def _training(out: Path, assignments: Sequence[str]) -> TrainConfig:
 
 
 def _measure(model: "VPRModel", out: Path, name: str) -> dict[str, "Evaluation"]:
-    from beenhere.datasets.formats import read_evaluation
     from beenhere.evaluation.evaluate import evaluate_tables
+    from beenhere.photos.formats import read_evaluation
 
     config = EvalConfig(recall_at=[*SHOWN, 20])
     return {

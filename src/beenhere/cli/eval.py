@@ -57,7 +57,7 @@ def evaluate(
         config: the options of an evaluation.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
     """
-    from beenhere import config_yaml
+    from beenhere.config import config_yaml
     from beenhere.errors import ConfigError
     from beenhere.evaluation.evaluate import evaluate as evaluate_paths
 

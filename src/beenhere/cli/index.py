@@ -50,8 +50,8 @@ def build(
         wait: seconds to wait for another process that writes the index.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
     """
-    from beenhere import config_yaml
-    from beenhere.datasets.formats import read_photos
+    from beenhere.config import config_yaml
+    from beenhere.photos.formats import read_photos
     from beenhere.retrieval.index.building import build_index
     from beenhere.retrieval.index.manifest_file import read_manifest
 
@@ -85,7 +85,7 @@ def add(
         wait: seconds to wait for another process that writes the index.
         extract: how descriptors are computed.
     """
-    from beenhere.datasets.formats import read_photos
+    from beenhere.photos.formats import read_photos
     from beenhere.retrieval.index import Index
 
     opened = Index.open(index)  # before photos are looked at, which may take long
@@ -212,7 +212,7 @@ def info(
     from dataclasses import asdict
     from json import dumps
 
-    from beenhere import config_yaml
+    from beenhere.config import config_yaml
     from beenhere.errors import DataError
     from beenhere.retrieval.index.snapshot import Snapshot
 
@@ -268,7 +268,7 @@ def info(
 
 def _photos(state: "Snapshot") -> tuple[str, dict[str, Any]]:
     """The photos of an index, in words and in numbers."""
-    from beenhere.datasets.summary import summarise
+    from beenhere.photos.summary import summarise
 
     held = summarise(state.photos.rows(state.allowed.nonzero()[0]))
     text = f"{state.manifest.photos:,}, {held.with_position:,} with a position"

@@ -80,7 +80,7 @@ def locate(
         device: such as `cpu` or `cuda`; auto: a GPU if there is one.
         set_: an option by name, such as `verification.features=xfeat`; may be repeated.
     """
-    from beenhere import config_yaml
+    from beenhere.config import config_yaml
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.asking import locate_options
 
@@ -298,7 +298,7 @@ def named_photos(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]
 
 
 def _meant(name: str) -> Iterator[tuple[str, str | None]]:
-    from beenhere.datasets.formats.listing import PHOTO_SUFFIXES
+    from beenhere.photos.formats.listing import PHOTO_SUFFIXES
 
     path = Path(name).expanduser()
     if path.is_dir():
@@ -316,7 +316,7 @@ def _meant(name: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _below(folder: Path) -> Iterator[tuple[str, str | None]]:
-    from beenhere.datasets.formats.listing import list_photos
+    from beenhere.photos.formats.listing import list_photos
 
     listing = list_photos(folder)
     if not listing.photos and not listing.unusable:

@@ -139,7 +139,7 @@ def _plan(study: str, data: str | None, seeds: int | None, assignments: Sequence
         )
     name, profile = read_profile(wanted)
     if profile.city is not None:
-        from beenhere.datasets.city import write_city
+        from beenhere.city import write_city
 
         write_city(profile.city_folder, profile.city, what="photos of the city")
     return make_plan(read, name, profile, StudyPhotos(), seeds, assignments)

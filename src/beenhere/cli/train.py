@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere import config_yaml
 from beenhere.cli.options import Assignments
 from beenhere.cli.output import leave_interrupted
-from beenhere.config import TrainConfig
-from beenhere.configs import abouts, packaged
+from beenhere.config import TrainConfig, config_yaml
+from beenhere.config.shipped import abouts, packaged
 from beenhere.errors import ConfigError
 from beenhere.wording import count
 

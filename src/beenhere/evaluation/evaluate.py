@@ -10,12 +10,8 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from beenhere import config_yaml, geo
-from beenhere.config import EvalConfig
-from beenhere.datasets.formats import EvaluationTables
-from beenhere.datasets.ground_truth import Positives
-from beenhere.datasets.summary import lists_fingerprint, table_fingerprint
-from beenhere.datasets.table import PhotoTable
+from beenhere import geo
+from beenhere.config import EvalConfig, config_yaml
 from beenhere.devices import choose_device
 from beenhere.errors import DataError
 from beenhere.evaluation import protocol
@@ -24,6 +20,10 @@ from beenhere.evaluation.photo_tables import Photos, tables_of
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
 from beenhere.models.checkpoint import BUILT_IN, load_model, read_provenance
 from beenhere.models.model import VPRModel
+from beenhere.photos.formats import EvaluationTables
+from beenhere.photos.ground_truth import Positives
+from beenhere.photos.summary import lists_fingerprint, table_fingerprint
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import Descriptors, extract
 from beenhere.retrieval.search.exact import nearest
 

@@ -13,13 +13,13 @@ import polars as pl
 
 from beenhere import __version__
 from beenhere.config import EvaluationData
-from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
-from beenhere.datasets.formats.listed_truth import TRUTH_FILES
-from beenhere.datasets.formats.listing import CONDITIONS
-from beenhere.datasets.ground_truth import ListedTruth
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError
 from beenhere.files.atomic import replacing, write_json
+from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.photos.formats.listed_truth import TRUTH_FILES
+from beenhere.photos.formats.listing import CONDITIONS
+from beenhere.photos.ground_truth import ListedTruth
+from beenhere.photos.table import PhotoTable
 
 Photos = PhotoTable | str | Path
 
@@ -79,7 +79,7 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
             CSV or Parquet file is read anew too: the photos that it names lie anywhere.
 
     Raises:
-        DataError: as :func:`beenhere.datasets.formats.read_photos`.
+        DataError: as :func:`beenhere.photos.formats.read_photos`.
     """
     roots = [data] if isinstance(data, Path) else [data.tree, data.database, data.queries]
     if keep is None or any(root is not None and root.is_file() for root in roots):

@@ -15,7 +15,7 @@ from beenhere.evaluation.differences import ConditionDifference, Differences, di
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.models.checkpoint import load_model
 from beenhere.models.similarity_map import similarity_maps
-from beenhere.photos import load_photo
+from beenhere.photos.pixels import load_photo
 from beenhere.report.photo_boxes import Prediction, overlay, predictions_of, small_photo
 from beenhere.studies.results import Run, StudyResults
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
-from beenhere.datasets.doctor import Finding, PhotoCollection
 from beenhere.report.doctor_text import size_text
 from beenhere.report.photo_boxes import (
     BOX,
@@ -24,6 +23,7 @@ from beenhere.report.photo_boxes import (
     width_of,
 )
 from beenhere.report.pictures import EMPTY, INK, PAPER, QUIET, save_picture
+from beenhere.tools.doctor import Finding, PhotoCollection
 from beenhere.wording import count
 
 Frame = Literal["score", "note"] | None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from beenhere.datasets.doctor import Choice, Finding, PhotoCollection
+from beenhere.tools.doctor import Choice, Finding, PhotoCollection
 from beenhere.wording import count
 
 _EXAMPLES = 3

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.datasets.formats.at_names import is_at_name, read_at_names
-from beenhere.datasets.formats.listing import Listing
 from beenhere.errors import PhotoError
-from beenhere.exif import read_facts
+from beenhere.photos.exif import read_facts
+from beenhere.photos.formats.at_names import is_at_name, read_at_names
+from beenhere.photos.formats.listing import Listing
 from beenhere.report.location import supporting
 from beenhere.report.pictures import BLUE, GREY, INK, ORANGE
 from beenhere.retrieval.locate.answer import Location, Match

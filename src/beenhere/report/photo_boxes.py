@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 from beenhere import wording
 from beenhere.errors import PhotoError
 from beenhere.evaluation.protocol import is_right
-from beenhere.photo_file import Photo
-from beenhere.photos import load_photo
+from beenhere.photos.photo_file import Photo
+from beenhere.photos.pixels import load_photo
 from beenhere.report.pictures import EMPTY, GREEN, GREY, INK, PAPER, QUIET, RED
 
 BOX = (272, 204)

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from beenhere.datasets.ground_truth import EvaluationTables, ListedTruth
-from beenhere.datasets.summary import (
+from beenhere.geo import Extent
+from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
+from beenhere.photos.summary import (
     Sizes,
     Summary,
     photo_sizes,
@@ -12,8 +13,7 @@ from beenhere.datasets.summary import (
     with_neighbour,
     with_positive,
 )
-from beenhere.datasets.table import PhotoTable
-from beenhere.geo import Extent
+from beenhere.photos.table import PhotoTable
 from beenhere.training.shards import Shards
 from beenhere.wording import count, file_size, whole_metres
 

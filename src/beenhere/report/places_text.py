@@ -6,9 +6,9 @@ from textwrap import wrap
 import numpy as np
 
 from beenhere.config import PlacesConfig
-from beenhere.datasets.places import BuiltPlaces, EvaluationPart
-from beenhere.datasets.places.split import SplitPart
 from beenhere.report.photo_set import places_of
+from beenhere.tools.places import BuiltPlaces, EvaluationPart
+from beenhere.tools.places.split import SplitPart
 from beenhere.wording import count
 
 FEW_PLACES = 200

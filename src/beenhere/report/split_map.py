@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from beenhere.datasets.places import BuiltPlaces
-from beenhere.datasets.places.split import SplitPart
 from beenhere.files.atomic import replacing
 from beenhere.report.pictures import BLUE, GREY, GROUND, INK, PAPER, QUIET, RED, RULE
+from beenhere.tools.places import BuiltPlaces
+from beenhere.tools.places.split import SplitPart
 from beenhere.wording import count, round_below, whole_metres
 
 MOST_AREAS = 6

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from beenhere.config import ComputeConfig, ExtractConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
 from beenhere.models.folding import evaluation_mode, fold_batch_norms
-from beenhere.photo_file import Photo
+from beenhere.photos.photo_file import Photo
+from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.descriptor_store import DescriptorStore, MemoryStore, PhotoKey, missing
 from beenhere.retrieval.photo_batches import photo_batches

@@ -12,8 +12,8 @@ from torch import Tensor
 from beenhere.config import ComputeConfig
 from beenhere.devices import cores
 from beenhere.errors import PhotoError
-from beenhere.photo_file import Photo, photo_size
-from beenhere.photos import load_photo
+from beenhere.photos.photo_file import Photo, photo_size
+from beenhere.photos.pixels import load_photo
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel

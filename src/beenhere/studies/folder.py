@@ -14,8 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from beenhere import config_yaml
-from beenhere.config import TrainConfig
+from beenhere.config import TrainConfig, config_yaml
 from beenhere.errors import ConfigError, DataError, TrainingError
 from beenhere.files.atomic import replacing, write_json
 from beenhere.files.locks import holder, locked

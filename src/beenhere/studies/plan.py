@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from beenhere import config_yaml, geo
-from beenhere.config import DataConfig, EvaluationData, TrainConfig
-from beenhere.datasets.formats import EvaluationTables, read_evaluation, read_photos
-from beenhere.datasets.summary import table_fingerprint
-from beenhere.datasets.table import PhotoTable
+from beenhere import geo
+from beenhere.config import DataConfig, EvaluationData, TrainConfig, config_yaml
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluation_fingerprint
+from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.photos.summary import table_fingerprint
+from beenhere.photos.table import PhotoTable
 from beenhere.studies.study import DataProfile, RowFile, Study, StudyTable
 from beenhere.training.shards.store import is_shards
 

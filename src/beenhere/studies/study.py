@@ -11,9 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from beenhere import config_yaml
-from beenhere.config import CityConfig, DataConfig, Options
-from beenhere.configs import packaged
+from beenhere.config import CityConfig, DataConfig, Options, config_yaml
+from beenhere.config.shipped import packaged
 from beenhere.errors import ConfigError
 from beenhere.wording import did_you_mean
 

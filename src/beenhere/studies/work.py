@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from beenhere import config_yaml
-from beenhere.config import TrainConfig
+from beenhere.config import TrainConfig, config_yaml
 from beenhere.errors import BeenhereError, PhotoError
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.studies.folder import RowFolder
@@ -63,7 +62,7 @@ def work(path: Path) -> None:
 def _cost(config: TrainConfig, path: Path) -> float | None:
     """Milliseconds of a forward pass, for a photo as the first query; None if none can be read."""
     from beenhere.models import load_model
-    from beenhere.photo_file import photo_size
+    from beenhere.photos.photo_file import photo_size
     from beenhere.retrieval.extract import milliseconds_per_photo
     from beenhere.training.loop import choose_fit_device
 

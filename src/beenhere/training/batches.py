@@ -16,8 +16,8 @@ from torch import Tensor
 
 from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
-from beenhere.photo_file import photo_size
-from beenhere.photos import load_photo
+from beenhere.photos.photo_file import photo_size
+from beenhere.photos.pixels import load_photo
 from beenhere.training.sampling import PlaceSampler
 
 SIZES_LOOKED_AT = 200

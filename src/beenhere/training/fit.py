@@ -5,12 +5,11 @@ from pathlib import Path
 
 import torch
 
-from beenhere import config_yaml
-from beenhere.config import EvaluationData, ModelConfig, TrainConfig
-from beenhere.datasets.formats import EvaluationTables, read_evaluation
+from beenhere.config import EvaluationData, ModelConfig, TrainConfig, config_yaml
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
 from beenhere.models import load_model, read_provenance
+from beenhere.photos.formats import EvaluationTables, read_evaluation
 from beenhere.training.loop import (
     choose_fit_device,
     choose_precision,

@@ -25,15 +25,14 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.strategies.ddp import DDPStrategy
 from torch.optim import Optimizer
 
-from beenhere import config_yaml
-from beenhere.config import EvalConfig, FitConfig, ModelConfig, TrainConfig
-from beenhere.datasets.formats import EvaluationTables
+from beenhere.config import EvalConfig, FitConfig, ModelConfig, TrainConfig, config_yaml
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.files.atomic import replacing
 from beenhere.models import VPRModel, build_model, save_checkpoint
+from beenhere.photos.formats import EvaluationTables
 from beenhere.progress import progress
 from beenhere.training.augment import generator_of
 from beenhere.training.batches import TrainingBatches

@@ -18,8 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from beenhere import __version__, config_yaml
-from beenhere.config import TrainConfig
+from beenhere import __version__
+from beenhere.config import TrainConfig, config_yaml
 from beenhere.devices import cores
 from beenhere.errors import TrainingError
 from beenhere.files.atomic import replacing, write_file, write_json

@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config import BatchConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.photos.table import PhotoTable
 
 Rows = NDArray[np.intp]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from beenhere.config import DataConfig, TrainConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.summary import table_fingerprint
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
 from beenhere.models.preprocessing import Preprocessing
-from beenhere.photo_file import photo_size
+from beenhere.photos.formats import read_photos
+from beenhere.photos.photo_file import photo_size
+from beenhere.photos.summary import table_fingerprint
+from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.sampling import PlaceSampler, share_of_places
 from beenhere.training.shards import Shards, is_shards

@@ -8,10 +8,10 @@ import pytest
 from streets import street_model, write_streets
 
 from beenhere.config import CalibrateConfig, LocateConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.calibration.calibrate_index import IndexCalibration, calibrate_index
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 
 CONFIG = CalibrateConfig(folds=3, resamples=100)

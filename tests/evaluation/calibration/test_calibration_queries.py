@@ -9,11 +9,11 @@ from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.config import CalibrateConfig, LocateConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, HiddenPhotos
 from beenhere.models.model import VPRModel
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 
 EAST, NORTH = 500_000.0, 4_100_000.0

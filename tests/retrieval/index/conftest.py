@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.datasets.formats import read_photos
+from beenhere.photos.formats import read_photos
 from beenhere.retrieval.index import Index
 
 PRECISION = {"precision": "32"}

@@ -10,8 +10,8 @@ import pytest
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import ExtractConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.index import Index, computing, describing, sorting

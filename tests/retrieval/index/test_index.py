@@ -11,11 +11,11 @@ from tiny import TinyModel, at_name, write_photo
 import beenhere
 from beenhere import geo
 from beenhere.config import ExtractConfig, ModelConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.models.checkpoint import save_checkpoint
 from beenhere.models.model import VPRModel
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.search.filters import Filter

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config import ExtractConfig
-from beenhere.datasets.formats import read_photos
 from beenhere.errors import DataError
+from beenhere.photos.formats import read_photos
 from beenhere.retrieval.extract import extract
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing

@@ -12,10 +12,10 @@ from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.config import ComputeConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.models.model import VPRModel
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import Embedder
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index import snapshot as snapshots

@@ -11,8 +11,8 @@ from camera import SHORT, jpeg, street, tiff
 from PIL import Image
 
 from beenhere.errors import PhotoError
-from beenhere.photo_file import photo_size
-from beenhere.photos import load_photo
+from beenhere.photos.photo_file import photo_size
+from beenhere.photos.pixels import load_photo
 from beenhere.retrieval.locate.photo_input import photo_input
 
 

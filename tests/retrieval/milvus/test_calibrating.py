@@ -8,10 +8,10 @@ from streets import street_model, write_streets
 
 from beenhere import geo
 from beenhere.config import CalibrateConfig, LocateConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibrate_index import calibrate_index
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 
 CONFIG, LOCATE = CalibrateConfig(folds=3, resamples=100), LocateConfig(matches=10)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pyproj import Geod
 
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.photos import COLUMNS
 from beenhere.retrieval.milvus.expressions import both, expression, one_of, quoted
 from beenhere.retrieval.milvus.rows import entities

@@ -11,9 +11,9 @@ from milvus_writer import close_lite
 from tiny import TinyModel, at_name, write_photo
 
 import beenhere
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError, ModelError
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.milvus import MilvusIndex
 from beenhere.retrieval.milvus.connection import connect

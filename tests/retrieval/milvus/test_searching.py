@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config import SearchConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import IndexedModel
 from beenhere.retrieval.index.photos import COLUMNS
 from beenhere.retrieval.milvus.address import Address

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors

@@ -10,7 +10,7 @@ from PIL import Image
 
 from beenhere.config import VerifyConfig
 from beenhere.errors import ConfigError, PhotoError
-from beenhere.photos import load_photo
+from beenhere.photos.pixels import load_photo
 from beenhere.retrieval.verify import Verifier, reranked, verifier
 from beenhere.retrieval.verify.matching import mutual_matches
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from beenhere.config import ShardsConfig
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.training.shards import write_shards
 
 

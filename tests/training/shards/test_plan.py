@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beenhere.config import BatchConfig, StreamConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import ConfigError, DataError
+from beenhere.photos.table import PhotoTable
 from beenhere.training.sampling import PlaceSampler
 from beenhere.training.shards.manifest import PLACES_SCHEMA
 from beenhere.training.shards.stream import StreamPlan

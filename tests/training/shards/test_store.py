@@ -8,9 +8,9 @@ import pytest
 from fsspec.registry import _registry
 
 from beenhere.config import TrainConfig
-from beenhere.config_yaml import load, write
-from beenhere.datasets.formats import read_photos
+from beenhere.config.config_yaml import load, write
 from beenhere.errors import ConfigError, DataError
+from beenhere.photos.formats import read_photos
 from beenhere.training.shards import Shards, store
 from beenhere.training.shards.store import ShardStore, is_shards
 

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from beenhere.config import ShardsConfig
-from beenhere.datasets.summary import summarise
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.photos.summary import summarise
+from beenhere.photos.table import PhotoTable
 from beenhere.training.shards import Shards, write, write_shards
 from beenhere.training.shards.store import ShardStore
 from beenhere.training.shards.tar import extension, sample_key

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beenhere import __version__, config_yaml
-from beenhere.config import CalibrateConfig, LocateConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
+from beenhere import __version__
+from beenhere.config import CalibrateConfig, LocateConfig, config_yaml
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, QueryEvidence
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.locate.asking import KEPT
 from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config import CalibrateConfig, LocateConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.matches import Matches
 from beenhere.retrieval.locate.candidates import Searchable, find_candidates
 from beenhere.retrieval.locate.evidence import FEATURES

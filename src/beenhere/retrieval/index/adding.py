@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config import ComputeConfig, WhiteningConfig
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import STAGING, Change, changing, clear_staging
 from beenhere.retrieval.index.describing import Described, describe
 from beenhere.retrieval.index.manifest_file import read_manifest

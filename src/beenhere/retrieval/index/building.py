@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beenhere.config import IndexConfig, WhiteningConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device
 from beenhere.errors import DataError
 from beenhere.models.checkpoint import load_model
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.adding import JOURNAL, Added, put_in
 from beenhere.retrieval.index.change import changing, clear_staging
 from beenhere.retrieval.index.models import check_model, keep_model

@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config import ExtractConfig
-from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.errors import PhotoError
+from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract
 

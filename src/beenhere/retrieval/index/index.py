@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import config_yaml, geo
-from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, LocateConfig
-from beenhere.datasets.formats import read_photos
-from beenhere.datasets.table import PhotoTable
+from beenhere import geo
+from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, LocateConfig, config_yaml
+from beenhere.photos.formats import read_photos
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.calibrating import keep_calibration
 from beenhere.retrieval.index.checking import Check, check_index
 from beenhere.retrieval.index.compaction import Compacted, compact_index

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from beenhere import config_yaml
+from beenhere.config import config_yaml
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.index.locking import writer_of
 from beenhere.retrieval.index.manifest import FORMAT_VERSION, Manifest

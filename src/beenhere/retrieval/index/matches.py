@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 
 
 class Searched(Protocol):

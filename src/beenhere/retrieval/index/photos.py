@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from beenhere.datasets.table import SCHEMA, PhotoTable
+from beenhere.photos.table import SCHEMA, PhotoTable
 
 FILE_COLUMNS: dict[str, type[pl.DataType]] = {
     "sha256": pl.Binary,

@@ -11,9 +11,9 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.files.npy import map_array
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import Manifest, Part
 from beenhere.retrieval.index.manifest_file import read_manifest
 from beenhere.retrieval.index.photos import COLUMNS, LEFT_OUT, photo_table

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError, PhotoError
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index.contents import hash_files
 from beenhere.retrieval.index.photos import COLUMNS, FILE_COLUMNS

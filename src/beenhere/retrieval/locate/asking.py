@@ -4,8 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from beenhere import config_yaml
-from beenhere.config import LocateConfig
+from beenhere.config import LocateConfig, config_yaml
 from beenhere.errors import ConfigError
 
 KEPT = "locate"

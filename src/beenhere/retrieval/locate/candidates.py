@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config import LocateConfig
-from beenhere.datasets.table import PhotoTable
+from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Match, Place
 from beenhere.retrieval.locate.evidence import evidence

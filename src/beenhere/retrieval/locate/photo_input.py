@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from beenhere.errors import PhotoError
-from beenhere.photo_file import MAX_BYTES, Photo
+from beenhere.photos.photo_file import MAX_BYTES, Photo
 
 Given = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
 """A photo as it may be given; see :func:`photo_input`."""
@@ -22,7 +22,7 @@ EXPECTED = (
 
 @dataclass(frozen=True, eq=False)
 class PhotoInput:
-    """A photo that :mod:`beenhere.photos` reads.
+    """A photo that :mod:`beenhere.photos.pixels` reads.
 
     Attributes:
         name: its path, or a name for it.

@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config import ComputeConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import PhotoError
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index.adding import JOURNAL, Added, left_out_now
 from beenhere.retrieval.index.change import STAGING, Change, clear_staging

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beenhere.config import IndexConfig
-from beenhere.datasets.table import PhotoTable
 from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.models.checkpoint import load_model
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.adding import Added
 from beenhere.retrieval.index.change import Change, changing
 from beenhere.retrieval.index.manifest import Store

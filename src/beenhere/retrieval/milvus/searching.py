@@ -8,8 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
+from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.photos import COLUMNS, photo_table
 from beenhere.retrieval.milvus.collection import MOST_HITS, Collection
 from beenhere.retrieval.milvus.expressions import both, expression, one_of

@@ -8,9 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.datasets.table import PhotoTable
 from beenhere.dates import iso_date
 from beenhere.errors import ConfigError
+from beenhere.photos.table import PhotoTable
 
 Mask = NDArray[np.bool_]
 

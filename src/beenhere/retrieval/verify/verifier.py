@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from beenhere.config import VerifyConfig, XFeatConfig
 from beenhere.devices import cores
 from beenhere.errors import ConfigError, PhotoError
-from beenhere.photo_file import Photo
-from beenhere.photos import load_photo
+from beenhere.photos.photo_file import Photo
+from beenhere.photos.pixels import load_photo
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.verify.local_features import Detector, LocalFeatures, Sift, XFeat
 from beenhere.retrieval.verify.matching import count_inliers, mutual_matches

@@ -11,9 +11,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import geo
-from beenhere.datasets.formats.reading import SHARDS_MANIFEST
-from beenhere.datasets.summary import Sizes, Summary
 from beenhere.errors import DataError
+from beenhere.photos.formats.reading import SHARDS_MANIFEST
+from beenhere.photos.summary import Sizes, Summary
 from beenhere.training.sampling import in_share
 from beenhere.training.shards.store import ShardStore
 from beenhere.wording import one_line
@@ -31,7 +31,7 @@ PLACES_SCHEMA: dict[str, type[pl.DataType]] = {
 
 
 SUMMARY_NAMES = {"positioned": "with_position", "headed": "with_heading", "dated": "with_date"}
-"""By their names in format 1, those of :class:`beenhere.datasets.summary.Summary`."""
+"""By their names in format 1, those of :class:`beenhere.photos.summary.Summary`."""
 
 
 class _Entry(BaseModel):
@@ -54,7 +54,7 @@ class ShardEntry(_Entry):
 
 
 class PhotoCounts(_Entry):
-    """What ``beenhere data show`` says of photos; as :class:`beenhere.datasets.summary.Summary`.
+    """What ``beenhere data show`` says of photos; as :class:`beenhere.photos.summary.Summary`.
 
     Attributes:
         sizes: width, height, and how many photos have them, the most frequent first.

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from beenhere.datasets.formats.reading import SHARDS_MANIFEST, holds_shards
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.files.atomic import replacing
+from beenhere.photos.formats.reading import SHARDS_MANIFEST, holds_shards
 from beenhere.wording import one_line
 
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import __version__
 from beenhere.config import ShardsConfig
-from beenhere.datasets.formats.reading import SHARDS_MANIFEST
-from beenhere.datasets.summary import summarise
-from beenhere.datasets.table import SCHEMA, PhotoTable
 from beenhere.errors import DataError, PhotoError
-from beenhere.photo_file import opened, photo_size
+from beenhere.photos.formats.reading import SHARDS_MANIFEST
+from beenhere.photos.photo_file import opened, photo_size
+from beenhere.photos.summary import summarise
+from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.progress import progress
 from beenhere.training.sampling import rows_by_place
 from beenhere.training.shards.manifest import (

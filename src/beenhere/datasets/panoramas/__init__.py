@@ -1,3 +1,0 @@
-from beenhere.datasets.panoramas.views_folder import ViewsFolder, write_views
-
-__all__ = ["ViewsFolder", "write_views"]

@@ -1,0 +1,126 @@
+"""Images that a set names in lists of its own; sets that are three ``.npy`` files of such lists.
+
+These are names of the database, names of the queries, and positives of each query.
+GSV-Cities ships them with its code (``X_dbImages.npy``, ``X_qImages.npy``, ``X_gt.npy``), and
+OpenVPRLab with its images (``X_ref_image_names.npy``, ``X_query_image_names.npy``,
+``X_ground_truth*.npy``). Names are relative to the folder of the three.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.errors import DataError
+from beenhere.photos.formats.listing import existing
+from beenhere.photos.formats.npy_lists import read_index_lists, read_names
+from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
+from beenhere.photos.table import PhotoTable
+
+MISSING = -1
+"""The row of an image that is named and not there."""
+
+_WAYS = (
+    ("_dbImages.npy", "_qImages.npy", "_gt*.npy"),
+    ("_ref_image_names.npy", "_query_image_names.npy", "_ground_truth*.npy"),
+)
+
+
+@dataclass(frozen=True)
+class NamedImages:
+    """Images of a list.
+
+    Attributes:
+        paths: of those that are there, in the order of the list.
+        kept: ``(rows,)``, the place in the list of each.
+        row: ``(names,)``, the row of each name; :data:`MISSING` where there is no such file.
+        unusable: path and reason of those that are not there.
+    """
+
+    paths: list[str]
+    kept: NDArray[np.intp]
+    row: NDArray[np.intp]
+    unusable: list[tuple[str, str]]
+
+    def rows_of(self, lists: Sequence[NDArray[np.int64]]) -> list[NDArray[np.intp]]:
+        """Lists of places in the list of names, as lists of rows; what is missing falls out."""
+        rows = [self.row[places] for places in lists]
+        return [found[found != MISSING] for found in rows]
+
+
+def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
+    """Look for every image of a list below a folder; one that is missing moves no other.
+
+    Args:
+        folder: where the names start from.
+        names: with ``/``; each is one image, and none is taken for another.
+    """
+    start = os.path.join(folder, "")  # noqa: PTH118 - pathlib drops the end slash
+    paths = [start + name for name in names]
+    there = np.array(existing(paths), bool)
+    kept = np.flatnonzero(there)
+    row = np.full(len(names), MISSING, np.intp)
+    row[kept] = np.arange(len(kept))
+    unusable = [(paths[place], "no such file") for place in np.flatnonzero(~there)]
+    return NamedImages([paths[place] for place in kept], kept, row, unusable)
+
+
+class _Files(NamedTuple):
+    database: Path
+    queries: Path
+    truth: Path
+
+
+def fits_image_lists(folder: Path) -> bool:
+    """Whether a folder has such a set."""
+    return bool(_found(folder))
+
+
+def image_list_protocols(folder: Path) -> list[str]:
+    """The names of the sets: what the files' names begin with."""
+    return list(_found(folder))
+
+
+def read_image_lists(folder: Path, protocol: str) -> EvaluationTables:
+    """The images of the lists; one that is not there moves no other.
+
+    Raises:
+        DataError: lists that do not fit each other.
+    """
+    files = _found(folder)[protocol]
+    database, queries = (find_named(folder, read_names(file)) for file in files[:2])
+    lists = read_index_lists(files.truth)
+    if len(lists) != len(queries.row):
+        raise DataError(
+            f"{files.truth}: has lists for {len(lists)} queries; expected {len(queries.row)}, as "
+            f"{files.queries.name} names them"
+        )
+    most = max((int(one.max()) for one in lists if len(one)), default=0)
+    if most >= len(database.row):
+        raise DataError(
+            f"{files.truth}: lists database photo {most}; {files.database.name} names "
+            f"{len(database.row)}, from 0"
+        )
+    listed = ListedTruth(database.rows_of([lists[at] for at in queries.kept]), len(database.paths))
+    tables = (_table(database, files.database), _table(queries, files.queries))
+    return EvaluationTables(*tables, protocol, listed)
+
+
+def _found(folder: Path) -> dict[str, _Files]:
+    found = {}
+    for database, queries, truth in _WAYS:
+        for file in sorted(folder.glob(f"*{database}")):
+            name = file.name.removesuffix(database)
+            lists = sorted(folder.glob(f"{name}{truth}"))
+            if (folder / f"{name}{queries}").is_file() and len(lists) == 1:
+                found[name] = _Files(file, folder / f"{name}{queries}", lists[0])
+    return found
+
+
+def _table(images: NamedImages, file: Path) -> PhotoTable:
+    source = f"photos that {file.name} names"
+    return PhotoTable.from_columns({"path": images.paths}, images.unusable, source=source)

@@ -1,0 +1,304 @@
+"""A CSV or Parquet file with one photo a row: ``path`` and where, when and which way.
+
+Columns: ``path`` (relative to the file's folder, or absolute); ``lat, lon`` in degrees, or
+``easting, northing, zone`` (such as ``10S``), or both; ``heading`` in degrees; ``captured``, an
+ISO date that may be partial; ``place, city, condition``. All but ``path`` may be missing, and
+cells may be empty. Other names that people use are taken too, see :data:`ALIASES`; columns of any
+other name are not used, and the table's notes name them.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from beenhere import geo
+from beenhere.dates import iso_date
+from beenhere.errors import DataError
+from beenhere.photos.formats.listing import Listing, existing
+from beenhere.photos.table import SCHEMA, PhotoTable
+from beenhere.wording import count, one_line
+
+SOURCE = "a table of photos"
+
+ALIASES = {
+    "file": "path",
+    "filename": "path",
+    "image": "path",
+    "latitude": "lat",
+    "longitude": "lon",
+    "lng": "lon",
+    "utm_easting": "easting",
+    "utm_northing": "northing",
+    "utm_zone": "zone",
+    "compass_angle": "heading",
+    "date": "captured",
+    "timestamp": "captured",
+    "place_id": "place",
+}
+"""Other names of columns, without regard to case."""
+SWAPPED = "looks swapped: latitude and longitude"
+"""In the reason of a row that would be right the other way round."""
+
+_POSITIONS = (("lat", "lon"), ("easting", "northing", "zone"))
+_EMPTY = ("", "nan", "null", "none", "na", "n/a")
+
+
+def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
+    """The rows whose files exist; the others are listed as unusable.
+
+    Args:
+        strict: whether a cell that cannot be what its column needs is an error; else its row is
+            listed as unusable, with the reason.
+
+    Raises:
+        DataError: not such a table, a column named twice, or a cell that cannot be what its column
+            needs, by its line.
+    """
+    raw = _raw(file)
+    columns = _named(file, raw.columns)
+    texts = _texts(raw).select(pl.col(old).alias(new) for new, old in columns.items())
+    table = texts.select(
+        pl.when(~pl.col(name).str.to_lowercase().is_in(_EMPTY)).then(pl.col(name)).alias(name)
+        for name in columns
+    )
+    checked, wrong = _check_cells(file, table, columns)
+    if strict and wrong:
+        raise DataError(f"{file} {next(iter(wrong.values()))}")
+    paths = [_resolve(file.parent, path) for path in checked["path"]]
+    # A place of one photo four times would teach nothing.
+    repeated = [path for path, times in Counter(paths).items() if times > 1]
+    if repeated:
+        raise DataError(
+            f"{file}: lists {repeated[0]} more than once ({count(len(repeated), 'such photo')}); "
+            "expected one row a photo"
+        )
+    there = existing(paths)
+    unusable = [
+        (path, wrong[row] if is_there else "no such file")
+        for row, (path, is_there) in enumerate(zip(paths, there, strict=True))
+        if row in wrong or not is_there
+    ]
+    used = [is_there and row not in wrong for row, is_there in enumerate(there)]
+    kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(pl.Series(used))
+    unused = [name for name in raw.columns if name not in columns.values()]
+    return PhotoTable.from_columns(
+        {name: kept[name] for name in kept.columns},
+        unusable=unusable,
+        notes=[(str(file), f"columns not used: {', '.join(unused)}")] if unused else [],
+        source=f"{SOURCE} ({file.name})",
+    )
+
+
+def photo_list_in(listing: Listing) -> Path | None:
+    """The table directly in a folder that lists photos; None if there is none.
+
+    Raises:
+        DataError: several do.
+    """
+    files = [listing.root / name for name in listing.tables]
+    found = [file for file in files if is_photo_list(file)]
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(f"{listing.root}: holds several tables of photos ({names}); name one")
+    return found[0] if found else None
+
+
+def is_photo_list(file: Path) -> bool:
+    """Whether a table's columns are those of a list of photos; only its header is read."""
+    try:
+        columns = {ALIASES.get(name.lower(), name.lower()) for name in _header(file)}
+    except DataError:
+        return False  # some other program's file
+    return "path" in columns and not columns.isdisjoint({"lat", "easting", "place"})
+
+
+def listed_folders(root: Path, table: str) -> set[str]:
+    """The folders below a root of the photos that a table below it lists; with ``/``.
+
+    Raises:
+        DataError: not such a table.
+    """
+    file = root / table
+    raw = _raw(file)
+    paths = raw[_named(file, raw.columns)["path"]].cast(pl.String, strict=False).drop_nulls()
+    start = os.path.abspath(root)  # noqa: PTH100 - half a million Paths take seconds
+    whole = {os.path.dirname(_resolve(file.parent, path.strip())) for path in paths}  # noqa: PTH120
+    below = (os.path.relpath(folder, start) for folder in whole)
+    return {folder.replace(os.sep, "/") for folder in below if not folder.startswith(os.pardir)}
+
+
+def _header(file: Path) -> list[str]:
+    if file.suffix.lower() == ".parquet":
+        try:
+            return list(pl.read_parquet_schema(file))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DataError(f"{file}: not a Parquet table") from error
+    return [name.strip() for name in _first_line(file).split(_separator(file))]
+
+
+def _first_line(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            return lines.readline(1 << 16).rstrip("\r\n").replace('"', "")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: is not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _separator(file: Path) -> str:
+    """The one that the first line has most of; spreadsheets in some countries write ``;``."""
+    line = _first_line(file)
+    return max(",", ";", "\t", key=line.count)
+
+
+def _raw(file: Path) -> pl.DataFrame:
+    try:
+        if file.suffix.lower() == ".parquet":
+            return pl.read_parquet(file, glob=False)
+        rows = pl.read_csv(file, separator=_separator(file), infer_schema=False, glob=False)
+        return rows.rename({name: name.strip() for name in rows.columns})
+    except (pl.exceptions.PolarsError, OSError) as error:
+        kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
+        problem = one_line(error)
+        raise DataError(f"{file}: not a {kind} table ({problem})") from error
+
+
+def _named(file: Path, columns: list[str]) -> dict[str, str]:
+    """Our name of each column that is used, and the file's name of it."""
+    found: dict[str, str] = {}
+    for column in columns:
+        name = ALIASES.get(column.lower(), column.lower())
+        if name not in SCHEMA:
+            continue
+        if name in found:
+            raise DataError(f"{file}: {found[name]!r} and {column!r} both mean {name}; keep one")
+        found[name] = column
+    if "path" not in found:
+        raise DataError(
+            f"{file}: the column 'path' is missing; got {', '.join(columns) or 'no columns'}, "
+            "expected path,lat,lon or path,easting,northing,zone"
+        )
+    for group in _POSITIONS:
+        missing = [name for name in group if name not in found]
+        if 0 < len(missing) < len(group):
+            there = next(name for name in group if name in found)
+            raise DataError(f"{file}: has the column {there!r} but no {missing[0]!r}")
+    return found
+
+
+def _texts(raw: pl.DataFrame) -> pl.DataFrame:
+    """Every cell as text; dates as ISO writes them."""
+
+    def text(name: str) -> pl.Expr:
+        if isinstance(raw.schema[name], pl.Datetime):
+            return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S")
+        return pl.col(name).cast(pl.String, strict=False).str.strip_chars()
+
+    nested = [name for name, kind in raw.schema.items() if kind.is_nested() or kind == pl.Binary]
+    return raw.with_columns(pl.lit(None, pl.String).alias(name) for name in nested).with_columns(
+        text(name) for name in raw.columns if name not in nested
+    )
+
+
+def _resolve(folder: Path, path: str) -> str:
+    """The path with the table's folder in front; a backslash is Windows' slash."""
+    if "\\" in path and "/" not in path and os.sep == "/":
+        path = path.replace("\\", "/")
+    return os.path.join(folder, path)  # noqa: PTH118 - half a million Paths take seconds
+
+
+def _check_cells(
+    file: Path, table: pl.DataFrame, columns: dict[str, str]
+) -> tuple[pl.DataFrame, dict[int, str]]:
+    """The table with numbers as numbers, zones in capitals and dates as ISO writes them.
+
+    Args:
+        file: for the message.
+        table: texts, null where a cell is empty, in columns of our names.
+        columns: the file's name of each of them.
+
+    Returns:
+        The table, and why rows cannot be used: by their numbers, the first that was found first.
+        That is a cell that cannot be read, or half a position.
+
+    Raises:
+        DataError: a row without a path.
+    """
+    wrong: dict[int, str] = {}
+    swapped = _swapped(table)
+    place, start = ("row", 1) if file.suffix.lower() == ".parquet" else ("line", 2)
+
+    def look(bad: pl.Series, name: str, expected: str) -> None:
+        for row in bad.fill_null(False).arg_true():
+            got = table[name][row]
+            reason = (
+                f"{place} {row + start}, column {columns[name]!r}: "
+                f"got {'nothing' if got is None else repr(got)}; expected {expected}"
+            )
+            if name == "lat" and swapped[row]:
+                reason += f"; {SWAPPED}"
+            wrong.setdefault(row, reason)
+
+    look(table["path"].is_null(), "path", "the path of a photo")
+    if wrong:
+        raise DataError(f"{file} {next(iter(wrong.values()))}")
+    done = {}
+    for name in table.columns:
+        if name in _CELLS:
+            read, expected = _CELLS[name]
+            done[name] = read(table[name])
+            look(table[name].is_not_null() & done[name].is_null(), name, expected)
+    for group in _POSITIONS:
+        if group[0] in columns:
+            some = table.select(pl.any_horizontal(pl.col(group).is_not_null())).to_series()
+            for name in group:
+                look(some & table[name].is_null(), name, "the other part of the position")
+    return table.with_columns(**done), wrong
+
+
+def _swapped(table: pl.DataFrame) -> pl.Series:
+    """Whether latitude and longitude of each row would do the other way round alone."""
+    if not {"lat", "lon"} <= set(table.columns):
+        return pl.Series([False] * table.height, dtype=pl.Boolean)
+    lat, lon = (_numbers(table[name], 180) for name in ("lat", "lon"))
+    good = (lat.abs() > 90) & (lon.abs() <= 90)
+    return good.fill_null(False)
+
+
+def _numbers(texts: pl.Series, limit: float = float("inf")) -> pl.Series:
+    """Null where a text is no finite number or beyond the limit."""
+    number = texts.cast(pl.Float64, strict=False)
+    good = number.is_finite() & (number.abs() <= limit)
+    return pl.select(pl.when(good).then(number)).to_series()
+
+
+def _mapped(read: Callable[[str], str | None], texts: pl.Series) -> pl.Series:
+    """Each different text read once; null where it cannot be."""
+    different = texts.drop_nulls().unique()
+    values = pl.Series([read(text) for text in different], dtype=pl.String)
+    return texts.replace_strict(different, values, default=None, return_dtype=pl.String)
+
+
+def _zone(text: str) -> str | None:
+    name = text.upper().replace(" ", "").removeprefix("0")
+    try:
+        geo.zone_code(name)
+    except DataError:
+        return None
+    return name
+
+
+_NUMBER = (_numbers, "a number, with a point for decimals")
+_CELLS: dict[str, tuple[Callable[[pl.Series], pl.Series], str]] = {
+    "lat": (partial(_numbers, limit=90), "degrees from -90 to 90, with a point for decimals"),
+    "lon": (partial(_numbers, limit=180), "degrees from -180 to 180, with a point for decimals"),
+    **dict.fromkeys(("easting", "northing", "heading"), _NUMBER),
+    "zone": (partial(_mapped, _zone), "a UTM zone such as 10S"),
+    "captured": (partial(_mapped, iso_date), "a date such as 2015-06-01"),
+}
+"""How the cells of a column are read, and what is expected in them."""

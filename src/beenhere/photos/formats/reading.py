@@ -1,0 +1,254 @@
+"""The photos at a path, and the database and queries of an evaluation, in whatever format."""
+
+from pathlib import Path
+
+import polars as pl
+
+from beenhere.config import EvaluationData
+from beenhere.errors import ConfigError, DataError
+from beenhere.photos.catalog.marker import assert_photos
+from beenhere.photos.formats.at_names import is_at_name, read_at_names
+from beenhere.photos.formats.exif_folder import read_exif_folder
+from beenhere.photos.formats.gsv_cities import is_gsv_cities, read_gsv_cities
+from beenhere.photos.formats.listed_truth import read_listed_truth, truth_file
+from beenhere.photos.formats.listing import (
+    CONDITIONS,
+    PHOTO_SUFFIXES,
+    TABLE_SUFFIXES,
+    Listing,
+    list_photos,
+    sides,
+)
+from beenhere.photos.formats.msls import msls_training_cities, read_msls_cities
+from beenhere.photos.formats.photo_list import photo_list_in, read_photo_list
+from beenhere.photos.formats.published_layouts import published_at, read_published
+from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
+from beenhere.photos.ground_truth import EvaluationTables
+from beenhere.photos.table import PhotoTable
+from beenhere.wording import one_line
+
+SHARDS_MANIFEST = "shards.yaml"
+"""The file that makes a folder one of tar shards; see :mod:`beenhere.training.shards`."""
+
+
+def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
+    """The photos at a path, in a known order, whatever format they come in.
+
+    A CSV or Parquet file, a photo, or a folder: GSV-Cities; cities of MSLS; a published set, whose
+    training photos these are; photos most of whose names hold ``@`` fields; one table of photos;
+    photos with EXIF. In a folder the first that fits is taken, and everything below it counts. In a
+    set that was got by name its counts are asserted.
+
+    Args:
+        strict: whether a cell of a table that cannot be what its column needs is an error; else
+            its row is listed as unusable, with the reason.
+
+    Raises:
+        DataError: nothing there, no photos in it, or several sets in it: the message names them;
+            a set that is not whole: the message explains it.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("home.jpg", "away.jpg"):
+    ...         Path(folder, name).touch()
+    ...     file = Path(folder, "photos.csv")
+    ...     _ = file.write_text("path,lat,lon\\nhome.jpg,52.5163,13.3777\\naway.jpg,,\\n")
+    ...     read_photos(file)
+    PhotoTable(2 photos, 1 with a position)
+    """
+    path = Path(path).expanduser()
+    table = _read(path, strict)
+    assert_photos(path, table)
+    return table
+
+
+def read_evaluation(data: EvaluationData, strict: bool = True) -> EvaluationTables:
+    """A published set, or database and queries, each of a format that :func:`read_photos` knows.
+
+    Where ``conditions.csv`` (``path,condition``, paths relative to its folder) lies beside them,
+    it fills the column ``condition``; where ``ground_truth.csv`` or ``.npy`` does, it says what is
+    right (see :mod:`beenhere.photos.formats.listed_truth`), else positions do.
+
+    Args:
+        strict: see :func:`read_photos`.
+
+    Raises:
+        DataError: a folder that is not there or holds no photos; for the root of several sets the
+            message names those that would work.
+        ConfigError: a protocol that the folder cannot serve.
+    """
+    if data.tree is not None:
+        tree = data.tree.expanduser()
+        published = published_at(tree)
+        if published is not None:
+            return read_published(published, tree, data.protocol)
+        if data.protocol is not None:
+            raise ConfigError(
+                f"{tree}: is not laid out as a published set that has protocols, so there is no "
+                f"{data.protocol!r}; leave the protocol out"
+            )
+        both = sides(tree)
+        if both is None:
+            raise DataError(_what_would_work(tree))
+        database, queries = both
+        together, name = True, _name(tree)
+    else:
+        assert data.database is not None and data.queries is not None  # EvaluationData sees to it
+        database, queries = data.database.expanduser(), data.queries.expanduser()
+        together = database.absolute().parent == queries.absolute().parent
+        name = _name(database.parent) if together else f"{_name(database)}-{_name(queries)}"
+    tables = _with_conditions(
+        read_photos(database, strict),
+        read_photos(queries, strict),
+        [database.parent, queries.parent],
+    )
+    truth = truth_file(database.parent) if together else None
+    listed = read_listed_truth(truth, *tables) if truth is not None else None
+    return EvaluationTables(*tables, name, listed)
+
+
+def _read(path: Path, strict: bool) -> PhotoTable:
+    if holds_shards(path):
+        raise DataError(
+            f"{path}: holds tar shards, which are trained on (data.train={path}) and shown by "
+            "beenhere data show; give the photos themselves"
+        )
+    if path.is_file():
+        return _read_file(path, strict)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder")
+    if is_gsv_cities(path):
+        return read_gsv_cities(path)
+    cities = msls_training_cities(path)
+    if cities:
+        return read_msls_cities(cities)
+    published = published_at(path)
+    if published is not None:
+        training = published.training(path)
+        if training is not None:
+            return training
+        raise DataError(
+            f"{path}: holds a database and queries ({published.name}); evaluate the whole, or name "
+            "one folder of photos in it"
+        )
+    listing = list_photos(path)
+    _refuse_several(listing)
+    named = sum(map(is_at_name, listing.photos))
+    if 2 * named > len(listing.photos):
+        return read_at_names(listing)
+    table = photo_list_in(listing)
+    if table is not None:
+        return read_photo_list(table, strict)
+    if not listing.photos and not listing.unusable:
+        raise DataError(_nothing(listing))
+    return read_exif_folder(listing)
+
+
+def holds_shards(path: Path) -> bool:
+    """Whether a path is a folder of tar shards, or the manifest of one."""
+    if path.name == SHARDS_MANIFEST:
+        return path.is_file()
+    return (path / SHARDS_MANIFEST).is_file()
+
+
+def _refuse_several(listing: Listing) -> None:
+    """Photos to train on, to search and to find are never thrown together."""
+    sets = sets_of(listing).sets
+    if not sets:
+        return
+    names: list[Path] = []
+    for each in sets:
+        names += (sides(each.path) or [each.path]) if each.evaluation else [each.path]
+    raise DataError(
+        f"{listing.root}: holds several sets of photos; name one of {', '.join(map(str, names))}"
+    )
+
+
+def _read_file(path: Path, strict: bool) -> PhotoTable:
+    suffix = path.suffix.lower()
+    if suffix in TABLE_SUFFIXES:
+        return read_photo_list(path, strict)
+    if suffix in PHOTO_SUFFIXES:
+        return read_exif_folder(Listing(path.parent, photos=[path.name]))
+    raise DataError(
+        f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
+        f"{', '.join(sorted(TABLE_SUFFIXES))}"
+    )
+
+
+def _nothing(listing: Listing) -> str:
+    if not listing.others:
+        return f"{listing.root}: is empty; expected photos in it"
+    some = ", ".join(listing.others[:3])
+    return (
+        f"{listing.root}: holds no photos; found {some}"
+        f"{', ...' if len(listing.others) > 3 else ''}, expected files such as .jpg or .png"
+    )
+
+
+def _name(path: Path) -> str:
+    whole = path.absolute()
+    if whole.name in SPLITS:
+        return f"{whole.parent.name}-{whole.name}"
+    return whole.stem if whole.suffix in TABLE_SUFFIXES else whole.name
+
+
+def _what_would_work(tree: Path) -> str:
+    if not tree.exists():
+        return f"{tree}: no such folder"
+    if not tree.is_dir():
+        return f"{tree}: is a file; expected a folder with database/ and queries/"
+    below = [str(each.path) for each in sets_in(tree) if each.evaluation]
+    if below:
+        return f"{tree}: has no database/ and queries/ itself; name one of {', '.join(below)}"
+    missing = [name for name in ("database", "queries") if not (tree / name).exists()]
+    return (
+        f"{tree}: has no {'/ and no '.join(missing)}/; expected a folder with database/ and "
+        "queries/, or give database and queries by their own paths"
+    )
+
+
+def _with_conditions(
+    database: PhotoTable, queries: PhotoTable, folders: list[Path]
+) -> tuple[PhotoTable, PhotoTable]:
+    """Both tables with conditions from the files in these folders, where there are any."""
+    for folder in dict.fromkeys(folders):
+        file = folder / CONDITIONS
+        if not file.is_file():
+            continue
+        given = _conditions(file)
+        known = {*database.paths, *queries.paths, *dict(database.unusable), *dict(queries.unusable)}
+        strange = [path for path in given["path"] if path not in known]
+        database, queries = _joined(database, given), _joined(queries, given)
+        if strange:
+            note = (
+                f"{len(strange)} of {given.height} paths are no photos here, such as {strange[0]}"
+            )
+            queries.notes.append((str(file), note))
+    return database, queries
+
+
+def _conditions(file: Path) -> pl.DataFrame:
+    """``path`` as photos have it, and ``condition``."""
+    try:
+        rows = pl.read_csv(file, infer_schema=False, glob=False).select("path", "condition")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        problem = one_line(error)
+        raise DataError(f"{file}: expected the columns path,condition ({problem})") from error
+    twice = rows.filter(rows["path"].is_duplicated())
+    if twice.height:
+        raise DataError(f"{file}: names {twice['path'][0]!r} more than once")
+    here = pl.lit(str(file.parent / "_")[:-1])
+    return rows.with_columns((here + pl.col("path")).alias("path"))
+
+
+def _joined(table: PhotoTable, given: pl.DataFrame) -> PhotoTable:
+    joined = table.frame.join(given, on="path", how="left", maintain_order="left")
+    frame = joined.with_columns(pl.coalesce("condition_right", "condition").alias("condition"))
+    return PhotoTable(
+        frame.drop("condition_right"),
+        table.unusable,
+        list(table.notes),
+        table.source,
+        table.headings_outside,
+    )

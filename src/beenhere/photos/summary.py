@@ -1,0 +1,146 @@
+"""Photos of a table, counted; and a fingerprint that tells two tables apart."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.errors import PhotoError
+from beenhere.photos.ground_truth import EvaluationTables
+from beenhere.photos.photo_file import photo_size
+from beenhere.photos.table import PhotoTable
+
+SAMPLE = 2000
+"""Headers that are read for the sizes of photos; of larger tables a sample."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts of a table.
+
+    Attributes:
+        photos: rows. with_position, with_heading, with_date: those of them that have one.
+        first, last: the earliest and the latest of the dates.
+        places: how many photos each place has, ascending; empty without places.
+        cities, conditions: photos by name, the largest first.
+        extent: where they lie; None without a position.
+    """
+
+    photos: int
+    with_position: int
+    with_heading: int
+    with_date: int
+    first: str | None
+    last: str | None
+    places: list[int]
+    cities: dict[str, int]
+    conditions: dict[str, int]
+    extent: geo.Extent | None
+
+
+def summarise(table: PhotoTable) -> Summary:
+    """Count what the table knows; no file is opened."""
+    frame, positions = table.frame, table.positions
+    dates = sorted(frame["captured"].drop_nulls().to_list())  # ISO texts sort as dates do
+    labelled = frame.filter(frame["place"].is_not_null())
+    return Summary(
+        photos=len(table),
+        with_position=int(positions.known.sum()),
+        with_heading=int(frame["heading"].is_not_null().sum()),
+        with_date=len(dates),
+        first=dates[0] if dates else None,
+        last=dates[-1] if dates else None,
+        places=sorted(labelled.group_by("city", "place").len()["len"].to_list()),
+        cities=_counted(frame["city"].drop_nulls().to_list()),
+        conditions=_counted(frame["condition"].drop_nulls().to_list()),
+        extent=geo.extent(positions),
+    )
+
+
+def _counted(names: list[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of photos, from their headers.
+
+    Attributes:
+        files: whose headers were read; all of the table up to :data:`SAMPLE`.
+        counts: photos by ``(width, height)``, the most frequent first.
+        unusable: ``(path, reason)`` of those whose header cannot be read.
+    """
+
+    files: int
+    counts: dict[tuple[int, int], int]
+    unusable: list[tuple[str, str]]
+
+
+def photo_sizes(table: PhotoTable) -> Sizes:
+    """Read the headers of all photos, or of a sample evenly spread over a large table."""
+    paths = table.paths
+    rows = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), SAMPLE)).astype(int))
+    counts: Counter[tuple[int, int]] = Counter()
+    unusable = []
+    for row in rows:
+        try:
+            height, width = photo_size(paths[row])
+        except PhotoError as error:
+            unusable.append((paths[row], error.reason))
+        else:
+            counts[width, height] += 1
+    return Sizes(len(rows), dict(counts.most_common()), unusable)
+
+
+def with_positive(database: PhotoTable, queries: PhotoTable, radius: float) -> NDArray[np.bool_]:
+    """``(queries,)``: whether a database photo lies within ``radius`` metres."""
+    found = geo.within(database.positions, queries.positions, radius)
+    return np.array([len(rows) > 0 for rows in found], np.bool_)
+
+
+def with_neighbour(table: PhotoTable, radius: float) -> NDArray[np.bool_]:
+    """``(photos,)``: whether another photo of the table lies within ``radius`` metres."""
+    found = geo.within(table.positions, table.positions, radius)
+    return np.array([len(rows) > 1 for rows in found], np.bool_)
+
+
+def table_fingerprint(table: PhotoTable, root: Path) -> dict[str, Any]:
+    """The content of a table in a few numbers.
+
+    Args:
+        table: photos.
+        root: the folder they were read from. Moved as a whole, they keep their fingerprint.
+
+    Returns:
+        ``photos`` and ``places``, counts, and ``sha256`` over every photo's path below ``root``,
+        position and place, whatever their order.
+    """
+    columns = ("path", "easting", "northing", "zone", "city", "place")
+    lines = [
+        repr((_below(root, path), *rest)) for path, *rest in table.frame.select(columns).iter_rows()
+    ]
+    digest = hashlib.sha256("\n".join(sorted(lines)).encode())
+    places = table.frame.drop_nulls("place").select("city", "place").n_unique()
+    return {"photos": len(table), "places": places, "sha256": digest.hexdigest()}
+
+
+def lists_fingerprint(tables: EvaluationTables, root: Path) -> str:
+    """SHA-256 over which database photos are listed for which query, in whatever order."""
+    names = [_below(root, path) for path in tables.database.paths]
+    lines = [
+        repr((_below(root, path), sorted(names[row] for row in rows)))
+        for path, rows in zip(tables.queries.paths, tables.truth.positives(None), strict=True)
+    ]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _below(root: Path, path: str) -> str:
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return Path(path).as_posix()

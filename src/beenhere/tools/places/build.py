@@ -1,0 +1,207 @@
+"""Own photos become a training set: split by ground, places to train on, sides to measure on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere.config import PlacesConfig
+from beenhere.errors import DataError
+from beenhere.photos.table import PhotoTable
+from beenhere.tools.places.labels import PlaceLabels, form_cells, form_clusters
+from beenhere.tools.places.planes import Planes, lay_out
+from beenhere.tools.places.split import POSITIVE, Sides, SplitPart, choose_sides, split_ground
+from beenhere.wording import count
+
+LEAST_PLACES = 2
+"""A single place has nothing to be told apart from."""
+
+
+@dataclass(frozen=True)
+class EvaluationPart:
+    """Validation or test.
+
+    Attributes:
+        database, queries: photos, without places.
+        sides: how they were chosen; its rows are those of the part.
+    """
+
+    database: PhotoTable
+    queries: PhotoTable
+    sides: Sides
+
+
+@dataclass(frozen=True)
+class BuiltPlaces:
+    """A training set, before it is written.
+
+    Attributes:
+        photos: all with a position that a plane can hold, by path.
+        planes: where they lie.
+        part: ``(photos,)`` what each is for, a :class:`SplitPart`.
+        train: those to train on, each with its place. With cells the column ``city`` holds the
+            group, since a batch can be kept within a city.
+        evaluation: ``"val"`` and ``"test"``, those with a share.
+        left_out: ``(path, reason)`` of every photo in none of the tables.
+        by_heading: whether places are told apart by heading.
+    """
+
+    photos: PhotoTable
+    planes: Planes
+    part: NDArray[np.int64]
+    train: PhotoTable
+    evaluation: dict[str, EvaluationPart]
+    left_out: list[tuple[str, str]]
+    by_heading: bool
+
+
+def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
+    """Places, split and sides; the same for the same photos, whatever their order.
+
+    Raises:
+        DataError: too few positions, too little ground, too few places or no queries; says what
+            would help.
+    """
+    left_out = list(table.unusable)
+    photos = _on_the_grid(table, left_out)
+    planes = lay_out(photos.positions)
+    part = split_ground(planes, photos.positions, config.split)
+    gap = part == SplitPart.GAP
+    reason = f"within {config.split.gap:g} m of another part's photo"
+    left_out += [(path, reason) for path in photos.frame.filter(pl.Series(gap))["path"]]
+    rows = np.flatnonzero(part == SplitPart.TRAIN)
+    by_heading = config.headings == "use"
+    if config.headings == "auto":
+        by_heading = 2 * photos.frame["heading"].count() >= len(photos)
+    train = _train(photos.rows(rows), planes[rows], by_heading, config, left_out)
+    evaluation = {
+        name: _evaluation(photos, np.flatnonzero(part == kind), name, config, left_out)
+        for name, kind, share in (
+            ("val", SplitPart.VAL, config.split.val),
+            ("test", SplitPart.TEST, config.split.test),
+        )
+        if share > 0
+    }
+    return BuiltPlaces(photos, planes, part, train, evaluation, sorted(left_out), by_heading)
+
+
+def _on_the_grid(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
+    """Photos on the UTM grid, by path."""
+    known, zoned = table.positions.known, table.positions.zone != 0
+    notes = dict(table.notes)
+    for path in table.frame.filter(pl.Series(~known))["path"]:
+        left_out.append((path, f"no position ({notes[path]})" if path in notes else "no position"))
+    beyond = table.frame.filter(pl.Series(known & ~zoned))["path"]
+    left_out += [(path, "beyond 84 N or 80 S, where the UTM grid ends") for path in beyond]
+    frame = table.frame.filter(pl.Series(known & zoned)).sort("path")
+    if frame.height == 0:
+        raise DataError(
+            f"none of {len(table):,} photos has a position, and places are formed by position; "
+            "phones write it into photos when the camera may use the location, a table may hold "
+            "it, and `beenhere data track` takes it from a GPS track"
+        )
+    return PhotoTable(frame, source=table.source)
+
+
+def _train(
+    photos: PhotoTable,
+    planes: Planes,
+    by_heading: bool,
+    config: PlacesConfig,
+    left_out: list[tuple[str, str]],
+) -> PhotoTable:
+    """Those in a place, labelled; the others go to ``left_out``."""
+    if by_heading:
+        known = photos.frame["heading"].is_not_null().to_numpy()
+        without = photos.frame.filter(pl.Series(~known))["path"]
+        left_out += [(path, "no heading (--headings ignore goes without)") for path in without]
+        photos, planes = photos.rows(np.flatnonzero(known)), planes[known]
+    places = _form(photos, planes, by_heading, config)
+    alone = np.zeros(len(places.group), np.bool_)
+    if config.method == "cells":
+        alone = np.bincount(places.group)[places.group] < LEAST_PLACES
+    kept = (places.place >= 0) & ~np.append(alone, False)[places.place]
+    if int((~alone).sum()) < LEAST_PLACES:
+        raise DataError(_too_few_places(photos, planes, by_heading, config, int((~alone).sum())))
+    why = np.where(places.place >= 0, "the only place of its group", places.why)
+    outside = np.flatnonzero(~kept)
+    left_out += zip(photos.frame["path"][outside], why[outside].tolist(), strict=True)
+    rows = np.flatnonzero(kept)
+    place = places.place[rows]
+    names = {"place": [f"{number:06d}" for number in place]}
+    if config.method == "cells":
+        names["city"] = [f"group-{number:02d}" for number in places.group[place]]
+    chosen = photos.rows(rows).frame
+    return PhotoTable(
+        chosen.with_columns(pl.Series(name, texts, pl.String) for name, texts in names.items()),
+        source=photos.source,
+    )
+
+
+def _form(
+    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig
+) -> PlaceLabels:
+    heading = photos.frame["heading"].to_numpy() if by_heading else None
+    if config.method == "cells":
+        return form_cells(planes, heading, config.cells, config.min_images)
+    return form_clusters(planes, heading, config.clusters, config.min_images)
+
+
+def _too_few_places(
+    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig, found: int
+) -> str:
+    """Says what other options would give."""
+    numbers = {}
+    for option, changed in _other_options(config):
+        still = by_heading and changed.headings != "ignore"
+        numbers[option] = len(_form(photos, planes, still, changed).group)
+    better = [f"{option} gives {number}" for option, number in numbers.items() if number > found]
+    hint = f"; {', '.join(better)}" if better else ""
+    return (
+        f"{len(photos):,} photos to train on form {count(found, 'place')} of "
+        f"{config.min_images} photos or more, and training needs {LEAST_PLACES} at the least and "
+        f"hundreds to be of use{hint}; or take more photos of each place, on other days"
+    )
+
+
+def _other_options(config: PlacesConfig) -> Iterator[tuple[str, PlacesConfig]]:
+    yield "--min-images 2", config.model_copy(update={"min_images": 2})
+    yield "--headings ignore", config.model_copy(update={"headings": "ignore"})
+    if config.method == "cells":
+        yield "--method clusters", config.model_copy(update={"method": "clusters"})
+        return
+    changes = {"apart": config.clusters.apart / 4, "radius": min(2 * config.clusters.radius, 100.0)}
+    for name, metres in changes.items():
+        clusters = config.clusters.model_copy(update={name: metres})
+        option = f"--clusters.{name} {metres:g}"
+        yield option, config.model_copy(update={"clusters": clusters})
+
+
+def _evaluation(
+    photos: PhotoTable,
+    rows: NDArray[np.intp],
+    name: str,
+    config: PlacesConfig,
+    left_out: list[tuple[str, str]],
+) -> EvaluationPart:
+    part = photos.rows(rows)
+    sides = choose_sides(part, config.split.queries, config.split.seed)
+    if len(sides.queries) == 0:
+        raise DataError(
+            f"no photo of the {len(part):,} for {name} has another within {POSITIVE:g} m, so there "
+            f"is nothing to ask for; set --split.{name} higher, or to 0 to go without, or another "
+            "--split.seed"
+        )
+    paths = part.frame["path"]
+    kind = {"days": "day", "folders": "folder", "photos": ""}[sides.way]
+    unanswered = f"in {name}, no photo of another {kind} within {POSITIVE:g} m"
+    left_out += [(path, unanswered) for path in paths[sides.unanswered]]
+    left_out += [(path, f"in {name}, its {kind} is not known") for path in paths[sides.undated]]
+    none = pl.lit(None, pl.String).alias("place")
+    database, queries = (
+        PhotoTable(part.rows(side).frame.with_columns(none), source=photos.source)
+        for side in (sides.database, sides.queries)
+    )
+    return EvaluationPart(database, queries, sides)

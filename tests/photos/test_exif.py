@@ -1,0 +1,386 @@
+"""EXIF as many hands write it, in real files; what we write is what is read back."""
+
+import io
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from camera import ASCII, BYTE, EXIF, GPS, RATIONAL, SHORT, SRATIONAL, Tag, dms, jpeg, street, tiff
+from camera import gps as gps_exif
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from beenhere.errors import PhotoError
+from beenhere.photos.exif import PhotoFacts, jpeg_bytes, read_facts
+from beenhere.tools.tracks.clocks import camera_time
+
+SMALL = street(8, 12)
+PIXELS = np.full((8, 12, 3), 90, np.uint8)
+
+
+def facts(folder: Path, exif: bytes) -> PhotoFacts:
+    path = folder / "photo.jpg"
+    path.write_bytes(jpeg(SMALL, exif))
+    return read_facts(path)
+
+
+def gps_facts(folder: Path, tags: dict[int, Tag]) -> PhotoFacts:
+    return facts(folder, tiff({}, {GPS: tags}))
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon"),
+    [
+        ([(55, 1), (41, 1), (534, 10)], [(13, 1), (11, 1), (434, 10)]),
+        ([(55, 1), (41890, 1000), (0, 1)], [(13, 1), (1172333, 100000), (0, 1)]),
+        ([(55, 1), (4189, 100)], [(13, 1), (1172333, 100000)]),
+        ([(55, 1), (4189, 100), (0, 0)], [(13, 1), (1172333, 100000), (0, 0)]),
+        ([(55698167, 10**6)], [(13195389, 10**6)]),
+        ([(55698167, 10**6), (0, 0), (0, 0)], [(13195389, 10**6), (0, 0), (0, 0)]),
+        ([(55, 1), (0, 1), (25134, 10)], [(13, 1), (0, 1), (7034, 10)]),
+    ],
+    ids=["dms", "minutes", "two", "unused seconds", "degrees", "unused both", "seconds alone"],
+)
+def test_every_way_to_write_a_position_reads_alike(tmp_path: Path, lat: Any, lon: Any) -> None:
+    found = facts(tmp_path, gps_exif(lat, "N", lon, "E"))
+    assert found.lat == pytest.approx(55.698167, abs=2e-6)
+    assert found.lon == pytest.approx(13.195389, abs=2e-6)
+    assert found.note is None
+
+
+@pytest.mark.parametrize(
+    ("north", "east", "signs"),
+    [("N", "E", (1, 1)), ("S", "W", (-1, -1)), ("s", "w", (-1, -1)), ("South", "West", (-1, -1))],
+)
+def test_letters_give_the_hemisphere(
+    tmp_path: Path, north: str, east: str, signs: tuple[int, int]
+) -> None:
+    found = facts(tmp_path, gps_exif([(33, 1), (30, 1)], north, [(70, 1), (30, 1)], east))
+    assert (found.lat, found.lon) == (33.5 * signs[0], 70.5 * signs[1])
+
+
+def test_whole_numbers_of_another_type_are_read(tmp_path: Path) -> None:
+    found = facts(tmp_path, gps_exif([55, 30, 36], "N", [13, 12, 0], "E", kind=SHORT))
+    assert (found.lat, found.lon) == (pytest.approx(55.51), pytest.approx(13.2))
+
+
+@pytest.mark.parametrize(("north", "east"), [("S", "W"), ("N", "E"), (None, None)])
+def test_a_negative_value_stays_negative(
+    tmp_path: Path, north: str | None, east: str | None
+) -> None:
+    lat, lon = [(-33, 1), (30, 1), (0, 1)], [(-70, 1), (30, 1), (0, 1)]
+    found = facts(tmp_path, gps_exif(lat, north, lon, east, kind=SRATIONAL))
+    assert (found.lat, found.lon) == (-33.5, -70.5)
+
+
+@pytest.mark.parametrize(
+    ("lat", "north", "lon", "east", "note"),
+    [
+        ([(55, 1)], None, [(13, 1)], "E", "without N or S"),
+        ([(55, 1)], "N", [(13, 1)], None, "without N or S"),
+        ([(55, 1)], "?", [(13, 1)], "E", "without N or S"),
+        ([(0, 1), (0, 1), (0, 1)], "N", [(0, 1), (0, 1), (0, 1)], "E", "no fix"),
+        ([(0, 0)], "N", [(13, 1)], "E", "not readable"),
+        ([(55, 0)], "N", [(13, 1)], "E", "not readable"),
+        ([(55, 1), (0, 0), (30, 1)], "N", [(13, 1)], "E", "not readable"),
+        ([(91, 1)], "N", [(13, 1)], "E", "not on Earth"),
+        ([(55, 1)], "N", [(181, 1)], "E", "not on Earth"),
+        ([(55, 1), (1, 1), (1, 1), (1, 1)], "N", [(13, 1)], "E", "not readable"),
+    ],
+)
+def test_a_position_that_cannot_be_believed_is_left_out_and_said(
+    tmp_path: Path, lat: Any, north: str | None, lon: Any, east: str | None, note: str
+) -> None:
+    found = facts(tmp_path, gps_exif(lat, north, lon, east))
+    assert (found.lat, found.lon) == (None, None)
+    assert found.note is not None and note in found.note
+
+
+def test_half_a_position_is_none(tmp_path: Path) -> None:
+    found = gps_facts(tmp_path, {1: (ASCII, "N"), 2: (RATIONAL, dms(55.5))})
+    assert (found.lat, found.lon) == (None, None)
+    assert found.note == "GPS position is not readable"
+
+
+def test_a_text_where_numbers_belong_is_no_position(tmp_path: Path) -> None:
+    tags = {1: (ASCII, "N"), 2: (ASCII, "55,41.89N"), 3: (ASCII, "E"), 4: (ASCII, "13,11.7E")}
+    assert gps_facts(tmp_path, tags).note == "GPS position is not readable"
+
+
+@given(lat=st.floats(-90, 90, allow_nan=False), lon=st.floats(-180, 180, allow_nan=False))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_position_comes_back(tmp_path: Path, lat: float, lon: float) -> None:
+    north, east = "S" if lat < 0 else "N", "W" if lon < 0 else "E"
+    found = facts(tmp_path, gps_exif(dms(lat), north, dms(lon), east))
+    step = 1 / 3600 / 10_000  # of a second
+    if abs(lat) < step and abs(lon) < step:
+        return  # rounds to 0, 0
+    assert found.lat == pytest.approx(lat, abs=step) and found.lon == pytest.approx(lon, abs=step)
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "expected"),
+    [((372, 10), None, 37.2), ((372, 10), 0, 37.2), ((430, 1), 1, -430.0), ((5, 0), 0, None)],
+)
+def test_altitude(
+    tmp_path: Path, value: tuple[int, int], below: int | None, expected: float | None
+) -> None:
+    tags: dict[int, Tag] = {6: (RATIONAL, [value])}
+    if below is not None:
+        tags[5] = (BYTE, [below])
+    assert gps_facts(tmp_path, tags).altitude == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "reference", "expected"),
+    [
+        ((1792156, 10_000), "T", 179.2156),
+        ((859, 10), "M", 85.9),
+        ((360, 1), "T", 0.0),
+        ((719, 1), None, 359.0),
+        ((0, 1), "T", 0.0),
+        ((0, 0), "T", None),
+    ],
+)
+def test_heading(
+    tmp_path: Path, value: tuple[int, int], reference: str | None, expected: float | None
+) -> None:
+    tags: dict[int, Tag] = {17: (RATIONAL, [value])}
+    if reference is not None:
+        tags[16] = (ASCII, reference)
+    found = gps_facts(tmp_path, tags).heading
+    assert found == (expected if expected is None else pytest.approx(expected))
+
+
+def test_a_heading_a_hair_below_north_is_below_360(tmp_path: Path) -> None:
+    assert gps_facts(tmp_path, {17: (SRATIONAL, [(-1, 2**31 - 1)])}).heading == pytest.approx(
+        360, abs=1e-6
+    )
+    assert 0 <= (gps_facts(tmp_path, {17: (SRATIONAL, [(-1, 2**31 - 1)])}).heading or 0) < 360
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2014:06:07 10:24:05", "2014-06-07T10:24:05"),
+        ("2014-06-07 10:24:05", "2014-06-07T10:24:05"),
+        ("2014:06:07 10:24:05.123", "2014-06-07T10:24:05"),
+        ("2014:06:07 10:24:05\0\0", "2014-06-07T10:24:05"),
+        ("2014:06:07 24:61:00", "2014-06-07"),
+        ("2014:06:07", "2014-06-07"),
+        ("2014:06:00 00:00:00", "2014-06"),
+        ("2014:00:00 00:00:00", "2014"),
+        ("0000:00:00 00:00:00", None),
+        ("    :  :     :  :  ", None),
+        ("2014:02:30 10:00:00", None),
+        ("2014:13:01 10:00:00", None),
+        ("1601:01:01 00:00:00", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_dates(tmp_path: Path, text: str, expected: str | None) -> None:
+    assert facts(tmp_path, tiff({}, {EXIF: {0x9003: (ASCII, text)}})).captured == expected
+
+
+def test_the_moment_of_the_picture_comes_before_that_of_the_file(tmp_path: Path) -> None:
+    exif = tiff(
+        {0x0132: (ASCII, "2020:01:01 00:00:00")},
+        {EXIF: {0x9003: (ASCII, "2014:06:07 10:24:05"), 0x9004: (ASCII, "2015:01:01 00:00:00")}},
+    )
+    assert facts(tmp_path, exif).captured == "2014-06-07T10:24:05"
+    junk_first = tiff(
+        {0x0132: (ASCII, "2020:01:01 00:00:00")},
+        {EXIF: {0x9003: (ASCII, "0000:00:00 00:00:00")}},
+    )
+    assert facts(tmp_path, junk_first).captured == "2020-01-01T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("clock", "expected"),
+    [
+        ([(10, 1), (24, 1), (5, 1)], "2014-06-07T10:24:05Z"),
+        ([(10, 1), (24, 1), (59999, 1000)], "2014-06-07T10:24:59Z"),
+        ([(10, 1), (24, 0), (5, 1)], "2014-06-07"),
+        ([(99, 1), (24, 1), (5, 1)], "2014-06-07"),
+        (None, "2014-06-07"),
+    ],
+)
+def test_the_clock_of_gps_where_there_is_no_other(
+    tmp_path: Path, clock: list[tuple[int, int]] | None, expected: str
+) -> None:
+    tags: dict[int, Tag] = {29: (ASCII, "2014:06:07")}
+    if clock is not None:
+        tags[7] = (RATIONAL, clock)
+    assert gps_facts(tmp_path, tags).captured == expected
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_the_size_is_that_of_the_upright_picture(tmp_path: Path, orientation: int) -> None:
+    found = facts(tmp_path, tiff({0x0112: (SHORT, [orientation])}))
+    expected = (8, 12) if 5 <= orientation <= 8 else (12, 8)
+    assert (found.width, found.height) == expected
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_exif_of_other_formats(tmp_path: Path, kind: str) -> None:
+    from PIL import features
+
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    tags = Image.Exif()
+    tags.load(b"Exif\0\0" + gps_exif(dms(-33.5), "S", dms(-70.25), "W"))
+    tags[0x0112] = 6
+    path = tmp_path / f"photo.{kind.lower()}"
+    Image.fromarray(SMALL).save(path, kind, exif=tags)
+    found = read_facts(path)
+    assert (found.lat, found.lon) == (pytest.approx(-33.5), pytest.approx(-70.25))
+    assert (found.width, found.height) == (8, 12)
+
+
+@given(payload=st.binary(max_size=200))
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_exif_block_stops_a_photo(tmp_path: Path, payload: bytes) -> None:
+    found = facts(tmp_path, payload)
+    assert (found.width, found.height) in ((12, 8), (8, 12))
+
+
+@given(data=st.data())
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_broken_exif_block_gives_facts_in_their_ranges(tmp_path: Path, data: Any) -> None:
+    whole = bytearray(
+        tiff(
+            {0x0112: (SHORT, [6]), 0x0132: (ASCII, "2014:06:07 10:24:05")},
+            {
+                EXIF: {0x9003: (ASCII, "2014:06:07 10:24:05")},
+                GPS: {
+                    1: (ASCII, "N"),
+                    2: (RATIONAL, dms(55.5)),
+                    3: (ASCII, "E"),
+                    4: (RATIONAL, dms(13.5)),
+                    5: (BYTE, [0]),
+                    6: (RATIONAL, [(5, 1)]),
+                    17: (RATIONAL, [(5, 1)]),
+                },
+            },
+        )
+    )
+    for _ in range(data.draw(st.integers(1, 6))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    found = facts(tmp_path, bytes(whole[: data.draw(st.integers(0, len(whole)))]))
+    assert (found.lat is None) == (found.lon is None)
+    assert found.lat is None or -90 <= found.lat <= 90
+    assert found.lon is None or -180 <= found.lon <= 180
+    assert found.heading is None or 0 <= found.heading < 360
+
+
+def test_a_photo_without_exif_has_a_size_and_nothing_else(tmp_path: Path) -> None:
+    assert facts(tmp_path, b"") == PhotoFacts(width=12, height=8)
+
+
+def test_no_photo_is_a_photo_error(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_text("not a photo")
+    with pytest.raises(PhotoError, match="a text file"):
+        read_facts(path)
+
+
+def test_no_warning_of_pillow_reaches_a_person(tmp_path: Path) -> None:
+    path = tmp_path / "photo.tif"
+    file = io.BytesIO()
+    Image.fromarray(SMALL).save(file, "TIFF")
+    data = bytearray(file.getvalue())
+    at = int.from_bytes(data[4:8], "little")
+    data[at + 2 + 4 : at + 2 + 8] = b"\xff\xff\xff\x7f"  # the first tag claims 2**31 values
+    path.write_bytes(bytes(data))
+    (tmp_path / "exif.jpg").write_bytes(jpeg(SMALL, gps_exif(dms(5), "N", dms(5), "E")[:-20]))
+    Image.new("1", (12_000, 10_000)).save(tmp_path / "large.png")  # Pillow warns from 89 megapixels
+    program = (
+        "import sys\n"
+        "from beenhere.errors import PhotoError; from beenhere.photos.exif import read_facts\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: read_facts(path)\n"
+        "    except PhotoError: pass\n"
+        "    print('read')\n"
+    )
+    files = [str(path), str(tmp_path / "exif.jpg"), str(tmp_path / "large.png")]
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", program, *files], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("read\nread\nread\n", "")
+
+
+def test_real_phone_photos(real_photos: Path) -> None:
+    found = read_facts(real_photos / "lund/01.jpg")
+    assert (found.width, found.height, found.altitude) == (1024, 768, 37.0)
+    assert (found.lat, found.lon) == (pytest.approx(55.698167), pytest.approx(13.195389))
+
+
+def again(**known: object) -> PhotoFacts:
+    return read_facts(jpeg_bytes(PIXELS, PhotoFacts(width=12, height=8, **known), 90))  # type: ignore[arg-type]
+
+
+@given(
+    lat=st.floats(-90, 90),
+    lon=st.floats(-180, 180),
+    altitude=st.floats(-400, 9000),
+    heading=st.floats(0, 359.9999),
+)
+def test_numbers_come_back(lat: float, lon: float, altitude: float, heading: float) -> None:
+    facts = again(lat=lat, lon=lon, altitude=altitude, heading=heading)
+    if abs(lat) > 1e-9 or abs(lon) > 1e-9:  # 0, 0 is what receivers write without a fix
+        assert facts.lat == pytest.approx(lat, abs=2e-10)
+        assert facts.lon == pytest.approx(lon, abs=2e-10)
+    assert facts.altitude == pytest.approx(altitude, abs=1e-3)
+    assert facts.heading == pytest.approx(heading, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("captured", "read"),
+    [
+        ("2015", "2015"),
+        ("2015-06", "2015-06"),
+        ("2015-06-01", "2015-06-01"),
+        ("2015-06-01T12:30:05", "2015-06-01T12:30:05"),
+        ("2015-06-01T12:30:05.250+02:00", "2015-06-01T12:30:05"),
+        (None, None),
+        ("last summer", None),
+    ],
+)
+def test_dates_come_back_as_far_as_they_are_known(captured: str | None, read: str | None) -> None:
+    assert again(captured=captured).captured == read
+
+
+@pytest.mark.parametrize(
+    "captured", ["2015-06-01T12:30:05.250000+02:00", "2015-06-01T12:30:05.000004-03:30"]
+)
+def test_fractions_and_offsets_come_back(captured: str, tmp_path: Path) -> None:
+    data = jpeg_bytes(PIXELS, PhotoFacts(width=12, height=8, captured=captured), 90)
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(data)
+    assert camera_time(str(path)) == datetime.fromisoformat(captured)
+
+
+def test_nothing_known_is_nothing_written() -> None:
+    assert again() == PhotoFacts(width=12, height=8)
+
+
+def test_any_reader_finds_the_picture() -> None:
+    data = jpeg_bytes(PIXELS, PhotoFacts(width=12, height=8, lat=-33.9, lon=151.2), 90)
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        gps = image.getexif().get_ifd(0x8825)
+    assert image.size == (12, 8)
+    assert (gps[1], gps[3]) == ("S", "E")
+    assert [float(part) for part in gps[2]] == [33, 54, 0]
