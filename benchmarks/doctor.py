@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from beenhere import geo
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.photos.formats.listing import list_photos
 from beenhere.photos.pixels import load_photo
 from beenhere.tools.doctor import examine, gather

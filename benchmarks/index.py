@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from beenhere import geo
-from beenhere.config import IndexConfig, SearchConfig
+from beenhere.config.retrieval import IndexConfig, SearchConfig
 from beenhere.progress import progress
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing

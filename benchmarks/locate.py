@@ -27,7 +27,7 @@ from rich.table import Table
 
 import beenhere
 from beenhere import geo
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.photos.formats import read_evaluation, read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.locate.answer import Location, Match

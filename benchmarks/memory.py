@@ -17,14 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from beenhere.city import write_city
-from beenhere.config import (
-    BackboneConfig,
-    CityConfig,
-    ConvAPConfig,
-    ExtractConfig,
-    ModelConfig,
-    PreprocessingConfig,
-)
+from beenhere.config.evaluation import ExtractConfig
+from beenhere.config.model import BackboneConfig, ConvAPConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.tools import CityConfig
 from beenhere.photos.table import PhotoTable
 
 MODEL = ModelConfig(

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from beenhere import geo
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import IndexedModel
 from beenhere.retrieval.index.photos import COLUMNS, photo_table

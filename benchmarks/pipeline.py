@@ -28,19 +28,16 @@ from rich.table import Table
 import plain
 from beenhere import geo
 from beenhere.city import write_city
-from beenhere.config import (
+from beenhere.config.evaluation import ExtractConfig
+from beenhere.config.model import (
     BackboneConfig,
-    BatchConfig,
-    CityConfig,
-    EvaluationData,
-    ExtractConfig,
-    FitConfig,
     GeMConfig,
     MixVPRConfig,
     ModelConfig,
     PreprocessingConfig,
-    TrainConfig,
 )
+from beenhere.config.tools import CityConfig
+from beenhere.config.training import BatchConfig, EvaluationData, FitConfig, TrainConfig
 from beenhere.evaluation import protocol
 from beenhere.evaluation.statistics import bootstrap_interval
 from beenhere.models import VPRModel, build_model

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from beenhere.config import PlacesConfig
+from beenhere.config.tools import PlacesConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.tools.places import BuiltPlaces, build_places
 

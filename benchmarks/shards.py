@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from beenhere.config import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
+from beenhere.config.training import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader, TrainingBatches

@@ -20,7 +20,10 @@ from rich.table import Table
 
 from beenhere import geo
 from beenhere.city import write_city
-from beenhere.config import CityConfig, EvaluationData, ExtractConfig, VerifyConfig
+from beenhere.config.evaluation import ExtractConfig
+from beenhere.config.retrieval import VerifyConfig
+from beenhere.config.tools import CityConfig
+from beenhere.config.training import EvaluationData
 from beenhere.models import load_model
 from beenhere.photos.formats import read_evaluation
 from beenhere.retrieval.extract import extract

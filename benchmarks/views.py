@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import map_coordinates
 
-from beenhere.config import ViewsConfig
+from beenhere.config.tools import ViewsConfig
 from beenhere.tools.panoramas.cut import WHOLE_SPHERE, Sphere, cut_views, focal_length
 
 CONSOLE = Console(highlight=False, width=100)

@@ -15,7 +15,8 @@ import pytest
 from town import write_town
 
 import beenhere
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.training.fit import fit
 
 ARCHIVE = Path(__file__).parent / "saved" / "version-0.1.0.tar.gz"

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from beenhere.city import CityFolder, write_city
-from beenhere.config import CityConfig
+from beenhere.config.tools import CityConfig
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE
 
@@ -86,7 +86,7 @@ def test_finished_city_is_left_alone(city: CityFolder) -> None:
 def test_a_killed_city_is_finished(city: CityFolder, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = (
-        "import pathlib, sys; from beenhere.config import CityConfig\n"
+        "import pathlib, sys; from beenhere.config.tools import CityConfig\n"
         "from beenhere.city import write_city\n"
         f"write_city(pathlib.Path({str(out)!r}), CityConfig(**{OPTIONS.model_dump()!r}))"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from beenhere.city.city_plan import LOST, CityPlan, plan_city
 from beenhere.city.styles import sf_city, training_city
-from beenhere.config import CityConfig
+from beenhere.config.tools import CityConfig
 from beenhere.geo import to_utm, to_wgs84, zone_code, zone_name
 
 NAME = re.compile(

@@ -10,7 +10,8 @@ import pytest
 from camera import write_photo
 
 from beenhere.cli import data
-from beenhere.config import CityConfig, EvalConfig
+from beenhere.config.evaluation import EvalConfig
+from beenhere.config.tools import CityConfig
 from beenhere.errors import DataError
 
 Show = Callable[..., list[str]]

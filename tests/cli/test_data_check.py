@@ -16,7 +16,7 @@ from camera import street
 from PIL import Image
 
 from beenhere.city import write_city
-from beenhere.config import CityConfig
+from beenhere.config.tools import CityConfig
 from beenhere.photos.formats import read_photos
 
 OPTIONS = CityConfig(
@@ -180,7 +180,7 @@ def test_leave_out_into_an_empty_folder(city: Path, tmp_path: Path, beenhere: Ru
 def test_metadata_alone_needs_no_torch(city: Path, tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom beenhere.cli.data import check\n"
-        "from beenhere.config import CheckConfig\n"
+        "from beenhere.config.tools import CheckConfig\n"
         "try:\n    check(Path('city'), config=CheckConfig(pixels=False))\n"
         "except SystemExit as end:\n    print(end.code, 'torch' in sys.modules)\n"
     )

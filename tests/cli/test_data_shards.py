@@ -8,7 +8,7 @@ from town import write_town
 
 from beenhere.cli.data import show
 from beenhere.cli.data_make import convert
-from beenhere.config import ShardsConfig
+from beenhere.config.training import ShardsConfig
 from beenhere.errors import ConfigError, DataError
 
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
 from beenhere.config.shipped import abouts, packaged
+from beenhere.config.training import TrainConfig
 from beenhere.errors import TrainingError
 from beenhere.photos.table import PhotoTable
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from beenhere.config import (
-    CityConfig,
-    EvalConfig,
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import EvalConfig
+from beenhere.config.objective import (
     MultiSimilarityLossConfig,
     PairMarginMinerConfig,
-    TrainConfig,
     TripletConfig,
-    config_yaml,
 )
+from beenhere.config.tools import CityConfig
+from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from saved_evaluation import write_evaluation
 from scipy.stats import binomtest
 
-from beenhere.config import EvalConfig
 from beenhere.config.config_yaml import plain
+from beenhere.config.evaluation import EvalConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences, balanced_choice, differences
 from beenhere.evaluation.evaluation_results import SavedEvaluation

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.config import EvalConfig, ExtractConfig
+from beenhere.config.evaluation import EvalConfig, ExtractConfig
 from beenhere.errors import DataError, ModelError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.photo_tables import leave_one_out

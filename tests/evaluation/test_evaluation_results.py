@@ -10,7 +10,7 @@ import pytest
 from saved_evaluation import write_evaluation
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.config import EvalConfig, ExtractConfig
+from beenhere.config.evaluation import EvalConfig, ExtractConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import (

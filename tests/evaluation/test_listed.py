@@ -9,7 +9,8 @@ import pytest
 from listed_street import LISTS, QUERIES, write_street
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.config import EvalConfig, EvaluationData, ExtractConfig
+from beenhere.config.evaluation import EvalConfig, ExtractConfig
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import differences
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny import at_name, write_photo
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.evaluation import photo_tables as tables_module
 from beenhere.evaluation.photo_tables import read_tables

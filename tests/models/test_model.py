@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from beenhere.config import ModelConfig
+from beenhere.config.model import ModelConfig
 from beenhere.errors import ModelError
 from beenhere.models import VPRModel, build_model
 

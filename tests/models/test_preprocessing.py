@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from beenhere.config import BackboneConfig, PreprocessingConfig
+from beenhere.config.model import BackboneConfig, PreprocessingConfig
 from beenhere.models.backbones import Backbone
 from beenhere.models.preprocessing import Preprocessing
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from simulated_evidence import simulate
 
-from beenhere.config import CalibrateConfig
+from beenhere.config.evaluation import CalibrateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
 from beenhere.report.calibration_report import calibration_text, draw_calibration

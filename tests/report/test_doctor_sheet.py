@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image, ImageFont
 
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.report import doctor_sheet
 from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, wrapped
 from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG, cut

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFont
 from tiny import TinyModel, write_photo
 
-from beenhere.config import EvalConfig
+from beenhere.config.evaluation import EvalConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from walks import streets, table_of, town
 
-from beenhere.config import PlacesConfig
+from beenhere.config.tools import PlacesConfig
 from beenhere.report.places_text import places_text
 from beenhere.tools.places import BuiltPlaces, EvaluationPart, build_places
 

@@ -9,7 +9,7 @@ from PIL import Image
 from walks import CORNERS, streets, table_of, town
 
 from beenhere import geo
-from beenhere.config import PlacesConfig
+from beenhere.config.tools import PlacesConfig
 from beenhere.report.places_text import places_text
 from beenhere.report.split_map import draw_split
 from beenhere.tools.places import BuiltPlaces, build_places

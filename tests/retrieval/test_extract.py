@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from tiny import TinyModel, write_photo
 
-from beenhere.config import ExtractConfig
+from beenhere.config.evaluation import ExtractConfig
 from beenhere.errors import ConfigError, ModelError
 from beenhere.photos.pixels import load_photo
 from beenhere.photos.table import PhotoTable
@@ -206,7 +206,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from tiny import TinyModel
-from beenhere.config import ExtractConfig
+from beenhere.config.evaluation import ExtractConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import descriptor_store
 from beenhere.retrieval.extract import extract

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.config import ComputeConfig, IndexConfig, SearchConfig, WhiteningConfig
+from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import descriptor_store
 from beenhere.retrieval.index.adding import add_photos

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import IndexConfig
+from beenhere.config.retrieval import IndexConfig
 from beenhere.retrieval.index.change import Change, changing
 from beenhere.retrieval.index.manifest import IndexedModel
 from beenhere.retrieval.index.photos import COLUMNS
@@ -22,7 +22,7 @@ def make(folder: Path, vectors: NDArray[np.float32], **options: Any) -> None:
     Args:
         folder: of the index.
         vectors: ``(n, D)``, L2-normalised.
-        **options: those of :class:`beenhere.config.IndexConfig`.
+        **options: those of :class:`beenhere.config.retrieval.IndexConfig`.
     """
     config = IndexConfig(**options)
     model = IndexedModel(

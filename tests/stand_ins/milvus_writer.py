@@ -14,7 +14,7 @@ from typing import Any
 from index_writer import listed
 from tiny import TinyModel
 
-from beenhere.config import IndexConfig
+from beenhere.config.retrieval import IndexConfig
 from beenhere.retrieval.index.building import build_index
 from beenhere.retrieval.index.change import Change
 from beenhere.retrieval.milvus import MilvusIndex, adding

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageDraw
 
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.evaluation.evaluation_results import Evaluation, Recall, Timing
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
 from beenhere.studies.results import Row, Run, State, StudyResults, Table

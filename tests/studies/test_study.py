@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from beenhere.config import TrainConfig
+from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.studies.plan import Plan, StudyPhotos, make_plan
 from beenhere.studies.study import profile_names, read_profile, read_study, study_names

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from town import town_options, write_town
 
-from beenhere.config import TrainConfig
+from beenhere.config.training import TrainConfig
 
 
 @pytest.fixture(scope="session")

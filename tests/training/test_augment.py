@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from beenhere.config import AugmentConfig
+from beenhere.config.training import AugmentConfig
 from beenhere.training.augment import OPERATIONS, augment, generator_of
 
 

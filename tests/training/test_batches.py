@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from beenhere.config import BatchConfig
+from beenhere.config.training import BatchConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError, TrainingError
 from beenhere.models import load_model, read_provenance
 from beenhere.training import loop

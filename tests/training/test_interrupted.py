@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.models import load_model
 from beenhere.training.fit import fit
 from beenhere.training.run_folder import RunFolder
@@ -23,7 +24,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from beenhere.config import config_yaml
-from beenhere.config import TrainConfig
+from beenhere.config.training import TrainConfig
 from beenhere.training.fit import fit
 from beenhere.training.objectives import TrainingStep
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from beenhere.config import LossConfig, MinerConfig
+from beenhere.config.objective import LossConfig, MinerConfig
 from beenhere.training.objectives import Objective
 
 Pairs = tuple[list[tuple[int, int]], list[tuple[int, int]]]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from beenhere.config import (
+from beenhere.config.training import (
     CosineConfig,
     MultiStepConfig,
     OptimizerConfig,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.config import TrainConfig
+from beenhere.config.training import TrainConfig
 from beenhere.training.fit import fit
 
 # Run as a program of its own: the processes started from it import it again.

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.errors import TrainingError
 from beenhere.training.run_folder import FREE, RunFolder, epoch_line
 

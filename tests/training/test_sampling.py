@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beenhere.config import BatchConfig
+from beenhere.config.training import BatchConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.training.sampling import PlaceSampler

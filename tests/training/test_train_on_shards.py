@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from beenhere.config import TrainConfig
+from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError
 from beenhere.models import load_model, read_provenance
 from beenhere.photos.formats import read_photos

@@ -17,7 +17,7 @@ from beenhere.city.city_plan import CityPlan, EvaluationSet, Roll, plan_city
 from beenhere.city.render import render_view
 from beenhere.city.scene import Scene
 from beenhere.city.street import Street
-from beenhere.config import CityConfig
+from beenhere.config.tools import CityConfig
 from beenhere.devices import cores
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, write_file

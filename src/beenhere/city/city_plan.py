@@ -16,7 +16,7 @@ from beenhere.city.light import Moment, draw_moment
 from beenhere.city.noise import generator, pick, subseed
 from beenhere.city.street import street_widths
 from beenhere.city.styles import City, sf_city, tokyo_city, training_city
-from beenhere.config import CityConfig
+from beenhere.config.tools import CityConfig
 from beenhere.geo import to_wgs84, zone_code, zone_name
 
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -7,7 +7,8 @@ from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Wait, show_last, show_options
 from beenhere.cli.output import few, tally
-from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.config.evaluation import CalibrateConfig
+from beenhere.config.retrieval import LocateConfig
 
 if TYPE_CHECKING:
     from beenhere.evaluation.calibration.calibration_queries import QueryEvidence

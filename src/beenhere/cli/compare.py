@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Distance, Positive, Whole
 from beenhere.cli.output import console, data_name, distinct_names, evaluation_folder
-from beenhere.config import ExtractConfig
+from beenhere.config.evaluation import ExtractConfig
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,7 +100,8 @@ def _evaluate(
     """Evaluate a model; an evaluation that is there is done again with its own options."""
     import json
 
-    from beenhere.config import EvalConfig, config_yaml
+    from beenhere.config import config_yaml
+    from beenhere.config.evaluation import EvalConfig
     from beenhere.evaluation.evaluate import evaluate
 
     options = config_yaml.plain(EvalConfig())

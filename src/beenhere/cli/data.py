@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Distance, show_last, show_options
 from beenhere.cli.output import check_output_file, output_file
-from beenhere.config import CheckConfig, EvalConfig
+from beenhere.config.evaluation import EvalConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.wording import count
 
 CHANGES_A_SCORE = 1
@@ -40,7 +41,7 @@ def show(
         radius: metres within which a database photo is a positive of a query.
         list_: name every file that cannot be used, not only a few.
     """
-    from beenhere.config import EvaluationData
+    from beenhere.config.training import EvaluationData
     from beenhere.photos.formats import find_sets, protocols_of, read_evaluation, read_photos
     from beenhere.report.photo_set import neighbours, photo_set_text, positives, shards_text
     from beenhere.training.shards import is_shards

@@ -7,14 +7,8 @@ from cyclopts import Group, Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, show_options
 from beenhere.cli.output import few, list_files, output_file, tally
-from beenhere.config import (
-    CityConfig,
-    FramesConfig,
-    PlacesConfig,
-    ShardsConfig,
-    TrackConfig,
-    ViewsConfig,
-)
+from beenhere.config.tools import CityConfig, FramesConfig, PlacesConfig, TrackConfig, ViewsConfig
+from beenhere.config.training import ShardsConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import count
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from beenhere.cli.options import ADVANCED, Assignments
 from beenhere.cli.output import console
-from beenhere.config import CityConfig, DataConfig, EvalConfig, EvaluationData, TrainConfig
+from beenhere.config.evaluation import EvalConfig
+from beenhere.config.tools import CityConfig
+from beenhere.config.training import DataConfig, EvaluationData, TrainConfig
 
 if TYPE_CHECKING:
     from rich.table import Table

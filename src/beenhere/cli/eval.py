@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Whole, show_last, show_options
 from beenhere.cli.output import console, data_name, evaluation_folder, few, short_name
-from beenhere.config import EvalConfig
+from beenhere.config.evaluation import EvalConfig
 
 if TYPE_CHECKING:
     from rich.table import Table

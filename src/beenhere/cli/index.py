@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Out, Wait, show_last, show_options
 from beenhere.cli.output import few, tally
-from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, SearchConfig
+from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, SearchConfig
 from beenhere.wording import count, file_size
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 if TYPE_CHECKING:
-    from beenhere.config import Options
+    from beenhere.config.options import Options
 
 ADVANCED = Parameter(group=Group("Advanced", sort_key=3))
 """For options that few people need: the help shows them last."""
@@ -33,7 +33,7 @@ def show_options(kind: "type[Options]", parameter: Parameter, *names: str) -> No
     It is said here and not in :mod:`beenhere.config`, which knows of no command line.
 
     Args:
-        kind: such as :class:`beenhere.config.EvalConfig`.
+        kind: such as :class:`beenhere.config.evaluation.EvalConfig`.
         parameter: such as :data:`ADVANCED`.
         names: of its options; of a group all options are meant.
     """

@@ -8,8 +8,9 @@ from cyclopts import Parameter
 
 from beenhere.cli.options import Assignments
 from beenhere.cli.output import leave_interrupted
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
 from beenhere.config.shipped import abouts, packaged
+from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError
 from beenhere.wording import count
 

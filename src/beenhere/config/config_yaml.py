@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from beenhere.config import Options
+from beenhere.config.options import Options
 from beenhere.errors import ConfigError
 from beenhere.wording import did_you_mean, one_line
 
@@ -26,7 +26,7 @@ def load(kind: type[O], path: Path | None = None, assignments: Iterable[str] = (
     """Options of one kind: its defaults, then the YAML file, then the assignments in order.
 
     Args:
-        kind: such as :class:`beenhere.config.TrainConfig`.
+        kind: such as :class:`beenhere.config.training.TrainConfig`.
         path: a YAML file with any of its options, or None.
         assignments: texts ``"a.b=c"``; ``c`` is read as YAML. Assigning a ``name`` (``loss.name``,
             or ``loss`` itself) forgets the options of the one that was chosen before.

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import EvalConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import EvalConfig
 from beenhere.devices import choose_device
 from beenhere.errors import DataError
 from beenhere.evaluation import protocol
@@ -55,7 +56,8 @@ def evaluate(
         photos: photos that are each searched in the rest (leave-one-out).
         out: a folder for results, predictions and descriptors, which are then computed once and
             found again; None: nothing is written, nothing printed.
-        **options: those of :class:`beenhere.config.EvalConfig`, such as ``thresholds=[25]``,
+        **options: those of :class:`beenhere.config.evaluation.EvalConfig`,
+            such as ``thresholds=[25]``,
             ``recall_at=[1, 5]``, ``extract={"batch_size": 32}``.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from beenhere import __version__
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError
 from beenhere.files.atomic import replacing, write_json
 from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from beenhere.config import BackboneConfig
+from beenhere.config.model import BackboneConfig
 from beenhere.errors import ModelError
 from beenhere.models.networks import ImageSizes, create_network, dry_run, stage_map, stage_taps
 from beenhere.models.weights import Weights, check_fit

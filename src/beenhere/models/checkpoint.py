@@ -17,7 +17,8 @@ import yaml
 from safetensors import SafetensorError
 
 from beenhere import __version__
-from beenhere.config import ModelConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.model import ModelConfig
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.models.model import VPRModel, build_model

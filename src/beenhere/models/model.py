@@ -7,7 +7,7 @@ import logging
 import torch
 from torch import nn
 
-from beenhere.config import ModelConfig
+from beenhere.config.model import ModelConfig
 from beenhere.errors import ModelError
 from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR
 from beenhere.models.backbones import Backbone

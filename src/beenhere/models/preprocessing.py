@@ -6,7 +6,7 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
-from beenhere.config import PreprocessingConfig
+from beenhere.config.model import PreprocessingConfig
 from beenhere.models.backbones import Backbone
 from beenhere.models.networks import nearest_multiple
 

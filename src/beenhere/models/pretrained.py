@@ -10,7 +10,7 @@ import timm
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 
-from beenhere.config import BackboneConfig, GeMConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.model import BackboneConfig, GeMConfig, ModelConfig, PreprocessingConfig
 from beenhere.errors import ModelError
 from beenhere.models.networks import create_network
 from beenhere.models.weights import Weights, read_weights

@@ -5,7 +5,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from beenhere.config import PlacesConfig
+from beenhere.config.tools import PlacesConfig
 from beenhere.report.photo_set import places_of
 from beenhere.tools.places import BuiltPlaces, EvaluationPart
 from beenhere.tools.places.split import SplitPart

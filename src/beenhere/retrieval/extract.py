@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from beenhere.config import ComputeConfig, ExtractConfig
+from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.devices import choose_device, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
 from beenhere.models.folding import evaluation_mode, fold_batch_norms

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from beenhere.config import ComputeConfig
+from beenhere.config.evaluation import ComputeConfig
 from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.photos.photo_file import Photo, photo_size

@@ -14,7 +14,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError, DataError, TrainingError
 from beenhere.files.atomic import replacing, write_json
 from beenhere.files.locks import holder, locked

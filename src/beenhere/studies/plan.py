@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from beenhere import geo
-from beenhere.config import DataConfig, EvaluationData, TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import DataConfig, EvaluationData, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluation_fingerprint
 from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos

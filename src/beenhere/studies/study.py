@@ -11,8 +11,11 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from beenhere.config import CityConfig, DataConfig, Options, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.options import Options
 from beenhere.config.shipped import packaged
+from beenhere.config.tools import CityConfig
+from beenhere.config.training import DataConfig
 from beenhere.errors import ConfigError
 from beenhere.wording import did_you_mean
 

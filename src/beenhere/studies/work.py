@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.errors import BeenhereError, PhotoError
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.studies.folder import RowFolder

@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import functional as F
 
-from beenhere.config import AugmentConfig
+from beenhere.config.training import AugmentConfig
 
 STRENGTHS = 31
 """Magnitudes run from 0 to 30."""

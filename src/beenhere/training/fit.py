@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
-from beenhere.config import EvaluationData, ModelConfig, TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.model import ModelConfig
+from beenhere.config.training import EvaluationData, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
 from beenhere.models import load_model, read_provenance

@@ -25,7 +25,10 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.strategies.ddp import DDPStrategy
 from torch.optim import Optimizer
 
-from beenhere.config import EvalConfig, FitConfig, ModelConfig, TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import EvalConfig
+from beenhere.config.model import ModelConfig
+from beenhere.config.training import FitConfig, TrainConfig
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.evaluation.evaluate import evaluate_tables

@@ -20,7 +20,7 @@ from pytorch_metric_learning.utils.loss_and_miner_utils import (
 )
 from torch import Tensor, nn
 
-from beenhere.config import (
+from beenhere.config.objective import (
     ContrastiveConfig,
     LossConfig,
     MinerConfig,
@@ -28,9 +28,9 @@ from beenhere.config import (
     MultiSimilarityMinerConfig,
     NoMinerConfig,
     PairMarginMinerConfig,
-    TrainConfig,
     TripletConfig,
 )
+from beenhere.config.training import TrainConfig
 from beenhere.models import VPRModel
 from beenhere.training.augment import augment, generator_of
 

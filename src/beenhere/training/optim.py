@@ -8,7 +8,7 @@ from math import cos, pi
 
 from torch.optim import SGD, Adam, AdamW, Optimizer, RAdam
 
-from beenhere.config import (
+from beenhere.config.training import (
     CosineConfig,
     MultiStepConfig,
     OptimizerConfig,

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from beenhere import __version__
-from beenhere.config import TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
 from beenhere.devices import cores
 from beenhere.errors import TrainingError
 from beenhere.files.atomic import replacing, write_file, write_json

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import BatchConfig
+from beenhere.config.training import BatchConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 

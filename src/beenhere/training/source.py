@@ -6,7 +6,7 @@ Both answer the same four questions, and go to each device's process.
 from pathlib import Path
 from typing import Any
 
-from beenhere.config import DataConfig, TrainConfig
+from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import PhotoError
 from beenhere.models.preprocessing import Preprocessing
 from beenhere.photos.formats import read_photos

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from streets import street_model, write_streets
 
-from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.config.evaluation import CalibrateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.calibration.calibrate_index import IndexCalibration, calibrate_index
 from beenhere.photos.formats import read_photos

@@ -7,7 +7,7 @@ import pytest
 from simulated_evidence import simulate
 from sklearn.linear_model import LogisticRegression
 
-from beenhere.config import CalibrateConfig
+from beenhere.config.evaluation import CalibrateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration import calibration
 from beenhere.evaluation.calibration.calibration import fit_calibration

@@ -8,7 +8,8 @@ import torch
 from tiny import at_name, write_photo
 
 from beenhere import geo
-from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.config.evaluation import CalibrateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, HiddenPhotos
 from beenhere.models.model import VPRModel
@@ -30,7 +31,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
             name = at_name(EAST + 500 * street, NORTH + 8 * number)
             write_photo(folder / "photos" / name, 100 * street + number)
     torch.manual_seed(0)
-    from beenhere.config import ModelConfig
+    from beenhere.config.model import ModelConfig
 
     options = {
         "backbone": {"name": "resnet10t", "pretrained": False, "crop": 2},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from beenhere.config import CalibrateConfig
+from beenhere.config.evaluation import CalibrateConfig
 from beenhere.evaluation.calibration.confidence_fit import (
     choose_levels,
     choose_threshold,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from beenhere.config import (
+from beenhere.config.model import (
     AggregatorConfig,
     AvgConfig,
     ConvAPConfig,

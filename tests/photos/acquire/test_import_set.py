@@ -9,7 +9,7 @@ import published_sets
 import pytest
 import yaml
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.acquire.import_set import import_set
 from beenhere.photos.catalog import NamedSet, named_set

@@ -7,7 +7,7 @@ import pytest
 from published_sets import PITTSBURGH, db_struct, pittsburgh, put, tokyo_247
 from scipy.io import savemat
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_evaluation, read_photos, sets_in
 from beenhere.photos.ground_truth import EvaluationTables

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from published_sets import objects, put
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.formats import read_evaluation
 from beenhere.photos.ground_truth import EvaluationTables

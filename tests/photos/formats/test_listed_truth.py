@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from published_sets import frames, jpeg, objects, put, vpr_bench_lists
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.formats import read_evaluation, sets_in
 from beenhere.photos.ground_truth import EvaluationTables

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from published_sets import msls
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.formats import read_evaluation, read_photos, sets_in
 from beenhere.photos.ground_truth import EvaluationTables

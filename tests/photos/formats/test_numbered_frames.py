@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from published_sets import amstertime, frames, msls, pittsburgh, put, vpr_bench_lists
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import protocols_of, read_evaluation, read_photos, sets_in
 from beenhere.photos.formats.numbered_frames import is_amstertime

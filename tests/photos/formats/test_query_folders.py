@@ -4,7 +4,7 @@ import numpy as np
 import published_sets
 import pytest
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError
 from beenhere.photos.formats import read_evaluation, read_photos, sets_in
 from beenhere.photos.formats.query_folders import has_query_folders, query_protocols

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from beenhere import geo
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.formats import find_sets, read_evaluation, read_photos, sets_in
 from beenhere.photos.table import PhotoTable

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.config import ExtractConfig
+from beenhere.config.evaluation import ExtractConfig
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey

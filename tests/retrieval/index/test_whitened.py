@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.config import ExtractConfig
+from beenhere.config.evaluation import ExtractConfig
 from beenhere.errors import DataError
 from beenhere.photos.formats import read_photos
 from beenhere.retrieval.extract import extract

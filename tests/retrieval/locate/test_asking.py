@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from beenhere.config import LocateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError
 from beenhere.retrieval.locate.asking import KEPT, check_as_calibrated, locate_options
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import LocateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.locate.candidates import Candidates, find_candidates
 from beenhere.retrieval.locate.evidence import FEATURES

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beenhere.config import LocateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.locate.answer import Match, Place
 from beenhere.retrieval.locate.candidates import Candidates

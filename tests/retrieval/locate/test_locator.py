@@ -11,7 +11,7 @@ from PIL import Image
 from tiny import at_name, write_photo
 
 from beenhere import geo
-from beenhere.config import ComputeConfig
+from beenhere.config.evaluation import ComputeConfig
 from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import read_photos

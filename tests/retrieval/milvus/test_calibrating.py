@@ -7,7 +7,8 @@ import pytest
 from streets import street_model, write_streets
 
 from beenhere import geo
-from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.config.evaluation import CalibrateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibrate_index import calibrate_index
 from beenhere.photos.formats import read_photos

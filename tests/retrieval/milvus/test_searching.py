@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import IndexedModel

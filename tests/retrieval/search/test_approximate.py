@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.search import approximate
 from beenhere.retrieval.search.approximate import Structure

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.quality import measure

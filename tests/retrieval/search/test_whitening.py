@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from beenhere.config import WhiteningConfig
+from beenhere.config.retrieval import WhiteningConfig
 from beenhere.errors import DataError
 from beenhere.retrieval.search import whitening
 from beenhere.retrieval.search.exact import search_exact

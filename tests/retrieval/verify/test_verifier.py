@@ -8,7 +8,7 @@ import pytest
 from facade import facade, seen_from, write_jpeg
 from PIL import Image
 
-from beenhere.config import VerifyConfig
+from beenhere.config.retrieval import VerifyConfig
 from beenhere.errors import ConfigError, PhotoError
 from beenhere.photos.pixels import load_photo
 from beenhere.retrieval.verify import Verifier, reranked, verifier

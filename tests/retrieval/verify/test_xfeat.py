@@ -5,7 +5,7 @@ import pytest
 import torch
 from facade import facade, seen_from, write_jpeg
 
-from beenhere.config import VerifyConfig
+from beenhere.config.retrieval import VerifyConfig
 from beenhere.retrieval.verify import Verifier, reranked
 
 

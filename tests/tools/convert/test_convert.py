@@ -12,7 +12,7 @@ from camera import street, write_photo
 from PIL import Image
 from town import write_town
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.formats import read_evaluation, read_photos, sets_in
 from beenhere.photos.table import PhotoTable

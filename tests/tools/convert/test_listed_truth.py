@@ -10,7 +10,8 @@ from listed_street import write_street
 from published_sets import objects
 from tiny import TinyModel, write_photo
 
-from beenhere.config import EvalConfig, EvaluationData, ExtractConfig
+from beenhere.config.evaluation import EvalConfig, ExtractConfig
+from beenhere.config.training import EvaluationData
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Recall
 from beenhere.photos.formats import read_evaluation

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from beenhere.config import CheckConfig, EvaluationData
+from beenhere.config.tools import CheckConfig
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.formats import read_evaluation, read_photos
 from beenhere.tools.doctor import examine, fixes, gather, read_fixes, without

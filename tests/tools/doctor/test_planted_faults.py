@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from beenhere.city import write_city
-from beenhere.config import CheckConfig, CityConfig
+from beenhere.config.tools import CheckConfig, CityConfig
 from beenhere.tools.doctor import Finding, examine, gather
 
 OPTIONS = CityConfig(

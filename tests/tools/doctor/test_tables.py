@@ -10,7 +10,7 @@ import published_sets
 import pytest
 
 from beenhere import geo
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_photos
 from beenhere.tools.doctor import (

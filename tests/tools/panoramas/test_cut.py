@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from panorama import direction, grid, naive_view, panorama, png_bytes, sky
 
-from beenhere.config import ViewsConfig
+from beenhere.config.tools import ViewsConfig
 from beenhere.tools.panoramas.cut import (
     WHOLE_SPHERE,
     Cover,

@@ -14,7 +14,7 @@ from camera import street, write_photo
 from panorama import direction, gpano, panorama, sky, write_panorama
 from PIL import Image
 
-from beenhere.config import ViewsConfig
+from beenhere.config.tools import ViewsConfig
 from beenhere.errors import DataError
 from beenhere.photos.exif import read_facts
 from beenhere.photos.formats import read_photos

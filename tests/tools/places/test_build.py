@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from walks import metres_between, streets, table_of, town
 
 from beenhere import geo
-from beenhere.config import PlacesConfig
+from beenhere.config.tools import PlacesConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.tools.places import BuiltPlaces, build_places

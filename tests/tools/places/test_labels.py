@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from walks import CORNERS, metres_between, streets, town
 
-from beenhere.config import CellsConfig, ClustersConfig
+from beenhere.config.tools import CellsConfig, ClustersConfig
 from beenhere.tools.places.labels import form_cells, form_clusters
 from beenhere.tools.places.planes import Planes, lay_out
 

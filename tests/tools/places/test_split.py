@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from walks import CORNERS, metres_between, streets, table_of, town
 
 from beenhere import geo
-from beenhere.config import SplitConfig
+from beenhere.config.tools import SplitConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.tools.places.planes import lay_out

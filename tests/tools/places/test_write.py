@@ -8,7 +8,9 @@ import pytest
 from camera import write_photo
 from walks import streets, town
 
-from beenhere.config import EvaluationData, PlacesConfig, TrainConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.tools import PlacesConfig
+from beenhere.config.training import EvaluationData, TrainConfig
 from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder
 from beenhere.photos.formats import read_evaluation, read_photos, sets_in

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from tracks import naive_position
 
-from beenhere.config import TrackConfig
+from beenhere.config.tools import TrackConfig
 from beenhere.tools.tracks.interpolate import (
     camera_headings,
     directions_of_travel,

@@ -7,7 +7,7 @@ import pytest
 from camera import ASCII, EXIF, SHORT, Tag, jpeg, street, tiff, write_photo
 from tracks import LAT, LON, START, point, walk, write_gpx
 
-from beenhere.config import TrackConfig
+from beenhere.config.tools import TrackConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_photos
 from beenhere.tools.tracks import TrackedPhotos, read_tracks, track_photos

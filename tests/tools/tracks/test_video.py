@@ -10,7 +10,7 @@ from PIL import Image
 from tracks import LAT, START, walk, write_gpx
 from videos import SIZE, number_of, write_video
 
-from beenhere.config import FramesConfig, TrackConfig
+from beenhere.config.tools import FramesConfig, TrackConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.exif import read_facts
 from beenhere.photos.formats import read_photos

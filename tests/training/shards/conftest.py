@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beenhere.config import ShardsConfig
+from beenhere.config.training import ShardsConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.training.shards import write_shards
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beenhere.config import BatchConfig, StreamConfig
+from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.training.sampling import PlaceSampler

@@ -8,7 +8,7 @@ import pytest
 import torch
 from object_store import BadWire, s3_server
 
-from beenhere.config import BatchConfig, ShardsConfig, StreamConfig
+from beenhere.config.training import BatchConfig, ShardsConfig, StreamConfig
 from beenhere.errors import DataError
 from beenhere.training.shards import Shards, store, tar, write_shards
 from beenhere.training.shards.store import ShardStore

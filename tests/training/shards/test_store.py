@@ -7,8 +7,8 @@ import threading
 import pytest
 from fsspec.registry import _registry
 
-from beenhere.config import TrainConfig
 from beenhere.config.config_yaml import load, write
+from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_photos
 from beenhere.training.shards import Shards, store
@@ -73,7 +73,7 @@ def test_a_url_survives_yaml_and_assignments(tmp_path):
 
 
 def test_any_file_system_of_fsspec_will_do(photos):
-    from beenhere.config import ShardsConfig
+    from beenhere.config.training import ShardsConfig
     from beenhere.training.shards import write_shards
 
     written = write_shards(photos, "memory://somewhere/gsv", ShardsConfig(mib=1))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from beenhere.config import BatchConfig, StreamConfig
+from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import DataError
 from beenhere.training.batches import BatchLoader
 from beenhere.training.sampling import PlaceSampler

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import yaml
 
-from beenhere.config import ShardsConfig
+from beenhere.config.training import ShardsConfig
 from beenhere.errors import DataError
 from beenhere.photos.summary import summarise
 from beenhere.photos.table import PhotoTable

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beenhere import __version__
-from beenhere.config import CalibrateConfig, LocateConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import CalibrateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, QueryEvidence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.config import CalibrateConfig
+from beenhere.config.evaluation import CalibrateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.confidence_fit import fit_confidence, outside_needed
 from beenhere.evaluation.calibration.held_out import CalibrationFigures, HeldOutAnswers, measure

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import CalibrateConfig, LocateConfig
+from beenhere.config.evaluation import CalibrateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.photos.table import PhotoTable

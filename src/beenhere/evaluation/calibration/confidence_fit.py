@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from beenhere.config import CalibrateConfig
+from beenhere.config.evaluation import CalibrateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds, mix_weights
 from beenhere.retrieval.locate.confidence import HELD, Confidence

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from beenhere.config import CalibrateConfig
+from beenhere.config.evaluation import CalibrateConfig
 from beenhere.evaluation.calibration import probability_scores as scores
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, mix_weights
 from beenhere.evaluation.statistics import percentile_interval

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from beenhere.config import AvgConfig
+from beenhere.config.model import AvgConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from beenhere.config import ConvAPConfig
+from beenhere.config.model import ConvAPConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
 
 

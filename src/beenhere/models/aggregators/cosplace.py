@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from beenhere.config import CosPlaceConfig
+from beenhere.config.model import CosPlaceConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
 from beenhere.models.aggregators.gem import generalised_mean
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from beenhere.config import GeMConfig
+from beenhere.config.model import GeMConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
 
 

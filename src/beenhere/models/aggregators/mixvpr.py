@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from beenhere.config import MixVPRConfig
+from beenhere.config.model import MixVPRConfig
 from beenhere.errors import ModelError
 from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
 

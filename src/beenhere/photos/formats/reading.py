@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.catalog.marker import assert_photos
 from beenhere.photos.formats.at_names import is_at_name, read_at_names

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.config import IndexConfig, WhiteningConfig
+from beenhere.config.retrieval import IndexConfig, WhiteningConfig
 from beenhere.devices import choose_device
 from beenhere.errors import DataError
 from beenhere.models.checkpoint import load_model

@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import __version__
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import DataError
 from beenhere.files import npy
 from beenhere.retrieval.index.locking import LOCK, writing

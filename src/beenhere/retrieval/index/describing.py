@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import ComputeConfig, WhiteningConfig
+from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.retrieval import WhiteningConfig
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import STAGING, Change
 from beenhere.retrieval.index.computing import Computed, computed

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, LocateConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, LocateConfig
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.calibrating import keep_calibration
@@ -94,7 +96,8 @@ class Index:
             model: a checkpoint or run folder, ``"offline-lite0"``, or a model.
             path: of the new folder.
             wait: seconds to wait for another process that writes it.
-            **options: those of :class:`beenhere.config.IndexConfig`, such as ``dtype="float16"``,
+            **options: those of :class:`beenhere.config.retrieval.IndexConfig`,
+                such as ``dtype="float16"``,
                 ``search="pq"``, ``whitening={"dim": 512}``, ``extract={"batch_size": 32}``.
 
         Raises:
@@ -211,7 +214,8 @@ class Index:
 
         Args:
             photos: a table, or a path of any format that is known.
-            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``device="cpu"``.
+            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`,
+                such as ``device="cpu"``.
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -274,7 +278,7 @@ class Index:
         A structure is trained where one is needed that is not there yet, over all photos.
 
         Args:
-            search: a kind, or options of :class:`beenhere.config.SearchConfig`, such as
+            search: a kind, or options of :class:`beenhere.config.retrieval.SearchConfig`, such as
                 ``{"kind": "pq", "rescore": 100}``; ``"exact"`` needs no structure.
             wait: seconds to wait for another process that writes the index.
 
@@ -309,7 +313,8 @@ class Index:
             where: what matches must be besides, such as near a last GPS fix.
             verify: compare local features with those of the first matches, which have to lie where
                 the index says.
-            **options: those of :class:`beenhere.config.LocateConfig`, such as ``threshold=0.9``,
+            **options: those of :class:`beenhere.config.retrieval.LocateConfig`,
+                such as ``threshold=0.9``,
                 ``extract={"device": "cpu"}``. What is not given is as it was when the index was
                 calibrated.
 
@@ -395,7 +400,8 @@ class Index:
             photos: a table, or a path of any format that is known.
             model: the index's, if it is at hand; None: it is read from the index.
             wait: seconds to wait for another process that writes it.
-            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``batch_size=32``.
+            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`,
+                such as ``batch_size=32``.
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.

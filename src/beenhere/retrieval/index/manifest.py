@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from beenhere.config import Options, SearchConfig, WhiteningConfig
+from beenhere.config.options import Options
+from beenhere.config.retrieval import SearchConfig, WhiteningConfig
 
 FORMAT_VERSION = 2
 """Raised when an older reader would misread the folder.

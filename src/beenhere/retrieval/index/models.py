@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from beenhere.config import ComputeConfig, ExtractConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, ModelError
 from beenhere.models.checkpoint import BUILT_IN, load_model, read_provenance, save_checkpoint

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.progress import progress
 from beenhere.retrieval.index.change import Change, changing
 from beenhere.retrieval.index.manifest import Manifest, TrainedStructure

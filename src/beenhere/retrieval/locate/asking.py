@@ -4,7 +4,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from beenhere.config import LocateConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError
 
 KEPT = "locate"

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import LocateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Match, Place

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.config import LocateConfig
+from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError
 from beenhere.retrieval.locate.answer import Location, Place
 from beenhere.retrieval.locate.asking import check_as_calibrated

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from beenhere.config import LocateConfig, VerifyConfig
+from beenhere.config.retrieval import LocateConfig, VerifyConfig
 from beenhere.errors import PhotoError
 from beenhere.retrieval.extract import Embedder
 from beenhere.retrieval.index.models import extraction

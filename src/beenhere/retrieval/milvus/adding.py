@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import ComputeConfig
+from beenhere.config.evaluation import ComputeConfig
 from beenhere.errors import PhotoError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.config import IndexConfig
+from beenhere.config.retrieval import IndexConfig
 from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.models.checkpoint import load_model

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.retrieval.index.manifest import IndexedModel
 from beenhere.retrieval.milvus.address import Address

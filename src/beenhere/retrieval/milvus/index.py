@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import ComputeConfig, config_yaml
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import ComputeConfig
 from beenhere.errors import DataError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable

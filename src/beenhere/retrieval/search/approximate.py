@@ -7,7 +7,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.search.choice import choose
 from beenhere.retrieval.search.exact import BLOCK_BYTES, search_exact

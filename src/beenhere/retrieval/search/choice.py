@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 
 FEWEST_TO_LEARN = 1000
 """Photos; codes learned from fewer are worth nothing, and exact search takes milliseconds."""

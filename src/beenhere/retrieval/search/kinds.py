@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.config import SearchConfig
+from beenhere.config.retrieval import SearchConfig
 from beenhere.retrieval.search.choice import FEWEST_TO_LEARN
 
 KINDS: dict[str, type[faiss.Index]] = {

@@ -9,7 +9,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from beenhere.config import WhiteningConfig
+from beenhere.config.retrieval import WhiteningConfig
 from beenhere.errors import DataError
 from beenhere.retrieval.search.vectors import StoredVectors, blocks
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from beenhere.config import VerifyConfig, XFeatConfig
+from beenhere.config.retrieval import VerifyConfig, XFeatConfig
 from beenhere.devices import cores
 from beenhere.errors import ConfigError, PhotoError
 from beenhere.photos.photo_file import Photo

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder, write_file
 from beenhere.files.links import link_or_copy

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import EvaluationData
+from beenhere.config.training import EvaluationData
 from beenhere.photos.formats import (
     find_sets,
     protocols_of,

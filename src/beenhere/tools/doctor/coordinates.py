@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from beenhere import geo
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.tools.doctor.collection import PhotoCollection, Rows
 from beenhere.tools.doctor.findings import (
     LEAVE_OUT,

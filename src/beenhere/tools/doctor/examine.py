@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.errors import ConfigError
 from beenhere.tools.doctor import coordinates, jumps, metadata, splits
 from beenhere.tools.doctor.collection import PhotoCollection

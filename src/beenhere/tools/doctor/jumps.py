@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.tools.doctor.collection import PhotoCollection, Rows
 from beenhere.tools.doctor.coordinates import on_null_island
 from beenhere.tools.doctor.findings import (

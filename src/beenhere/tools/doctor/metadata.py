@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.photos.formats.at_names import NO_DATE
 from beenhere.photos.formats.photo_list import SWAPPED
 from beenhere.tools.doctor.collection import PhotoCollection

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.devices import cores
 from beenhere.errors import PhotoError
 from beenhere.photos.photo_file import opened, photo_size

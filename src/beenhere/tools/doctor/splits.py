@@ -5,7 +5,7 @@ import polars as pl
 from scipy.spatial import cKDTree
 
 from beenhere import geo
-from beenhere.config import CheckConfig
+from beenhere.config.tools import CheckConfig
 from beenhere.tools.doctor.collection import PhotoCollection, Rows
 from beenhere.tools.doctor.findings import KINDS, LEAVE_OUT, Finding, cases, finding
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from beenhere.config import ViewsConfig
+from beenhere.config.tools import ViewsConfig
 from beenhere.photos.pixels import decode_photo
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from beenhere import __version__
-from beenhere.config import ViewsConfig
+from beenhere.config.tools import ViewsConfig
 from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
 from beenhere.files.atomic import refuse_inside, replacing, write_file

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import PlacesConfig
+from beenhere.config.tools import PlacesConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.tools.places.labels import PlaceLabels, form_cells, form_clusters

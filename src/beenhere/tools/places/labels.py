@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from beenhere import geo
-from beenhere.config import CellsConfig, ClustersConfig
+from beenhere.config.tools import CellsConfig, ClustersConfig
 from beenhere.tools.places.planes import Planes
 
 Window = tuple[NDArray[np.intp], cKDTree]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import SplitConfig
+from beenhere.config.tools import SplitConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.tools.places.planes import Planes

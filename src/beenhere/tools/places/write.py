@@ -7,7 +7,7 @@ import polars as pl
 import yaml
 
 from beenhere import __version__
-from beenhere.config import PlacesConfig
+from beenhere.config.tools import PlacesConfig
 from beenhere.files.atomic import write_file
 from beenhere.photos.table import paths_from
 from beenhere.tools.places.build import BuiltPlaces

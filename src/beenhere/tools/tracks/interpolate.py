@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import TrackConfig
+from beenhere.config.tools import TrackConfig
 from beenhere.tools.tracks.track import Floats, Timeline, Track
 
 BEFORE, AFTER, GAP = "before", "after", "gap"

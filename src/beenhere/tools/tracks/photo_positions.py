@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.config import TrackConfig
+from beenhere.config.tools import TrackConfig
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos.photo_file import HEADER_READERS
 from beenhere.photos.table import PhotoTable

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config import FramesConfig, TrackConfig
+from beenhere.config.tools import FramesConfig, TrackConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.files.atomic import staged
 from beenhere.photos.exif import PhotoFacts, jpeg_bytes

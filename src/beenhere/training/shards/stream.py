@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config import BatchConfig, StreamConfig
+from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import ConfigError
 from beenhere.training.batches import PlacePhotos, TrainingBatches, sizes_differ
 from beenhere.training.sampling import batch_sizes, check_enough, shared_out

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import __version__
-from beenhere.config import ShardsConfig
+from beenhere.config.training import ShardsConfig
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos.formats.reading import SHARDS_MANIFEST
 from beenhere.photos.photo_file import opened, photo_size

@@ -1,0 +1,95 @@
+"""Options of descriptors, of Recall@N, and of a calibration."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from beenhere.config.options import EACH_ONCE, NUMBER_AS_TEXT, Options
+
+
+class ComputeConfig(Options):
+    """How descriptors are computed."""
+
+    batch_size: int = Field(
+        64, ge=1, description="images at once on the device, at most; big ones make fewer"
+    )
+    workers: int | None = Field(
+        None, ge=1, description="threads that decode photos; null: one a core"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
+    precision: Annotated[Literal["auto", "32", "bf16"], NUMBER_AS_TEXT] = Field(
+        "auto", description="auto: bf16 where the processor has it, else 32"
+    )
+
+
+class ExtractConfig(ComputeConfig):
+    """How descriptors are computed and kept."""
+
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="number type of the kept descriptors"
+    )
+
+
+class EvalConfig(Options):
+    """Recall@N over all queries."""
+
+    recall_at: Annotated[list[Annotated[int, Field(ge=1)]], EACH_ONCE] = Field(
+        [1, 5, 10, 20], min_length=1, description="each N of Recall@N"
+    )
+    thresholds: Annotated[list[Annotated[float, Field(ge=0)]], EACH_ONCE] = Field(
+        [25.0], min_length=1, description="metres within which a match is right"
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="level of the confidence intervals")
+    resamples: int = Field(2000, ge=100, description="bootstrap resamples, drawn from the queries")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap")
+    extract: ExtractConfig = ExtractConfig()
+
+
+class CalibrateConfig(Options):
+    """How a confidence is fitted on labelled queries, and measured on held-out ones."""
+
+    hide: float = Field(
+        100.0,
+        ge=25,
+        description="metres around a query's true position within which photos are hidden, to ask "
+        "it again as if its place were not in the map",
+    )
+    apart: float = Field(
+        10.0,
+        ge=0,
+        description="metres around a photo of the index that is asked for within which others are "
+        "hidden: neighbours of one drive would make it too easy to find",
+    )
+    queries: int = Field(
+        1000, ge=1, description="photos of the index to ask for, where no queries are given"
+    )
+    gap: float = Field(
+        50.0,
+        gt=0,
+        description="metres between streets: queries nearer to each other are held out together",
+    )
+    folds: int = Field(10, ge=2, description="parts that are held out in turn")
+    outside_share: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="share of queries from outside the map that probabilities reckon with",
+    )
+    outside_accepted: float = Field(
+        0.02, gt=0, lt=1, description="share of the queries from outside to accept at most"
+    )
+    outside_confidence: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="confidence level at which the threshold keeps outside_accepted",
+    )
+    least_probability: float = Field(
+        0.5, ge=0, le=1, description="least probability of a place that counts as known"
+    )
+    bins: int = Field(
+        10, ge=2, description="bins of the reliability diagram, with equally many queries"
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="level of the confidence intervals")
+    resamples: int = Field(1000, ge=100, description="bootstrap resamples, drawn from the streets")
+    seed: int = Field(0, ge=0, description="seed of the bootstrap")

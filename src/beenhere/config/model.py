@@ -1,0 +1,112 @@
+"""Options of a model: backbone, aggregator, preprocessing."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from beenhere.config.options import Options, named_choice
+
+
+class BackboneConfig(Options):
+    """Which network turns images into feature maps, and how much of it is kept and trained."""
+
+    name: str = Field("resnet18.tv_in1k", description="any timm model by name")
+    pretrained: bool | Path = Field(
+        True,
+        description="true: timm's weights (for tf_efficientnet_lite0 those of an installed "
+        "package, else from the hub); false: from scratch; or the path of a weights file",
+    )
+    crop: int = Field(
+        0, ge=0, description="how many of the last stages to remove; they are never computed"
+    )
+    freeze: Annotated[int, Field(ge=0)] | Literal["all"] | None = Field(
+        None,
+        description="keep the stem and the first n stages as they are, batch norms too; "
+        "0: the stem alone; all: every stage that is left; null: train everything",
+    )
+
+
+class AvgConfig(Options):
+    """Global average pooling, then a linear layer (the study's baseline)."""
+
+    name: Literal["avg"] = "avg"
+    out_dim: int | None = Field(
+        512, ge=1, description="descriptor size by a linear layer; null: no linear layer"
+    )
+
+
+class GeMConfig(Options):
+    """Generalised mean pooling (Radenovic et al., 2018)."""
+
+    name: Literal["gem"] = "gem"
+    p: float = Field(3.0, gt=0, description="the power at the start")
+    learn_p: bool = Field(True, description="whether the power is trained")
+    eps: float = Field(1e-6, gt=0, description="lower bound of the features before the power")
+
+
+class CosPlaceConfig(Options):
+    """L2 norm over channels, GeM, linear layer (Berton et al., 2022)."""
+
+    name: Literal["cosplace"] = "cosplace"
+    out_dim: int = Field(512, ge=1, description="descriptor size")
+    p: float = Field(3.0, gt=0, description="GeM's power at the start")
+    eps: float = Field(1e-6, gt=0, description="lower bound of the features before the power")
+
+
+class ConvAPConfig(Options):
+    """1x1 convolution, adaptive average pooling (Ali-bey et al., 2022)."""
+
+    name: Literal["convap"] = "convap"
+    out_channels: int = Field(512, ge=1, description="channels after the 1x1 convolution")
+    s1: int = Field(2, ge=1, description="rows of the pooled map")
+    s2: int = Field(2, ge=1, description="columns of the pooled map")
+
+
+class MixVPRConfig(Options):
+    """Feature mixing along the positions of the map (Ali-bey et al., 2023)."""
+
+    name: Literal["mixvpr"] = "mixvpr"
+    out_channels: int = Field(512, ge=1, description="channels after the channel projection")
+    out_rows: int = Field(4, ge=1, description="rows after the row projection")
+    depth: int = Field(4, ge=0, description="number of mixer blocks (L in the paper)")
+    mlp_ratio: float = Field(1.0, gt=0, description="hidden size of a mixer block over its input")
+
+
+AggregatorConfig = Annotated[
+    Annotated[
+        AvgConfig | GeMConfig | CosPlaceConfig | ConvAPConfig | MixVPRConfig,
+        Field(discriminator="name"),
+    ],
+    named_choice("mixvpr"),
+]
+
+
+class PreprocessingConfig(Options):
+    """What happens to a photo before the network; it is saved with the weights."""
+
+    image_size: tuple[int, int] | None = Field(
+        None, description="height and width in pixels that the network sees; null: as they are"
+    )
+    keep_aspect: bool = Field(
+        False,
+        description="scale the shorter side to image_size's smaller number and keep the aspect, "
+        "instead of stretching to image_size",
+    )
+    interpolation: Literal["bilinear", "bicubic"] = Field(
+        "bilinear", description="always antialiased, as Pillow resizes"
+    )
+    mean: tuple[float, float, float] | None = Field(
+        None, description="mean of R, G, B in [0, 1]; null: the backbone's own"
+    )
+    std: tuple[float, float, float] | None = Field(
+        None, description="standard deviation of R, G, B in [0, 1]; null: the backbone's own"
+    )
+
+
+class ModelConfig(Options):
+    """A VPR model: backbone, aggregator, preprocessing."""
+
+    backbone: BackboneConfig = BackboneConfig()
+    aggregator: AggregatorConfig = MixVPRConfig()
+    preprocessing: PreprocessingConfig = PreprocessingConfig()

@@ -1,0 +1,184 @@
+"""Options of an index: how it is searched, verified and asked for a place."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.options import Options, named_choice
+
+
+class SearchConfig(Options):
+    """How an index is searched: exactly, or by a structure that passes most of it over."""
+
+    kind: Literal["auto", "exact", "pq", "ivf", "hnsw"] = Field(
+        "auto",
+        description="auto: exact, or pq where that takes too long; pq: 4-bit codes of all photos; "
+        "ivf: codes in the nearest of many lists; hnsw: a graph",
+    )
+    rescore: int | None = Field(
+        None,
+        ge=1,
+        description="candidates scored again by their whole descriptors, for each match wanted "
+        "(for fewer than 20, as for 20); null: as many as the kind needs",
+    )
+    pq_share: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="share of the descriptors' variance that codes keep; the weakest directions "
+        "are left out of them (pq, ivf)",
+    )
+    pq_numbers: int = Field(2, ge=1, description="numbers that share 4 bits of a code (pq, ivf)")
+    nlist: int | None = Field(
+        None,
+        ge=1,
+        description="lists that ivf sorts photos into; null: twice the root of their number",
+    )
+    nprobe: int | None = Field(
+        None, ge=1, description="lists that ivf scans for a query; null: a fifth of them"
+    )
+    M: int = Field(16, ge=2, le=256, description="links of a photo to others in hnsw's graph")
+    ef_construction: int = Field(
+        100, ge=1, description="candidates for the links of a photo, as hnsw's graph is built"
+    )
+    ef_search: int = Field(
+        200, ge=1, description="candidates that hnsw keeps on its way to a query, at least"
+    )
+
+
+class WhiteningConfig(Options):
+    """PCA-whitening of descriptors, learned on them (Jegou and Chum, 2012)."""
+
+    dim: int = Field(512, ge=1, description="numbers to keep of each descriptor")
+    power: float = Field(
+        1.0, ge=0, le=1, description="1: all directions get equal weight; 0: PCA alone"
+    )
+
+
+# Lets ``search: pq`` stand for ``search: {kind: pq}``.
+_Search = Annotated[
+    SearchConfig,
+    BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value),
+]
+
+
+class IndexConfig(Options):
+    """A new saved index."""
+
+    dtype: Literal["float32", "float16", "int8"] = Field(
+        "float32", description="number type of the kept descriptors; int8 has a scale for each"
+    )
+    whitening: WhiteningConfig | None = Field(
+        None, description="learned on the photos of the index; null: descriptors as they are"
+    )
+    search: _Search = SearchConfig()
+    store: str | None = Field(
+        None,
+        description="a Milvus collection for photos and descriptors, milvus://HOST/COLLECTION or "
+        "FILE.db/COLLECTION; null: they are kept in the folder",
+    )
+    extract: ComputeConfig = ComputeConfig()
+
+
+class IndexSearchConfig(Options):
+    """What may change of a saved index without computing descriptors again."""
+
+    search: _Search = SearchConfig()
+
+
+class SiftConfig(Options):
+    """SIFT (Lowe, 2004), with RootSIFT's descriptors; needs no weights."""
+
+    name: Literal["sift"] = "sift"
+    contrast: float = Field(
+        0.01,
+        gt=0,
+        description="least contrast of a feature; OpenCV's 0.04 leaves dusk and fog bare",
+    )
+    ratio: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="a feature's nearest must be nearer than this times its second nearest",
+    )
+    min_inliers: int = Field(12, ge=8, description="fewer count as none: chance gives as many")
+
+
+class XFeatConfig(Options):
+    """XFeat (Potje et al., 2024), a small network; its package brings the weights."""
+
+    name: Literal["xfeat"] = "xfeat"
+    ratio: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="a feature's nearest must be nearer than this times its second nearest",
+    )
+    min_inliers: int = Field(20, ge=8, description="fewer count as none: chance gives as many")
+
+
+LocalFeaturesConfig = Annotated[
+    Annotated[SiftConfig | XFeatConfig, Field(discriminator="name")], named_choice("sift")
+]
+
+
+class VerifyConfig(Options):
+    """The geometric check of a query's first matches, by local features."""
+
+    matches: int = Field(20, ge=1, description="how many of a query's first matches are checked")
+    features: LocalFeaturesConfig = SiftConfig()
+    max_features: int = Field(
+        1000, ge=8, description="how many features a photo keeps, the strongest"
+    )
+    max_size: int = Field(
+        640, ge=32, description="pixels of the longer side to which photos are scaled down"
+    )
+    threshold: float = Field(
+        3.0, gt=0, description="pixels between a point and its epipolar line, at most about"
+    )
+    enough: int | None = Field(
+        None, ge=8, description="inliers from which on more say nothing more; null: they always do"
+    )
+    cache_mib: int = Field(
+        256, ge=0, description="MiB of photos' features to keep; one photo takes about 0.5"
+    )
+    workers: int | None = Field(None, ge=1, description="threads; null: one a core")
+
+    @model_validator(mode="after")
+    def _enough_counts(self) -> "VerifyConfig":
+        if self.enough is not None and self.enough < self.features.min_inliers:
+            raise ValueError(
+                f"enough is {self.enough}; expected at least features.min_inliers, "
+                f"{self.features.min_inliers}"
+            )
+        return self
+
+
+class LocateConfig(Options):
+    """Where a photo was taken, by the photos of an index that look like it."""
+
+    matches: int = Field(20, ge=1, description="photos of the index to look at for each query")
+    radius: float = Field(
+        25.0, gt=0, description="metres around a place within which matches speak for it"
+    )
+    temperature: float = Field(
+        0.1,
+        ge=0.01,
+        description="temperature of the softmax that weighs matches by similarity, as a share of the range of "
+        "a query's similarities: less gives the first match more weight",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="probability from which on a place counts as known; null: the calibration's",
+    )
+    verification: VerifyConfig = VerifyConfig()
+    extract: ComputeConfig = ComputeConfig()
+
+    def evidence(self) -> dict[str, Any]:
+        """What decides the evidence for a place, as plain values: a calibration holds for these."""
+        of_the_machine = {"verification": {"cache_mib", "workers"}}
+        kept = self.model_dump(mode="json", exclude=of_the_machine)
+        return {name: kept[name] for name in ("matches", "radius", "temperature", "verification")}
