@@ -1,6 +1,6 @@
 # make demo    make .venv, install, and see it work
 # make test    install what tests need, and run them all
-# make lint    format and lint (ruff), types (mypy)
+# make lint    format and lint (ruff), types (mypy), layers (import-linter)
 # make bench   the measured claims of the README
 # Another Python: make demo PYTHON=/path/to/python3.12
 
@@ -22,7 +22,7 @@ test:
 
 lint:
 	@PYTHON="$(PYTHON)" sh "$(ROOT)/scripts/install.sh" dev
-	@cd "$(ROOT)" && "$(BIN)/ruff" format --check . && "$(BIN)/ruff" check . && "$(BIN)/mypy"
+	@cd "$(ROOT)" && "$(BIN)/ruff" format --check . && "$(BIN)/ruff" check . && "$(BIN)/mypy" && "$(BIN)/lint-imports" --no-cache
 
 bench:
 	@PYTHON="$(PYTHON)" sh "$(ROOT)/scripts/install.sh" run

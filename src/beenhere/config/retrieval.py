@@ -165,8 +165,8 @@ class LocateConfig(Options):
     temperature: float = Field(
         0.1,
         ge=0.01,
-        description="temperature of the softmax that weighs matches by similarity, as a share of the range of "
-        "a query's similarities: less gives the first match more weight",
+        description="temperature of the softmax that weighs matches by similarity, as a share of "
+        "the range of a query's similarities: less gives the first match more weight",
     )
     threshold: float | None = Field(
         None,
