@@ -207,8 +207,8 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
         raise DataError(f"{store.file(PLACES)} is not there; write the shards anew") from error
     if hashlib.sha256(data).hexdigest() != manifest.places_sha256:
         raise DataError(
-            f"{store.file(PLACES)} is not the one that {SHARDS_MANIFEST} was written with; write the "
-            "shards anew"
+            f"{store.file(PLACES)} is not the one that {SHARDS_MANIFEST} was written with; write "
+            "the shards anew"
         )
     return manifest, pl.read_parquet(io.BytesIO(data))
 
