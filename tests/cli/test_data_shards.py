@@ -25,7 +25,7 @@ def test_shards_are_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixt
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == str(out)
         assert lines[1].startswith("  format     tar shards, by beenhere ")
-        assert lines[2].startswith("  files      1 shard, 0.1 MiB")
+        assert lines[2].startswith("  files      1 shard, 57.3 kB")
         assert lines[3] == "  photos     11, all with a position"
         assert lines[4] == "  places     3, 3 to 4 photos each, median 4"
         assert lines[5] == "  cities     2: Bray 7, Aston 4"
