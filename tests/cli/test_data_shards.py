@@ -10,6 +10,7 @@ from beenhere.cli.data import show
 from beenhere.cli.data_make import convert
 from beenhere.config.training import ShardsConfig
 from beenhere.errors import ConfigError, DataError
+from beenhere.wording import file_size
 
 
 def test_shards_are_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -25,7 +26,8 @@ def test_shards_are_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixt
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == str(out)
         assert lines[1].startswith("  format     tar shards, by beenhere ")
-        assert lines[2].startswith("  files      1 shard, 0.1 MiB")
+        size = file_size(sum(file.stat().st_size for file in out.glob("*.tar")))
+        assert lines[2] == f"  files      1 shard, {size}"
         assert lines[3] == "  photos     11, all with a position"
         assert lines[4] == "  places     3, 3 to 4 photos each, median 4"
         assert lines[5] == "  cities     2: Bray 7, Aston 4"
