@@ -37,7 +37,7 @@ from beenhere.retrieval.search.exact import search_exact
 COMPUTE = ComputeConfig(batch_size=3, workers=1, precision="32")
 CONFIG = IndexConfig(
     extract=COMPUTE,
-    search=SearchConfig(kind="pq"),
+    search=SearchConfig(kind="hnsw"),
     whitening=WhiteningConfig(dim=3),
 )
 RENAMING = ("replace", "rename")
@@ -101,7 +101,7 @@ def build(root: Path) -> None:
 
 @few_suffice()
 def train(root: Path) -> None:
-    train_index(root / "x.index", SearchConfig(kind="hnsw"))
+    train_index(root / "x.index", SearchConfig(kind="hnsw", M=8))
 
 
 @few_suffice()

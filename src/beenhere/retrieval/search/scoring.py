@@ -75,7 +75,7 @@ class Best:
 
     @property
     def least(self) -> NDArray[np.float32]:
-        """Products that a row must exceed to be among the best, ``(m,)``; -inf: any will do.
+        """The product that a row must exceed to be among the best, ``(m,)``; -inf while any may.
 
         May be lower than need be, as what waits is not counted.
         """
