@@ -14,8 +14,7 @@ from beenhere.evaluation.calibration import fit_calibration, fit_confidence
 from beenhere.evaluation.calibration_figures import HeldOut, exact_share, measure
 from beenhere.evaluation.calibration_fit import fit_model, folds
 from beenhere.evaluation.labelled_evidence import LabelledEvidence, mix_weights
-from beenhere.retrieval.locate.confidence import Confidence
-from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.locate.confidence import FEATURES, Confidence
 
 CONFIG = CalibrateConfig(resamples=100)
 

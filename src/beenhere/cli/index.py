@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from beenhere.cli.index_info import search_line
 from beenhere.config import ComputeConfig, IndexConfig, IndexSearchConfig, WhiteningConfig
 from beenhere.wording import file_size
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.adding import Added
+    from beenhere.retrieval.index.editing import Added
 
 NAMED = 3
 """Unreadable photos that are named on the screen; `info --json` names all."""
@@ -56,8 +55,8 @@ def build(
     """
     from beenhere import config_yaml
     from beenhere.datasets.table import PhotoTable
-    from beenhere.retrieval.index.building import build_index
-    from beenhere.retrieval.index.manifest_file import read_manifest
+    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.index.editing import build_index
 
     options = config_yaml.assign(config, set_)
     table = PhotoTable.read(photos)
@@ -66,7 +65,7 @@ def build(
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
     else:
         print(f"{out}: {added.photos:,} photos by {model}, in {added.seconds:.0f} s")
-        print(f"search: {search_line(read_manifest(out))}")
+        print(f"search: {Index.open(out).store.search_line()}")
     _name_unreadable(added, out)
 
 
@@ -162,7 +161,7 @@ def train(
 
     opened = Index.open(index)
     opened.train(config.search.model_dump(), wait)
-    print(f"{index}: {search_line(opened.manifest)}")
+    print(f"{index}: {opened.store.search_line()}")
 
 
 def check(index: Path, /) -> None:
@@ -173,12 +172,9 @@ def check(index: Path, /) -> None:
     Args:
         index: folder of the index.
     """
-    from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.checking import check_index
-    from beenhere.retrieval.index.manifest_file import read_manifest
 
-    inside = read_manifest(index).store is None  # a damaged one cannot be opened
-    found = check_index(index) if inside else Index.open(index).check()
+    found = check_index(index)  # a damaged one cannot be opened
     for damage in found.damages:
         print(damage)
     if found.leftovers:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beenhere.cli.index_calibration import calibration_lines
-from beenhere.wording import file_size
 
 if TYPE_CHECKING:
+    from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.manifest import Manifest
     from beenhere.retrieval.index.recall import Recall
-    from beenhere.retrieval.index.snapshot import Snapshot
 
 
 def info(
@@ -33,47 +32,37 @@ def info(
     from json import dumps
 
     from beenhere import config_yaml
-    from beenhere.errors import DataError
-    from beenhere.retrieval.index.snapshot import Snapshot
+    from beenhere.retrieval.index import Index
 
-    state = Snapshot.open(index)
-    manifest = state.manifest
-    if recall and manifest.store is not None:
-        raise DataError(f"{index}: recall is not measured for photos in Milvus; leave out --recall")
-    photos, facts = _photos(state) if manifest.store is None else _photos_in_milvus(index)
-    measured = None
-    if recall:
-        from beenhere.retrieval.index.recall import measure_recall
-
-        measured = measure_recall(state)
+    opened = Index.open(index)
+    manifest = opened.manifest
+    measured = opened.recall() if recall else None
+    photos, facts = _photos(opened)
     if json:
         found = {
             "index": str(index),
             "bytes": manifest.bytes,
-            "left_out_photos": state.left_out,
+            "left_out_photos": opened.unreadable,
             **config_yaml.plain(manifest),
             **facts,
         }
         if manifest.calibration is not None:
-            found["calibration"]["values"] = state.calibration
+            found["calibration"]["values"] = opened.calibration
         if measured is not None:
             found["recall"] = asdict(measured)
         print(dumps(found, indent=1, ensure_ascii=False))
         return
     model = manifest.model
     name = model.name or model.provenance.get("model") or "a model"
-    each = f", {manifest.bytes / manifest.photos:,.0f} bytes a photo" if manifest.photos else ""
-    if manifest.store is not None:
-        each = " in the folder; photos and descriptors are elsewhere"
     lines = {
         "photos": photos,
         "removed": f"{manifest.removed:,}" + (", see compact" if manifest.removed else ""),
         "unreadable": f"{manifest.unreadable:,}" + (", see --json" if manifest.unreadable else ""),
         "model": f"{name} ({model.fingerprint[:16]}), in the precision {model.precision}",
         "descriptors": f"{manifest.dim} numbers in {manifest.dtype}{_whitened(manifest)}",
-        "search": search_line(manifest),
-        "calibration": calibration_lines(manifest, state.calibration, index),
-        "size": f"{file_size(manifest.bytes)}{each}",
+        "search": opened.store.search_line(),
+        "calibration": calibration_lines(manifest, opened.calibration, index),
+        "size": opened.store.size_line(),
         "written": f"{manifest.written} by beenhere {manifest.beenhere}",
     }
     print(index)
@@ -86,46 +75,16 @@ def info(
         _print_recall(measured)
 
 
-def _photos(state: "Snapshot") -> tuple[str, dict[str, Any]]:
-    """What an index knows of its photos, in words and in numbers."""
-    from beenhere.datasets.summary import summarise
-
-    held = summarise(state.photos.rows(state.allowed.nonzero()[0]))
-    text = f"{state.manifest.photos:,}, {held.positioned:,} with a position"
+def _photos(index: "Index") -> tuple[str, dict[str, Any]]:
+    """The photos of an index, in words and in numbers."""
+    held, number = index.store.summary(), len(index)
+    if held is None:
+        return f"{number:,}", {"photos": number}
+    text = f"{number:,}, {held.positioned:,} with a position"
     if held.first is not None:
         text += f", taken {held.first} to {held.last}"
     numbers = {"positioned": held.positioned, "dated": held.dated}
     return text, numbers | {"first": held.first, "last": held.last}
-
-
-def _photos_in_milvus(index: Path) -> tuple[str, dict[str, Any]]:
-    from beenhere.retrieval.index import Index
-
-    count = len(Index.open(index))
-    return f"{count:,}", {"photos": count}
-
-
-def search_line(manifest: "Manifest") -> str:
-    """How an index is searched, and why."""
-    from beenhere.retrieval.search.choice import choose
-    from beenhere.wording import count
-
-    if manifest.store is not None:
-        kind = "hnsw" if manifest.search.kind == "hnsw" else "exact"
-        return f"{kind}: by Milvus, {manifest.store.address}/{manifest.store.collection}"
-    structure = manifest.structure
-    if structure is None:
-        kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
-        if kind != "exact":
-            return f"exact: {reason}; {kind} is due: see train"
-        if manifest.photos == 0:
-            return "exact: there is no photo to search"
-        _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
-        return f"exact: {reason}"
-    later = manifest.rows - structure.rows
-    came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
-    rest = f"; {came} searched exactly" if later else ""
-    return f"{structure.kind}: {structure.reason}{rest}"
 
 
 def _whitened(manifest: "Manifest") -> str:

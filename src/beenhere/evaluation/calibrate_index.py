@@ -13,8 +13,8 @@ from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration import Calibration, fit_calibration
 from beenhere.evaluation.calibration_queries import AskedQueries, CalibrationQueries
-from beenhere.retrieval.locate.asking import KEPT
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
+from beenhere.retrieval.locate.confidence import RIGHT_WITHIN
+from beenhere.retrieval.locate.decision import LOCATE_OPTIONS
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
@@ -46,7 +46,7 @@ class CalibratedIndex:
         notes = {way: list(one.notes) for way, one in self.calibrations.items()}
         return {
             **confidences,
-            KEPT: self.locate.evidence(),
+            LOCATE_OPTIONS: self.locate.evidence(),
             "fitted": {**self.fitted, "held_out": held_out, "notes": notes},
         }
 

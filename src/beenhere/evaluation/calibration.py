@@ -27,8 +27,7 @@ from beenhere.evaluation.calibration_limits import (
     outside_needed,
 )
 from beenhere.evaluation.labelled_evidence import LabelledEvidence
-from beenhere.retrieval.locate.confidence import HELD, Confidence
-from beenhere.retrieval.locate.probability import sigmoid
+from beenhere.retrieval.locate.confidence import HELD, Confidence, sigmoid
 
 FEWEST = 50
 """Queries from inside the map."""

@@ -11,7 +11,7 @@ from beenhere.config import CalibrateConfig
 from beenhere.evaluation import calibration_curves as curves
 from beenhere.evaluation.labelled_evidence import mix_weights
 from beenhere.evaluation.resampling import percentile_interval
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
+from beenhere.retrieval.locate.confidence import RIGHT_WITHIN
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -8,9 +8,15 @@ from numpy.typing import NDArray
 
 from beenhere.errors import DataError
 from beenhere.evaluation.labelled_evidence import LabelledEvidence, mix_weights
-from beenhere.retrieval.locate.evidence import FEATURES
-from beenhere.retrieval.locate.probability import VERIFIED, ProbabilityModel, Term, scaled
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN, ErrorModel
+from beenhere.retrieval.locate.confidence import (
+    FEATURES,
+    RIGHT_WITHIN,
+    VERIFIED,
+    ErrorModel,
+    ProbabilityModel,
+    Term,
+    scaled,
+)
 
 Floats = NDArray[np.float64]
 

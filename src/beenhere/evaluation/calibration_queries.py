@@ -14,10 +14,10 @@ from beenhere.errors import DataError
 from beenhere.evaluation.hidden_photos import HiddenPhotos
 from beenhere.evaluation.labelled_evidence import LabelledEvidence
 from beenhere.evaluation.streets import ALONE, streets
-from beenhere.retrieval.locate.candidates import Candidates, Searchable, find_candidates
-from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.locate.answer import Candidates
+from beenhere.retrieval.locate.candidates import Searchable, find_candidates
+from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
 from beenhere.retrieval.locate.photo_input import photo_input
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
@@ -73,7 +73,7 @@ class CalibrationQueries:
 
     Raises:
         DataError: no query has a position, or none can be read; no queries are given for an index
-            whose photos lie in Milvus.
+            in Milvus of more photos than are read from there (:attr:`beenhere.Index.photos`).
     """
 
     def __init__(
@@ -192,13 +192,8 @@ class _Answers:
 
 
 def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
-    if index.manifest.store is not None:
-        raise DataError(
-            f"{index.path}: its photos lie in Milvus, from where none are drawn; give other "
-            "photos whose position is known (--queries)"
-        )
-    photos = index.photos
-    placed = np.flatnonzero(index.allowed & photos.positions.known)
+    photos = index.searchable_photos()
+    placed = np.flatnonzero(photos.positions.known)
     rng = np.random.default_rng(config.seed)
     chosen = rng.choice(placed, min(config.queries, len(placed)), replace=False)
     return photos.rows(np.sort(chosen))

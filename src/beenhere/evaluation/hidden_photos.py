@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.retrieval.index.matches import Matches
-from beenhere.retrieval.locate.candidates import Searchable
+from beenhere.retrieval.index import Matches
+from beenhere.retrieval.locate.candidates import Searchable, SearchResult
 from beenhere.retrieval.search.filters import Filter
 
 AT_FIRST = 64
@@ -47,7 +47,7 @@ class HiddenPhotos:
                 return _first(found, seen, k)
             looked = min(4 * looked, len(self._index))
 
-    def _seen(self, found: Matches) -> NDArray[np.bool_]:
+    def _seen(self, found: SearchResult) -> NDArray[np.bool_]:
         there = found.rows >= 0
         query = np.nonzero(there)[0]
         photos = found.photos.positions[found.rows[there].astype(np.intp)]
@@ -58,11 +58,9 @@ class HiddenPhotos:
         return seen
 
 
-def _first(found: Matches, seen: NDArray[np.bool_], k: int) -> Matches:
+def _first(found: SearchResult, seen: NDArray[np.bool_], k: int) -> Matches:
     order = np.argsort(~seen, axis=1, kind="stable")[:, :k]
     kept = np.take_along_axis(seen, order, axis=1)
     similarity = np.take_along_axis(found.similarity, order, axis=1)
     rows = np.take_along_axis(found.rows, order, axis=1)
-    return Matches(
-        np.where(kept, similarity, np.float32(np.nan)), np.where(kept, rows, -1), found.index
-    )
+    return Matches(np.where(kept, similarity, np.float32(np.nan)), np.where(kept, rows, -1), found)

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.retrieval.locate.evidence import FEATURES
-from beenhere.retrieval.locate.probability import VERIFIED
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
+from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN, VERIFIED
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +14,7 @@ class LabelledEvidence:
     """The evidence for the answer to each of ``n`` queries, and how far it is off.
 
     Attributes:
-        features: ``(n, 6)``, by :data:`beenhere.retrieval.locate.evidence.FEATURES`; the last two
+        features: ``(n, 6)``, by :data:`beenhere.retrieval.locate.confidence.FEATURES`; the last two
             are NaN throughout where matches were not verified.
         error_m: ``(n,)`` metres from the answer to the truth; infinite for queries from outside.
         outside: ``(n,)`` bool: whether the query was taken outside the map.

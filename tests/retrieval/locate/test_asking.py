@@ -6,12 +6,12 @@ import pytest
 
 from beenhere.config import LocateConfig
 from beenhere.errors import ConfigError
-from beenhere.retrieval.locate.asking import KEPT, check_as_calibrated, locate_options
+from beenhere.retrieval.locate.decision import LOCATE_OPTIONS, check_as_calibrated, locate_options
 
 FITTED = LocateConfig.model_validate(
     {"matches": 7, "temperature": 0.2, "verification": {"matches": 3, "max_size": 320}}
 )
-CALIBRATION = {"plain": {}, KEPT: FITTED.evidence()}
+CALIBRATION = {"plain": {}, LOCATE_OPTIONS: FITTED.evidence()}
 
 
 def test_what_is_not_said_is_as_it_was_calibrated() -> None:

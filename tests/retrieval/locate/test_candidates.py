@@ -11,7 +11,7 @@ from beenhere import geo
 from beenhere.config import LocateConfig
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.locate.candidates import Candidates, find_candidates
-from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.locate.confidence import FEATURES
 from beenhere.retrieval.locate.photo_input import photo_input
 from beenhere.retrieval.search.filters import Filter
 

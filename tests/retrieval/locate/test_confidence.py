@@ -9,10 +9,14 @@ import pytest
 import yaml
 
 from beenhere.errors import DataError
-from beenhere.retrieval.locate.confidence import Confidence
-from beenhere.retrieval.locate.evidence import FEATURES
-from beenhere.retrieval.locate.probability import ProbabilityModel, Term
-from beenhere.retrieval.locate.radius import LEAST_RADIUS, ErrorModel
+from beenhere.retrieval.locate.confidence import (
+    FEATURES,
+    LEAST_RADIUS,
+    Confidence,
+    ErrorModel,
+    ProbabilityModel,
+    Term,
+)
 
 ERRORS = ErrorModel(1.3, 0.7, (0.0, 4.0, 9.0, 24.0), (30.0, 200.0, 1500.0))
 TERMS = (

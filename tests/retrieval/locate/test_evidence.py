@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from beenhere.retrieval.locate.answer import Match, Place
-from beenhere.retrieval.locate.evidence import FEATURES, evidence
+from beenhere.retrieval.locate.confidence import FEATURES, evidence
 
 
 def match(rank: int, similarity: float, inliers: int | None = None) -> Match:

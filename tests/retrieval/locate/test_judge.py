@@ -7,11 +7,9 @@ import pytest
 
 from beenhere.config import LocateConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.retrieval.locate.answer import Match, Place
-from beenhere.retrieval.locate.candidates import Candidates
-from beenhere.retrieval.locate.confidence import Confidence
-from beenhere.retrieval.locate.evidence import evidence
-from beenhere.retrieval.locate.judge import Judge
+from beenhere.retrieval.locate.answer import Candidates, Match, Place
+from beenhere.retrieval.locate.confidence import Confidence, evidence
+from beenhere.retrieval.locate.decision import DecisionRule
 
 
 def confidence(verified: bool = False, threshold: float = 0.7) -> dict[str, Any]:
@@ -41,10 +39,11 @@ def found(similarity: float, inliers: int | None = None) -> Candidates:
     return Candidates((one, two), places, evidence(*places, (one, two)))
 
 
-def judge(
+def rule(
     calibration: dict[str, Any] | None, verify: bool = False, threshold: float | None = None
-) -> Judge:
-    return Judge.of(calibration, verify, LocateConfig(threshold=threshold), "the index is empty")
+) -> DecisionRule:
+    config = LocateConfig(threshold=threshold)
+    return DecisionRule.of(calibration, verify, config, "the index is empty")
 
 
 def test_known_and_unknown_as_the_calibration_has_it() -> None:
@@ -52,7 +51,7 @@ def test_known_and_unknown_as_the_calibration_has_it() -> None:
     plain = Confidence.read(calibration["plain"])
     for similarity, known in ((0.9, True), (0.55, False)):
         candidates = found(similarity)
-        location = judge(calibration).location("q.jpg", candidates)
+        location = rule(calibration).location("q.jpg", candidates)
         features = evidence(candidates.places[0], candidates.places[1], candidates.matches)[None]
         assert location.probability == pytest.approx(plain.probability(features)[0])
         assert location.radius == pytest.approx(plain.radius(features)[0])
@@ -64,8 +63,8 @@ def test_known_and_unknown_as_the_calibration_has_it() -> None:
 
 def test_another_threshold() -> None:
     calibration = {"plain": confidence()}
-    assert judge(calibration, threshold=0.5).location("q", found(0.55)).known
-    location = judge(calibration, threshold=0.99).location("q", found(0.9))
+    assert rule(calibration, threshold=0.5).location("q", found(0.55)).known
+    location = rule(calibration, threshold=0.99).location("q", found(0.9))
     assert not location.known and location.threshold == 0.99
     for calibrated, verify in (
         (None, False),
@@ -73,36 +72,36 @@ def test_another_threshold() -> None:
         ({"verified": confidence(True)}, False),
     ):
         with pytest.raises(ConfigError, match=r"threshold is 0\.5.* not calibrated"):
-            judge(calibrated, verify, 0.5)
+            rule(calibrated, verify, 0.5)
 
 
 def test_verified_matches_have_their_own_calibration() -> None:
     calibration = {"plain": confidence(), "verified": confidence(True, 0.9)}
-    verified = judge(calibration, verify=True).location("q", found(0.2, 80))
+    verified = rule(calibration, verify=True).location("q", found(0.2, 80))
     assert verified.known and verified.threshold == 0.9
     # Where no photo of the index can be read any more, similarity is what is left.
-    plain = judge(calibration, verify=True).location("q", found(0.9))
+    plain = rule(calibration, verify=True).location("q", found(0.9))
     assert plain.known and plain.threshold == 0.7
 
 
 def test_verified_matches_need_their_calibration() -> None:
     with pytest.raises(ConfigError, match="calibrate it by beenhere calibrate --verify"):
-        judge({"plain": confidence()}, verify=True)
-    location = judge({"verified": confidence(True)}, verify=True).location("q", found(0.9))
+        rule({"plain": confidence()}, verify=True)
+    location = rule({"verified": confidence(True)}, verify=True).location("q", found(0.9))
     assert not location.known and location.probability is None
     assert location.reason is not None and "no match can be verified" in location.reason
 
 
 def test_nothing_found() -> None:
     for calibration in (None, {"plain": confidence()}):
-        location = judge(calibration).location("q", Candidates((), ()))
+        location = rule(calibration).location("q", Candidates((), ()))
         assert not location.known and location.reason == "the index is empty"
         assert location.place is location.probability is location.radius is None
 
 
 def test_a_frame_of_a_path() -> None:
     candidates = found(0.55)
-    calibrated = judge({"plain": confidence()})
+    calibrated = rule({"plain": confidence()})
     location = calibrated.location_on_path("q", candidates, np.array([0.04, 0.95, 0.01]))
     assert location.known and location.probability == 0.95
     assert (location.runner_up, location.place) == candidates.places
@@ -113,7 +112,7 @@ def test_a_frame_of_a_path() -> None:
     assert sure.radius is not None and np.isfinite(sure.radius)
     lost = calibrated.location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
     assert not lost.known and lost.probability == 0.2
-    plain = judge(None).location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
+    plain = rule(None).location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
     assert plain.known and plain.probability is None
     nothing = calibrated.location_on_path("q", Candidates((), ()), np.array([1.0]))
     assert not nothing.known and nothing.reason == "the index is empty"
@@ -121,4 +120,4 @@ def test_a_frame_of_a_path() -> None:
 
 def test_a_calibration_that_cannot_be_read() -> None:
     with pytest.raises(DataError, match="cannot be read"):
-        judge({"plain": {"verified": False}})
+        rule({"plain": {"verified": False}})

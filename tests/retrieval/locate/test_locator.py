@@ -17,7 +17,7 @@ from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.models.model import VPRModel
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index import snapshot as snapshots
-from beenhere.retrieval.index.models import extraction
+from beenhere.retrieval.index.describing import extraction
 from beenhere.retrieval.locate.answer import Place
 from beenhere.retrieval.locate.describer import Describer
 from beenhere.retrieval.locate.photo_input import photo_input

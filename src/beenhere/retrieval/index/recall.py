@@ -48,8 +48,10 @@ def measure_recall(index: Snapshot) -> Recall:
     index only pq is. Of an index in float32, so is what fewer bytes would cost.
 
     Raises:
-        DataError: an index of fewer than two photos, or a damaged one.
+        DataError: an index of fewer than two photos, of photos in Milvus, or a damaged one.
     """
+    if index.manifest.store is not None:
+        raise DataError(f"{index.folder}: recall is not measured for photos in Milvus")
     photos = np.flatnonzero(index.allowed)
     if len(photos) < 2:
         raise DataError(
