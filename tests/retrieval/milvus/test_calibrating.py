@@ -11,6 +11,7 @@ from beenhere.config import CalibrateConfig, LocateConfig
 from beenhere.datasets.table import PhotoTable
 from beenhere.errors import DataError
 from beenhere.evaluation.calibrate_index import calibrate_index
+from beenhere.evaluation.calibration_queries import CalibrationQueries
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.milvus import store as milvus_store
 
@@ -84,8 +85,7 @@ def test_photos_of_the_index_are_drawn_while_they_are_few(
     local: Index, remote: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = (
-        calibrate_index(index, None, None, False, CONFIG, LOCATE).asked["plain"]
-        for index in (local, remote)
+        CalibrationQueries(index, None, None, CONFIG, LOCATE).ask(None) for index in (local, remote)
     )
     assert len(other.labelled.error_m) == len(one.labelled.error_m) > 0
     monkeypatch.setattr(milvus_store, "MOST_READ", 5)
