@@ -1,6 +1,7 @@
 """Damage is found and named, whatever it befalls."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,22 @@ def test_an_index_of_the_first_format_is_read_and_goes_on(full: Path, model: Tin
     write_photo(full.parent / "more" / at_name(3, 4), 50)
     assert index.add(full.parent / "more", model).new == 1
     assert index.manifest.format_version == 2 and index.check().damages == []
+
+
+def test_names_on_the_disk_are_those_of_version_0_1_0(full: Path) -> None:
+    values = yaml.safe_load((full / MANIFEST).read_text())
+    assert values["marks"]["file"].endswith(".removed.npy")
+    assert values["left_out"]["file"].endswith(".unreadable.parquet")
+    assert "removed_rows" not in values and "unreadable_photos" not in values
+
+
+def test_files_are_for_all_whom_the_umask_allows(full: Path) -> None:
+    before = os.umask(0o022)
+    os.umask(before)
+    files = [path for path in full.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert len(files) > len(KINDS)
+    for path in files:
+        assert path.stat().st_mode & 0o777 == 0o666 & ~before, path
 
 
 def test_vectors_that_were_written_wrong(full: Path) -> None:

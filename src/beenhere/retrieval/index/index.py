@@ -66,10 +66,8 @@ class Index:
     :meth:`refresh`, and disturbs nothing before. Of one in Milvus it shows the collection as it is.
     Its own changes are seen at once. Whatever asks Milvus raises DataError if it does not answer.
 
-    >>> import beenhere
-    >>> index = beenhere.Index.build("photos", "offline-lite0", "city.index")
-    >>> index.locate("photos/IMG_0378.jpg").known
-    True
+    Methods that change the index take ``wait``: seconds to wait for another process that changes
+    it. They raise DataError if that goes on for longer, or the folder cannot be written.
 
     Attributes:
         path: of the folder.
@@ -87,6 +85,7 @@ class Index:
     def open(cls, path: str | Path) -> "Index":
         """Open an index. Takes well under a second whatever its size: descriptors stay on disk.
 
+        >>> import beenhere
         >>> beenhere.Index.open("city.index")
         Index('city.index', 24 photos, float32)
 
@@ -120,7 +119,6 @@ class Index:
             photos: a table, or a path of any format that is known.
             model: a checkpoint or run folder, ``"offline-lite0"``, or a model.
             path: of the new folder.
-            wait: seconds to wait for another process that writes it.
             **options: those of :class:`beenhere.config.IndexConfig`, such as ``dtype="float16"``,
                 ``search="pq"``, ``whitening={"dim": 512}``, ``store="town.db/city"``,
                 ``extract={"batch_size": 32}``.
@@ -214,10 +212,9 @@ class Index:
 
         Args:
             values: numbers, texts, lists and mappings of them; None forgets what is kept.
-            wait: seconds to wait for another process that writes the index.
 
         Raises:
-            DataError: other values; another process writes the index, or it cannot be written.
+            DataError: other values.
         """
         keep_calibration(self.path, values, wait)
         self.refresh()
@@ -369,12 +366,10 @@ class Index:
         Args:
             search: a kind, or options of :class:`beenhere.config.SearchConfig`; ``"exact"`` needs
                 no structure.
-            wait: seconds to wait for another process that writes the index.
 
         Raises:
             ConfigError: an unknown option.
-            DataError: another process writes the index, or it cannot be written; another kind of
-                search in Milvus.
+            DataError: another kind of search in Milvus.
         """
         config = config_yaml.validate(
             IndexSearchConfig, {"search": search}, "options of Index.train"
@@ -492,12 +487,11 @@ class Index:
         Args:
             photos: a table, or a path of any format that is known.
             model: the index's, if it is at hand; None: it is read from the index.
-            wait: seconds to wait for another process that writes it.
             **options: those of :class:`beenhere.config.ComputeConfig`, such as ``batch_size=32``.
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
-            DataError: no photos there, another process writes the index, or it cannot be written.
+            DataError: no photos there.
             ModelError: a model that is not the index's.
         """
         config = config_yaml.validate(ComputeConfig, options, "options of Index.add")
@@ -515,11 +509,9 @@ class Index:
 
         Args:
             *paths: see :func:`beenhere.retrieval.index.editing.remove_photos`.
-            wait: seconds to wait for another process that writes the index.
 
         Raises:
-            DataError: a path that stands for no photo of the index, in which case nothing is
-                removed; another process writes the index, or it cannot be written.
+            DataError: a path that stands for no photo of the index; nothing is removed.
         """
         removed = remove_photos(self.path, paths, wait)
         self.refresh()
@@ -531,12 +523,6 @@ class Index:
         So a search structure is trained again; until it is, search is exact. Needs as much free
         space as the index will take: the old parts go last. Milvus gives back space by itself, so
         nothing is done there.
-
-        Args:
-            wait: seconds to wait for another process that writes the index.
-
-        Raises:
-            DataError: another process writes the index, or it cannot be written.
         """
         with changing(self.path, wait) as change:
             before = change.manifest.bytes
