@@ -51,7 +51,9 @@ def measure_recall(index: Snapshot) -> Recall:
         DataError: an index of fewer than two photos, of photos in Milvus, or a damaged one.
     """
     if index.manifest.store is not None:
-        raise DataError(f"{index.folder}: recall is not measured for photos in Milvus")
+        raise DataError(
+            f"{index.folder}: recall is not measured for photos in Milvus; leave out --recall"
+        )
     photos = np.flatnonzero(index.allowed)
     if len(photos) < 2:
         raise DataError(
