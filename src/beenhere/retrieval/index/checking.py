@@ -18,7 +18,7 @@ from beenhere.retrieval.search.vectors import StoredVectors
 
 @dataclass(frozen=True)
 class Check:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         parts: how many files were read. bytes: of them.
@@ -63,7 +63,7 @@ def _damages(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _disagreements(folder: Path) -> Iterator[str]:
-    """What is wrong in parts that are as they were written, which only a fault of ours can do."""
+    """Faults in parts that are as they were written, which only a fault of ours can make."""
     try:
         index = Snapshot.open(folder)
         paths, unreadable = index.photos.paths, index.unreadable

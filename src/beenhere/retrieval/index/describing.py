@@ -42,7 +42,7 @@ def keep_model(
         change: that makes the index.
         model: to keep, on the device that descriptors will be computed on.
         spec: what it was read from, if it was; a built-in one is not kept but named.
-        config: settles the precision.
+        config: decides the precision.
 
     Raises:
         ModelError: it cannot be written.
@@ -96,7 +96,7 @@ def indexed_model(folder: Path, entry: IndexedModel, device: str) -> "VPRModel":
 def extraction(
     entry: IndexedModel, config: ComputeConfig, dtype: Literal["float32", "float16"]
 ) -> ExtractConfig:
-    """How descriptors are computed to stand beside those of an index: in its precision.
+    """How descriptors are computed to be compared with those of an index: in its precision.
 
     Raises:
         ConfigError: another precision is asked for.

@@ -288,7 +288,7 @@ def _hash(key: PhotoKey) -> bytes | PhotoError:
 
 
 def _read_journal(journal: Path) -> dict[PhotoKey, bytes]:
-    """What its whole lines say; a killed process may have left a part of one."""
+    """The contents of its whole lines; a killed process may have left a part of one."""
     known: dict[PhotoKey, bytes] = {}
     if not journal.exists():
         return known

@@ -140,7 +140,7 @@ class Index:
 
     @property
     def manifest(self) -> Manifest:
-        """What the folder of the index holds, in numbers: its model, dtype, counts and files."""
+        """The folder of the index in numbers: its model, dtype, counts and files."""
         return self._snapshot.manifest
 
     @property
@@ -532,7 +532,7 @@ class Index:
         return compacted
 
     def recall(self) -> "Recall":
-        """What each way to search costs and misses, measured on photos of the index.
+        """Costs and misses of each way to search, measured on photos of the index.
 
         Raises:
             DataError: fewer than two photos, or a damaged index; photos in Milvus, which does not

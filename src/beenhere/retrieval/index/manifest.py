@@ -1,4 +1,4 @@
-"""``index.yaml``: what an index holds. Replacing it is what commits a change.
+"""``index.yaml``, the contents of an index: replacing it is what commits a change.
 
 Every other file is a part: written once under a name that was never used before, named in the
 manifest with its size and SHA-256, and removed when no manifest names it any more. The manifest's
@@ -113,7 +113,7 @@ class LearnedWhitening(Options):
 
 
 class TrainedStructure(Options):
-    """What an approximate search looks through.
+    """The structure that an approximate search looks through.
 
     Attributes:
         kind: of :data:`beenhere.retrieval.search.kinds.KINDS`. reason: why it was chosen.
@@ -130,7 +130,7 @@ class TrainedStructure(Options):
 
 
 class KeptCalibration(Options):
-    """What turns evidence into probabilities; fitted on queries whose places are known.
+    """Values that turn evidence into probabilities; fitted on queries whose places are known.
 
     Attributes:
         photos: in the index when it was fitted.
@@ -157,7 +157,7 @@ class MilvusEntry(Options):
 
 
 class Manifest(Options):
-    """What an index holds.
+    """The contents of an index.
 
     Attributes:
         format, format_version: what reads it.

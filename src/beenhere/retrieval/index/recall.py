@@ -1,4 +1,4 @@
-"""What each way to search an index costs and loses, measured on the index itself."""
+"""Costs and losses of each way to search an index, measured on the index itself."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
