@@ -40,11 +40,9 @@ from beenhere.config.retrieval import IndexConfig, SearchConfig
 from beenhere.progress import progress
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing
-from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.index.photos import COLUMNS
-from beenhere.retrieval.index.segments import Draft
+from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel
+from beenhere.retrieval.index.segments import SegmentDraft, update_structure
 from beenhere.retrieval.index.segments import write_vectors as write_vectors_of
-from beenhere.retrieval.index.structures import settle_as_before
 from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.choice import choose
 from beenhere.retrieval.search.exact import search_exact
@@ -367,9 +365,9 @@ def write_index(folder: Path, vectors: Vectors, config: IndexConfig) -> None:
     with changing(folder, 0, new=True) as change:
         change.begin(model, config.dtype, config.search)
         written, scales, _ = write_vectors_of(change, parts, model.dim, config.dtype)
-        segment = Draft(written, scales, frame).written(change)
+        segment = SegmentDraft(written, scales, frame).written(change)
         change.commit_photos([segment], np.empty(0, np.int64), {})
-        settle_as_before(change, None)
+        update_structure(change, None)
 
 
 @dataclass(frozen=True)

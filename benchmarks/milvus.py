@@ -24,13 +24,11 @@ from rich.table import Table
 from beenhere import geo
 from beenhere.config.retrieval import SearchConfig
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.index.photos import COLUMNS, photo_table
-from beenhere.retrieval.milvus.address import Address
-from beenhere.retrieval.milvus.collection import Collection
-from beenhere.retrieval.milvus.connection import connect
-from beenhere.retrieval.milvus.rows import new_ids
-from beenhere.retrieval.milvus.searching import search_collection
+from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel, photo_table
+from beenhere.retrieval.milvus.collection import MilvusCollection
+from beenhere.retrieval.milvus.connection import Address, connect
+from beenhere.retrieval.milvus.fields import new_ids
+from beenhere.retrieval.milvus.store import search_collection
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
@@ -66,7 +64,7 @@ def main() -> None:
             provenance={},
             parts=(),
         )
-        collection = Collection.make(address, model, SearchConfig(kind=arguments.search))
+        collection = MilvusCollection.make(address, model, SearchConfig(kind=arguments.search))
         table = Table(
             "photos", "photos/s written", "filter", "allowed", "equal", title=str(address)
         )
@@ -77,7 +75,7 @@ def main() -> None:
             ids = new_ids(frame["sha256"][written:size], [])
             start = time.perf_counter()
             collection.put(ids, frame[written:size], vectors[written:size])
-            collection.settle()
+            collection.flush()
             rate = len(ids) / (time.perf_counter() - start)
             assert collection.count() == size
             photos = photo_table(frame[:size])
@@ -126,7 +124,7 @@ def filters() -> dict[str, Filter | None]:
 
 
 def compare(
-    collection: Collection,
+    collection: MilvusCollection,
     photos: PhotoTable,
     vectors: NDArray[np.float32],
     queries: NDArray[np.float32],

@@ -10,7 +10,7 @@ from tiny import at_name, write_photo
 
 from beenhere.cli.app import app
 from beenhere.errors import ConfigError, DataError
-from beenhere.retrieval.index import Index, recall, structures
+from beenhere.retrieval.index import Index, recall, segments
 from beenhere.retrieval.search import choice
 
 
@@ -114,7 +114,7 @@ def test_how_it_is_searched(
         "x.index: hnsw: hnsw was asked for"
     ]
     write_photo(folder / "more" / at_name(1, 5), 9)
-    monkeypatch.setattr(structures, "LAG", 0.5)
+    monkeypatch.setattr(segments, "LAG", 0.5)
     run("add", "x.index", "more")
     (line,) = (line for line in says("info", "x.index") if line.startswith("  search"))
     assert line.endswith("hnsw was asked for; 1 photo came later, and is searched exactly")

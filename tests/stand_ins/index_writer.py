@@ -24,13 +24,10 @@ from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import descriptor_store
-from beenhere.retrieval.index.adding import add_photos
-from beenhere.retrieval.index.building import build_index
+from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing
-from beenhere.retrieval.index.compaction import compact_index
-from beenhere.retrieval.index.removing import remove_photos
+from beenhere.retrieval.index.editing import add_photos, build_index, remove_photos
 from beenhere.retrieval.index.snapshot import Snapshot
-from beenhere.retrieval.index.structures import train_index
 from beenhere.retrieval.search import choice
 from beenhere.retrieval.search.exact import search_exact
 
@@ -46,7 +43,7 @@ CHANGES_OF_THE_DISK = (*RENAMING, "fsync", "unlink", "rmdir", "mkdir")
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(
     [
-        "beenhere.retrieval.index.building",
+        "beenhere.retrieval.index.describing",
         "beenhere.retrieval.search.approximate",
         "beenhere.photos.exif",
     ]
@@ -101,7 +98,7 @@ def build(root: Path) -> None:
 
 @few_suffice()
 def train(root: Path) -> None:
-    train_index(root / "x.index", SearchConfig(kind="hnsw", M=8))
+    Index.open(root / "x.index").train("hnsw")
 
 
 @few_suffice()
@@ -116,7 +113,7 @@ def remove(root: Path) -> None:
 
 @few_suffice()
 def compact(root: Path) -> None:
-    compact_index(root / "x.index")
+    Index.open(root / "x.index").compact()
 
 
 def hold(root: Path) -> None:
@@ -135,18 +132,18 @@ def churn(root: Path) -> None:
         photos = listed(root / "churned")
         add_photos(root / "x.index", photos, COMPUTE, TinyModel())
         remove_photos(root / "x.index", [root / "churned"])
-        compact_index(root / "x.index")
+        Index.open(root / "x.index").compact()
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """All that an index says of photos: rows that count, what was left out, descriptors.
+    """All that an index says of photos: rows that count, what is unreadable, descriptors.
 
     Whatever state the index is in, searching it finds what exact search does.
     """
 
     rows: list[tuple[Any, ...]]
-    left_out: dict[str, str]
+    unreadable: dict[str, str]
     vectors: NDArray[np.float32]
 
     @classmethod
@@ -158,12 +155,12 @@ class State:
             _, rows = index.structure.search(stacked, 3, index.allowed)
             assert np.array_equal(rows, search_exact(index.segments, stacked, 3, index.allowed)[1])
         kept = index.frame.filter(index.allowed)
-        return cls(kept.rows(), index.left_out, stacked[index.allowed])
+        return cls(kept.rows(), index.unreadable, stacked[index.allowed])
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, State)
-            and (self.rows, self.left_out) == (other.rows, other.left_out)
+            and (self.rows, self.unreadable) == (other.rows, other.unreadable)
             and np.array_equal(self.vectors, other.vectors)
         )
 

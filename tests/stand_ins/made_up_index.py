@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from beenhere.config.retrieval import IndexConfig
 from beenhere.retrieval.index.change import Change, changing
-from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.index.photos import COLUMNS
-from beenhere.retrieval.index.segments import Draft, write_vectors
-from beenhere.retrieval.index.structures import settle_as_before
+from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel
+from beenhere.retrieval.index.segments import SegmentDraft, update_structure, write_vectors
 from beenhere.retrieval.search.vectors import quantise
 
 
@@ -37,14 +35,14 @@ def make(folder: Path, vectors: NDArray[np.float32], **options: Any) -> None:
     with changing(folder, 0, new=True) as change:
         change.begin(model, config.dtype, config.search)
         _append(change, vectors)
-        settle_as_before(change, None)
+        update_structure(change, None)
 
 
 def append(folder: Path, vectors: NDArray[np.float32]) -> None:
     """More photos, as an add would bring them."""
     with changing(folder, 0) as change:
         _append(change, vectors)
-        settle_as_before(change, None)
+        update_structure(change, None)
 
 
 def _append(change: Change, vectors: NDArray[np.float32]) -> None:
@@ -67,7 +65,7 @@ def _append(change: Change, vectors: NDArray[np.float32]) -> None:
     written, scales, _ = write_vectors(
         change, [quantise(vectors, manifest.dtype)], manifest.dim, manifest.dtype
     )
-    segment = Draft(written, scales, frame).written(change)
+    segment = SegmentDraft(written, scales, frame).written(change)
     removed = before.removed if before is not None else np.empty(0, np.int64)
-    left_out = before.left_out if before is not None else {}
+    left_out = before.unreadable if before is not None else {}
     change.commit_photos([*manifest.segments, segment], removed, left_out)

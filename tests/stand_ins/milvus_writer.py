@@ -15,31 +15,32 @@ from index_writer import listed
 from tiny import TinyModel
 
 from beenhere.config.retrieval import IndexConfig
-from beenhere.retrieval.index.building import build_index
+from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import Change
-from beenhere.retrieval.milvus import MilvusIndex, adding
-from beenhere.retrieval.milvus.collection import Collection
+from beenhere.retrieval.index.editing import build_index
+from beenhere.retrieval.milvus import store as milvus_store
+from beenhere.retrieval.milvus.collection import MilvusCollection
 
 EXTRACT = {"batch_size": 3, "workers": 1, "precision": "32"}
-STEPS = [(Collection, "put"), (Collection, "delete"), (Change, "commit_store")]
+STEPS = [(MilvusCollection, "put"), (MilvusCollection, "delete"), (Change, "commit_count")]
 
 _processes = get_context("forkserver")
 _processes.set_forkserver_preload(
-    ["beenhere.retrieval.milvus.building", "beenhere.retrieval.milvus.connection", "pymilvus"]
+    ["beenhere.retrieval.index.describing", "beenhere.retrieval.milvus.store", "pymilvus"]
 )
 
 
 def build(root: Path, store: str) -> None:
     """An index of the photos in ``first``, a few at once."""
-    adding.PHOTOS_AT_ONCE = 4
+    milvus_store.PHOTOS_AT_ONCE = 4
     config = IndexConfig(store=store, extract=EXTRACT)
     build_index(root / "x.index", listed(root / "first"), TinyModel(), config)
 
 
 def add(root: Path, store: str) -> None:
     """Add the photos in ``first`` and ``second``."""
-    adding.PHOTOS_AT_ONCE = 2
-    index = MilvusIndex.open(root / "x.index")
+    milvus_store.PHOTOS_AT_ONCE = 2
+    index = Index.open(root / "x.index")
     index.add(listed(root / "first", root / "second"), model=TinyModel(), **EXTRACT)
 
 

@@ -14,10 +14,10 @@ from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, SearchConf
 from beenhere.wording import count, file_size
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.adding import Added
+    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.index.editing import Added
     from beenhere.retrieval.index.manifest import Manifest
     from beenhere.retrieval.index.recall import Recall
-    from beenhere.retrieval.index.snapshot import Snapshot
 
 show_last(IndexConfig, but=("search", "store"))
 show_last(SearchConfig, but=("kind",))
@@ -53,8 +53,8 @@ def build(
     """
     from beenhere.config import config_yaml
     from beenhere.photos.formats import read_photos
-    from beenhere.retrieval.index.building import build_index
-    from beenhere.retrieval.index.manifest_file import read_manifest
+    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.index.editing import build_index
 
     options = config_yaml.assign(config, set_)
     table = read_photos(photos)
@@ -63,7 +63,7 @@ def build(
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
     else:
         print(f"{out}: {added.photos:,} photos by {model}, in {added.seconds:.0f} s")
-        print(f"search: {search_line(read_manifest(out))}")
+        print(f"search: {Index.open(out).store.search_line()}")
     _name_unreadable(added, out)
 
 
@@ -157,7 +157,7 @@ def train(
 
     opened = Index.open(index)
     opened.train(config.search.model_dump(), wait)
-    print(f"{index}: {search_line(opened.manifest)}")
+    print(f"{index}: {opened.store.search_line()}")
 
 
 def check(index: Path, /) -> None:
@@ -168,12 +168,9 @@ def check(index: Path, /) -> None:
     Args:
         index: folder of the index.
     """
-    from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.checking import check_index
-    from beenhere.retrieval.index.manifest_file import read_manifest
 
-    inside = read_manifest(index).store is None  # a damaged one cannot be opened
-    found = check_index(index) if inside else Index.open(index).check()
+    found = check_index(index)  # a damaged one cannot be opened
     for damage in found.damages:
         print(damage)
     if found.leftovers:
@@ -214,47 +211,37 @@ def info(
     from json import dumps
 
     from beenhere.config import config_yaml
-    from beenhere.errors import DataError
-    from beenhere.retrieval.index.snapshot import Snapshot
+    from beenhere.retrieval.index import Index
 
-    state = Snapshot.open(index)
-    manifest = state.manifest
-    if recall and manifest.store is not None:
-        raise DataError(f"{index}: recall is not measured for photos in Milvus; leave out --recall")
-    photos, facts = _photos(state) if manifest.store is None else _photos_in_milvus(index)
-    measured = None
-    if recall:
-        from beenhere.retrieval.index.recall import measure_recall
-
-        measured = measure_recall(state)
+    opened = Index.open(index)
+    manifest = opened.manifest
+    measured = opened.recall() if recall else None
+    photos, facts = _photos(opened)
     if json:
         found = {
             "index": str(index),
             "bytes": manifest.bytes,
-            "left_out_photos": state.left_out,
+            "left_out_photos": opened.unreadable,
             **config_yaml.plain(manifest),
             **facts,
         }
         if manifest.calibration is not None:
-            found["calibration"]["values"] = state.calibration
+            found["calibration"]["values"] = opened.calibration
         if measured is not None:
             found["recall"] = asdict(measured)
         print(dumps(found, indent=1, ensure_ascii=False))
         return
     model = manifest.model
     name = model.name or model.provenance.get("model") or "a model"
-    each = f", {manifest.bytes / manifest.photos:,.0f} bytes a photo" if manifest.photos else ""
-    if manifest.store is not None:
-        each = " in the folder; photos and descriptors are elsewhere"
     lines = {
         "photos": photos,
         "removed": f"{manifest.removed:,}" + (", see compact" if manifest.removed else ""),
         "unreadable": f"{manifest.unreadable:,}" + (", see --json" if manifest.unreadable else ""),
         "model": f"{name} ({model.fingerprint[:16]}), in the precision {model.precision}",
         "descriptors": f"{manifest.dim} numbers in {manifest.dtype}{_whitened(manifest)}",
-        "search": search_line(manifest),
-        "calibration": _calibration_lines(manifest, state.calibration, index),
-        "size": f"{file_size(manifest.bytes)}{each}",
+        "search": opened.store.search_line(),
+        "calibration": _calibration_lines(manifest, opened.calibration, index),
+        "size": opened.store.size_line(),
         "written": f"{manifest.written} by beenhere {manifest.beenhere}",
     }
     print(index)
@@ -267,45 +254,16 @@ def info(
         _print_recall(measured)
 
 
-def _photos(state: "Snapshot") -> tuple[str, dict[str, Any]]:
+def _photos(index: "Index") -> tuple[str, dict[str, Any]]:
     """The photos of an index, in words and in numbers."""
-    from beenhere.photos.summary import summarise
-
-    held = summarise(state.photos.rows(state.allowed.nonzero()[0]))
-    text = f"{state.manifest.photos:,}, {held.with_position:,} with a position"
+    held, number = index.store.summary(), len(index)
+    if held is None:
+        return f"{number:,}", {"photos": number}
+    text = f"{number:,}, {held.with_position:,} with a position"
     if held.first is not None:
         text += f", taken {held.first} to {held.last}"
     numbers = {"positioned": held.with_position, "dated": held.with_date}
     return text, numbers | {"first": held.first, "last": held.last}
-
-
-def _photos_in_milvus(index: Path) -> tuple[str, dict[str, Any]]:
-    from beenhere.retrieval.index import Index
-
-    photos = len(Index.open(index))
-    return f"{photos:,}", {"photos": photos}
-
-
-def search_line(manifest: "Manifest") -> str:
-    """How an index is searched, and why."""
-    from beenhere.retrieval.search.choice import choose
-
-    if manifest.store is not None:
-        kind = "hnsw" if manifest.search.kind == "hnsw" else "exact"
-        return f"{kind}: by Milvus, {manifest.store.address}/{manifest.store.collection}"
-    structure = manifest.structure
-    if structure is None:
-        kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
-        if kind != "exact":
-            return f"exact: {reason}; {kind} is due: see train"
-        if manifest.photos == 0:
-            return "exact: there is no photo to search"
-        _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
-        return f"exact: {reason}"
-    later = manifest.rows - structure.rows
-    came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
-    rest = f"; {came} searched exactly" if later else ""
-    return f"{structure.kind}: {structure.reason}{rest}"
 
 
 def _whitened(manifest: "Manifest") -> str:

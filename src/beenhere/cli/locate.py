@@ -82,7 +82,7 @@ def locate(
     """
     from beenhere.config import config_yaml
     from beenhere.retrieval.index import Index
-    from beenhere.retrieval.locate.asking import locate_options
+    from beenhere.retrieval.locate.decision import locate_options
 
     form = _form(json, geojson, csv)
     if step is not None and not sequence:
@@ -192,13 +192,9 @@ def _draw(
     photos: Sequence[str | bytes],
     pictures: Sequence[Path],
 ) -> None:
-    from beenhere import geo
     from beenhere.report.location_picture import draw_location
 
-    if index.manifest.store is None:
-        positions = index.photos.positions[index.allowed.nonzero()[0]]
-    else:  # in a database that may hold more than memory does
-        positions = geo.positions([], [])
+    positions = index.positions()
     for answer, photo, picture in zip(answers, photos, pictures, strict=True):
         if answer is not None:
             with output_file(picture) as new:

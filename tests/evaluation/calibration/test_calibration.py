@@ -14,8 +14,7 @@ from beenhere.evaluation.calibration.calibration import fit_calibration
 from beenhere.evaluation.calibration.confidence_fit import fit_confidence, fit_model
 from beenhere.evaluation.calibration.held_out import HeldOutAnswers, exact_share, measure
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds, mix_weights
-from beenhere.retrieval.locate.confidence import Confidence
-from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.locate.confidence import FEATURES, Confidence
 
 CONFIG = CalibrateConfig(resamples=100)
 

@@ -14,7 +14,7 @@ from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.index import Index, computing, describing, sorting
+from beenhere.retrieval.index import Index, describing, diff, segments, store
 
 
 def counts(index: Index, photos: Path | PhotoTable, model: TinyModel) -> dict[str, int]:
@@ -47,13 +47,13 @@ def test_known_files_are_not_read(
     index: Index, model: TinyModel, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[PhotoKey] = []
-    real = sorting.hash_files
+    real = diff.hash_files
 
     def hash_files(keys: list[PhotoKey], *rest: object) -> object:
         seen.extend(keys)
         return real(keys, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sorting, "hash_files", hash_files)
+    monkeypatch.setattr(diff, "hash_files", hash_files)
     path = photos / at_name(500_010, 4_100_000)
     os.utime(path, ns=(1, 1))
     assert counts(index, photos, model) == {"updated": 1, "unchanged": 5}
@@ -105,7 +105,7 @@ def test_one_takes_the_name_of_another(index: Index, model: TinyModel, photos: P
 def test_removed_photos_come_back(index: Index, model: TinyModel, photos: Path) -> None:
     index.remove(photos / at_name(500_020, 4_100_000), photos / at_name(500_030, 4_100_000))
     assert counts(index, photos, model) == {"restored": 2, "unchanged": 4}
-    assert len(index) == 6 and index.manifest.marks is None
+    assert len(index) == 6 and index.manifest.removed_rows is None
 
 
 def test_a_removed_photo_that_was_replaced(index: Index, model: TinyModel, photos: Path) -> None:
@@ -184,14 +184,14 @@ def test_a_file_that_changes_while_it_is_read(
     for number in range(3):
         write_photo(tmp_path / "more" / at_name(number, 2), 50 + number)
     changing = str(tmp_path / "more" / at_name(1, 2))
-    real = computing.extract
+    real = describing.extract
 
     def extract_and_change(*arguments: object) -> object:
         found = real(*arguments)  # type: ignore[arg-type]
         write_photo(Path(changing), 99)
         return found
 
-    monkeypatch.setattr(computing, "extract", extract_and_change)
+    monkeypatch.setattr(describing, "extract", extract_and_change)
     added = index.add(tmp_path / "more", model)
     assert added.new == 2
     assert added.unreadable == {changing: "changed while it was read: add it again"}
@@ -202,8 +202,9 @@ def test_a_file_that_changes_while_it_is_read(
 def test_large_adds_go_in_blocks(
     index: Index, model: TinyModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(describing, "block_rows", lambda dim: 1)
-    monkeypatch.setattr(describing, "BLOCKS_AT_ONCE", 2)
+    for module in (segments, store):
+        monkeypatch.setattr(module, "block_rows", lambda dim: 1)
+    monkeypatch.setattr(store, "BLOCKS_AT_ONCE", 2)
     for number in range(5):
         write_photo(tmp_path / "more" / at_name(number, 2), 50 + number)
     assert counts(index, tmp_path / "more", model) == {"new": 5}

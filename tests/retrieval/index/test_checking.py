@@ -1,6 +1,7 @@
 """Damage is found and named, whatever it befalls."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from beenhere.errors import DataError
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import check_index
-from beenhere.retrieval.index.manifest_file import MANIFEST, write_manifest
+from beenhere.retrieval.index.manifest import MANIFEST, write_manifest
 
 KINDS = [
     "vectors.npy",
@@ -147,6 +148,22 @@ def test_an_index_of_the_first_format_is_read_and_goes_on(full: Path, model: Tin
     assert index.manifest.format_version == 2 and index.check().damages == []
 
 
+def test_names_on_the_disk_are_those_of_version_0_1_0(full: Path) -> None:
+    values = yaml.safe_load((full / MANIFEST).read_text())
+    assert values["marks"]["file"].endswith(".removed.npy")
+    assert values["left_out"]["file"].endswith(".unreadable.parquet")
+    assert "removed_rows" not in values and "unreadable_photos" not in values
+
+
+def test_files_are_for_all_whom_the_umask_allows(full: Path) -> None:
+    before = os.umask(0o022)
+    os.umask(before)
+    files = [path for path in full.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert len(files) > len(KINDS)
+    for path in files:
+        assert path.stat().st_mode & 0o777 == 0o666 & ~before, path
+
+
 def test_vectors_that_were_written_wrong(full: Path) -> None:
     with changing(full, 0) as change:
         assert change.before is not None
@@ -154,11 +171,10 @@ def test_vectors_that_were_written_wrong(full: Path) -> None:
         (segment,) = manifest.segments
         assert segment.scales is not None
         for value, expected in ((np.nan, "length nan"), (2.0, "length 508")):
-            path = change.new_part("scales.npy")
             scales = np.load(full / segment.scales.file)
             scales[4] *= value / scales[4] if value == 2 else value
-            np.save(path, scales)
-            wrong = segment.model_copy(update={"scales": change.sealed(path)})
+            part = change.write_part("scales.npy", lambda path, it=scales: np.save(path, it))
+            wrong = segment.model_copy(update={"scales": part})
             write_manifest(manifest.model_copy(update={"segments": (wrong,)}), full)
             (damage,) = check_index(full).damages
             assert "vectors.npy: descriptor 4 has length" in damage and "expected 1" in damage
@@ -180,11 +196,18 @@ def test_counts_that_disagree(full: Path) -> None:
 
 def test_what_was_left_over_is_no_damage_and_goes(full: Path, model: TinyModel) -> None:
     (full / "parts" / "000099.vectors.npy").write_bytes(b"half")
-    (full / "index.yaml.new").write_bytes(b"half")
+    (full / "parts" / ".new-000100.photos.parquet").write_bytes(b"half")
+    for name in (".new-index.yaml", "index.yaml.new"):  # the second by version 0.1.0
+        (full / name).write_bytes(b"half")
     (full / "parts" / "notes.txt").write_bytes(b"of a person")
     found = check_index(full)
     assert found.damages == []
-    assert found.leftovers == ["index.yaml.new", "parts/000099.vectors.npy"]
+    assert found.leftovers == [
+        ".new-index.yaml",
+        "index.yaml.new",
+        "parts/.new-000100.photos.parquet",
+        "parts/000099.vectors.npy",
+    ]
     write_photo(full.parent / "more" / at_name(3, 4), 50)
     Index.open(full).add(full.parent / "more", model)
     assert check_index(full).leftovers == []

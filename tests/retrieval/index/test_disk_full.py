@@ -15,9 +15,9 @@ from index_writer import State
 from tiny import TinyModel
 
 from beenhere.errors import DataError, ModelError
-from beenhere.retrieval.index.building import build_index
 from beenhere.retrieval.index.checking import check_index
-from beenhere.retrieval.index.manifest_file import MANIFEST
+from beenhere.retrieval.index.editing import build_index
+from beenhere.retrieval.index.manifest import MANIFEST
 from beenhere.retrieval.index.snapshot import Snapshot
 
 ACTIONS = ["build", "add", "remove", "compact", "train"]

@@ -12,7 +12,7 @@ from index_writer import State
 
 from beenhere.errors import DataError
 from beenhere.retrieval.index.checking import check_index
-from beenhere.retrieval.index.manifest_file import MANIFEST
+from beenhere.retrieval.index.manifest import MANIFEST
 from beenhere.retrieval.index.snapshot import Snapshot
 
 ACTIONS = ["build", "add", "remove", "compact", "train"]

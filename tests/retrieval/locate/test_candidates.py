@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config.retrieval import LocateConfig
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.locate.candidates import Candidates, find_candidates
-from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.locate.answer import Candidates
+from beenhere.retrieval.locate.candidates import find_candidates
+from beenhere.retrieval.locate.confidence import FEATURES
 from beenhere.retrieval.locate.photo_input import photo_input
 from beenhere.retrieval.search.filters import Filter
 

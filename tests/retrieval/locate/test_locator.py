@@ -19,7 +19,7 @@ from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import Embedder
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index import snapshot as snapshots
-from beenhere.retrieval.index.models import extraction
+from beenhere.retrieval.index.describing import extraction
 from beenhere.retrieval.locate.answer import Place
 from beenhere.retrieval.search.filters import Filter
 

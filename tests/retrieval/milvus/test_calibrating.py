@@ -11,9 +11,11 @@ from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibrate_index import calibrate_index
+from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
+from beenhere.retrieval.milvus import store as milvus_store
 
 CONFIG, LOCATE = CalibrateConfig(folds=3, resamples=100), LocateConfig(matches=10)
 
@@ -81,7 +83,14 @@ def test_photos_near_positions(local: Index, remote: Index) -> None:
         assert index.covers(geo.positions([], []), 3.0).tolist() == []
 
 
-def test_photos_of_the_index_are_not_drawn(remote: Index) -> None:
-    with pytest.raises(DataError, match=r"its photos lie in Milvus.*--queries") as error:
+def test_photos_of_the_index_are_drawn_while_they_are_few(
+    local: Index, remote: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (
+        CalibrationQueries(index, None, None, CONFIG, LOCATE).ask(None) for index in (local, remote)
+    )
+    assert len(other.labelled.error_m) == len(one.labelled.error_m) > 0
+    monkeypatch.setattr(milvus_store, "MOST_READ", 5)
+    with pytest.raises(DataError, match=r"no more than 5 are read from there") as error:
         calibrate_index(remote, None, None, False, CONFIG, LOCATE)
     assert "\n" not in str(error.value)

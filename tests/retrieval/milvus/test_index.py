@@ -15,7 +15,8 @@ from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.milvus import MilvusIndex
+from beenhere.retrieval.milvus import store as milvus_store
+from beenhere.retrieval.milvus.collection import MilvusCollection
 from beenhere.retrieval.milvus.connection import connect
 from beenhere.retrieval.search.filters import Filter
 
@@ -23,12 +24,10 @@ PRECISION = {"precision": "32"}
 
 
 @pytest.fixture
-def index(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> MilvusIndex:
+def index(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> Index:
     """Of the six photos."""
-    table = read_photos(photos)
-    made = Index.build(table, model, tmp_path / "x.index", store=store, extract=PRECISION)
-    assert isinstance(made, MilvusIndex)
-    return made
+    table = PhotoTable.read(photos)
+    return Index.build(table, model, tmp_path / "x.index", store=store, extract=PRECISION)
 
 
 @pytest.fixture
@@ -37,19 +36,24 @@ def local(photos: Path, model: TinyModel, tmp_path: Path) -> Index:
     return Index.build(table, model, tmp_path / "local.index", extract=PRECISION)
 
 
-def paths_in(index: MilvusIndex) -> list[str]:
-    found = [photo["path"] for batch in index.collection.every("", ["path"]) for photo in batch]
+def collection(index: Index) -> MilvusCollection:
+    assert isinstance(index.store, milvus_store.MilvusStore)
+    return index.store.collection
+
+
+def paths_in(index: Index) -> list[str]:
+    found = [photo["path"] for batch in collection(index).every("", ["path"]) for photo in batch]
     return sorted(found)
 
 
-def drop(index: MilvusIndex) -> None:
-    connect(index.collection.address).drop_collection(index.collection.address.collection)
+def drop(index: Index) -> None:
+    connect(collection(index).address).drop_collection(collection(index).address.collection)
 
 
-def test_the_same_photos_are_found(index: MilvusIndex, local: Index, photos: Path) -> None:
+def test_the_same_photos_are_found(index: Index, local: Index, photos: Path) -> None:
     again = beenhere.Index.open(index.path)
-    assert isinstance(again, MilvusIndex) and len(again) == 6
-    assert repr(again).endswith(f"6 photos, {index.collection.address})")
+    assert len(again) == 6
+    assert repr(again).endswith(f"6 photos, {collection(index).address})")
     queries = local.segments[0].floats(0, 6)
     lat, lon = local.photos.frame.select("lat", "lon").row(2)
     for where in (None, Filter(near=(lat, lon), radius=10.5), Filter(dates=("2016", None))):
@@ -62,7 +66,7 @@ def test_the_same_photos_are_found(index: MilvusIndex, local: Index, photos: Pat
             assert found.photos.rows(hits).frame.equals(known.frame)
 
 
-def test_photos_are_described_as_the_index_was(index: MilvusIndex, local: Index) -> None:
+def test_photos_are_described_as_the_index_was(index: Index, local: Index) -> None:
     index.check_model(TinyModel())
     with pytest.raises(ModelError, match="holds descriptors of the model"):
         index.check_model(TinyModel(image_size=(8, 8)))
@@ -72,7 +76,7 @@ def test_photos_are_described_as_the_index_was(index: MilvusIndex, local: Index)
     assert index.calibration is None
 
 
-def test_moved_replaced_and_new_photos(index: MilvusIndex, photos: Path, model: TinyModel) -> None:
+def test_moved_replaced_and_new_photos(index: Index, photos: Path, model: TinyModel) -> None:
     calls = len(model.shapes)
     first, second, third = sorted(photos.iterdir())[:3]
     first.rename(photos.parent / "away")
@@ -86,7 +90,7 @@ def test_moved_replaced_and_new_photos(index: MilvusIndex, photos: Path, model: 
     assert sum(shape[0] for shape in model.shapes[calls:]) == 3
     again = index.add(photos, model=model, **PRECISION)
     assert (again.new, again.moved, again.unchanged) == (0, 0, 8)
-    queries = index.collection.vectors([f"{added_id(photos / at_name(5, 6))}-1"])
+    queries = collection(index).vectors([f"{added_id(photos / at_name(5, 6))}-1"])
     assert set(index.search(queries, 2).paths(0)) == {str(third), str(photos / at_name(5, 6))}
     assert not index.check().damages
 
@@ -97,21 +101,19 @@ def added_id(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_what_is_newly_known_is_taken_over(
-    index: MilvusIndex, photos: Path, model: TinyModel
-) -> None:
-    table = read_photos(photos)
+def test_what_is_newly_known_is_taken_over(index: Index, photos: Path, model: TinyModel) -> None:
+    table = PhotoTable.read(photos)
     frame = table.frame.with_columns(heading=table.frame["heading"].fill_null(90.0))
     added = index.add(PhotoTable(frame), model=model, **PRECISION)
     assert (added.updated, added.unchanged) == (6, 0)
-    queries = index.collection.vectors([added_id(next(photos.iterdir()))])
+    queries = collection(index).vectors([added_id(next(photos.iterdir()))])
     east = index.search(queries, 6, Filter(heading=90, tolerance=1))
     assert len(east.paths(0)) == 6 and set(east.photos.frame["heading"]) == {90.0}
     assert east.photos.frame["captured"].to_list() == ["2015-07"] * 6
     assert len(index.search(queries, 6, Filter(heading=270, tolerance=1)).paths(0)) == 0
 
 
-def test_unreadable_photos_are_named(index: MilvusIndex, photos: Path, model: TinyModel) -> None:
+def test_unreadable_photos_are_named(index: Index, photos: Path, model: TinyModel) -> None:
     bad = photos / at_name(7, 8)
     bad.write_bytes(b"no photo")
     assert list(index.add(photos, model=model, **PRECISION).unreadable) == [str(bad)]
@@ -120,7 +122,7 @@ def test_unreadable_photos_are_named(index: MilvusIndex, photos: Path, model: Ti
     bad.unlink()
 
 
-def test_removing(index: MilvusIndex, photos: Path, model: TinyModel) -> None:
+def test_removing(index: Index, photos: Path, model: TinyModel) -> None:
     first, second, *others = sorted(photos.iterdir())
     with pytest.raises(DataError, match="holds no photo nowhere"):
         index.remove(first, "nowhere")
@@ -134,7 +136,7 @@ def test_removing(index: MilvusIndex, photos: Path, model: TinyModel) -> None:
 
 
 def test_the_folder_is_all_that_another_machine_needs(
-    index: MilvusIndex, photos: Path, tmp_path: Path, model: TinyModel
+    index: Index, photos: Path, tmp_path: Path, model: TinyModel
 ) -> None:
     shutil.copytree(index.path, tmp_path / "copy.index")
     other = Index.open(tmp_path / "copy.index")
@@ -144,7 +146,7 @@ def test_the_folder_is_all_that_another_machine_needs(
 
 
 def test_building_again_does_nothing(
-    index: MilvusIndex, photos: Path, tmp_path: Path, store: str
+    index: Index, photos: Path, tmp_path: Path, store: str
 ) -> None:
     model = TinyModel()
     Index.build(photos, model, index.path, store=store, extract=PRECISION)
@@ -159,7 +161,7 @@ def test_building_again_does_nothing(
 
 
 def test_a_collection_that_was_dropped(
-    index: MilvusIndex, photos: Path, model: TinyModel, store: str
+    index: Index, photos: Path, model: TinyModel, store: str
 ) -> None:
     drop(index)
     with pytest.raises(DataError, match="is not there; it was dropped"):
@@ -169,7 +171,7 @@ def test_a_collection_that_was_dropped(
 
 
 def test_a_collection_of_another_model(
-    index: MilvusIndex, photos: Path, tmp_path: Path, store: str
+    index: Index, photos: Path, tmp_path: Path, store: str
 ) -> None:
     other = TinyModel(image_size=(8, 8))
     with pytest.raises(ModelError, match=r"of the model .* and was given") as e:
@@ -182,7 +184,7 @@ def test_a_collection_of_another_model(
 def test_a_collection_of_other_things(photos: Path, tmp_path: Path, store: str) -> None:
     from pymilvus import DataType
 
-    from beenhere.retrieval.milvus.address import Address
+    from beenhere.retrieval.milvus.connection import Address
 
     address = Address.parse(store)
     client = connect(address)
@@ -196,9 +198,7 @@ def test_a_collection_of_other_things(photos: Path, tmp_path: Path, store: str) 
         client.drop_collection(address.collection)
 
 
-def test_options_that_do_not_fit(
-    photos: Path, tmp_path: Path, store: str, index: MilvusIndex
-) -> None:
+def test_options_that_do_not_fit(photos: Path, tmp_path: Path, store: str, index: Index) -> None:
     new = tmp_path / "y.index"
     for options, told in (
         ({"dtype": "int8"}, "leave out dtype"),
@@ -213,31 +213,56 @@ def test_options_that_do_not_fit(
         Index.build(photos, TinyModel(), index.path, store=f"{store}2", extract=PRECISION)
     with pytest.raises(DataError, match="give --store"):
         Index.build(photos, TinyModel(), index.path, extract=PRECISION)
-    for refused in (index.compact, index.train, lambda: index.photos):
-        with pytest.raises(DataError, match="lie in"):
-            refused()
+    for call in (lambda: index.train("hnsw"), lambda: index.train("pq"), index.recall):
+        with pytest.raises(DataError, match="in Milvus"):
+            call()
     for queries, k in ((np.ones((1, 5)), 3), (np.ones((1, 48)), 0)):
         with pytest.raises(DataError, match="expected"):
             index.search(queries, k)
 
 
+def test_photos_are_read_up_to_a_bound(
+    index: Index, local: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert index.photos.frame.equals(local.photos.frame) and index.allowed.tolist() == [True] * 6
+    for found, wanted in (
+        (index.searchable_photos().positions, local.searchable_photos().positions),
+        (index.positions(), local.positions()),
+    ):
+        order = np.argsort(found.lon)
+        assert np.allclose(found.lat[order], wanted.lat) and np.allclose(
+            found.lon[order], wanted.lon
+        )
+    monkeypatch.setattr(milvus_store, "MOST_READ", 5)
+    with pytest.raises(DataError, match=r"its 6 photos lie in .* no more than 5 are read"):
+        print(index.photos)
+    assert len(index.positions()) == 0
+
+
+def test_compacting_and_training_do_what_they_can(index: Index) -> None:
+    sizes = index.compact()
+    assert sizes.bytes_before == sizes.bytes_after
+    index.train({"kind": "exact", "rescore": 7})
+    assert Index.open(index.path).manifest.search.rescore == 7
+
+
 def test_a_graph(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> None:
     place = tmp_path / "g.index"
     graph = Index.build(photos, model, place, store=store, search="hnsw", extract=PRECISION)
-    assert isinstance(graph, MilvusIndex) and graph.collection.graph
-    query = graph.collection.vectors([added_id(sorted(photos.iterdir())[0])])
+    assert collection(graph).graph
+    query = collection(graph).vectors([added_id(sorted(photos.iterdir())[0])])
     assert graph.search(query, 3).paths(0)[0] == str(sorted(photos.iterdir())[0])
     with pytest.raises(DataError, match="was made for hnsw"):
         graph.search(query, 3, exact=True)
 
 
-def test_check_finds_what_is_wrong(index: MilvusIndex, photos: Path) -> None:
+def test_check_finds_what_is_wrong(index: Index, photos: Path) -> None:
     assert index.check().damages == []
-    (photo,) = index.collection.having("path", [str(sorted(photos.iterdir())[0])])
-    from beenhere.retrieval.milvus.rows import photo_frame
+    (photo,) = collection(index).having("path", [str(sorted(photos.iterdir())[0])])
+    from beenhere.retrieval.milvus.fields import photo_frame
 
-    frame, vector = photo_frame([photo]), index.collection.vectors([photo["id"]])
-    index.collection.put(["0" * 64], frame, 2 * vector)
+    frame, vector = photo_frame([photo]), collection(index).vectors([photo["id"]])
+    collection(index).put(["0" * 64], frame, 2 * vector)
     found = index.check().damages
     assert len(found) == 3 and all(photo["path"] in line for line in found)
     told = "\n".join(found)
@@ -261,7 +286,7 @@ def test_a_file_that_another_process_has(
 ) -> None:
     script = (
         "import sys, time; from beenhere.retrieval.milvus.connection import connect;"
-        "from beenhere.retrieval.milvus.address import Address;"
+        "from beenhere.retrieval.milvus.connection import Address;"
         f"client = connect(Address({str(tmp_path / 'x.db')!r}, 'c')); print('open', flush=True);"
         "time.sleep(60)"
     )
@@ -285,9 +310,9 @@ def test_without_pymilvus(photos: Path, tmp_path: Path, monkeypatch: pytest.Monk
         Index.build(photos, TinyModel(), tmp_path / "y.index", store="milvus://127.0.0.1:9/city")
 
 
-def test_opening_needs_no_torch_and_says_nothing(index: MilvusIndex, tmp_path: Path) -> None:
-    if index.collection.address.local:
-        close_lite(Path(index.collection.address.where))
+def test_opening_needs_no_torch_and_says_nothing(index: Index, tmp_path: Path) -> None:
+    if collection(index).address.local:
+        close_lite(Path(collection(index).address.where))
     script = (
         "import sys; from beenhere.retrieval.index import Index;"
         f"print(len(Index.open({str(index.path)!r})));"

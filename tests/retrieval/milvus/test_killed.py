@@ -11,10 +11,9 @@ from index_writer import listed, tile
 from tiny import TinyModel, write_photo
 
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.milvus import MilvusIndex
-from beenhere.retrieval.milvus.address import Address
-from beenhere.retrieval.milvus.connection import connect
-from beenhere.retrieval.milvus.rows import photo_frame
+from beenhere.retrieval.milvus.connection import Address, connect
+from beenhere.retrieval.milvus.fields import photo_frame
+from beenhere.retrieval.milvus.store import MilvusStore
 
 
 class Photo(NamedTuple):
@@ -36,16 +35,17 @@ def local(root: Path) -> set[Photo]:
 
 def in_milvus(root: Path) -> set[Photo]:
     """What the index in Milvus holds, each photo once."""
-    index = MilvusIndex.open(root / "x.index")
-    assert isinstance(index, MilvusIndex)
+    index = Index.open(root / "x.index")
+    assert isinstance(index.store, MilvusStore)
+    collection = index.store.collection
     found = []
-    for batch, vectors in index.collection.every_vector():
+    for batch, vectors in collection.every_vector():
         frame = photo_frame(batch)
         found += zip(frame["path"], frame["sha256"], vectors, strict=True)
     photos = [Photo(path, key, vector.tobytes()) for path, key, vector in found]
     assert len({photo.path for photo in photos}) == len(photos) == len(index)
-    if index.collection.address.local:
-        milvus_writer.close_lite(Path(index.collection.address.where))
+    if collection.address.local:
+        milvus_writer.close_lite(Path(collection.address.where))
     return set(photos)
 
 

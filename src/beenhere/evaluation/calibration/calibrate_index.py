@@ -16,8 +16,8 @@ from beenhere.evaluation.calibration.calibration import Calibration, fit_calibra
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, QueryEvidence
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.locate.asking import KEPT
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
+from beenhere.retrieval.locate.confidence import RIGHT_WITHIN
+from beenhere.retrieval.locate.decision import LOCATE_OPTIONS
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
@@ -49,7 +49,7 @@ class IndexCalibration:
         notes = {way: list(one.notes) for way, one in self.calibrations.items()}
         return {
             **confidences,
-            KEPT: self.locate.evidence(),
+            LOCATE_OPTIONS: self.locate.evidence(),
             "fitted": {**self.fitted, "held_out": held_out, "notes": notes},
         }
 

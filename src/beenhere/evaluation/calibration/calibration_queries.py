@@ -13,11 +13,10 @@ from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.matches import Matches
-from beenhere.retrieval.locate.candidates import Searchable, find_candidates
-from beenhere.retrieval.locate.evidence import FEATURES
+from beenhere.retrieval.index.store import Matches
+from beenhere.retrieval.locate.candidates import Searchable, SearchResult, find_candidates
+from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
 from beenhere.retrieval.locate.photo_input import photo_input
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
 from beenhere.retrieval.search.filters import Filter
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class CalibrationQueries:
 
     Raises:
         DataError: no query has a position, or none can be read; no queries are given for an index
-            whose photos lie in Milvus.
+            in Milvus of more photos than are read from there (:attr:`beenhere.Index.photos`).
     """
 
     def __init__(
@@ -173,13 +172,8 @@ class CalibrationQueries:
 
 
 def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
-    if index.manifest.store is not None:
-        raise DataError(
-            f"{index.path}: its photos lie in Milvus, from where none are drawn; give other "
-            "photos whose position is known (--queries)"
-        )
-    photos = index.photos
-    placed = np.flatnonzero(index.allowed & photos.positions.known)
+    photos = index.searchable_photos()
+    placed = np.flatnonzero(photos.positions.known)
     rng = np.random.default_rng(config.seed)
     chosen = rng.choice(placed, min(config.queries, len(placed)), replace=False)
     return photos.rows(np.sort(chosen))
@@ -224,7 +218,7 @@ class HiddenPhotos:
                 return _first(found, seen, k)
             looked = min(4 * looked, len(self._index))
 
-    def _seen(self, found: Matches) -> NDArray[np.bool_]:
+    def _seen(self, found: SearchResult) -> NDArray[np.bool_]:
         there = found.rows >= 0
         query = np.nonzero(there)[0]
         photos = found.photos.positions[found.rows[there].astype(np.intp)]
@@ -235,11 +229,9 @@ class HiddenPhotos:
         return seen
 
 
-def _first(found: Matches, seen: NDArray[np.bool_], k: int) -> Matches:
+def _first(found: SearchResult, seen: NDArray[np.bool_], k: int) -> Matches:
     order = np.argsort(~seen, axis=1, kind="stable")[:, :k]
     kept = np.take_along_axis(seen, order, axis=1)
     similarity = np.take_along_axis(found.similarity, order, axis=1)
     rows = np.take_along_axis(found.rows, order, axis=1)
-    return Matches(
-        np.where(kept, similarity, np.float32(np.nan)), np.where(kept, rows, -1), found.index
-    )
+    return Matches(np.where(kept, similarity, np.float32(np.nan)), np.where(kept, rows, -1), found)

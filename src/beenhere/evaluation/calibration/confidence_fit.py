@@ -22,10 +22,18 @@ from scipy.special import betaincinv
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds, mix_weights
-from beenhere.retrieval.locate.confidence import HELD, Confidence
-from beenhere.retrieval.locate.evidence import FEATURES
-from beenhere.retrieval.locate.probability import VERIFIED, ProbabilityModel, Term, scaled, sigmoid
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN, ErrorModel
+from beenhere.retrieval.locate.confidence import (
+    FEATURES,
+    HELD,
+    RIGHT_WITHIN,
+    VERIFIED,
+    Confidence,
+    ErrorModel,
+    ProbabilityModel,
+    Term,
+    scaled,
+    sigmoid,
+)
 
 Floats = NDArray[np.float64]
 

@@ -16,9 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from beenhere import geo
 from beenhere.errors import DataError
-from beenhere.retrieval.locate.evidence import FEATURES
-from beenhere.retrieval.locate.probability import VERIFIED
-from beenhere.retrieval.locate.radius import RIGHT_WITHIN
+from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN, VERIFIED
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """The saved index on disk."""
 
 from beenhere.retrieval.index.index import Index
-from beenhere.retrieval.index.matches import Matches
+from beenhere.retrieval.index.store import Matches
 
 __all__ = ["Index", "Matches"]

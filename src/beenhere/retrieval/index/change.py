@@ -5,10 +5,10 @@ not finished counts for nothing, and the next writer removes it.
 """
 
 import hashlib
-import os
+import io
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,34 +22,38 @@ from beenhere import __version__
 from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import DataError
 from beenhere.files import npy
-from beenhere.retrieval.index.locking import LOCK, writing
+from beenhere.files.atomic import BESIDE, replacing, sync_folder
+from beenhere.files.locks import locked
 from beenhere.retrieval.index.manifest import (
     FORMAT_VERSION,
+    LOCK,
+    MANIFEST,
+    MODEL,
+    PARTS,
+    STAGING,
+    UNREADABLE_COLUMNS,
     IndexedModel,
     KeptCalibration,
     LearnedWhitening,
     Manifest,
+    MilvusEntry,
     Part,
     Segment,
-    Store,
     TrainedStructure,
-)
-from beenhere.retrieval.index.manifest_file import (
-    MANIFEST,
     read_manifest,
-    sync_folder,
     write_manifest,
 )
-from beenhere.retrieval.index.photos import LEFT_OUT, write_parquet
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.vectors import Dtype
 
-PARTS, MODEL, STAGING = "parts", "model", "staging"
-"""Folders of an index; ``staging`` holds what an interrupted build or add has computed."""
-
-_PART_NAME = re.compile(r"\d{6,}\.\w+\.(npy|parquet|faiss|safetensors|yaml)")
-_BESIDE_MODEL = {".model.partial", ".model.previous"}
-_OURS = {MANIFEST, f"{MANIFEST}.new", LOCK, PARTS, MODEL, STAGING} | _BESIDE_MODEL
+_PART_NAME = re.compile(
+    rf"({re.escape(BESIDE)})?\d{{6,}}\.\w+\.(npy|parquet|faiss|safetensors|yaml)"
+)
+# The second is what version 0.1.0 left behind when it was killed.
+_UNFINISHED = (f"{BESIDE}{MANIFEST}", f"{MANIFEST}.new")
+_OURS = {MANIFEST, *_UNFINISHED, LOCK, PARTS, MODEL, STAGING}
+_BESIDE_MODEL = re.compile(rf"\.[\w-]*{MODEL}(\.\w+)?")
+"""A checkpoint in the making; :mod:`beenhere.models.checkpoint` names it."""
 
 
 class Change:
@@ -68,14 +72,23 @@ class Change:
 
     @property
     def manifest(self) -> Manifest:
-        """Of the state in force; of a new index, what :meth:`begin` has settled."""
+        """Of the state in force; of a new index, the one that :meth:`begin` made."""
         assert self._manifest is not None
         return self._manifest
 
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Path and reason of photos that could not be read before."""
+        return self.before.unreadable if self.before is not None else {}
+
     def begin(
-        self, model: IndexedModel, dtype: Dtype, search: SearchConfig, store: Store | None = None
+        self,
+        model: IndexedModel,
+        dtype: Dtype,
+        search: SearchConfig,
+        store: MilvusEntry | None = None,
     ) -> None:
-        """Settle what a new index shall be; nothing is written."""
+        """Say what a new index shall be; nothing is written."""
         self._manifest = Manifest(
             beenhere=__version__,
             written="",
@@ -87,30 +100,40 @@ class Change:
             removed=0,
             unreadable=0,
             segments=(),
-            marks=None,
-            left_out=None,
+            removed_rows=None,
+            unreadable_photos=None,
             search=search,
             store=store,
         )
 
-    def new_part(self, kind: str) -> Path:
-        """Where to write a part, such as ``parts/000003.photos.parquet`` for photos.parquet."""
-        self._last_part += 1
-        return self.folder / PARTS / f"{self._last_part:06d}.{kind}"
+    def write_part(self, kind: str, write: Callable[[Path], object]) -> Part:
+        """Write a part, and bring it to the disk.
 
-    def sealed(self, path: Path) -> Part:
-        """Bring a part that is written to the disk, and note what it is."""
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        name = path.relative_to(self.folder).as_posix()
-        return Part(file=name, bytes=path.stat().st_size, sha256=digest)
+        Args:
+            kind: the end of its name: photos.parquet makes ``parts/000003.photos.parquet``.
+            write: writes the file, whose name is given.
+
+        Raises:
+            OSError: the disk is full, say.
+        """
+        self._last_part += 1
+        path = self.folder / PARTS / f"{self._last_part:06d}.{kind}"
+        with replacing(path) as new:
+            write(new)
+        return part_of(self.folder, path)
+
+    def write_frame(self, kind: str, frame: pl.DataFrame) -> Part:
+        """Write a table as Parquet; see :meth:`write_part`."""
+        # In memory first: polars reports a full disk as an error of its own, without a number.
+        data = io.BytesIO()
+        frame.write_parquet(data)
+        return self.write_part(kind, lambda path: path.write_bytes(data.getbuffer()))
 
     def commit_photos(
         self,
         segments: Sequence[Segment],
         removed: NDArray[np.int64],
-        left_out: dict[str, str],
+        unreadable: dict[str, str],
         *,
         renumbered: bool = False,
         whitening: LearnedWhitening | None = None,
@@ -120,7 +143,7 @@ class Change:
         Args:
             segments: whose parts are written.
             removed: rows that do not count any more, ascending.
-            left_out: path and reason of what could not be read.
+            unreadable: path and reason of what could not be read.
             renumbered: whether rows have other numbers than before: then the search structure
                 goes, and search is exact until another is trained.
             whitening: of the descriptors of a new index; None: as it was.
@@ -129,34 +152,32 @@ class Change:
             OSError: the disk is full, say; the index is as it was.
         """
         before = self.before
+        part = None
         if before is not None and np.array_equal(before.removed, removed):
-            marks = before.manifest.marks
-        else:
-            marks = self._write_marks(removed)
-        reasons = self._reasons(left_out)
+            part = before.manifest.removed_rows
+        elif len(removed):
+            part = self.write_part("removed.npy", lambda path: npy.write_array(path, removed))
         self._commit(
             photos=sum(segment.rows for segment in segments) - len(removed),
             removed=len(removed),
-            unreadable=len(left_out),
             segments=tuple(segments),
-            marks=marks,
-            left_out=reasons,
+            removed_rows=part,
+            **self._unreadable(unreadable),
             structure=None if renumbered else self.manifest.structure,
             whitening=whitening or self.manifest.whitening,
         )
 
-    def commit_store(self, photos: int, left_out: dict[str, str]) -> None:
+    def commit_count(self, photos: int, unreadable: dict[str, str]) -> None:
         """Note what has come of photos that lie elsewhere.
 
         Args:
             photos: how many there are now.
-            left_out: path and reason of what could not be read.
+            unreadable: path and reason of what could not be read.
 
         Raises:
             OSError: as :meth:`commit_photos`.
         """
-        reasons = self._reasons(left_out)
-        self._commit(photos=photos, unreadable=len(left_out), left_out=reasons)
+        self._commit(photos=photos, **self._unreadable(unreadable))
 
     def commit_search(self, search: SearchConfig, structure: TrainedStructure | None) -> None:
         """Have the same photos searched in another way.
@@ -188,47 +209,49 @@ class Change:
         self._manifest = after
         self.before = Snapshot.open(self.folder)
 
-    def _write_marks(self, rows: NDArray[np.int64]) -> Part | None:
-        if len(rows) == 0:
-            return None
-        path = self.new_part("removed.npy")
-        npy.write_array(path, rows)
-        return self.sealed(path)
+    def _unreadable(self, reasons: dict[str, str]) -> dict[str, Any]:
+        """The manifest's values for them; the part that is there, if it says the same."""
+        part = None
+        if self.before is not None and self.before.unreadable == reasons:
+            part = self.before.manifest.unreadable_photos
+        elif reasons:
+            columns = {"path": list(reasons), "reason": list(reasons.values())}
+            frame = pl.DataFrame(columns, UNREADABLE_COLUMNS)
+            part = self.write_frame("unreadable.parquet", frame)
+        return {"unreadable": len(reasons), "unreadable_photos": part}
 
-    def _reasons(self, left_out: dict[str, str]) -> Part | None:
-        """The part of what could not be read; the one that is there, if it says the same."""
-        if self.before is not None and self.before.left_out == left_out:
-            return self.before.manifest.left_out
-        return self._write_left_out(left_out)
 
-    def _write_left_out(self, reasons: dict[str, str]) -> Part | None:
-        if not reasons:
-            return None
-        path = self.new_part("unreadable.parquet")
-        columns = {"path": list(reasons), "reason": list(reasons.values())}
-        write_parquet(pl.DataFrame(columns, LEFT_OUT), path)
-        return self.sealed(path)
+def part_of(folder: Path, path: Path) -> Part:
+    """The entry of a file that is written."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    name = path.relative_to(folder).as_posix()
+    return Part(file=name, bytes=path.stat().st_size, sha256=digest)
 
 
 @contextmanager
 def changing(folder: Path, wait: float, new: bool = False) -> Iterator[Change]:
-    """Be the one who changes an index.
+    """Be the one who changes an index; readers go on.
 
     Args:
         folder: of the index.
-        wait: seconds to wait for another writer.
+        wait: seconds to wait for another writer; what is waited for is said on standard error.
         new: whether there need not be an index yet; the folder is made.
 
     Raises:
-        DataError: no index, another writer, or a disk that is full or cannot be written; the index
-            is then as it was.
+        DataError: no index, another writer, who is named, or a disk that is full or cannot be
+            written; the index is then as it was.
     """
     if not new:
         read_manifest(folder)
+    busy = (
+        f"{folder} is being written by {{holder}}; try again when it has ended, or wait for it by "
+        "--wait SECONDS"
+    )
     try:
         if new:
             _make(folder)
-        with writing(folder, wait):
+        with locked(folder / LOCK, busy, wait):
             _sweep(folder)
             there = not new or (folder / MANIFEST).exists()
             before = Snapshot.open(folder) if there else None
@@ -244,7 +267,7 @@ def changing(folder: Path, wait: float, new: bool = False) -> Iterator[Change]:
 def leftovers(folder: Path, manifest: Manifest | None) -> list[Path]:
     """Files of changes that were not finished, which count for nothing."""
     counted = {part.file for part in manifest.parts()} if manifest is not None else set()
-    found = [folder / f"{MANIFEST}.new"] if (folder / f"{MANIFEST}.new").exists() else []
+    found = [folder / name for name in _UNFINISHED if (folder / name).exists()]
     with suppress(FileNotFoundError):
         found += [
             path
@@ -273,7 +296,8 @@ def _make(folder: Path) -> None:
     if folder.is_file():
         raise DataError(f"{folder} is a file; expected a folder to build an index in")
     if folder.is_dir():
-        others = sorted({path.name for path in folder.iterdir()} - _OURS)
+        names = {path.name for path in folder.iterdir()} - _OURS
+        others = sorted(name for name in names if not _BESIDE_MODEL.fullmatch(name))
         if others and not (folder / MANIFEST).exists():
             raise DataError(
                 f"{folder} holds other things ({', '.join(others[:3])}); give a new folder for "

@@ -9,24 +9,16 @@ import numpy as np
 
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import leftovers
-from beenhere.retrieval.index.manifest import Manifest
-from beenhere.retrieval.index.manifest_file import read_manifest
+from beenhere.retrieval.index.manifest import Manifest, read_manifest
 from beenhere.retrieval.index.segments import block_rows
-from beenhere.retrieval.index.snapshot import Snapshot, damage_of
+from beenhere.retrieval.index.snapshot import NORM_TOLERANCE, Snapshot, damage_of
+from beenhere.retrieval.index.store import open_store
 from beenhere.retrieval.search.vectors import StoredVectors
-
-NORM_TOLERANCE = {"float32": 1e-3, "float16": 2e-3, "int8": 2e-2}
-"""How far the length of a kept descriptor may be from 1.
-
-Descriptors may be computed in bfloat16 and normalised in float32. float16 rounds each number by
-2^-11 of it at most. int8 rounds by half a step, max|v| / 254, so the length of D numbers is off by
-max|v| * sqrt(D) / 254 at the very worst, and far less as rounding errors cancel.
-"""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         parts: how many files were read. bytes: of them.
@@ -45,7 +37,7 @@ def check_index(folder: Path) -> Check:
     """Read all of an index: sizes, SHA-256, shapes, numbers, lengths, rows.
 
     Raises:
-        DataError: no index, one of a newer format, or a damaged manifest.
+        DataError: no index, one of a newer format, or a damaged manifest; Milvus does not answer.
     """
     manifest = read_manifest(folder)
     while True:
@@ -71,20 +63,19 @@ def _damages(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _disagreements(folder: Path) -> Iterator[str]:
-    """What is wrong in parts that are as they were written, which only a fault of ours can do."""
+    """Faults in parts that are as they were written, which only a fault of ours can make."""
     try:
         index = Snapshot.open(folder)
-        paths, left_out = index.photos.paths, index.left_out
+        paths, unreadable = index.photos.paths, index.unreadable
         structure, whitening, _ = index.structure, index.whitening, index.calibration
     except DataError as error:
         yield str(error)
         return
     manifest = index.manifest
     living = [path for path, allowed in zip(paths, index.allowed, strict=True) if allowed]
-    if manifest.store is None and len(living) != manifest.photos:
-        yield f"{folder}: holds {len(living)} photos, and its manifest says {manifest.photos}"
-    if len(left_out) != manifest.unreadable:
-        yield f"{folder}: lists {len(left_out)} unreadable photos, not {manifest.unreadable}"
+    yield from open_store(index).damages()
+    if len(unreadable) != manifest.unreadable:
+        yield f"{folder}: lists {len(unreadable)} unreadable photos, not {manifest.unreadable}"
     twice = [path for path, count in Counter(living).items() if count > 1]
     if twice:
         yield f"{folder}: {twice[0]} stands in {len(twice)} rows; expected each photo once"

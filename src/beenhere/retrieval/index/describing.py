@@ -1,126 +1,186 @@
-"""Descriptors of the photos that are new to an index."""
+"""The descriptors of an index: the model that computes them, and those of new photos."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config.evaluation import ComputeConfig
-from beenhere.config.retrieval import WhiteningConfig
-from beenhere.errors import DataError
-from beenhere.retrieval.index.change import STAGING, Change
-from beenhere.retrieval.index.computing import Computed, computed
-from beenhere.retrieval.index.manifest import LearnedWhitening
-from beenhere.retrieval.index.models import extraction
-from beenhere.retrieval.index.segments import Draft, block_rows, vector_blocks, write_vectors
-from beenhere.retrieval.index.snapshot import map_vectors
-from beenhere.retrieval.search.vectors import StoredVectors, quantise
-from beenhere.retrieval.search.whitening import Whitening
+from beenhere.config import config_yaml
+from beenhere.config.evaluation import ComputeConfig, ExtractConfig
+from beenhere.devices import choose_device
+from beenhere.errors import BeenhereError, ConfigError, ModelError, PhotoError
+from beenhere.models.checkpoint import (
+    BUILT_IN,
+    DESCRIPTION,
+    load_model,
+    read_provenance,
+    save_checkpoint,
+)
+from beenhere.photos.table import SCHEMA, PhotoTable
+from beenhere.retrieval.descriptor_store import PhotoKey
+from beenhere.retrieval.extract import extract, precision_on
+from beenhere.retrieval.index.change import Change, part_of
+from beenhere.retrieval.index.manifest import MODEL, IndexedModel
+from beenhere.retrieval.index.snapshot import MEND, damage_of
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
 
-BLOCKS_AT_ONCE = 4
+_KEY = ["path", "size", "mtime_ns"]
+
+
+def keep_model(
+    change: Change, model: "VPRModel", spec: str | None, config: ComputeConfig
+) -> IndexedModel:
+    """Write a model into a new index, so that nothing else is needed to search it.
+
+    Args:
+        change: that makes the index.
+        model: to keep, on the device that descriptors will be computed on.
+        spec: what it was read from, if it was; a built-in one is not kept but named.
+        config: decides the precision.
+
+    Raises:
+        ModelError: it cannot be written.
+    """
+    name = spec if spec in BUILT_IN else None
+    provenance: dict[str, Any] = {}
+    if spec is not None:
+        provenance = {"model": spec} | (read_provenance(spec) if name is None else {})
+    parts = []
+    if name is None:
+        folder = change.folder / MODEL
+        save_checkpoint(model, folder, provenance)
+        files = sorted(folder.iterdir())
+        for path in files:
+            # safetensors makes files that only their owner can read.
+            path.chmod((folder / DESCRIPTION).stat().st_mode)
+        parts = [part_of(change.folder, path) for path in files]
+    return IndexedModel(
+        name=name,
+        fingerprint=model.fingerprint(),
+        dim=model.descriptor_dim,
+        precision=precision_on(next(model.parameters()).device, config),
+        config=config_yaml.plain(model.config),
+        provenance=provenance,
+        parts=tuple(parts),
+    )
+
+
+def indexed_model(folder: Path, entry: IndexedModel, device: str) -> "VPRModel":
+    """The model of an index, on a device; ``"auto"``: the first GPU if there is one.
+
+    Raises:
+        ModelError: it is not as it was when the index was built; the damaged file is named.
+        ConfigError: no such device.
+    """
+    spec = entry.name if entry.name is not None else folder / MODEL
+    chosen = choose_device(device)
+    try:
+        model = load_model(spec, chosen)
+        check_model(folder, entry, model)
+    except BeenhereError as error:
+        # Read whole only now: it takes as long as loading, and nearly always says nothing new.
+        for part in entry.parts:
+            damage = damage_of(folder, part)
+            if damage is not None:
+                raise ModelError(f"{damage}; {MEND}") from error
+        raise
+    return model
+
+
+def extraction(
+    entry: IndexedModel, config: ComputeConfig, dtype: Literal["float32", "float16"]
+) -> ExtractConfig:
+    """How descriptors are computed to be compared with those of an index: in its precision.
+
+    Raises:
+        ConfigError: another precision is asked for.
+    """
+    if config.precision not in ("auto", entry.precision):
+        raise ConfigError(
+            f"precision is {config.precision}, but the index's descriptors were computed in "
+            f"{entry.precision}; leave it out, or build another index"
+        )
+    given = config.model_dump(exclude={"precision"})
+    return ExtractConfig(**given, precision=entry.precision, dtype=dtype)
+
+
+def check_model(folder: Path, entry: IndexedModel, model: "VPRModel") -> None:
+    """See that a model is the one whose descriptors an index holds.
+
+    Raises:
+        ModelError: it is another.
+    """
+    fingerprint = model.fingerprint()
+    if fingerprint != entry.fingerprint:
+        name = entry.name or entry.provenance.get("model")
+        wanted = f"{entry.fingerprint[:16]} ({name})" if name else entry.fingerprint[:16]
+        raise ModelError(
+            f"{folder} holds descriptors of the model {wanted}, and was given the model "
+            f"{fingerprint[:16]}; give that one, or build another index with this one"
+        )
 
 
 @dataclass(frozen=True)
-class Described:
-    """What came of new photos.
+class DescriptorBatch:
+    """Descriptors of some photos.
 
     Attributes:
-        segment: of those that could be read; None where none could.
+        frame: rows of those that could be read, as they were given.
+        vectors: ``(len(frame), D)`` float32 or float16, perhaps memory-mapped.
         unreadable: path and reason of the others.
-        whitening: that was learned on them; None where none was asked for.
     """
 
-    segment: Draft | None
+    frame: pl.DataFrame
+    vectors: NDArray[np.floating]
     unreadable: dict[str, str]
-    whitening: LearnedWhitening | None = None
 
 
-def describe(
-    change: Change,
+def describe_photos(
     photos: pl.DataFrame,
     model: "VPRModel",
-    config: ComputeConfig,
+    config: ExtractConfig,
+    store: Path,
+    at_once: int,
     what: str | None,
-    learn: WhiteningConfig | None = None,
-) -> Described:
-    """Compute descriptors of photos and write them as a segment.
-
-    What is computed lies in the index's staging folder until the change is committed: interrupted,
-    the next call goes on there.
+) -> Iterator[DescriptorBatch]:
+    """Descriptors of photo files that stay as they are while they are read, batch by batch.
 
     Args:
-        change: that makes the segment.
-        photos: with the columns of :data:`beenhere.retrieval.index.photos.COLUMNS`.
-        model: of the index.
-        config: batch size, threads, device.
-        what: what the progress bar says; None: be silent.
-        learn: a whitening to learn on these photos, of a new index; None: the index's own is
-            applied, if it has one.
+        photos: with the columns of :data:`beenhere.retrieval.index.manifest.COLUMNS`.
+        model: that computes them. config: batch size, threads, precision, dtype.
+        store: a folder that remembers them: interrupted, the next call goes on there.
+        at_once: photos of a batch.
+        what: what the progress bars say; None: be silent.
 
     Raises:
-        DataError: too few photos for such a whitening.
         ModelError: a photo has a size that the model cannot take; it is named.
-        ConfigError: another precision than the index's is asked for.
+        ConfigError: no such device.
         OSError: the disk is full, say.
     """
-    entry, dtype = change.manifest.model, change.manifest.dtype
-    if learn is not None and not learn.dim <= min(entry.dim, photos.height - 1):
-        raise DataError(
-            f"whitening to {learn.dim} numbers is to be learned from {photos.height} photos, whose "
-            f"descriptors have {entry.dim}; expected more photos than that, of at least as many "
-            "numbers: give a smaller whitening.dim, or none"
+    for start in range(0, photos.height, at_once):
+        some = photos[start : start + at_once]
+        part = f" from {start + 1:,}" if what and photos.height > at_once else ""
+        table = PhotoTable(some.select(list(SCHEMA)))
+        done = extract(model, table, config, store, what and what + part)
+        read = some[done.rows]
+        same = np.array([_unchanged(*row) for row in read.select(_KEY).iter_rows()], np.bool_)
+        changed = read.filter(pl.Series(~same))["path"]
+        reasons = dict.fromkeys(changed, "changed while it was read: add it again")
+        vectors = done.vectors if same.all() else done.vectors[same]
+        yield DescriptorBatch(
+            read.filter(pl.Series(same)), vectors, dict(done.unreadable) | reasons
         )
-    whitening = change.before.whitening if change.before is not None else None
-    half = dtype == "float16" and whitening is None and learn is None
-    computing = extraction(entry, config, "float16" if half else "float32")
-    frames: list[pl.DataFrame] = []
-    unreadable: dict[str, str] = {}
-    step = BLOCKS_AT_ONCE * block_rows(entry.dim)
-    done = computed(photos, model, computing, _store(change), step, what)
-    blocks = _blocks(done, frames, unreadable)
-    learned = None
-    if learn is not None:
-        # Written whole first: what is learned on all of them must be applied to the first, too.
-        part, _, rows = write_vectors(change, map(StoredVectors, blocks), entry.dim, "float32")
-        whole = map_vectors(change.folder, part, None, (rows, entry.dim), "float32")
-        whitening = Whitening.fit([whole], learn)
-        learned = _keep_whitening(change, whitening, learn, rows)
-        blocks = (block.floats(0, len(block)) for block in vector_blocks(whole))
-    if whitening is not None:
-        blocks = map(whitening.apply, blocks)
-    dim = entry.dim if whitening is None else len(whitening.projection)
-    kept = (quantise(block, dtype) for block in blocks)
-    vectors, scales, rows = write_vectors(change, kept, dim, dtype)
-    segment = Draft(vectors, scales, pl.concat(frames)) if rows else None
-    return Described(segment, unreadable, learned)
 
 
-def _blocks(
-    done: Iterable[Computed], frames: list[pl.DataFrame], unreadable: dict[str, str]
-) -> Iterator[NDArray[np.float32]]:
-    """Descriptors ``(n, D)``; once all have been asked for, the lists say of which photos."""
-    for some in done:
-        frames.append(some.frame)
-        unreadable.update(some.unreadable)
-        step = block_rows(some.vectors.shape[1])
-        for first in range(0, len(some.vectors), step):
-            yield np.asarray(some.vectors[first : first + step], np.float32)
-
-
-def _keep_whitening(
-    change: Change, whitening: Whitening, options: WhiteningConfig, photos: int
-) -> LearnedWhitening:
-    path = change.new_part("whitening.safetensors")
-    whitening.save(path)
-    return LearnedWhitening(options=options, photos=photos, part=change.sealed(path))
-
-
-def _store(change: Change) -> Path:
-    return change.folder / STAGING / "descriptors"
+def _unchanged(path: str, size: int, mtime_ns: int) -> bool:
+    """Whether the file is still the one whose content was looked at."""
+    try:
+        return PhotoKey.of(path) == (path, size, mtime_ns)
+    except PhotoError:
+        return False

@@ -1,6 +1,7 @@
 """The saved index: photos, where they were taken, and their descriptors, to be searched."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,55 +10,70 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config import config_yaml
-from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, LocateConfig
+from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.calibrating import keep_calibration
+from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import Check, check_index
-from beenhere.retrieval.index.compaction import Compacted, compact_index
-from beenhere.retrieval.index.manifest import Manifest
-from beenhere.retrieval.index.matches import Matches
-from beenhere.retrieval.index.removing import Removed, remove_photos
-from beenhere.retrieval.index.searching import (
-    check_condition,
-    checked_descriptors,
-    search_snapshot,
+from beenhere.retrieval.index.editing import (
+    TRAINING,
+    Added,
+    Removed,
+    add_photos,
+    build_index,
+    keep_calibration,
+    remove_photos,
 )
+from beenhere.retrieval.index.manifest import Manifest
 from beenhere.retrieval.index.snapshot import Snapshot
-from beenhere.retrieval.index.structures import train_index
-from beenhere.retrieval.locate.asking import locate_options
+from beenhere.retrieval.index.store import Matches, PhotoStore, open_edit, open_store
+from beenhere.retrieval.locate.decision import locate_options
+from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
     from beenhere.retrieval.extract import Descriptors
-    from beenhere.retrieval.index.adding import Added
-    from beenhere.retrieval.locate.answer import Location
-    from beenhere.retrieval.locate.locator import Located, Locator
+    from beenhere.retrieval.index.recall import Recall
+    from beenhere.retrieval.locate.answer import Located, Location
+    from beenhere.retrieval.locate.locator import Locator
     from beenhere.retrieval.locate.photo_input import Given
-    from beenhere.retrieval.search.filters import Filter
 
 # What computes descriptors is imported when it is called: torch takes seconds, and to open an
 # index and look at it needs none of it.
+
+Photos = PhotoTable | str | Path
+"""A table, or a path of any format that is known."""
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """Bytes of all parts before and after."""
+
+    bytes_before: int
+    bytes_after: int
 
 
 class Index:
     """A saved index, open for searching and for changes; see :meth:`open` and :meth:`build`.
 
-    It shows one state of the folder: what other processes write is seen after :meth:`refresh`, and
-    disturbs nothing before. Its own changes are seen at once.
+    Of an index in a folder it shows one state: what other processes write is seen after
+    :meth:`refresh`, and disturbs nothing before. Of one in Milvus it shows the collection as it is.
+    Its own changes are seen at once. Whatever asks Milvus raises DataError if it does not answer.
 
-        >>> index = beenhere.Index.open("city.index")
-        >>> queries = index.describe("holiday")
-        >>> index.search(queries.vectors, k=5).paths(0)
+    Methods that change the index take ``wait``: seconds to wait for another process that changes
+    it. They raise DataError if that goes on for longer, or the folder cannot be written.
 
     Attributes:
         path: of the folder.
+        store: where its photos lie; see :class:`beenhere.retrieval.index.store.PhotoStore`.
     """
 
     def __init__(self, path: Path, snapshot: Snapshot) -> None:
         self.path = path
+        self.store: PhotoStore = open_store(snapshot)
         self._snapshot = snapshot
         self._models: dict[str, VPRModel] = {}
         self._kept_locator: Locator | None = None
@@ -66,21 +82,22 @@ class Index:
     def open(cls, path: str | Path) -> "Index":
         """Open an index. Takes well under a second whatever its size: descriptors stay on disk.
 
+        >>> import beenhere
+        >>> beenhere.Index.open("city.index")
+        Index('city.index', 24 photos, float32)
+
         Raises:
             DataError: no index there, one of a newer format, or a part that is missing or has
-                another size than was written.
+                another size than was written; there is no such collection in Milvus.
+            ConfigError: pymilvus is not installed.
+            ModelError: the collection is of another model.
         """
-        snapshot = Snapshot.open(Path(path))
-        if snapshot.manifest.store is not None:
-            from beenhere.retrieval.milvus import MilvusIndex
-
-            return MilvusIndex(Path(path), snapshot)
-        return cls(Path(path), snapshot)
+        return cls(Path(path), Snapshot.open(Path(path)))
 
     @classmethod
     def build(
         cls,
-        photos: PhotoTable | str | Path,
+        photos: Photos,
         model: "VPRModel | str | Path",
         path: str | Path,
         wait: float = 0,
@@ -91,65 +108,92 @@ class Index:
         Interrupted, the same call goes on where it was. Photos that cannot be read are left out:
         see :attr:`unreadable`.
 
+        >>> index = beenhere.Index.build("photos", "offline-lite0", "small.index", dtype="int8")
+        >>> len(index), index.unreadable
+        (24, {})
+
         Args:
             photos: a table, or a path of any format that is known.
             model: a checkpoint or run folder, ``"offline-lite0"``, or a model.
             path: of the new folder.
-            wait: seconds to wait for another process that writes it.
-            **options: those of :class:`beenhere.config.retrieval.IndexConfig`,
-                such as ``dtype="float16"``,
-                ``search="pq"``, ``whitening={"dim": 512}``, ``extract={"batch_size": 32}``.
+            **options: those of :class:`beenhere.config.IndexConfig`, such as ``dtype="float16"``,
+                ``search="pq"``, ``whitening={"dim": 512}``, ``store="town.db/city"``,
+                ``extract={"batch_size": 32}``.
 
         Raises:
-            ConfigError: an unknown option, or no such device.
-            DataError: no photos there; the folder holds an index of others, or other things;
-                another process writes it; or it cannot be written.
-            ModelError: no such model, or the folder holds an index of another one.
+            ConfigError, DataError, ModelError: as
+                :func:`beenhere.retrieval.index.editing.build_index`.
         """
-        from beenhere.retrieval.index.building import build_index
-
         config = config_yaml.validate(IndexConfig, options, "options of Index.build")
         build_index(Path(path), _table(photos), model, config, wait, "photos")
         return cls.open(path)
 
     def __len__(self) -> int:
         """Photos that can be found."""
-        return self.manifest.photos
+        return len(self.store)
 
     def __repr__(self) -> str:
-        return f"Index({str(self.path)!r}, {len(self)} photos, {self.manifest.dtype})"
+        return f"Index({str(self.path)!r}, {len(self)} photos, {self.store})"
 
     @property
     def manifest(self) -> Manifest:
-        """What the index holds, in numbers: its model, dtype, counts and files."""
+        """The folder of the index in numbers: its model, dtype, counts and files."""
         return self._snapshot.manifest
 
     @property
     def photos(self) -> PhotoTable:
         """Every row of the index; removed ones too, until it is compacted. Read when first asked.
 
+        Of an index in Milvus they are read anew each time, by their paths, and :meth:`search`
+        numbers those that it found.
+
+        >>> index.photos.frame.select("path", "lat", "lon").height
+        24
+
         Raises:
-            DataError: a part is damaged.
+            DataError: a part is damaged; or Milvus holds more than
+                :data:`beenhere.retrieval.milvus.store.MOST_READ` photos, which may be more than
+                memory holds.
         """
-        return self._snapshot.photos
+        return self.store.photos
 
     @property
     def allowed(self) -> NDArray[np.bool_]:
         """``(rows,)``: whether each row of :attr:`photos` counts; removed ones do not."""
-        return self._snapshot.allowed
+        return self.store.allowed
+
+    def searchable_photos(self) -> PhotoTable:
+        """Those of :attr:`photos` that can be found.
+
+        Raises:
+            DataError: as there.
+        """
+        photos = self.photos
+        allowed = self.allowed
+        return photos if allowed.all() else photos.rows(allowed.nonzero()[0])
+
+    def positions(self) -> geo.Positions:
+        """Where photos that can be found were taken, for a map; ``(n,)``, some may be unknown.
+
+        None, if Milvus holds more than :data:`beenhere.retrieval.milvus.store.MOST_READ` photos.
+
+        Raises:
+            DataError: a part is damaged.
+        """
+        return self.store.positions()
 
     @property
     def segments(self) -> tuple[StoredVectors, ...]:
         """Descriptors, memory-mapped: one segment after the other they are :attr:`photos`' rows.
 
-        Of a whitened index they have its numbers, not the model's.
+        Of a whitened index they have its numbers, not the model's. None of an index in Milvus.
         """
         return self._snapshot.segments
 
     @property
     def unreadable(self) -> dict[str, str]:
         """Path and reason of each photo that was given and could not be read."""
-        return self._snapshot.left_out
+        return self._snapshot.unreadable
 
     @property
     def calibration(self) -> dict[str, Any] | None:
@@ -165,10 +209,9 @@ class Index:
 
         Args:
             values: numbers, texts, lists and mappings of them; None forgets what is kept.
-            wait: seconds to wait for another process that writes the index.
 
         Raises:
-            DataError: other values; another process writes the index, or it cannot be written.
+            DataError: other values.
         """
         keep_calibration(self.path, values, wait)
         self.refresh()
@@ -177,9 +220,10 @@ class Index:
         """See what was written since it was opened.
 
         Raises:
-            DataError: as :meth:`open`.
+            ConfigError, DataError, ModelError: as :meth:`open`.
         """
         self._snapshot = Snapshot.open(self.path)
+        self.store = open_store(self._snapshot)
 
     def model(self, device: str = "auto") -> "VPRModel":
         """The model whose descriptors the index holds; read once for a device.
@@ -191,7 +235,7 @@ class Index:
             ModelError: it is not as it was when the index was built.
             ConfigError: no such device.
         """
-        from beenhere.retrieval.index.models import indexed_model
+        from beenhere.retrieval.index.describing import indexed_model
 
         if device not in self._models:
             self._models[device] = indexed_model(self.path, self.manifest.model, device)
@@ -203,19 +247,31 @@ class Index:
         Raises:
             ModelError: it is another; both are named.
         """
-        from beenhere.retrieval.index.models import check_model
+        from beenhere.retrieval.index.describing import check_model
 
         check_model(self.path, self.manifest.model, model)
 
-    def describe(self, photos: PhotoTable | str | Path, **options: Any) -> "Descriptors":
+    def extraction(self, config: ComputeConfig) -> ExtractConfig:
+        """How descriptors are computed to be compared with the index's: in its precision.
+
+        Raises:
+            ConfigError: another precision is asked for.
+        """
+        from beenhere.retrieval.index.describing import extraction
+
+        return extraction(self.manifest.model, config, "float32")
+
+    def describe(self, photos: Photos, **options: Any) -> "Descriptors":
         """Descriptors of photos to search for, computed as those of the index were.
 
         They have the model's dimension; :meth:`search` whitens them where the index is whitened.
 
+        >>> index.describe("photos", device="cpu").vectors.shape
+        (24, 112)
+
         Args:
             photos: a table, or a path of any format that is known.
-            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`,
-                such as ``device="cpu"``.
+            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``device="cpu"``.
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -223,17 +279,16 @@ class Index:
             ModelError: a photo has a size that the model cannot take.
         """
         from beenhere.retrieval.extract import extract
-        from beenhere.retrieval.index.models import extraction
 
         config = config_yaml.validate(ComputeConfig, options, "options of Index.describe")
-        computing = extraction(self.manifest.model, config, "float32")
+        computing = self.extraction(config)
         return extract(self.model(config.device), _table(photos), computing, None, None)
 
     def search(
         self,
         descriptors: NDArray[np.floating],
         k: int,
-        where: "Filter | None" = None,
+        where: Filter | None = None,
         exact: bool = False,
     ) -> Matches:
         """The photos nearest to some queries, by cosine similarity.
@@ -241,23 +296,46 @@ class Index:
         Looks through the search structure, where the index has one: similarities and order are
         exact, but a photo may be missed.
 
+        >>> matches = index.search(index.describe("photos").vectors, k=3)
+        >>> matches.similarity.shape
+        (24, 3)
+
         Args:
             descriptors: ``(m, D)``, L2-normalised, by :meth:`describe`: D is the model's, and where
                 the index is whitened they are projected here.
-            k: how many photos for each; where there are fewer, the rest says so.
+            k: how many photos for each, in Milvus 16,384 at most; where there are fewer, the rest
+                says so.
             where: what the photos must be besides; None: all are searched.
             exact: whether to look at every photo, structure or not.
 
         Raises:
             ConfigError: ``where`` is no filter.
-            DataError: descriptors of another shape, k below 1, or a damaged index.
+            DataError: descriptors of another shape, k out of range, or a damaged index; exact
+                search of a Milvus collection that was made for hnsw, which Milvus cannot do.
         """
-        check_condition(where)
-        queries = checked_descriptors(self.path, self.manifest, descriptors, k)
-        return search_snapshot(self._snapshot, queries, k, where, exact)
+        if where is not None and not isinstance(where, Filter):
+            raise ConfigError(
+                f"where is {where!r}; expected a beenhere.retrieval.search.filters.Filter, such as "
+                "Filter(near=(37.78, -122.42), radius=500), or None"
+            )
+        queries = np.asarray(descriptors, np.float32)
+        dim = self.manifest.model.dim
+        if queries.ndim != 2 or queries.shape[1] != dim:
+            raise DataError(
+                f"descriptors are {queries.shape}; expected (queries, {dim}), by the model of "
+                f"{self.path}"
+            )
+        if k < 1:
+            raise DataError(f"k is {k}; expected 1 or more")
+        return Matches(*self.store.search(queries, k, where, exact))
 
     def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
         """Whether a photo of the index was taken near each of some positions.
+
+        Milvus is asked once for each.
+
+        >>> index.covers(geo.positions([37.749, 0.0], [-122.447, 0.0]), radius=25)
+        array([ True, False])
 
         Args:
             positions: ``(m,)``; near one that is not known is nothing.
@@ -269,43 +347,44 @@ class Index:
         Raises:
             DataError: a damaged index.
         """
-        photos = self.photos.positions[self.allowed.nonzero()[0]]
-        return np.array([len(rows) > 0 for rows in geo.within(photos, positions, radius)], bool)
+        return self.store.covers(positions, radius)
 
     def train(self, search: str | dict[str, Any] = "auto", wait: float = 0) -> None:
         """Have the index searched in another way; descriptors stay as they are.
 
         A structure is trained where one is needed that is not there yet, over all photos.
+        Interrupted, the index is searched as before.
+
+        In Milvus only options that may change while it is searched do: to build another structure,
+        a collection has to be taken away from all who search it.
+
+        >>> index.train({"kind": "pq", "rescore": 100})
 
         Args:
-            search: a kind, or options of :class:`beenhere.config.retrieval.SearchConfig`, such as
-                ``{"kind": "pq", "rescore": 100}``; ``"exact"`` needs no structure.
-            wait: seconds to wait for another process that writes the index.
+            search: a kind, or options of :class:`beenhere.config.SearchConfig`; ``"exact"`` needs
+                no structure.
 
         Raises:
             ConfigError: an unknown option.
-            DataError: another process writes the index, or it cannot be written.
+            DataError: another kind of search in Milvus.
         """
         config = config_yaml.validate(
             IndexSearchConfig, {"search": search}, "options of Index.train"
         )
-        train_index(self.path, config.search, wait, "photos in the search structure")
+        with changing(self.path, wait) as change:
+            open_edit(change).train(config.search, TRAINING)
         self.refresh()
 
     def locate(
-        self,
-        photo: "Given",
-        where: "Filter | None" = None,
-        verify: bool = False,
-        **options: Any,
+        self, photo: "Given", where: Filter | None = None, verify: bool = False, **options: Any
     ) -> "Location":
         """Where a photo was taken, how surely, and on what evidence.
 
         The second call takes one forward pass and one search: the model stays loaded.
 
-            >>> index = beenhere.Index.open("city.index")
-            >>> location = index.locate("holiday.jpg")
-            >>> location.place.lat, location.place.lon, location.probability
+        >>> location = index.locate("holiday.jpg")
+        >>> location.place.lat, location.place.lon, location.probability
+        (37.74862, -122.44781, 0.99)
 
         Args:
             photo: a path, bytes of a file, an open binary file, an image of Pillow's, or an array
@@ -313,8 +392,7 @@ class Index:
             where: what matches must be besides, such as near a last GPS fix.
             verify: compare local features with those of the first matches, which have to lie where
                 the index says.
-            **options: those of :class:`beenhere.config.retrieval.LocateConfig`,
-                such as ``threshold=0.9``,
+            **options: those of :class:`beenhere.config.LocateConfig`, such as ``threshold=0.9``,
                 ``extract={"device": "cpu"}``. What is not given is as it was when the index was
                 calibrated.
 
@@ -331,11 +409,15 @@ class Index:
     def locate_many(
         self,
         photos: "Sequence[Given]",
-        where: "Filter | None" = None,
+        where: Filter | None = None,
         verify: bool = False,
         **options: Any,
     ) -> "Located":
         """Where each of several photos was taken; they go through the model in batches.
+
+        >>> found = index.locate_many(["holiday.jpg", "notes.txt"])
+        >>> found.locations[1], found.unreadable
+        (None, (('notes.txt', 'not a photo: a text file'),))
 
         Args:
             photos: each as :meth:`locate` takes it; those that cannot be read are named.
@@ -351,11 +433,14 @@ class Index:
         self,
         photos: "Sequence[Given]",
         step: float | None = None,
-        where: "Filter | None" = None,
+        where: Filter | None = None,
         verify: bool = False,
         **options: Any,
     ) -> "Located":
-        """Where the photos of a path were taken: what one does not tell, those around it may.
+        """Where the photos of a path were taken: each is judged by those around it too.
+
+        >>> index.locate_sequence(["1.jpg", "2.jpg", "3.jpg"], step=20).locations[1].known
+        True
 
         Args:
             photos: in the order in which they were taken, each as :meth:`locate` takes it.
@@ -385,34 +470,30 @@ class Index:
         return self._kept_locator
 
     def add(
-        self,
-        photos: PhotoTable | str | Path,
-        model: "VPRModel | None" = None,
-        wait: float = 0,
-        **options: Any,
-    ) -> "Added":
+        self, photos: Photos, model: "VPRModel | None" = None, wait: float = 0, **options: Any
+    ) -> Added:
         """Add photos; what the index knows already is not computed again.
 
         Moved and replaced files are recognised; see
-        :func:`beenhere.retrieval.index.adding.add_photos`.
+        :func:`beenhere.retrieval.index.editing.add_photos`.
+
+        >>> added = index.add("photos/2019")
+        >>> added.new, added.moved, added.photos
+        (24, 0, 48)
 
         Args:
             photos: a table, or a path of any format that is known.
             model: the index's, if it is at hand; None: it is read from the index.
-            wait: seconds to wait for another process that writes it.
-            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`,
-                such as ``batch_size=32``.
+            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``batch_size=32``.
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
-            DataError: no photos there, another process writes the index, or it cannot be written.
+            DataError: no photos there.
             ModelError: a model that is not the index's.
         """
-        from beenhere.retrieval.index.adding import add_photos
-
         config = config_yaml.validate(ComputeConfig, options, "options of Index.add")
-        if model is None:
-            model = self.model(config.device)
+        self.extraction(config)  # refuses what does not fit, before a model is read
+        model = self.model(config.device) if model is None else model
         added = add_photos(self.path, _table(photos), config, model, wait, "photos")
         self.refresh()
         return added
@@ -420,35 +501,54 @@ class Index:
     def remove(self, *paths: str | Path, wait: float = 0) -> Removed:
         """Take photos out, by paths, folders or patterns; their files are not touched.
 
+        >>> index.remove("photos/IMG_0001.jpg", "*/2019/*.jpg").removed
+        12
+
         Args:
-            *paths: see :func:`beenhere.retrieval.index.removing.remove_photos`.
-            wait: seconds to wait for another process that writes the index.
+            *paths: see :func:`beenhere.retrieval.index.editing.remove_photos`.
 
         Raises:
-            DataError: a path that stands for no photo of the index, in which case nothing is
-                removed; another process writes the index, or it cannot be written.
+            DataError: a path that stands for no photo of the index; nothing is removed.
         """
         removed = remove_photos(self.path, paths, wait)
         self.refresh()
         return removed
 
     def compact(self, wait: float = 0) -> Compacted:
-        """Give back the space of removed photos; rows get new numbers.
+        """Give back the space of removed photos; rows get new numbers, in the same order.
 
-        Args:
-            wait: seconds to wait for another process that writes the index.
-
-        Raises:
-            DataError: another process writes the index, or it cannot be written.
+        So a search structure is trained again; until it is, search is exact. Needs as much free
+        space as the index will take: the old parts go last. Milvus gives back space by itself, so
+        nothing is done there.
         """
-        compacted = compact_index(self.path, wait, "photos in the search structure")
+        with changing(self.path, wait) as change:
+            before = change.manifest.bytes
+            open_edit(change).compact(TRAINING)
+            compacted = Compacted(before, change.manifest.bytes)
         self.refresh()
         return compacted
 
+    def recall(self) -> "Recall":
+        """Costs and misses of each way to search, measured on photos of the index.
+
+        Raises:
+            DataError: fewer than two photos, or a damaged index; photos in Milvus, which does not
+                search in other ways than the one that it was built for.
+        """
+        from beenhere.retrieval.index.recall import measure_recall
+
+        return measure_recall(self._snapshot)
+
     def check(self) -> Check:
-        """Read every file of the index on the disk, and see whether it is as it was written."""
+        """Read every file of the index, and see whether it is as it was written.
+
+        Of an index in Milvus every photo there is read, too.
+
+        >>> index.check().damages
+        []
+        """
         return check_index(self.path)
 
 
-def _table(photos: PhotoTable | str | Path) -> PhotoTable:
+def _table(photos: Photos) -> PhotoTable:
     return photos if isinstance(photos, PhotoTable) else read_photos(photos)

@@ -1,21 +1,56 @@
-"""What an index holds, in its own words: the values of its manifest.
+"""``index.yaml``, the contents of an index: replacing it is what commits a change.
 
-:mod:`beenhere.retrieval.index.manifest_file` reads and writes them.
+Every other file is a part: written once under a name that was never used before, named in the
+manifest with its size and SHA-256, and removed when no manifest names it any more. The manifest's
+last line is the SHA-256 of the lines before it.
 """
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
+import polars as pl
+import yaml
 from pydantic import Field
 
+from beenhere.config import config_yaml
 from beenhere.config.options import Options
 from beenhere.config.retrieval import SearchConfig, WhiteningConfig
+from beenhere.errors import ConfigError, DataError
+from beenhere.files.atomic import write_file
+from beenhere.files.locks import holder
+from beenhere.photos.table import SCHEMA, PhotoTable
+from beenhere.retrieval.search.choice import read_search
 
+MANIFEST, LOCK = "index.yaml", ".lock"
+PARTS, MODEL, STAGING = "parts", "model", "staging"
+"""Folders of an index; ``staging`` holds what an interrupted build or add has computed."""
+
+FORMAT = "beenhere-index"
 FORMAT_VERSION = 2
 """Raised when an older reader would misread the folder.
 
 2 came with search structures, whitening and calibration; an index of 1 has none, and is read.
 """
+
+FILE_COLUMNS: dict[str, type[pl.DataType]] = {
+    "sha256": pl.Binary,
+    "size": pl.Int64,
+    "mtime_ns": pl.Int64,
+}
+"""Of a photo file when it was added: its content's SHA-256 (32 bytes), bytes, and mtime in ns."""
+
+COLUMNS = SCHEMA | FILE_COLUMNS
+"""The columns of a segment's photos: a photo table's, and those of the file. Absolute paths."""
+
+UNREADABLE_COLUMNS: dict[str, type[pl.DataType]] = {"path": pl.String, "reason": pl.String}
+
+_SEAL = b"# sha256 "
+# Ten times as fast, where PyYAML has it; as safe.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Format 2 was written before these were renamed; its files keep the old names.
+_NAME_ON_DISK = {"removed_rows": "marks", "unreadable_photos": "left_out"}
 
 
 class Part(Options):
@@ -33,7 +68,7 @@ class Segment(Options):
         rows: how many, removed ones with them.
         vectors: ``.npy``, ``(rows, D)``.
         scales: ``.npy``, ``(rows,)`` float32, of int8 vectors; else None.
-        photos: ``.parquet``, the columns of :data:`beenhere.retrieval.index.photos.COLUMNS`.
+        photos: ``.parquet``, the columns of :data:`COLUMNS`.
     """
 
     rows: int = Field(ge=1)
@@ -80,7 +115,7 @@ class LearnedWhitening(Options):
 
 
 class TrainedStructure(Options):
-    """What an approximate search looks through.
+    """The structure that an approximate search looks through.
 
     Attributes:
         kind: of :data:`beenhere.retrieval.search.kinds.KINDS`. reason: why it was chosen.
@@ -97,7 +132,7 @@ class TrainedStructure(Options):
 
 
 class KeptCalibration(Options):
-    """What turns evidence into probabilities; fitted on queries whose places are known.
+    """Values that turn evidence into probabilities; fitted on queries whose places are known.
 
     Attributes:
         photos: in the index when it was fitted.
@@ -108,8 +143,8 @@ class KeptCalibration(Options):
     part: Part
 
 
-class Store(Options):
-    """A Milvus collection; see :class:`beenhere.retrieval.milvus.address.Address`.
+class MilvusEntry(Options):
+    """A Milvus collection; see :class:`beenhere.retrieval.milvus.connection.Address`.
 
     Attributes:
         address: of the server, or the path of a Milvus Lite database.
@@ -119,9 +154,12 @@ class Store(Options):
     address: str
     collection: str
 
+    def __str__(self) -> str:
+        return f"{self.address}/{self.collection}"
+
 
 class Manifest(Options):
-    """What an index holds.
+    """The contents of an index.
 
     Attributes:
         format, format_version: what reads it.
@@ -130,10 +168,11 @@ class Manifest(Options):
         last_part: the highest number that the name of a part has ever had.
         metric: of the descriptors, which are L2-normalised.
         dtype: in which they are kept.
-        photos: that can be found. removed: those that are marked. unreadable: those left out.
+        photos: that can be found. removed: rows that do not count any more. unreadable: photos
+            that could not be read.
         segments: whose rows, one after the other, are the rows of the index.
-        marks: ``.npy``, the rows that are removed, int64, ascending; None without one.
-        left_out: ``.parquet``, path and reason of what could not be read; None without one.
+        removed_rows: ``.npy``, int64, ascending; None without one.
+        unreadable_photos: ``.parquet``, their paths and reasons; None without one.
         search: how it is to be searched. structure: for that; None where search is exact.
         whitening: of its descriptors; None: they are the model's own.
         calibration: None before one was fitted.
@@ -154,13 +193,13 @@ class Manifest(Options):
     removed: int
     unreadable: int
     segments: tuple[Segment, ...]
-    marks: Part | None
-    left_out: Part | None
+    removed_rows: Part | None
+    unreadable_photos: Part | None
     search: SearchConfig = SearchConfig()
     structure: TrainedStructure | None = None
     whitening: LearnedWhitening | None = None
     calibration: KeptCalibration | None = None
-    store: Store | None = None
+    store: MilvusEntry | None = None
 
     @property
     def dim(self) -> int:
@@ -180,7 +219,9 @@ class Manifest(Options):
             if segment.scales is not None:
                 yield segment.scales
             yield segment.photos
-        yield from (part for part in (self.marks, self.left_out) if part is not None)
+        for part in (self.removed_rows, self.unreadable_photos):
+            if part is not None:
+                yield part
         for kept in (self.structure, self.whitening, self.calibration):
             if kept is not None:
                 yield kept.part
@@ -189,3 +230,86 @@ class Manifest(Options):
     def bytes(self) -> int:
         """Of all parts."""
         return sum(part.bytes for part in self.parts())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an index.
+
+    Raises:
+        DataError: no index there, one of a newer format, or a damaged manifest.
+    """
+    file = folder / MANIFEST
+    try:
+        data = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(_none_here(folder)) from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+    values = _parsed(data)
+    if values is not None and values.get("format") != FORMAT:
+        raise DataError(f"{file}: not an index of this program; expected 'format: {FORMAT}'")
+    number = values.get("format_version") if values is not None else None
+    if values is not None and isinstance(number, int) and number > FORMAT_VERSION:
+        raise DataError(
+            f"{file}: written by a newer beenhere ({values.get('beenhere')}), format {number}; "
+            f"this one reads {FORMAT_VERSION}: update beenhere"
+        )
+    body, _, seal = data.rpartition(_SEAL)
+    if values is None or seal.strip() != _digest(body):
+        raise DataError(
+            f"{file} is damaged: its last line is not the SHA-256 of the others; bring back a copy "
+            "of the folder, or build the index again"
+        )
+    for name, old in _NAME_ON_DISK.items():
+        if old in values:
+            values[name] = values.pop(old)
+    try:
+        return config_yaml.validate(Manifest, read_search(values), str(file))
+    except ConfigError as error:
+        raise DataError(str(error)) from error
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Replace the manifest at once: a kill or a power cut leaves the old one there, or the new.
+
+    Raises:
+        OSError: the disk is full, say; the old one is in place.
+    """
+    values = config_yaml.plain(manifest)
+    on_disk = {_NAME_ON_DISK.get(name, name): value for name, value in values.items()}
+    body = yaml.safe_dump(on_disk, sort_keys=False, allow_unicode=True).encode()
+    write_file(folder / MANIFEST, body + _SEAL + _digest(body) + b"\n")
+
+
+def photo_table(frame: pl.DataFrame) -> PhotoTable:
+    """The rows of a frame with :data:`COLUMNS` as a photo table.
+
+    Raises:
+        DataError: values that a photo table cannot hold.
+    """
+    return PhotoTable(frame.select(list(SCHEMA)), source="a saved index")
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()
+
+
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    try:
+        values = yaml.load(data.decode(), _LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _none_here(folder: Path) -> str:
+    writer = holder(folder / LOCK)
+    if writer is not None:
+        return f"{folder} is being built by {writer}; try again when it has ended"
+    if (folder / STAGING).is_dir():
+        return (
+            f"{folder}: its building was interrupted; go on with the same command: "
+            f"beenhere index build PHOTOS --model MODEL -o {folder}"
+        )
+    there = "holds no index" if folder.exists() else "does not exist"
+    return f"{folder} {there}; make one: beenhere index build PHOTOS --model MODEL -o {folder}"

@@ -1,4 +1,4 @@
-"""What each way to search an index costs and loses, measured on the index itself."""
+"""Costs and losses of each way to search an index, measured on the index itself."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,8 +47,12 @@ def measure_recall(index: Snapshot) -> Recall:
     index only pq is. Of an index in float32, so is what fewer bytes would cost.
 
     Raises:
-        DataError: an index of fewer than two photos, or a damaged one.
+        DataError: an index of fewer than two photos, of photos in Milvus, or a damaged one.
     """
+    if index.manifest.store is not None:
+        raise DataError(
+            f"{index.folder}: recall is not measured for photos in Milvus; leave out --recall"
+        )
     photos = np.flatnonzero(index.allowed)
     if len(photos) < 2:
         raise DataError(

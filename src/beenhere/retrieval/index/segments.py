@@ -1,25 +1,49 @@
-"""Segments in the making: their vectors and photos are written, and small ones joined."""
+"""Segments of an index: their vectors and photos are written, small ones joined; its structure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from beenhere.config.retrieval import SearchConfig, WhiteningConfig
+from beenhere.errors import DataError
 from beenhere.files import npy
+from beenhere.progress import progress
 from beenhere.retrieval.index.change import Change
-from beenhere.retrieval.index.manifest import Part, Segment
-from beenhere.retrieval.index.photos import write_parquet
+from beenhere.retrieval.index.manifest import (
+    LearnedWhitening,
+    Manifest,
+    Part,
+    Segment,
+    TrainedStructure,
+)
 from beenhere.retrieval.index.snapshot import Snapshot, map_vectors
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.choice import choose
+from beenhere.retrieval.search.vectors import StoredVectors, quantise
+from beenhere.retrieval.search.whitening import Whitening
+from beenhere.wording import count
+
+if TYPE_CHECKING:
+    from beenhere.retrieval.index.describing import DescriptorBatch
 
 BLOCK_BYTES = 64 * 2**20
 """Of vectors in float32 that are in memory at once."""
 
+LAG = 0.1
+"""Of the rows that a structure covers; as many may lie behind it. These are searched exactly, which
+takes about as long as to look through the structure itself (pq is some 7 times as fast as that)."""
+
+_WHEN_SEARCHING = {"kind", "rescore", "nprobe", "ef_search"}
+"""Options that may change without another training."""
+
 
 @dataclass(frozen=True)
-class Draft:
+class SegmentDraft:
     """A segment whose photos may still have to be written.
 
     Attributes:
@@ -39,15 +63,13 @@ class Draft:
 
     def written(self, change: Change) -> Segment:
         """The segment, with its photos on the disk."""
-        photos = self.photos
-        if photos is None:
-            path = change.new_part("photos.parquet")
-            write_parquet(self.frame, path)
-            photos = change.sealed(path)
+        photos = self.photos or change.write_frame("photos.parquet", self.frame)
         return Segment(rows=self.rows, vectors=self.vectors, scales=self.scales, photos=photos)
 
 
-def drafts(snapshot: Snapshot, frame: pl.DataFrame, touched: NDArray[np.bool_]) -> list[Draft]:
+def with_photos(
+    snapshot: Snapshot, frame: pl.DataFrame, touched: NDArray[np.bool_]
+) -> list[SegmentDraft]:
     """The segments of an index, with other photos.
 
     Args:
@@ -59,13 +81,77 @@ def drafts(snapshot: Snapshot, frame: pl.DataFrame, touched: NDArray[np.bool_]) 
     first = 0
     for segment in snapshot.manifest.segments:
         rows = slice(first, first + segment.rows)
-        photos = None if touched[rows].any() else segment.photos
-        found.append(Draft(segment.vectors, segment.scales, frame[rows], photos))
+        draft = SegmentDraft(segment.vectors, segment.scales, frame[rows], segment.photos)
+        found.append(replace(draft, photos=None) if touched[rows].any() else draft)
         first += segment.rows
     return found
 
 
-def join_small(change: Change, segments: Sequence[Draft], dim: int, dtype: str) -> list[Draft]:
+def new_segment(
+    change: Change,
+    photos: int,
+    batches: "Iterable[DescriptorBatch]",
+    learn: WhiteningConfig | None = None,
+) -> tuple[SegmentDraft | None, LearnedWhitening | None]:
+    """Write descriptors as a segment, in the index's dtype and whitened where the index is.
+
+    Args:
+        change: that makes the segment.
+        photos: how many there are, at most.
+        batches: of their descriptors; asked for one after the other.
+        learn: a whitening to learn on them, for a new index; None: the index's own is applied, if
+            it has one.
+
+    Returns:
+        The segment, None where no photo could be read; and what was learned.
+
+    Raises:
+        DataError: too few photos for such a whitening.
+        OSError: the disk is full, say.
+    """
+    entry, dtype = change.manifest.model, change.manifest.dtype
+    if learn is not None and not learn.dim <= min(entry.dim, photos - 1):
+        raise DataError(
+            f"whitening to {learn.dim} numbers is to be learned from {photos} photos, whose "
+            f"descriptors have {entry.dim}; expected more photos than that, of at least as many "
+            "numbers: give a smaller whitening.dim, or none"
+        )
+    if photos == 0:
+        return None, None
+    frames: list[pl.DataFrame] = []
+    blocks = _blocks(batches, frames)
+    whitening = change.before.whitening if change.before is not None else None
+    learned = None
+    if learn is not None:
+        # Written whole first: what is learned on all of them must be applied to the first, too.
+        part, _, rows = write_vectors(change, map(StoredVectors, blocks), entry.dim, "float32")
+        whole = map_vectors(change.folder, part, None, (rows, entry.dim), "float32")
+        whitening = Whitening.fit([whole], learn)
+        kept = change.write_part("whitening.safetensors", whitening.save)
+        learned = LearnedWhitening(options=learn, photos=rows, part=kept)
+        blocks = (block.floats(0, len(block)) for block in vector_blocks(whole))
+    if whitening is not None:
+        blocks = map(whitening.apply, blocks)
+    dim = entry.dim if whitening is None else len(whitening.projection)
+    quantised = (quantise(block, dtype) for block in blocks)
+    vectors, scales, rows = write_vectors(change, quantised, dim, dtype)
+    return (SegmentDraft(vectors, scales, pl.concat(frames)) if rows else None), learned
+
+
+def _blocks(
+    batches: "Iterable[DescriptorBatch]", frames: list[pl.DataFrame]
+) -> Iterator[NDArray[np.float32]]:
+    """Descriptors ``(n, D)``; once all have been asked for, the list says of which photos."""
+    for batch in batches:
+        frames.append(batch.frame)
+        step = block_rows(batch.vectors.shape[1])
+        for first in range(0, len(batch.vectors), step):
+            yield np.asarray(batch.vectors[first : first + step], np.float32)
+
+
+def join_small(
+    change: Change, segments: Sequence[SegmentDraft], dim: int, dtype: str
+) -> list[SegmentDraft]:
     """Join the last segments until each is larger than the next: n photos make log2(n) at most.
 
     Each photo is copied log2(n) times at most, however many adds there are. Rows keep their
@@ -91,17 +177,17 @@ def join_small(change: Change, segments: Sequence[Draft], dim: int, dtype: str) 
     blocks = (block for vectors in mapped for block in vector_blocks(vectors))
     vectors, scales, _ = write_vectors(change, blocks, dim, dtype)
     frame = pl.concat([segment.frame for segment in segments[first:]])
-    return [*segments[:first], Draft(vectors, scales, frame)]
+    return [*segments[:first], SegmentDraft(vectors, scales, frame)]
 
 
-def keep_rows(change: Change, snapshot: Snapshot) -> list[Draft]:
+def keep_rows(change: Change, snapshot: Snapshot) -> list[SegmentDraft]:
     """One segment of the rows that are not removed; none where all are."""
     frame = snapshot.frame.filter(pl.Series(snapshot.allowed))
     if frame.height == 0:
         return []
     dim, dtype = snapshot.manifest.dim, snapshot.manifest.dtype
     vectors, scales, _ = write_vectors(change, _allowed_blocks(snapshot), dim, dtype)
-    return [Draft(vectors, scales, frame)]
+    return [SegmentDraft(vectors, scales, frame)]
 
 
 def write_vectors(
@@ -121,25 +207,28 @@ def write_vectors(
     Raises:
         OSError: the disk is full, say.
     """
-    path = change.new_part("vectors.npy")
     scales: list[NDArray[np.float32]] = []
     rows = 0
-    # By writing, not into a memory map: a full disk would then kill the process.
-    with path.open("wb") as file:
-        file.write(bytes(npy.HEADER_BYTES))
-        for block in blocks:
-            file.write(npy.little_endian(block.values, dtype))
-            if block.scales is not None:
-                scales.append(np.asarray(block.scales))
-            rows += len(block)
-        file.seek(0)
-        file.write(npy.header((rows, dim), dtype))
-    vectors = change.sealed(path)
+
+    def write(path: Path) -> None:
+        nonlocal rows
+        # By writing, not into a memory map: a full disk would then kill the process.
+        with path.open("wb") as file:
+            file.write(bytes(npy.HEADER_BYTES))
+            for block in blocks:
+                file.write(npy.little_endian(block.values, dtype))
+                if block.scales is not None:
+                    scales.append(np.asarray(block.scales))
+                rows += len(block)
+            file.seek(0)
+            file.write(npy.header((rows, dim), dtype))
+
+    vectors = change.write_part("vectors.npy", write)
     if not scales:
         return vectors, None, rows
-    path = change.new_part("scales.npy")
-    npy.write_array(path, np.concatenate(scales))
-    return vectors, change.sealed(path), rows
+    of_all = np.concatenate(scales)
+    part = change.write_part("scales.npy", lambda path: npy.write_array(path, of_all))
+    return vectors, part, rows
 
 
 def block_rows(dim: int) -> int:
@@ -152,6 +241,77 @@ def vector_blocks(vectors: StoredVectors) -> Iterator[StoredVectors]:
     step = block_rows(vectors.dim)
     for start in range(0, len(vectors), step):
         yield vectors.part(start, min(start + step, len(vectors)))
+
+
+def search_line(manifest: Manifest) -> str:
+    """How an index in a folder is searched, and why."""
+    structure = manifest.structure
+    if structure is None:
+        kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
+        if kind != "exact":
+            return f"exact: {reason}; {kind} is due: see train"
+        if manifest.photos == 0:
+            return "exact: there is no photo to search"
+        _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
+        return f"exact: {reason}"
+    later = manifest.rows - structure.rows
+    came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
+    rest = f"; {came} searched exactly" if later else ""
+    return f"{structure.kind}: {structure.reason}{rest}"
+
+
+def update_structure(
+    change: Change, what: str | None, search: SearchConfig | None = None, lag: float | None = None
+) -> None:
+    """Bring the index to the search structure that its size calls for; a damaged one is replaced.
+
+    Its photos are committed: whoever is interrupted here loses no more than the training.
+
+    Args:
+        change: of the index.
+        what: what the progress bar says; None: be silent.
+        search: how it is to be searched from now on; None: as before.
+        lag: rows that may lie behind the structure that is there, as a share of its own; None:
+            :data:`LAG`.
+
+    Raises:
+        OSError: the disk is full, say.
+    """
+    manifest, before = change.manifest, change.before
+    assert before is not None
+    search, lag = search or manifest.search, LAG if lag is None else lag
+    structure = manifest.structure
+    kind, reason = choose(manifest.rows, manifest.dim, search)
+    if kind == "exact":
+        structure = None
+    elif (
+        structure is None
+        or structure.kind != kind
+        or _learned_with(structure.options) != _learned_with(search)
+        or manifest.rows - structure.rows > lag * structure.rows
+        or not before.whole(structure.part)
+    ):
+        structure = _trained(change, before, search, reason, what)
+    if (search, structure) != (manifest.search, manifest.structure):
+        change.commit_search(search, structure)
+
+
+def _trained(
+    change: Change, before: Snapshot, search: SearchConfig, reason: str, what: str | None
+) -> TrainedStructure:
+    from beenhere.retrieval.search.approximate import Structure  # imports torch
+
+    rows = before.manifest.rows
+    with progress(what, rows) if what else nullcontext(lambda rows: None) as advance:
+        structure = Structure.train(before.segments, search, advance)
+    part = change.write_part("structure.faiss", structure.save)
+    return TrainedStructure(
+        kind=structure.kind, reason=reason, options=search, rows=rows, part=part
+    )
+
+
+def _learned_with(options: SearchConfig) -> dict[str, Any]:
+    return options.model_dump(exclude=_WHEN_SEARCHING)
 
 
 def _allowed_blocks(snapshot: Snapshot) -> Iterator[StoredVectors]:

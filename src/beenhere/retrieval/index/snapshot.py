@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 from beenhere.errors import DataError
 from beenhere.files.npy import map_array
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.manifest import Manifest, Part
-from beenhere.retrieval.index.manifest_file import read_manifest
-from beenhere.retrieval.index.photos import COLUMNS, LEFT_OUT, photo_table
+from beenhere.retrieval.index.manifest import (
+    COLUMNS,
+    UNREADABLE_COLUMNS,
+    Manifest,
+    Part,
+    photo_table,
+    read_manifest,
+)
 from beenhere.retrieval.search.vectors import StoredVectors
 from beenhere.retrieval.search.whitening import Whitening
 from beenhere.wording import one_line
@@ -28,6 +33,15 @@ Bytes = NDArray[np.uint8]
 
 CHANGED = "its SHA-256 is not the one in the manifest"
 MEND = "bring back a copy of the folder, or build the index again"
+
+
+NORM_TOLERANCE = {"float32": 1e-3, "float16": 2e-3, "int8": 2e-2}
+"""How far the length of a kept descriptor may be from 1.
+
+Descriptors may be computed in bfloat16 and normalised in float32. float16 rounds each number by
+2^-11 of it at most. int8 rounds by half a step, max|v| / 254, so the length of D numbers is off by
+max|v| * sqrt(D) / 254 at the very worst, and far less as rounding errors cancel.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,22 +93,23 @@ class Snapshot:
         for kept in (manifest.structure, manifest.whitening, manifest.calibration):
             if kept is not None:
                 later.append(kept.part)
-        if manifest.left_out is not None:
-            later.append(manifest.left_out)
+        if manifest.unreadable_photos is not None:
+            later.append(manifest.unreadable_photos)
+        # Open now, so that they can be read even after a writer has removed them.
         files = {part.file: _map(folder, part) for part in later}
-        return cls(folder, manifest, tuple(segments), _marks(folder, manifest), files)
+        return cls(folder, manifest, tuple(segments), _removed_rows(folder, manifest), files)
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """Every row, with the columns of :data:`~beenhere.retrieval.index.photos.COLUMNS`.
+        """Every row, with the columns of :data:`~beenhere.retrieval.index.manifest.COLUMNS`.
 
         Raises:
             DataError: a part is damaged.
         """
         frames = [pl.DataFrame(schema=COLUMNS)]
+        schema = {name: kind() for name, kind in COLUMNS.items()}
         for segment in self.manifest.segments:
             frame = pl.read_parquet(self._read(segment.photos).tobytes())
-            schema = {name: kind() for name, kind in COLUMNS.items()}
             if dict(frame.schema) != schema or frame.height != segment.rows:
                 raise damaged(self.folder, segment.photos, "holds other rows or columns")
             frames.append(frame)
@@ -113,19 +128,19 @@ class Snapshot:
         return allowed
 
     @cached_property
-    def left_out(self) -> dict[str, str]:
+    def unreadable(self) -> dict[str, str]:
         """Path and reason of each photo that was given and could not be read."""
-        part = self.manifest.left_out
+        part = self.manifest.unreadable_photos
         if part is None:
             return {}
         frame = pl.read_parquet(self._read(part).tobytes())
-        if list(frame.columns) != list(LEFT_OUT):
+        if list(frame.columns) != list(UNREADABLE_COLUMNS):
             raise damaged(self.folder, part, "holds other columns")
         return dict(frame.iter_rows())
 
     @cached_property
     def structure(self) -> "Structure | None":
-        """What searches are to look through; None where they are exact.
+        """The search structure; None where searches are exact.
 
         Raises:
             DataError: a part is damaged.
@@ -146,7 +161,7 @@ class Snapshot:
 
     @cached_property
     def whitening(self) -> Whitening | None:
-        """What its descriptors went through, and queries must; None: nothing.
+        """The projection of its descriptors, and of queries; None: there is none.
 
         Raises:
             DataError: a part is damaged.
@@ -158,7 +173,7 @@ class Snapshot:
 
     @cached_property
     def calibration(self) -> dict[str, Any] | None:
-        """What was kept of it; None before one was fitted.
+        """The values of the calibration; None before one was fitted.
 
         Raises:
             DataError: a part is damaged.
@@ -238,14 +253,16 @@ def damage_of(folder: Path, part: Part) -> str | None:
     return None
 
 
-def _marks(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
-    if manifest.marks is None:
+def _removed_rows(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
+    part = manifest.removed_rows
+    if part is None:
         return np.empty(0, np.int64)
-    rows = np.array(_map_array(folder, manifest.marks, (manifest.removed,), "int64"))
-    if not _whole(manifest.marks, _map(folder, manifest.marks)):
-        raise damaged(folder, manifest.marks, CHANGED)
+    rows = np.array(_map_array(folder, part, (manifest.removed,), "int64"))
+    # Read whole at once: a flipped bit would hide another photo than the one that was removed.
+    if not _whole(part, _map(folder, part)):
+        raise damaged(folder, part, CHANGED)
     if (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= manifest.rows:
-        raise damaged(folder, manifest.marks, "the rows that it names are not those of the index")
+        raise damaged(folder, part, "the rows that it names are not those of the index")
     return rows
 
 

@@ -1,6 +1,9 @@
-"""What is said of a photo: where it was taken, how surely, and on what evidence."""
+"""The answer for a photo: where it was taken, how surely, and on what evidence."""
 
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,32 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """The matches of a query, and the places that they speak for.
+
+    Attributes:
+        matches: that were looked at, by rank.
+        places: where it may have been taken, the likeliest first.
+        evidence: ``(6,)`` for the likeliest place, by
+            :func:`beenhere.retrieval.locate.confidence.evidence`; None where there is none.
+    """
+
+    matches: tuple[Match, ...]
+    places: tuple[Place, ...]
+    evidence: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
 class Location:
     """Where a photo was taken, as far as an index can tell.
+
+    >>> location = beenhere.Index.open("city.index").locate("holiday.jpg")
+    >>> location.known, location.probability
+    (True, 0.99)
+    >>> location.place.lat, location.place.lon, location.radius
+    (37.74862, -122.44781, 7.2)
+    >>> [match.path for match in location.place.matches]
+    ['/photos/IMG_0378.jpg', '/photos/IMG_0021.jpg']
 
     Attributes:
         query: the photo's path, or a name for it.
@@ -71,3 +98,16 @@ class Location:
     runner_up: Place | None
     matches: tuple[Match, ...]
     reason: str | None
+
+
+@dataclass(frozen=True)
+class Located:
+    """The answers for several photos.
+
+    Attributes:
+        locations: one for each photo, in the order given; None for one that cannot be read.
+        unreadable: name and reason of these.
+    """
+
+    locations: tuple[Location | None, ...]
+    unreadable: tuple[tuple[str, str], ...]

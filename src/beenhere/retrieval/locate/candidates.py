@@ -13,13 +13,12 @@ from beenhere import geo
 from beenhere.config.retrieval import LocateConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
-from beenhere.retrieval.locate.answer import Match, Place
-from beenhere.retrieval.locate.evidence import evidence
+from beenhere.retrieval.locate.answer import Candidates, Match, Place
+from beenhere.retrieval.locate.confidence import evidence
 from beenhere.retrieval.locate.photo_input import PhotoInput
 from beenhere.retrieval.locate.places import Places, find_places, weights, within_places
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.matches import Matches
     from beenhere.retrieval.search.filters import Filter
     from beenhere.retrieval.verify import Verifier
 
@@ -27,20 +26,20 @@ MANY = 20
 """Queries from which on verification shows how far it is."""
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """What was found for a query.
+class SearchResult(Protocol):
+    """The photos nearest to some queries; :class:`beenhere.retrieval.index.Matches` is one."""
 
-    Attributes:
-        matches: that were looked at, by rank.
-        places: where it may have been taken, the likeliest first.
-        evidence: ``(6,)`` for the likeliest place, by
-            :func:`beenhere.retrieval.locate.evidence.evidence`; None where there is none.
-    """
+    @property
+    def similarity(self) -> NDArray[np.float32]:
+        """``(m, k)``; NaN where there is no photo."""
 
-    matches: tuple[Match, ...]
-    places: tuple[Place, ...]
-    evidence: NDArray[np.float64] | None = None
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """``(m, k)`` rows of the photos; -1 where there is none."""
+
+    @property
+    def photos(self) -> PhotoTable:
+        """Those that the rows number, and perhaps others."""
 
 
 class Searchable(Protocol):
@@ -51,7 +50,7 @@ class Searchable(Protocol):
 
     def search(
         self, descriptors: NDArray[np.floating], k: int, where: "Filter | None" = None
-    ) -> "Matches":
+    ) -> SearchResult:
         """The photos nearest to some queries; see :meth:`beenhere.Index.search`."""
 
 
@@ -80,12 +79,12 @@ def find_candidates(
         count: places for each query at most.
     """
     k = max(1, min(config.matches, len(index)))
-    inside = _Looked.at(index.search(descriptors, k, where))
+    inside = _SeenMatches.at(index.search(descriptors, k, where))
     if inside is None:
         return [Candidates((), ())] * len(queries)
     looked, seen = inside, inside.similarity
     if where is not None:
-        everywhere = _Looked.at(index.search(descriptors, k))
+        everywhere = _SeenMatches.at(index.search(descriptors, k))
         assert everywhere is not None  # some photos meet the conditions
         looked, seen = inside.joined(everywhere), everywhere.similarity
     inliers = None
@@ -131,17 +130,17 @@ def _candidates(
     if not places:
         return Candidates(matches, ())
     rivals = [place for place in (*places[1:2], elsewhere) if place is not None]
-    told = evidence(
+    numbers = evidence(
         replace(places[0], share=min(places[0].share + beside, 1.0)),
         max(rivals, key=lambda place: place.share, default=None),
         (*matches, *(match for match in others if match is not None)),
     )
-    return Candidates(matches, tuple(places), told)
+    return Candidates(matches, tuple(places), numbers)
 
 
 @dataclass(frozen=True, eq=False)
-class _Looked:
-    """Photos that a search looked at, ``(n, K)``: numbers of a small table, and similarities.
+class _SeenMatches:
+    """Matches of ``n`` queries, ``(n, K)``: numbers of a small table, and similarities.
 
     Where there is no photo, the number is that of the first one and the similarity NaN.
     """
@@ -151,7 +150,7 @@ class _Looked:
     similarity: NDArray[np.float64]
 
     @classmethod
-    def at(cls, found: "Matches") -> "_Looked | None":
+    def at(cls, found: SearchResult) -> "_SeenMatches | None":
         """What was found; None where nothing was, for no query."""
         there = found.rows >= 0
         rows, number = np.unique(found.rows[there], return_inverse=True)
@@ -162,7 +161,7 @@ class _Looked:
         similarity = np.where(there, found.similarity, np.nan).astype(np.float64)
         return cls(found.photos.rows(rows), which, similarity)
 
-    def joined(self, other: "_Looked") -> "_Looked":
+    def joined(self, other: "_SeenMatches") -> "_SeenMatches":
         """These, and behind them those of another search that are not among them."""
         photos = PhotoTable(pl.concat([self.photos.frame, other.photos.frame]))
         paths = np.array(photos.paths, object)
@@ -171,7 +170,7 @@ class _Looked:
             self.similarity
         )[:, None, :]
         similarity = np.where(known.any(axis=2), np.nan, other.similarity)
-        return _Looked(
+        return _SeenMatches(
             photos,
             np.hstack([self.number, number]),
             np.hstack([self.similarity, similarity]),
@@ -184,7 +183,7 @@ class _Looked:
 
 
 def _inliers(
-    verifier: "Verifier", queries: Sequence[PhotoInput], looked: _Looked, first: int, k: int
+    verifier: "Verifier", queries: Sequence[PhotoInput], looked: _SeenMatches, first: int, k: int
 ) -> NDArray[np.float64]:
     """``(n, K)``: those of the first matches of each ``k``; NaN of all others."""
     paths, there = looked.photos.paths, np.isfinite(looked.similarity)
@@ -202,7 +201,7 @@ def _inliers(
 
 
 def _matches(
-    looked: _Looked, inliers: NDArray[np.float64] | None, k: int
+    looked: _SeenMatches, inliers: NDArray[np.float64] | None, k: int
 ) -> list[list[Match | None]]:
     """A row for each query; ranks begin anew after ``k``."""
     columns = looked.photos.frame.select("path", "lat", "lon", "heading", "captured").rows()

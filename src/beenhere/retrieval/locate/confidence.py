@@ -1,11 +1,11 @@
-"""How likely a position is right, and how far it may be off: what a calibration found, applied.
+"""How likely a position is right, and how far it may be off: evidence, and a calibration of it.
 
-How it is found: :mod:`beenhere.evaluation.calibration.calibration`.
+How a calibration is found: :mod:`beenhere.evaluation.calibration`.
 """
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,207 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.retrieval.locate.evidence import FEATURES
-from beenhere.retrieval.locate.probability import ProbabilityModel, Term, sigmoid
-from beenhere.retrieval.locate.radius import ErrorModel
+from beenhere.retrieval.locate.answer import Match, Place
 
 Floats = NDArray[np.float64]
+
+FEATURES = ("similarity", "margin", "share", "spread", "inliers", "inlier_margin")
+"""Names of the numbers of :func:`evidence`, in their order."""
+
+VERIFIED = ("inliers", "inlier_margin")
+"""Features that only verified matches have."""
+
+RIGHT_WITHIN = 25.0
+"""Metres from the truth within which a position is right."""
+
+LEAST_RADIUS = 1.0
+"""Metres. No photo's own position is known better."""
 
 HELD = 0.9
 """Share of the truths that radii shall hold."""
 
 SURE = 1e-9
 """From 0 and 1, where a logit ends."""
+
+_SPREAD_UNIT = 10.0
+
+
+def evidence(
+    place: Place, runner_up: Place | None, matches: Sequence[Match]
+) -> NDArray[np.float64]:
+    """The evidence for a place, ``(6,)``, by :data:`FEATURES`.
+
+    - ``similarity``: highest cosine of the place's matches, [-1, 1].
+    - ``margin``: that less the highest cosine of the runner-up's matches. Where there is none, less
+      that of all other matches; where all are the place's, less the lowest that was looked at.
+    - ``share``: of the evidence of all matches, (0, 1].
+    - ``spread``: metres.
+    - ``inliers``: most of any of the place's matches, 0 if only others were verified; NaN where
+      none of all matches was.
+    - ``inlier_margin``: that less the most of any of the runner-up's matches, or of all other
+      matches, or 0; NaN where none was verified.
+
+    Args:
+        place: that the evidence is for.
+        runner_up: the next likeliest, if there is one.
+        matches: all that were looked at, the place's own among them.
+    """
+    own = {match.rank for match in place.matches}
+    others = [match for match in matches if match.rank not in own]
+    rivals = runner_up.matches if runner_up is not None else others
+    similarity = max(match.similarity for match in place.matches)
+    rival = max(
+        (match.similarity for match in rivals),
+        default=min(match.similarity for match in place.matches),
+    )
+    verified = any(match.inliers is not None for match in matches)
+    inliers = _inliers(place.matches) if verified else np.nan
+    return np.array(
+        [
+            similarity,
+            similarity - rival,
+            place.share,
+            place.spread,
+            inliers,
+            inliers - _inliers(rivals),
+        ]
+    )
+
+
+def _inliers(matches: Sequence[Match]) -> int:
+    return max((match.inliers or 0 for match in matches), default=0)
+
+
+def _signed_log(values: Floats) -> Floats:
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+
+
+SCALES: Mapping[str, Callable[[Floats], Floats]] = {
+    "similarity": lambda cosine: cosine,
+    "margin": lambda cosine: cosine,
+    "share": lambda share: share,
+    # Below some metres, which positions are off anyway, less spread says nothing more.
+    "spread": lambda metres: np.log1p(metres / _SPREAD_UNIT),
+    "inliers": np.log1p,
+    "inlier_margin": _signed_log,
+}
+"""On what scale each feature speaks for or against a place; each rises with its feature."""
+
+
+def scaled(features: Floats, name: str) -> Floats:
+    """One feature of ``(n, 6)`` on its scale, ``(n,)``."""
+    return SCALES[name](features[:, FEATURES.index(name)])
+
+
+@dataclass(frozen=True)
+class Term:
+    """What one feature adds to the logit of the probability.
+
+    Attributes:
+        feature: of :data:`FEATURES`.
+        slope: logits for a step of 1 on the feature's scale.
+        low, high: on that scale, the range that was seen when it was fitted. What lies beyond
+            counts as its end: nothing is known there.
+    """
+
+    feature: str
+    slope: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ProbabilityModel:
+    """Logistic regression on a few features.
+
+    Attributes:
+        intercept: logits. terms: of the features that speak.
+    """
+
+    intercept: float
+    terms: tuple[Term, ...]
+
+    def logit(self, features: Floats) -> Floats:
+        """Of the probability that an answer is right, ``(n,)``, for evidence ``(n, 6)``.
+
+        Raises:
+            DataError: another shape, or a feature that it asks for is not finite.
+        """
+        features = np.asarray(features, np.float64)
+        if features.ndim != 2 or features.shape[1] != len(FEATURES):
+            raise DataError(
+                f"evidence has the shape {features.shape}; expected (n, {len(FEATURES)}): "
+                f"{', '.join(FEATURES)}"
+            )
+        logit = np.full(len(features), self.intercept)
+        for term in self.terms:
+            value = scaled(features, term.feature)
+            bad = ~np.isfinite(value)
+            if bad.any():
+                advice = (
+                    "verify the matches, or use the calibration of plain evidence"
+                    if term.feature in VERIFIED
+                    else "leave out queries without a place"
+                )
+                raise DataError(
+                    f"{term.feature} of {int(bad.sum())} of {len(value)} answers is not finite; "
+                    f"expected a number: {advice}"
+                )
+            logit += term.slope * np.clip(value, term.low, term.high)
+        return logit
+
+
+def sigmoid(logit: Floats) -> Floats:
+    """``1 / (1 + exp(-logit))``, without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logit)))
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """The distribution of an answer's error, for queries from inside the map.
+
+    An answer is right (within 25 m) or lies somewhere else, hundreds of metres away. So its error
+    is drawn from two distributions, near and far, mixed by the probability: a radius that shall
+    hold 90% stays below 25 m where right answers are likelier than 90%, and leaps where they are
+    not.
+
+    Attributes:
+        slope, intercept: turn the logit of the probability, which knows of queries from outside,
+            into that for a query from inside; slope 0 or more.
+        near: metres, rising: quantiles of right answers' errors, evenly from level 0 to 1.
+        far: alike, of wrong ones.
+    """
+
+    slope: float
+    intercept: float
+    near: tuple[float, ...]
+    far: tuple[float, ...]
+
+    def level(self, logit: Floats, error_m: Floats) -> Floats:
+        """The share of answers alike that have at most this error, ``(n,)`` in [0, 1]."""
+        right = self._right(logit)
+        near = np.interp(error_m, self.near, _levels(self.near))
+        far = np.interp(error_m, self.far, _levels(self.far))
+        return np.where(error_m <= RIGHT_WITHIN, right * near, right + (1 - right) * far)
+
+    def quantile(self, logit: Floats, level: Floats) -> Floats:
+        """The error in metres that a share ``level`` of answers alike does not pass, ``(n,)``.
+
+        The inverse of :meth:`level`; at least :data:`LEAST_RADIUS`, at most the last of ``far``.
+        """
+        right = self._right(logit)
+        among_right = np.minimum(level / np.maximum(right, 1e-300), 1)
+        among_wrong = np.clip((level - right) / np.maximum(1 - right, 1e-300), 0, 1)
+        near = np.interp(among_right, _levels(self.near), self.near)
+        far = np.interp(among_wrong, _levels(self.far), self.far)
+        return np.maximum(np.where(level <= right, near, far), LEAST_RADIUS)
+
+    def _right(self, logit: Floats) -> Floats:
+        return sigmoid(self.slope * logit + self.intercept)
+
+
+def _levels(table: tuple[float, ...]) -> Floats:
+    return np.linspace(0, 1, len(table))
 
 
 @dataclass(frozen=True)
@@ -52,7 +242,7 @@ class Confidence:
         """That answers lie within 25 m of the truth, ``(n,)`` in [0, 1].
 
         Args:
-            features: ``(n, 6)``, by :func:`beenhere.retrieval.locate.evidence.evidence`.
+            features: ``(n, 6)``, by :func:`evidence`.
 
         Raises:
             DataError: another shape, or a feature that it asks for is not finite.

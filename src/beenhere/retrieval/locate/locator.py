@@ -2,35 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
+from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import LocateConfig, VerifyConfig
 from beenhere.errors import PhotoError
 from beenhere.retrieval.extract import Embedder
-from beenhere.retrieval.index.models import extraction
-from beenhere.retrieval.locate.answer import Location
-from beenhere.retrieval.locate.candidates import Candidates, find_candidates
-from beenhere.retrieval.locate.judge import Judge
+from beenhere.retrieval.locate.answer import Candidates, Located, Location
+from beenhere.retrieval.locate.candidates import Searchable, find_candidates
+from beenhere.retrieval.locate.decision import DecisionRule
 from beenhere.retrieval.locate.photo_input import Given, PhotoInput, photo_input
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index import Index
+    from beenhere.models.model import VPRModel
     from beenhere.retrieval.search.filters import Filter
     from beenhere.retrieval.verify import Verifier
 
 
-@dataclass(frozen=True)
-class Located:
-    """What is said of several photos.
+class LocatableIndex(Searchable, Protocol):
+    """An index of photos, with the model that described them; :class:`beenhere.Index` is one."""
 
-    Attributes:
-        locations: one for each photo, in the order given; None for one that cannot be read.
-        unreadable: name and reason of these.
-    """
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """The values of its calibration; None before one was fitted."""
 
-    locations: tuple[Location | None, ...]
-    unreadable: tuple[tuple[str, str], ...]
+    def model(self, device: str) -> "VPRModel":
+        """The model whose descriptors it holds."""
+
+    def extraction(self, config: ComputeConfig) -> ExtractConfig:
+        """How descriptors are computed to be compared with its own."""
 
 
 class Locator:
@@ -43,7 +44,7 @@ class Locator:
         index: to ask.
     """
 
-    def __init__(self, index: "Index") -> None:
+    def __init__(self, index: LocatableIndex) -> None:
         self._index = index
         self._embedders: dict[str, Embedder] = {}
         self._kept_verifier: Verifier | None = None
@@ -67,11 +68,11 @@ class Locator:
         config: LocateConfig,
     ) -> Located:
         """Where each of several photos was taken; see :meth:`beenhere.Index.locate_many`."""
-        judge = self._judge(where, verify, config)
-        asked = self._ask(photos, where, verify, config, 2)
-        names = [photo.name for photo in asked.photos]
-        answers = map(judge.location, names, asked.candidates)
-        return asked.located(list(answers))
+        rule = self._rule(where, verify, config)
+        queries = self._find(photos, where, verify, config, 2)
+        names = [photo.name for photo in queries.photos]
+        answers = map(rule.location, names, queries.candidates)
+        return queries.located(list(answers))
 
     def locate_sequence(
         self,
@@ -82,27 +83,27 @@ class Locator:
         config: LocateConfig,
     ) -> Located:
         """Where each frame of a path was taken; see :meth:`beenhere.Index.locate_sequence`."""
-        judge = self._judge(where, verify, config)
-        asked = self._ask(photos, where, verify, config, MOST_PLACES)
-        metres = reaches(asked.photos, asked.numbers, step)
-        names = [photo.name for photo in asked.photos]
+        rule = self._rule(where, verify, config)
+        queries = self._find(photos, where, verify, config, MOST_PLACES)
+        metres = reaches(queries.photos, queries.numbers, step)
+        names = [photo.name for photo in queries.photos]
         states = path_states(
-            asked.candidates,
-            [judge.probability(found) for found in asked.candidates],
+            queries.candidates,
+            [rule.probability(found) for found in queries.candidates],
             metres,
             config.radius,
         )
-        answers = map(judge.location_on_path, names, asked.candidates, states)
-        return asked.located(list(answers))
+        answers = map(rule.location_on_path, names, queries.candidates, states)
+        return queries.located(list(answers))
 
-    def _ask(
+    def _find(
         self,
         photos: Sequence[Given],
         where: "Filter | None",
         verify: bool,
         config: LocateConfig,
         places: int,
-    ) -> "_Asked":
+    ) -> "_Queries":
         inputs: dict[int, PhotoInput] = {}
         unreadable: dict[int, tuple[str, str]] = {}
         for number, given in enumerate(photos):
@@ -115,7 +116,7 @@ class Locator:
         vectors, failed = self._embedder(config.extract.device).embed_all(
             [each.photo for each in inputs.values()],
             [each.name for each in inputs.values()],
-            extraction(self._index.manifest.model, config.extract, "float32"),
+            self._index.extraction(config.extract),
         )
         for row, reason in failed.items():
             unreadable[numbers[row]] = inputs[numbers[row]].name, reason
@@ -123,12 +124,12 @@ class Locator:
         read = [inputs[numbers[row]] for row in rows]
         verifier = self._verifier(config.verification) if verify else None
         found = find_candidates(self._index, read, vectors[rows], where, verifier, config, places)
-        return _Asked(len(photos), [numbers[row] for row in rows], read, found, unreadable)
+        return _Queries(len(photos), [numbers[row] for row in rows], read, found, unreadable)
 
-    def _judge(self, where: "Filter | None", verify: bool, config: LocateConfig) -> Judge:
+    def _rule(self, where: "Filter | None", verify: bool, config: LocateConfig) -> DecisionRule:
         empty = where is None or len(self._index) == 0
-        nothing = "the index is empty" if empty else "no photo of the index meets the conditions"
-        return Judge.of(self._index.calibration, verify, config, nothing)
+        no_match = "the index is empty" if empty else "no photo of the index meets the conditions"
+        return DecisionRule.of(self._index.calibration, verify, config, no_match)
 
     def _embedder(self, device: str) -> Embedder:
         if device not in self._embedders:
@@ -144,8 +145,8 @@ class Locator:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What was found for the photos that could be read, and which they are."""
+class _Queries:
+    """Photos that could be read, which of those given they are, and their candidates."""
 
     count: int
     numbers: list[int]
@@ -154,7 +155,7 @@ class _Asked:
     unreadable: dict[int, tuple[str, str]]
 
     def located(self, answers: Sequence[Location]) -> Located:
-        """The answers among all that were asked for."""
+        """The answers among all photos that were given."""
         locations: list[Location | None] = [None] * self.count
         for number, answer in zip(self.numbers, answers, strict=True):
             locations[number] = answer

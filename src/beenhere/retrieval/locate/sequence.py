@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.photos.exif import read_facts
-from beenhere.retrieval.locate.answer import Place
-from beenhere.retrieval.locate.candidates import Candidates
+from beenhere.retrieval.locate.answer import Candidates, Place
 from beenhere.retrieval.locate.photo_input import PhotoInput
 
 Floats = NDArray[np.float64]

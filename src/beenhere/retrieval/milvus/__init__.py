@@ -1,5 +1,1 @@
-"""Indexes whose photos lie in Milvus."""
-
-from beenhere.retrieval.milvus.index import MilvusIndex
-
-__all__ = ["MilvusIndex"]
+"""Indexes whose photos lie in Milvus; :mod:`beenhere.retrieval.milvus.store` is their store."""

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.milvus.address import Address
-from beenhere.retrieval.milvus.connection import connect, speaking_to
-from beenhere.retrieval.milvus.expressions import one_of
-from beenhere.retrieval.milvus.rows import PHOTO, entities
+from beenhere.retrieval.milvus.connection import Address, connect, speaking_to
+from beenhere.retrieval.milvus.fields import PHOTO, entities, one_of
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -30,14 +28,14 @@ WRITTEN_BYTES = 4 * 2**20
 MOST_HITS = 16_384
 """That a Milvus server gives for one query."""
 
-_INDEX = {"auto": "FLAT", "exact": "FLAT", "hnsw": "HNSW"}
+SEARCHED_BY = {"auto": "FLAT", "exact": "FLAT", "hnsw": "HNSW"}
 _TEXT_BYTES = 65_535
 # Whose descriptors these are stands in their field's name: it is made with the collection, and
 # every version keeps it.
 _VECTORS = "beenhere"
 
 
-class Collection:
+class MilvusCollection:
     """Photos and descriptors in Milvus; see :meth:`open` and :meth:`make`.
 
     Every read sees all writes that were acknowledged (the consistency level Strong).
@@ -65,7 +63,9 @@ class Collection:
         self._effort = effort
 
     @classmethod
-    def open(cls, address: Address, model: IndexedModel, search: SearchConfig) -> "Collection":
+    def open(
+        cls, address: Address, model: IndexedModel, search: SearchConfig
+    ) -> "MilvusCollection":
         """A collection that is there.
 
         Args:
@@ -102,7 +102,9 @@ class Collection:
         return cls(client, address, name, dim, graph, search.ef_search)
 
     @classmethod
-    def make(cls, address: Address, model: IndexedModel, search: SearchConfig) -> "Collection":
+    def make(
+        cls, address: Address, model: IndexedModel, search: SearchConfig
+    ) -> "MilvusCollection":
         """A collection of no photos, or the one of this model that is there.
 
         Raises:
@@ -110,7 +112,7 @@ class Collection:
             DataError: as :meth:`open`; or it is there, and searched in another way.
             ModelError: as :meth:`open`.
         """
-        if search.kind not in _INDEX:
+        if search.kind not in SEARCHED_BY:
             raise ConfigError(
                 f"search is {search.kind}, which is not for photos in Milvus; give exact or hnsw"
             )
@@ -208,7 +210,7 @@ class Collection:
                 # Not insert: written again, as when its answer was lost, a photo would be twice.
                 self._client.upsert(self.address.collection, batch)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Have what was written searched fast.
 
         Milvus Lite looks through its last writes one by one in Python, a hundred times as slow as
@@ -271,7 +273,7 @@ def _create(client: "MilvusClient", name: str, vectors: str, dim: int) -> None:
 
 
 def _index(client: "MilvusClient", name: str, vectors: str, search: SearchConfig) -> None:
-    kind = _INDEX[search.kind]
+    kind = SEARCHED_BY[search.kind]
     params = {"M": search.M, "efConstruction": search.ef_construction} if kind == "HNSW" else {}
     index = client.prepare_index_params()
     index.add_index(vectors, index_type=kind, metric_type="IP", params=params)

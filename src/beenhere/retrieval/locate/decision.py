@@ -1,5 +1,6 @@
-"""From what was found for a query to an answer: how sure it is, and whether that is enough."""
+"""From the candidates of a query to an answer: how sure it is, and whether that is enough."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,31 +8,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beenhere.config import config_yaml
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError
-from beenhere.retrieval.locate.answer import Location, Place
-from beenhere.retrieval.locate.asking import check_as_calibrated
-from beenhere.retrieval.locate.candidates import Candidates
+from beenhere.retrieval.locate.answer import Candidates, Location, Place
 from beenhere.retrieval.locate.confidence import Confidence
+
+LOCATE_OPTIONS = "locate"
+"""Under this name a calibration keeps :meth:`LocateConfig.evidence`."""
+
+_UNVERIFIED = ("matches", "radius", "temperature")
+"""Options that decide the evidence where matches are not verified."""
 
 
 @dataclass(frozen=True)
-class Judge:
-    """What an index's calibration makes of evidence.
+class DecisionRule:
+    """Decides by an index's calibration, if it has one, whether a place is known.
 
     Attributes:
         plain: for matches by similarity alone; None where that was not calibrated.
         verified: for verified matches; None where that was not calibrated.
         verify: which of them was asked for.
         threshold: the probability to ask for; None: the calibration's.
-        nothing: why there may be no match at all, in a sentence.
+        no_match: the reason that is given where there is no match at all, in a sentence.
     """
 
     plain: Confidence | None
     verified: Confidence | None
     verify: bool
     threshold: float | None
-    nothing: str
+    no_match: str
 
     @classmethod
     def of(
@@ -39,9 +45,9 @@ class Judge:
         calibration: Mapping[str, Any] | None,
         verify: bool,
         config: LocateConfig,
-        nothing: str,
-    ) -> "Judge":
-        """The judge of an index's calibration, if it has one.
+        no_match: str,
+    ) -> "DecisionRule":
+        """The rule of an index's calibration.
 
         Raises:
             ConfigError: a threshold without the calibration it needs, verification without its
@@ -66,7 +72,7 @@ class Judge:
                 f"threshold is {threshold}, but the index was not calibrated, so there is no "
                 "probability; leave it out, or calibrate the index first"
             )
-        return cls(plain, verified, verify, threshold, nothing)
+        return cls(plain, verified, verify, threshold, no_match)
 
     def location(self, name: str, found: Candidates) -> Location:
         """The answer for a photo alone."""
@@ -113,7 +119,7 @@ class Judge:
             threshold = confidence.threshold
         reason = None
         if not found.matches:
-            reason = self.nothing
+            reason = self.no_match
         elif place is None:
             count = len(found.matches)
             photos = "photo has no position" if count == 1 else f"{count} photos have no positions"
@@ -137,3 +143,49 @@ class Judge:
             matches=tuple(sorted(found.matches, key=lambda match: -(match.inliers or 0))),
             reason=reason,
         )
+
+
+def locate_options(
+    calibration: Mapping[str, Any] | None, options: Mapping[str, Any], source: str
+) -> LocateConfig:
+    """The options to ask with: those given, then those of the calibration, then the defaults.
+
+    Args:
+        calibration: of the index, if it has one.
+        options: by name, groups within groups.
+        source: what errors call the options.
+
+    Raises:
+        ConfigError: an unknown option, or a value out of range.
+    """
+    values = copy.deepcopy(dict((calibration or {}).get(LOCATE_OPTIONS, {})))
+    config_yaml.change(values, options)
+    return config_yaml.validate(LocateConfig, values, source)
+
+
+def check_as_calibrated(
+    calibration: Mapping[str, Any] | None, config: LocateConfig, verify: bool
+) -> None:
+    """See that probabilities mean what they meant when they were fitted.
+
+    Raises:
+        ConfigError: an option that decides the evidence is another; both values are named.
+    """
+    if not calibration or LOCATE_OPTIONS not in calibration:
+        return
+    fitted, asked = calibration[LOCATE_OPTIONS], config.evidence()
+    for name in asked if verify else _UNVERIFIED:
+        if asked[name] != fitted.get(name):
+            one, other = _first_difference(name, asked[name], fitted.get(name))
+            raise ConfigError(
+                f"{one}, but the index was calibrated with {other}: leave it out, or calibrate "
+                "the index again with it (beenhere calibrate INDEX --set NAME=VALUE)"
+            )
+
+
+def _first_difference(name: str, asked: Any, fitted: Any) -> tuple[str, Any]:
+    if isinstance(asked, Mapping) and isinstance(fitted, Mapping):
+        for inner, value in asked.items():
+            if value != fitted.get(inner):
+                return _first_difference(f"{name}.{inner}", value, fitted.get(inner))
+    return f"{name} is {asked}", fitted

@@ -12,7 +12,7 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import check_index
-from beenhere.retrieval.index.structures import LAG
+from beenhere.retrieval.index.segments import LAG
 from beenhere.retrieval.search import approximate, choice
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.kinds import KINDS

@@ -12,12 +12,11 @@ from beenhere import geo
 from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.index.photos import COLUMNS
-from beenhere.retrieval.milvus.address import Address
-from beenhere.retrieval.milvus.collection import Collection
-from beenhere.retrieval.milvus.rows import new_ids, photo_frame
-from beenhere.retrieval.milvus.searching import search_collection
+from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel
+from beenhere.retrieval.milvus.collection import MilvusCollection
+from beenhere.retrieval.milvus.connection import Address
+from beenhere.retrieval.milvus.fields import new_ids, photo_frame
+from beenhere.retrieval.milvus.store import search_collection
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
@@ -82,7 +81,7 @@ def made_up(count: int) -> pl.DataFrame:
 class Town:
     """The same photos in a collection and in memory."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: MilvusCollection) -> None:
         random = np.random.default_rng(1)
         self.collection = collection
         self.frame = made_up(PHOTOS)
@@ -114,7 +113,7 @@ class Town:
 
 @pytest.fixture(scope="module")
 def town(module_store: str) -> Iterator[Town]:
-    yield Town(Collection.make(Address.parse(module_store), MODEL, SearchConfig()))
+    yield Town(MilvusCollection.make(Address.parse(module_store), MODEL, SearchConfig()))
 
 
 @pytest.mark.parametrize("k", [1, 10, PHOTOS + 5])
@@ -215,7 +214,7 @@ def test_what_a_square_holds_and_a_circle_does_not_hides_nothing(
     ).select(list(COLUMNS))
     angle = np.where(corner, 0, 1) + np.arange(count) / 1000
     vectors = unit(np.column_stack([np.cos(angle), np.sin(angle), *np.zeros((DIM - 2, count))]))
-    collection = Collection.make(Address.parse(store), MODEL, SearchConfig())
+    collection = MilvusCollection.make(Address.parse(store), MODEL, SearchConfig())
     collection.put(new_ids(frame["sha256"], []), frame, vectors)
     asked = []
     nearest = collection.nearest

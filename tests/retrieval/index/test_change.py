@@ -12,9 +12,8 @@ from tiny import TinyModel, at_name, write_photo
 from beenhere.errors import DataError
 from beenhere.retrieval.index import Index, snapshot
 from beenhere.retrieval.index.change import changing
-from beenhere.retrieval.index.manifest import Manifest
-from beenhere.retrieval.index.manifest_file import read_manifest
-from beenhere.retrieval.index.removing import remove_photos
+from beenhere.retrieval.index.editing import remove_photos
+from beenhere.retrieval.index.manifest import Manifest, read_manifest
 
 
 def test_the_second_writer_is_told_who_writes(index: Index, photos: Path) -> None:

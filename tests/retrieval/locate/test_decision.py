@@ -1,5 +1,6 @@
-"""What a calibration makes of evidence: known or not, how sure, how far off, and why."""
+"""Known or not, how sure, how far off, and why; and the options that an index is asked with."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,14 @@ import pytest
 
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.retrieval.locate.answer import Match, Place
-from beenhere.retrieval.locate.candidates import Candidates
-from beenhere.retrieval.locate.confidence import Confidence
-from beenhere.retrieval.locate.evidence import evidence
-from beenhere.retrieval.locate.judge import Judge
+from beenhere.retrieval.locate.answer import Candidates, Match, Place
+from beenhere.retrieval.locate.confidence import Confidence, evidence
+from beenhere.retrieval.locate.decision import (
+    LOCATE_OPTIONS,
+    DecisionRule,
+    check_as_calibrated,
+    locate_options,
+)
 
 
 def confidence(verified: bool = False, threshold: float = 0.7) -> dict[str, Any]:
@@ -41,10 +45,11 @@ def found(similarity: float, inliers: int | None = None) -> Candidates:
     return Candidates((one, two), places, evidence(*places, (one, two)))
 
 
-def judge(
+def rule(
     calibration: dict[str, Any] | None, verify: bool = False, threshold: float | None = None
-) -> Judge:
-    return Judge.of(calibration, verify, LocateConfig(threshold=threshold), "the index is empty")
+) -> DecisionRule:
+    config = LocateConfig(threshold=threshold)
+    return DecisionRule.of(calibration, verify, config, "the index is empty")
 
 
 def test_known_and_unknown_as_the_calibration_has_it() -> None:
@@ -52,7 +57,7 @@ def test_known_and_unknown_as_the_calibration_has_it() -> None:
     plain = Confidence.read(calibration["plain"])
     for similarity, known in ((0.9, True), (0.55, False)):
         candidates = found(similarity)
-        location = judge(calibration).location("q.jpg", candidates)
+        location = rule(calibration).location("q.jpg", candidates)
         features = evidence(candidates.places[0], candidates.places[1], candidates.matches)[None]
         assert location.probability == pytest.approx(plain.probability(features)[0])
         assert location.radius == pytest.approx(plain.radius(features)[0])
@@ -64,8 +69,8 @@ def test_known_and_unknown_as_the_calibration_has_it() -> None:
 
 def test_another_threshold() -> None:
     calibration = {"plain": confidence()}
-    assert judge(calibration, threshold=0.5).location("q", found(0.55)).known
-    location = judge(calibration, threshold=0.99).location("q", found(0.9))
+    assert rule(calibration, threshold=0.5).location("q", found(0.55)).known
+    location = rule(calibration, threshold=0.99).location("q", found(0.9))
     assert not location.known and location.threshold == 0.99
     for calibrated, verify in (
         (None, False),
@@ -73,36 +78,36 @@ def test_another_threshold() -> None:
         ({"verified": confidence(True)}, False),
     ):
         with pytest.raises(ConfigError, match=r"threshold is 0\.5.* not calibrated"):
-            judge(calibrated, verify, 0.5)
+            rule(calibrated, verify, 0.5)
 
 
 def test_verified_matches_have_their_own_calibration() -> None:
     calibration = {"plain": confidence(), "verified": confidence(True, 0.9)}
-    verified = judge(calibration, verify=True).location("q", found(0.2, 80))
+    verified = rule(calibration, verify=True).location("q", found(0.2, 80))
     assert verified.known and verified.threshold == 0.9
     # Where no photo of the index can be read any more, similarity is what is left.
-    plain = judge(calibration, verify=True).location("q", found(0.9))
+    plain = rule(calibration, verify=True).location("q", found(0.9))
     assert plain.known and plain.threshold == 0.7
 
 
 def test_verified_matches_need_their_calibration() -> None:
     with pytest.raises(ConfigError, match="calibrate it by beenhere calibrate --verify"):
-        judge({"plain": confidence()}, verify=True)
-    location = judge({"verified": confidence(True)}, verify=True).location("q", found(0.9))
+        rule({"plain": confidence()}, verify=True)
+    location = rule({"verified": confidence(True)}, verify=True).location("q", found(0.9))
     assert not location.known and location.probability is None
     assert location.reason is not None and "no match can be verified" in location.reason
 
 
 def test_nothing_found() -> None:
     for calibration in (None, {"plain": confidence()}):
-        location = judge(calibration).location("q", Candidates((), ()))
+        location = rule(calibration).location("q", Candidates((), ()))
         assert not location.known and location.reason == "the index is empty"
         assert location.place is location.probability is location.radius is None
 
 
 def test_a_frame_of_a_path() -> None:
     candidates = found(0.55)
-    calibrated = judge({"plain": confidence()})
+    calibrated = rule({"plain": confidence()})
     location = calibrated.location_on_path("q", candidates, np.array([0.04, 0.95, 0.01]))
     assert location.known and location.probability == 0.95
     assert (location.runner_up, location.place) == candidates.places
@@ -113,7 +118,7 @@ def test_a_frame_of_a_path() -> None:
     assert sure.radius is not None and np.isfinite(sure.radius)
     lost = calibrated.location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
     assert not lost.known and lost.probability == 0.2
-    plain = judge(None).location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
+    plain = rule(None).location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
     assert plain.known and plain.probability is None
     nothing = calibrated.location_on_path("q", Candidates((), ()), np.array([1.0]))
     assert not nothing.known and nothing.reason == "the index is empty"
@@ -121,4 +126,67 @@ def test_a_frame_of_a_path() -> None:
 
 def test_a_calibration_that_cannot_be_read() -> None:
     with pytest.raises(DataError, match="cannot be read"):
-        judge({"plain": {"verified": False}})
+        rule({"plain": {"verified": False}})
+
+
+FITTED = LocateConfig.model_validate(
+    {"matches": 7, "temperature": 0.2, "verification": {"matches": 3, "max_size": 320}}
+)
+CALIBRATION = {"plain": {}, LOCATE_OPTIONS: FITTED.evidence()}
+
+
+def test_what_is_not_said_is_as_it_was_calibrated() -> None:
+    before = copy.deepcopy(CALIBRATION)
+    config = locate_options(CALIBRATION, {}, "options")
+    assert config.evidence() == FITTED.evidence()
+    said = {"radius": 30, "verification": {"max_size": 480}, "threshold": 0.9}
+    config = locate_options(CALIBRATION, said, "options")
+    assert (config.matches, config.radius, config.temperature) == (7, 30, 0.2)
+    assert (config.verification.matches, config.verification.max_size) == (3, 480)
+    assert config.threshold == 0.9
+    assert before == CALIBRATION
+
+
+@pytest.mark.parametrize("calibration", [None, {}, {"plain": {}}])
+def test_without_a_calibration_the_defaults_hold(calibration: dict[str, object] | None) -> None:
+    assert locate_options(calibration, {}, "options") == LocateConfig()
+    check_as_calibrated(calibration, LocateConfig(matches=3), verify=True)
+
+
+def test_other_features_are_taken_with_their_own_defaults() -> None:
+    said = {"verification": {"features": "xfeat"}}
+    config = locate_options(CALIBRATION, said, "options")
+    assert config.verification.features.name == "xfeat"
+    assert config.verification.features.ratio == 0.9 and config.verification.max_size == 320
+
+
+def test_an_unknown_option_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"options of Index\.locate: 'match' is not an option"):
+        locate_options(CALIBRATION, {"match": 3}, "options of Index.locate")
+
+
+def test_evidence_must_be_as_it_was_fitted() -> None:
+    check_as_calibrated(CALIBRATION, FITTED, verify=True)
+    machine = {"cache_mib": 1, "workers": 2}
+    of_here = FITTED.model_copy(
+        update={"verification": FITTED.verification.model_copy(update=machine), "threshold": 0.1}
+    )
+    check_as_calibrated(CALIBRATION, of_here, verify=True)
+    for name, value in (("matches", 8), ("radius", 30.0), ("temperature", 0.3)):
+        other = FITTED.model_copy(update={name: value})
+        fitted = FITTED.evidence()[name]
+        for verify in (False, True):
+            with pytest.raises(ConfigError) as error:
+                check_as_calibrated(CALIBRATION, other, verify)
+            said = f"{name} is {value}, but the index was calibrated with {fitted}: leave it out"
+            assert str(error.value).startswith(said) and "\n" not in str(error.value)
+
+
+def test_how_matches_are_verified_counts_where_they_are() -> None:
+    other = locate_options(
+        CALIBRATION, {"verification": {"features": {"name": "sift", "ratio": 0.7}}}, "options"
+    )
+    check_as_calibrated(CALIBRATION, other, verify=False)
+    said = r"^verification\.features\.ratio is 0\.7, but the index was calibrated with 0\.8"
+    with pytest.raises(ConfigError, match=said):
+        check_as_calibrated(CALIBRATION, other, verify=True)

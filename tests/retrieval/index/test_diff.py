@@ -7,8 +7,8 @@ import pytest
 
 from beenhere.errors import PhotoError
 from beenhere.retrieval.descriptor_store import PhotoKey
-from beenhere.retrieval.index import contents
-from beenhere.retrieval.index.contents import hash_files
+from beenhere.retrieval.index import diff
+from beenhere.retrieval.index.diff import hash_files
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_each_file_once(
     first = hash_files(keys, journal, None)
     for key in keys:
         assert first[key] == hashlib.sha256(Path(key.path).read_bytes()).digest()
-    monkeypatch.setattr(contents, "_hash", None)
+    monkeypatch.setattr(diff, "_hash", None)
     assert hash_files(keys, journal, None) == first
 
 

@@ -10,9 +10,8 @@ from hypothesis import strategies as some
 from pyproj import Geod
 
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.photos import COLUMNS
-from beenhere.retrieval.milvus.expressions import both, expression, one_of, quoted
-from beenhere.retrieval.milvus.rows import entities
+from beenhere.retrieval.index.manifest import COLUMNS
+from beenhere.retrieval.milvus.fields import both, entities, expression, one_of, quoted
 from beenhere.retrieval.search.filters import Filter
 
 WGS84 = Geod(ellps="WGS84")

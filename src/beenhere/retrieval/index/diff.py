@@ -1,0 +1,304 @@
+"""Photos that are given, compared with those that an index holds; a photo is known by its content.
+
+Files are read only where path, size or modification time are new.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere.devices import cores
+from beenhere.errors import DataError, PhotoError
+from beenhere.photos.table import PhotoTable
+from beenhere.progress import progress
+from beenhere.retrieval.descriptor_store import PhotoKey
+from beenhere.retrieval.index.manifest import COLUMNS, FILE_COLUMNS
+
+_CHUNK = 256
+_FLUSH_SECONDS = 2.0
+_POSITION = ("lat", "lon", "easting", "northing", "zone")
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPhotos:
+    """Photos that an index holds: all, or those that given ones may be.
+
+    Attributes:
+        frame: ``n`` rows with :data:`~beenhere.retrieval.index.manifest.COLUMNS`.
+        allowed: ``(n,)``: whether each counts; removed ones do not.
+        ids: ``n``, what Milvus calls them; empty of an index in a folder, where rows have numbers.
+    """
+
+    frame: pl.DataFrame
+    allowed: NDArray[np.bool_]
+    ids: Sequence[str] = ()
+
+
+@dataclass
+class PhotoDiff:
+    """Photos that are given, by what is to be done about them.
+
+    Attributes:
+        given: a row each that has a file, with the columns of
+            :data:`~beenhere.retrieval.index.manifest.COLUMNS`; SHA-256 is null where the file was
+            not read, because the index holds it unchanged.
+        same: rows of the known photos by rows of ``given``: the file is where it was.
+        moved: alike: its content is known from a row whose file is gone, or holds something else.
+        restored: alike: its content is known from a row that is removed.
+        new: rows of ``given`` to describe.
+        replaced: rows of the known photos whose files hold something else now, and that were not
+            found under another name.
+        unreadable: path and reason of the others.
+    """
+
+    given: pl.DataFrame
+    same: dict[int, int] = field(default_factory=dict)
+    moved: dict[int, int] = field(default_factory=dict)
+    restored: dict[int, int] = field(default_factory=dict)
+    new: list[int] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> set[str]:
+        """Of all that were given and have a file that was read, or is known."""
+        return set(self.given["path"])
+
+    def updates(self, known: KnownPhotos) -> tuple[NDArray[np.int64], pl.DataFrame]:
+        """Known photos of which more is known now, and those that count again.
+
+        A position is one thing: none of its numbers is kept if another one is given.
+
+        Returns:
+            Their rows ``(n,)``, and ``n`` rows to replace them; what is not given stays.
+        """
+        pairs = self.same | self.moved | self.restored
+        rows = np.fromiter(pairs.values(), np.int64, len(pairs))
+        old, given = known.frame[rows], self.given[np.fromiter(pairs, np.int64, len(pairs))]
+        positioned = given["lat"].is_not_null()
+        new = pl.DataFrame(
+            [
+                given[name].zip_with(
+                    positioned if name in _POSITION else given[name].is_not_null(), old[name]
+                )
+                for name in COLUMNS
+            ]
+        )
+        unequal = [old[name].ne_missing(new[name]) for name in COLUMNS]
+        differs = pl.select(pl.any_horizontal(unequal)).to_series().to_numpy()
+        wanted = differs | ~known.allowed[rows]
+        return rows[wanted], new.filter(pl.Series(wanted))
+
+
+def compare_photos(
+    table: PhotoTable, known: KnownPhotos, journal: Path, what: str | None
+) -> PhotoDiff:
+    """Compare photos with those of an index; files are read only if they are new or changed.
+
+    Args:
+        table: the photos.
+        known: what the index holds, or those of its photos that share a path or content with one
+            of the table.
+        journal: see :func:`hash_files`.
+        what: what the progress bar says; None: be silent.
+
+    Raises:
+        DataError: a photo in two rows, or the index is damaged.
+        OSError: the journal cannot be written.
+    """
+    held = _numbered(known)
+    keys, unreadable = photo_keys(table)
+    paths = pl.DataFrame({"path": [key.path for key in keys.values()]}, {"path": pl.String})
+    at_path = {row.path: row for row in _rows(held.filter("allowed"), paths)}
+    look_into = [
+        key for key in keys.values() if key.path not in at_path or at_path[key.path][1:4] != key
+    ]
+    contents = hash_files(look_into, journal, what)
+    for key, content in contents.items():
+        if isinstance(content, PhotoError):
+            unreadable[key.path] = content.reason
+    rows = [row for row, key in keys.items() if key.path not in unreadable]
+    found = PhotoDiff(_given(table, rows, keys, contents), unreadable=unreadable)
+
+    changed: dict[int, bytes] = {}
+    overwritten: set[int] = set()
+    digests = found.given["sha256"].to_list()
+    for number, row in enumerate(rows):
+        before = at_path.get(keys[row].path)
+        if before is not None and digests[number] in (None, before.sha256):
+            found.same[number] = before.number
+            continue
+        changed[number] = digests[number]
+        if before is not None:
+            overwritten.add(before.number)
+    _match(found, changed, overwritten, held)
+    return found
+
+
+class _Row(NamedTuple):
+    """A row of the index; the three in the middle are a :class:`PhotoKey`."""
+
+    number: int
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    allowed: bool
+
+
+def _numbered(known: KnownPhotos) -> pl.DataFrame:
+    """Every row with the columns of :class:`_Row`."""
+    columns = known.frame.select("path", "size", "mtime_ns", "sha256")
+    return columns.with_row_index("number").with_columns(allowed=pl.Series(known.allowed))
+
+
+def _rows(known: pl.DataFrame, wanted: pl.DataFrame) -> list[_Row]:
+    """The rows that have one of the wanted values, ascending."""
+    (column,) = wanted.columns
+    found = known.join(wanted, on=column, how="semi").sort("number")
+    return [_Row(*row) for row in found.iter_rows()]
+
+
+def _match(
+    found: PhotoDiff, changed: dict[int, bytes], overwritten: set[int], known: pl.DataFrame
+) -> None:
+    """Find photos of changed or new files in the index by their content.
+
+    Args:
+        found: to fill in.
+        changed: content by rows of ``found.given``.
+        overwritten: rows of the index whose files hold something else now.
+        known: every row of the index.
+    """
+    wanted = pl.DataFrame({"sha256": list(changed.values())}, {"sha256": pl.Binary})
+    held: dict[bytes, list[_Row]] = defaultdict(list)
+    for row in _rows(known, wanted):
+        held[row.sha256].append(row)
+    taken = set(found.same.values())
+    for number, content in changed.items():
+        left = [row for row in held[content] if row.number not in taken]
+        # A row is free for a photo if its own file does not hold that any more.
+        free = (row for row in left if not row.allowed or row.number in overwritten)
+        match = next(free, None) or next((row for row in left if not Path(row.path).exists()), None)
+        if match is None:
+            found.new.append(number)
+        else:
+            taken.add(match.number)
+            (found.moved if match.allowed else found.restored)[number] = match.number
+    found.replaced = sorted(overwritten - taken)
+
+
+def photo_keys(table: PhotoTable) -> tuple[dict[int, PhotoKey], dict[str, str]]:
+    """The key of each row's file, and the reason for each path without one.
+
+    Raises:
+        DataError: a photo in two rows.
+    """
+    unreadable = {os.path.abspath(path): reason for path, reason in table.unusable}  # noqa: PTH100
+    keys: dict[int, PhotoKey] = {}
+    for row, path in enumerate(table.paths):
+        try:
+            keys[row] = PhotoKey.of(path)
+        except PhotoError as error:
+            unreadable[os.path.abspath(path)] = error.reason  # noqa: PTH100
+    twice = [path for path, n in Counter(key.path for key in keys.values()).items() if n > 1]
+    if twice:
+        raise DataError(
+            f"{twice[0]} stands in more than one row ({len(twice)} such photos); expected each "
+            "photo once"
+        )
+    return keys, unreadable
+
+
+def _given(
+    table: PhotoTable,
+    rows: list[int],
+    keys: dict[int, PhotoKey],
+    contents: dict[PhotoKey, bytes | PhotoError],
+) -> pl.DataFrame:
+    files = [keys[row] for row in rows]
+    digests = [contents.get(key) for key in files]
+    columns: dict[str, list[Any]] = {
+        "path": [key.path for key in files],
+        "sha256": [digest if isinstance(digest, bytes) else None for digest in digests],
+        "size": [key.size for key in files],
+        "mtime_ns": [key.mtime_ns for key in files],
+    }
+    series = [
+        pl.Series(name, values, FILE_COLUMNS.get(name, pl.String))
+        for name, values in columns.items()
+    ]
+    return table.frame[np.asarray(rows, np.int64)].with_columns(series).select(list(COLUMNS))
+
+
+def hash_files(
+    keys: Sequence[PhotoKey], journal: Path, what: str | None
+) -> dict[PhotoKey, bytes | PhotoError]:
+    """The SHA-256 (32 bytes) of each file, or why it cannot be read.
+
+    Args:
+        keys: of the files.
+        journal: a file that remembers what was read, so that an interrupted call goes on there.
+        what: what the progress bar says; None: be silent.
+
+    Raises:
+        OSError: the journal cannot be written.
+    """
+    known = _read_journal(journal)
+    found: dict[PhotoKey, bytes | PhotoError] = {key: known[key] for key in keys if key in known}
+    todo = [key for key in keys if key not in found]
+    if not todo:
+        return found
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    watched = progress(what, len(todo)) if what else nullcontext(lambda steps: None)
+    with ThreadPoolExecutor(cores()) as pool, journal.open("ab") as file, watched as advance:
+        file.write(b"\n")  # ends a line that was cut off
+        flushed = time.monotonic()
+        for start in range(0, len(todo), _CHUNK):
+            chunk = todo[start : start + _CHUNK]
+            for key, content in zip(chunk, pool.map(_hash, chunk), strict=True):
+                found[key] = content
+                if isinstance(content, bytes):
+                    file.write(json.dumps([*key, content.hex()]).encode() + b"\n")
+            if time.monotonic() - flushed > _FLUSH_SECONDS:
+                file.flush()
+                flushed = time.monotonic()
+            advance(len(chunk))
+    return found
+
+
+def _hash(key: PhotoKey) -> bytes | PhotoError:
+    try:
+        with Path(key.path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        return PhotoError(key.path, (error.strerror or str(error)).lower())
+
+
+def _read_journal(journal: Path) -> dict[PhotoKey, bytes]:
+    """The contents of its whole lines; a killed process may have left a part of one."""
+    known: dict[PhotoKey, bytes] = {}
+    if not journal.exists():
+        return known
+    with journal.open("rb") as lines:
+        for line in lines:
+            try:
+                path, size, mtime_ns, content = json.loads(line)
+                digest = bytes.fromhex(content)
+            except (ValueError, TypeError):
+                continue
+            if len(digest) == hashlib.sha256().digest_size:
+                known[PhotoKey(path, size, mtime_ns)] = digest
+    return known

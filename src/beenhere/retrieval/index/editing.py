@@ -1,0 +1,388 @@
+"""Build an index, add photos, remove photos, calibrate: once for every store.
+
+The commands and :class:`beenhere.Index` call these; :mod:`beenhere.retrieval.index.store` has what
+differs between an index in a folder and one in Milvus.
+"""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.retrieval import IndexConfig, WhiteningConfig
+from beenhere.errors import BeenhereError, ConfigError, DataError
+from beenhere.photos.table import PhotoTable
+from beenhere.retrieval.index.change import Change, changing, clear_staging
+from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, compare_photos
+from beenhere.retrieval.index.manifest import (
+    STAGING,
+    KeptCalibration,
+    MilvusEntry,
+    read_manifest,
+)
+from beenhere.retrieval.index.store import StoreEdit, open_edit
+
+if TYPE_CHECKING:
+    from beenhere.models.model import VPRModel
+    from beenhere.retrieval.index.describing import DescriptorBatch
+
+# What computes descriptors is imported when it is called: torch takes seconds, and to remove
+# photos needs none of it.
+
+JOURNAL = f"{STAGING}/contents.jsonl"
+"""Where the SHA-256 of files are remembered until they stand in the index."""
+
+TRAINING = "photos in the search structure"
+
+
+@dataclass(frozen=True)
+class Added:
+    """The result of a build or an add.
+
+    Attributes:
+        photos: in the index now.
+        new: described and added. replaced: old photos whose files hold others now.
+        moved: known under another path before. restored: had been removed.
+        updated: known, but the file has another time, or its position, date, ... are given anew.
+        unchanged: known as they are.
+        unreadable: path and reason of those given that could not be read.
+        seconds: the time that it took.
+    """
+
+    photos: int
+    new: int
+    replaced: int
+    moved: int
+    restored: int
+    updated: int
+    unchanged: int
+    unreadable: dict[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The result of a removal: photos that went, and photos in the index now."""
+
+    removed: int
+    photos: int
+
+
+def build_index(
+    folder: Path,
+    photos: PhotoTable,
+    model: "VPRModel | str | Path",
+    config: IndexConfig,
+    wait: float = 0,
+    what: str | None = None,
+) -> Added:
+    """Make an index of photos, in its folder or in a Milvus collection, which is made too.
+
+    Interrupted, the same call goes on where it was. Where the index is there already, nothing is
+    done. With Milvus the folder keeps the model and where the collection is; copied to another
+    machine, it is all that is needed there.
+
+    Args:
+        folder: of the index; made with its parents.
+        photos: to be found later.
+        model: a checkpoint or run folder, ``"offline-lite0"``, or a model, on any device; it is
+            kept in the index, unless it is built in.
+        config: dtype, whitening, search, store, and how descriptors are computed.
+        wait: seconds to wait for another writer.
+        what: what progress bars say; None: be silent.
+
+    Raises:
+        DataError: the folder or the collection holds an index of other photos or another dtype, or
+            other things; Milvus does not answer; another process writes the index; or it cannot be
+            written.
+        ModelError: no such model, or the folder or the collection is of another one.
+        ConfigError: no such device or address, an option that is not for Milvus, or pymilvus is not
+            installed.
+    """
+    from beenhere.devices import choose_device
+    from beenhere.models.checkpoint import load_model
+    from beenhere.retrieval.index.describing import keep_model
+
+    start = time.perf_counter()
+    entry = _milvus_entry(config)
+    spec = str(model) if isinstance(model, str | Path) else None
+    if isinstance(model, str | Path):
+        model = load_model(model, choose_device(config.extract.device))
+    elif config.extract.device != "auto":
+        model.to(choose_device(config.extract.device))
+    made = not folder.exists()
+    with changing(folder, wait, new=True) as change:
+        try:
+            if change.before is None:
+                kept = keep_model(change, model, spec, config.extract)
+                change.begin(kept, config.dtype, config.search, entry)
+            else:
+                _refuse_another(change, model, config, entry)
+            edit = open_edit(change, config)
+            known, diff = _compared(change, edit, photos, what)
+            edit.refuse_others(known, diff)
+        except BeenhereError:
+            if made and change.before is None:
+                shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
+            raise
+        return _put(change, edit, known, diff, model, config.extract, what, start)
+
+
+def add_photos(
+    folder: Path,
+    photos: PhotoTable,
+    config: ComputeConfig,
+    model: "VPRModel | None" = None,
+    wait: float = 0,
+    what: str | None = None,
+) -> Added:
+    """Add photos to an index; those that it knows already are not computed again.
+
+    A file is known by its path, size and modification time, else by its content. A photo that is
+    known under a path where it is no more has moved; a path that holds another photo than before
+    has been replaced. Positions, headings, dates, ... that are given take the place of those that
+    were known; what is not given stays. Interrupted, the same call goes on where it was.
+
+    In Milvus photos can be found as soon as their batch is written, and a photo that was removed is
+    computed again when it comes back.
+
+    Args:
+        folder: of the index.
+        photos: of which it may hold some.
+        config: how descriptors are computed.
+        model: the one of the index, if it is at hand; None: it is read from the index.
+        wait: seconds to wait for another writer.
+        what: what progress bars say; None: be silent.
+
+    Raises:
+        DataError: no index, a damaged one, Milvus does not answer, another process writes the
+            index, or it cannot be written.
+        ModelError: a model that is not the index's, or a photo of a size that it cannot take.
+        ConfigError: no such device, or a precision that is not the index's.
+    """
+    from beenhere.retrieval.index.describing import check_model, extraction, indexed_model
+
+    start = time.perf_counter()
+    entry = read_manifest(folder).model
+    extraction(entry, config, "float32")  # refuses what does not fit, before photos are read
+    if model is None:
+        model = indexed_model(folder, entry, config.device)
+    check_model(folder, entry, model)
+    with changing(folder, wait) as change:
+        edit = open_edit(change)
+        known, diff = _compared(change, edit, photos, what)
+        return _put(change, edit, known, diff, model, config, what, start)
+
+
+def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) -> Removed:
+    """Take photos out of an index. Their files are not touched, and need not be there.
+
+    Args:
+        folder: of the index.
+        paths: of photos; of folders, for all below them; or patterns in which ``*`` stands for
+            any characters (``/`` too), ``?`` for one, ``[ab]`` for a or b. One that begins with
+            ``*`` fits wherever the photo lies.
+        wait: seconds to wait for another writer.
+
+    Raises:
+        DataError: a path that stands for no photo of the index, which is then as it was; no index;
+            Milvus does not answer; another process writes the index; or it cannot be written.
+    """
+    with changing(folder, wait) as change:
+        edit = open_edit(change)
+        known = edit.under([str(path) for path in paths])
+        names, unreadable = known.frame["path"].to_list(), change.unreadable
+        rows: set[int] = set()
+        forgotten: set[str] = set()
+        for path in map(str, paths):
+            chosen = np.flatnonzero(stands_for(path, names) & known.allowed).tolist()
+            gone = list(compress(unreadable, stands_for(path, list(unreadable))))
+            if not chosen and not gone:
+                raise DataError(
+                    f"{folder} holds no photo {path}; expected a photo, a folder of photos, or a "
+                    "pattern in quotes, such as '*/2019/*.jpg'"
+                )
+            rows.update(chosen)
+            forgotten.update(gone)
+        edit.remove(known, sorted(rows))
+        edit.commit({name: why for name, why in unreadable.items() if name not in forgotten})
+        return Removed(len(rows), change.manifest.photos)
+
+
+def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 0) -> None:
+    """Replace the calibration of an index.
+
+    Args:
+        folder: of the index.
+        values: that YAML can hold; None forgets the one that is there.
+        wait: seconds to wait for another writer.
+
+    Raises:
+        DataError: values that YAML cannot hold; no index, a damaged one, another process writes
+            it, or it cannot be written.
+    """
+    try:
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    except yaml.representer.RepresenterError as error:
+        raise DataError(
+            f"a calibration holds {error.args[-1]!r}; expected numbers, texts, lists and mappings"
+        ) from error
+    with changing(folder, wait) as change:
+        kept = None
+        if values is not None:
+            part = change.write_part(
+                "calibration.yaml", lambda path: path.write_text(text, encoding="utf-8")
+            )
+            kept = KeptCalibration(photos=change.manifest.photos, part=part)
+        change.commit_calibration(kept)
+
+
+def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
+    """``(n,)``: whether a path or pattern stands for each of the known paths."""
+    absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay as they are
+    below = os.path.join(absolute, "")  # noqa: PTH118 - pathlib drops the end slash
+    found = [each == absolute or each.startswith(below) for each in known]
+    if not any(found) and any(sign in path for sign in "*?["):
+        matches = re.compile(translate(path if path.startswith("*") else absolute)).match
+        found = [matches(each) is not None for each in known]
+    return np.array(found, np.bool_)
+
+
+def _compared(
+    change: Change, edit: StoreEdit, photos: PhotoTable, what: str | None
+) -> tuple[KnownPhotos, PhotoDiff]:
+    journal, reading = change.folder / JOURNAL, "photo files" if what else None
+    known = edit.known(photos, journal, reading)
+    return known, compare_photos(photos, known, journal, reading)
+
+
+def _put(
+    change: Change,
+    edit: StoreEdit,
+    known: KnownPhotos,
+    diff: PhotoDiff,
+    model: "VPRModel",
+    config: ComputeConfig,
+    what: str | None,
+    start: float,
+) -> Added:
+    """Bring photos into an index, or into one that is being made; see :func:`add_photos`.
+
+    Args:
+        change: of the index. edit: of its photos.
+        known: photos that it has. diff: the given ones, compared with these.
+        model: of the index. config: how descriptors are computed.
+        what: what progress bars say; None: be silent.
+        start: when the work began, by ``time.perf_counter``.
+
+    Raises:
+        ConfigError: another precision than the index's is asked for.
+        ModelError: a photo has a size that the model cannot take; it is named.
+        OSError: the disk is full, say.
+    """
+    from beenhere.retrieval.index.describing import describe_photos, extraction
+
+    chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
+    computing = extraction(change.manifest.model, config, edit.compute_dtype)
+
+    def batches() -> "Iterator[DescriptorBatch]":
+        nonlocal new
+        store = change.folder / STAGING / "descriptors"
+        for batch in describe_photos(chosen, model, computing, store, edit.at_once, what):
+            unreadable.update(batch.unreadable)
+            new += batch.frame.height
+            yield batch
+
+    edit.begin(known)
+    edit.remove(known, diff.replaced)
+    rows, frame = diff.updates(known)
+    edit.update(known, rows, frame)
+    edit.append(chosen.height, batches())
+    # Given again and read, a photo is not unreadable any more.
+    before = {path: why for path, why in change.unreadable.items() if path not in diff.paths}
+    edit.commit(dict(sorted((before | unreadable).items())))
+    clear_staging(change.folder)
+    edit.prepare_search(TRAINING if what else None)
+    updated = len(set(rows.tolist()) & set(diff.same.values()))
+    return Added(
+        photos=change.manifest.photos,
+        new=new,
+        replaced=len(diff.replaced),
+        moved=len(diff.moved),
+        restored=len(diff.restored),
+        updated=updated,
+        unchanged=len(diff.same) - updated,
+        unreadable=unreadable,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _milvus_entry(config: IndexConfig) -> MilvusEntry | None:
+    """The collection that a new index is to lie in; None: its folder."""
+    if config.store is None:
+        return None
+    from beenhere.retrieval.milvus.connection import Address
+
+    address = Address.parse(config.store)
+    if config.dtype != "float32" or config.whitening is not None:
+        raise ConfigError(
+            "in Milvus descriptors are kept as the model gives them, in float32; leave out dtype "
+            "and whitening"
+        )
+    return MilvusEntry(address=address.where, collection=address.collection)
+
+
+def _refuse_another(
+    change: Change, model: "VPRModel", config: IndexConfig, entry: MilvusEntry | None
+) -> None:
+    """See that an index that is there is the one that is to be built.
+
+    Raises:
+        DataError: it lies elsewhere, is of another dtype, or is searched in another way.
+        ModelError: it is of another model.
+    """
+    from beenhere.retrieval.index.describing import check_model
+
+    folder, manifest = change.folder, change.manifest
+    check_model(folder, manifest.model, model)
+    if manifest.store != entry:
+        if entry is not None:
+            raise DataError(f"{folder} holds an index that is not in {entry}; give another")
+        raise DataError(
+            f"{folder} holds an index whose photos lie in {manifest.store}; give --store "
+            f"{manifest.store}, or another folder by -o"
+        )
+    if manifest.dtype != config.dtype:
+        raise DataError(
+            f"{folder} holds an index in {manifest.dtype}, not {config.dtype}; give another "
+            "folder by -o"
+        )
+    learned = manifest.whitening.options if manifest.whitening is not None else None
+    if learned != config.whitening:
+        raise DataError(
+            f"{folder} holds an index {_whitened(learned)}, not {_whitened(config.whitening)}; "
+            "give another folder by -o"
+        )
+    # How Milvus searches was decided when the collection was made, and is compared with that.
+    if entry is None and manifest.search != config.search:
+        raise DataError(
+            f"{folder} holds an index that is searched in another way; change it: "
+            f"beenhere index train {folder} --search {config.search.kind}"
+        )
+
+
+def _whitened(options: WhiteningConfig | None) -> str:
+    if options is None:
+        return "without whitening"
+    return f"whitened to {options.dim} numbers by the power {options.power:g}"

@@ -1,0 +1,388 @@
+"""Where the photos and descriptors of an index lie: in its folder, or in a Milvus collection.
+
+The rest of an index is written once for both; a store has what differs.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere import geo
+from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
+from beenhere.errors import DataError
+from beenhere.photos.summary import Summary, summarise
+from beenhere.photos.table import PhotoTable
+from beenhere.retrieval.index.change import Change
+from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff
+from beenhere.retrieval.index.manifest import COLUMNS, LearnedWhitening
+from beenhere.retrieval.index.segments import (
+    SegmentDraft,
+    block_rows,
+    join_small,
+    keep_rows,
+    new_segment,
+    search_line,
+    update_structure,
+    with_photos,
+)
+from beenhere.retrieval.index.snapshot import Snapshot
+from beenhere.retrieval.search.filters import Filter
+from beenhere.wording import file_size
+
+if TYPE_CHECKING:
+    from beenhere.retrieval.index.describing import DescriptorBatch
+
+BLOCKS_AT_ONCE = 4
+"""Of vectors, that are computed before they are written to a segment."""
+
+
+class HasPhotos(Protocol):
+    """Something with photos, which may only be read when they are asked for."""
+
+    @property
+    def photos(self) -> PhotoTable:
+        """That the rows of matches number."""
+
+
+Found = tuple[NDArray[np.float32], NDArray[np.int64], HasPhotos]
+"""The parts of :class:`Matches`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The photos nearest to some queries, nearest first.
+
+    >>> index = beenhere.Index.open("city.index")
+    >>> matches = index.search(index.describe("holiday").vectors, k=5)
+    >>> matches.paths(0)[:2]
+    ['/photos/IMG_0378.jpg', '/photos/IMG_0021.jpg']
+
+    Attributes:
+        similarity: ``(m, k)`` float32, cosine; NaN where there are fewer than k photos.
+        rows: ``(m, k)`` int64 rows of :attr:`photos`; -1 there.
+        index: the state that was searched; of photos in Milvus those that were found.
+    """
+
+    similarity: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    index: HasPhotos
+
+    @property
+    def photos(self) -> PhotoTable:
+        """Every row of the index as it was searched, removed ones too; of Milvus those found.
+
+        >>> matches.photos.rows(matches.rows[0]).frame.select("lat", "lon").row(0)
+        (37.74862, -122.44781)
+        """
+        return self.index.photos
+
+    def paths(self, query: int) -> list[str]:
+        """Of the photos found for a query, nearest first."""
+        found = self.rows[query]
+        return self.photos.frame["path"].gather(found[found >= 0]).to_list()
+
+
+class PhotoStore(Protocol):
+    """Photos and descriptors of an index, to be searched."""
+
+    def __len__(self) -> int:
+        """Photos that can be found."""
+
+    @property
+    def photos(self) -> PhotoTable:
+        """Every row; see :attr:`beenhere.Index.photos`."""
+
+    @property
+    def allowed(self) -> NDArray[np.bool_]:
+        """``(rows,)``: whether each counts."""
+
+    def positions(self) -> geo.Positions:
+        """See :meth:`beenhere.Index.positions`."""
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
+    ) -> Found:
+        """The ``k`` photos nearest to each query ``(m, D)``; see :meth:`beenhere.Index.search`."""
+
+    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+        """See :meth:`beenhere.Index.covers`."""
+
+    def summary(self) -> Summary | None:
+        """Counts of photos that can be found; None where each would have to be read from Milvus."""
+
+    def search_line(self) -> str:
+        """How the index is searched, and why."""
+
+    def size_line(self) -> str:
+        """Bytes in the folder of the index."""
+
+    def damages(self) -> Iterator[str]:
+        """A line for each thing that is wrong in files that are as they were written."""
+
+
+class StoreEdit(Protocol):
+    """A change of the photos in a store; rows are those of the known photos that it gave.
+
+    Attributes:
+        compute_dtype: in which new descriptors are to be computed.
+        at_once: photos to describe before they are written.
+    """
+
+    compute_dtype: Literal["float32", "float16"]
+    at_once: int
+
+    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
+        """Photos of the store that given ones may be: they share a path or a content."""
+
+    def under(self, paths: Sequence[str]) -> KnownPhotos:
+        """Photos that paths or patterns may stand for; the frame has their paths alone."""
+
+    def refuse_others(self, known: KnownPhotos, diff: PhotoDiff) -> None:
+        """See that a build is given the photos that the store holds.
+
+        Raises:
+            DataError: it is not.
+        """
+
+    def begin(self, known: KnownPhotos) -> None:
+        """Get ready to add photos beside known ones."""
+
+    def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
+        """Take photos out."""
+
+    def update(self, known: KnownPhotos, rows: NDArray[np.int64], frame: pl.DataFrame) -> None:
+        """Replace what is known of photos; removed ones count again."""
+
+    def append(self, photos: int, batches: "Iterable[DescriptorBatch]") -> None:
+        """Add photos with their descriptors; so many at most."""
+
+    def commit(self, unreadable: dict[str, str]) -> None:
+        """Have all of that count; ``unreadable`` are path and reason of all that are left out."""
+
+    def prepare_search(self, what: str | None) -> None:
+        """Have what was written searched fast."""
+
+    def train(self, search: SearchConfig, what: str | None) -> None:
+        """See :meth:`beenhere.Index.train`."""
+
+    def compact(self, what: str | None) -> None:
+        """See :meth:`beenhere.Index.compact`."""
+
+
+def open_store(snapshot: Snapshot) -> PhotoStore:
+    """The store of an index.
+
+    Raises:
+        ConfigError, DataError, ModelError: Milvus does not answer, or has not what it should; see
+            :meth:`beenhere.retrieval.milvus.collection.MilvusCollection.open`.
+    """
+    if snapshot.manifest.store is None:
+        return FolderStore(snapshot)
+    from beenhere.retrieval.milvus.store import MilvusStore  # needs pymilvus
+
+    return MilvusStore(snapshot)
+
+
+def open_edit(change: Change, build: IndexConfig | None = None) -> StoreEdit:
+    """A change of the photos of an index.
+
+    Args:
+        change: of the index.
+        build: options of a build; None: the index is there, and so is its collection.
+
+    Raises:
+        ConfigError, DataError, ModelError: as :func:`open_store`.
+    """
+    if change.manifest.store is None:
+        new = build is not None and change.before is None
+        return FolderEdit(change, build.whitening if build is not None and new else None)
+    from beenhere.retrieval.milvus.store import MilvusEdit
+
+    return MilvusEdit(change, build=build is not None)
+
+
+class FolderStore:
+    """Photos and descriptors in the folder of the index, memory-mapped."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def __len__(self) -> int:
+        return self._snapshot.manifest.photos
+
+    def __str__(self) -> str:
+        return self._snapshot.manifest.dtype
+
+    @property
+    def photos(self) -> PhotoTable:
+        """Every row, read when first asked."""
+        return self._snapshot.photos
+
+    @property
+    def allowed(self) -> NDArray[np.bool_]:
+        """Whether each row counts."""
+        return self._snapshot.allowed
+
+    def positions(self) -> geo.Positions:
+        """Of photos that can be found."""
+        return self.photos.positions[self.allowed.nonzero()[0]]
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
+    ) -> Found:
+        """Through the structure, or photo by photo; queries are whitened where the index is."""
+        snapshot = self._snapshot
+        if snapshot.whitening is not None:
+            queries = snapshot.whitening.apply(queries)
+        allowed = snapshot.allowed if len(snapshot.removed) else None
+        if where is not None:
+            chosen = where.rows(snapshot.photos)
+            allowed = chosen if allowed is None else allowed & chosen
+        if not exact and snapshot.structure is not None:
+            similarity, rows = snapshot.structure.search(queries, k, allowed)
+        elif snapshot.segments:
+            from beenhere.retrieval.search.exact import search_exact  # imports torch
+
+            similarity, rows = search_exact(snapshot.segments, queries, k, allowed)
+        else:
+            similarity = np.full((len(queries), k), np.nan, np.float32)
+            rows = np.full((len(queries), k), -1, np.int64)
+        return similarity, rows, snapshot
+
+    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+        """By a tree of the positions of all photos."""
+        near = geo.within(self.positions(), positions, radius)
+        return np.array([len(rows) > 0 for rows in near], bool)
+
+    def summary(self) -> Summary | None:
+        """Counts of photos that can be found."""
+        return summarise(self.photos.rows(self.allowed.nonzero()[0]))
+
+    def search_line(self) -> str:
+        """The structure, or why there is none."""
+        return search_line(self._snapshot.manifest)
+
+    def size_line(self) -> str:
+        """Bytes of all parts, and for each photo."""
+        manifest = self._snapshot.manifest
+        each = manifest.bytes / manifest.photos if manifest.photos else 0
+        return file_size(manifest.bytes) + (f", {each:,.0f} bytes a photo" if each else "")
+
+    def damages(self) -> Iterator[str]:
+        """Photos that the manifest does not count."""
+        folder, manifest = self._snapshot.folder, self._snapshot.manifest
+        found = int(self.allowed.sum())
+        if found != manifest.photos:
+            yield f"{folder}: holds {found} photos, and its manifest says {manifest.photos}"
+
+
+class FolderEdit:
+    """A change of the photos in a folder: all of it counts with :meth:`commit`, or none.
+
+    Args:
+        change: of the index.
+        learn: a whitening to learn on the photos of a new index; None: the index's own is applied,
+            if it has one.
+    """
+
+    compute_dtype: Literal["float32", "float16"]
+
+    def __init__(self, change: Change, learn: WhiteningConfig | None) -> None:
+        manifest, before = change.manifest, change.before
+        self._change = change
+        self._learn = learn
+        plain = manifest.whitening is None and learn is None
+        self.compute_dtype = "float16" if manifest.dtype == "float16" and plain else "float32"
+        self.at_once = BLOCKS_AT_ONCE * block_rows(manifest.model.dim)
+        self._removed = before.removed if before is not None else np.empty(0, np.int64)
+        self._updated = np.empty(0, np.int64), pl.DataFrame(schema=COLUMNS)
+        self._new: SegmentDraft | None = None
+        self._learned: LearnedWhitening | None = None
+
+    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
+        """Every row of the index."""
+        before = self._change.before
+        if before is None:
+            return KnownPhotos(pl.DataFrame(schema=COLUMNS), np.empty(0, np.bool_))
+        return KnownPhotos(before.frame, before.allowed)
+
+    def under(self, paths: Sequence[str]) -> KnownPhotos:
+        """Every row of the index."""
+        before = self._change.before
+        assert before is not None
+        return KnownPhotos(before.frame.select("path"), before.allowed)
+
+    def refuse_others(self, known: KnownPhotos, diff: PhotoDiff) -> None:
+        """A build is committed when it is whole: photos that are missing are others."""
+        before, folder = self._change.before, self._change.folder
+        if before is None:
+            return
+        new = set(diff.given["path"][diff.new])
+        if len(diff.same) < before.manifest.photos or not new <= before.unreadable.keys():
+            raise DataError(
+                f"{folder} holds an index of {before.manifest.photos} photos already, and these "
+                f"are others; add them: beenhere index add {folder} PHOTOS"
+            )
+
+    def begin(self, known: KnownPhotos) -> None:
+        """Nothing to do: all is written at the end."""
+
+    def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
+        """Rows do not count from the commit on, and go with the next compaction."""
+        self._removed = np.union1d(self._removed, rows).astype(np.int64)
+
+    def update(self, known: KnownPhotos, rows: NDArray[np.int64], frame: pl.DataFrame) -> None:
+        """Rows of Parquet files, which the commit writes anew."""
+        self._removed = np.setdiff1d(self._removed, rows)
+        self._updated = rows, frame
+
+    def append(self, photos: int, batches: "Iterable[DescriptorBatch]") -> None:
+        """A new segment."""
+        self._new, self._learned = new_segment(self._change, photos, batches, self._learn)
+
+    def commit(self, unreadable: dict[str, str]) -> None:
+        """Write what has changed; nothing has, nothing is written."""
+        change, before, (rows, updated) = self._change, self._change.before, self._updated
+        segments: list[SegmentDraft] = []
+        if before is not None:
+            source = np.arange(before.manifest.rows)
+            touched = np.zeros(len(source), np.bool_)
+            source[rows] = len(source) + np.arange(len(rows))
+            touched[rows] = True
+            segments = with_photos(before, pl.concat([before.frame, updated])[source], touched)
+            if (
+                self._new is None
+                and not len(rows)
+                and unreadable == before.unreadable
+                and np.array_equal(self._removed, before.removed)
+            ):
+                return
+        if self._new is not None:
+            learned = self._learned
+            dim = change.manifest.dim if learned is None else learned.options.dim
+            segments = join_small(change, [*segments, self._new], dim, change.manifest.dtype)
+        written = [segment.written(change) for segment in segments]
+        change.commit_photos(written, self._removed, unreadable, whitening=self._learned)
+
+    def prepare_search(self, what: str | None) -> None:
+        """Train another structure, if the one that is there does not suit the photos any more."""
+        update_structure(self._change, what)
+
+    def train(self, search: SearchConfig, what: str | None) -> None:
+        """Train a structure over all rows, unless there is one, so trained."""
+        update_structure(self._change, what, search, lag=0)
+
+    def compact(self, what: str | None) -> None:
+        """One segment of the rows that count."""
+        change, before = self._change, self._change.before
+        assert before is not None
+        if len(before.removed) or len(before.segments) > 1:
+            segments = [segment.written(change) for segment in keep_rows(change, before)]
+            none = np.empty(0, np.int64)
+            change.commit_photos(segments, none, before.unreadable, renumbered=True)
+        update_structure(change, what)
