@@ -332,7 +332,7 @@ def _milvus_entry(config: IndexConfig) -> MilvusEntry | None:
     """The collection that a new index is to lie in; None: its folder."""
     if config.store is None:
         return None
-    from beenhere.retrieval.milvus.connection import Address
+    from beenhere.retrieval.index.milvus.connection import Address
 
     address = Address.parse(config.store)
     if config.dtype != "float32" or config.whitening is not None:

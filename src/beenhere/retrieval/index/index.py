@@ -152,7 +152,7 @@ class Index:
 
         Raises:
             DataError: a part is damaged; or Milvus holds more than
-                :data:`beenhere.retrieval.milvus.store.MOST_READ` photos, which may be more than
+                :data:`beenhere.retrieval.index.milvus.store.MOST_READ` photos, maybe more than
                 memory holds.
         """
         return self.store.photos
@@ -175,7 +175,8 @@ class Index:
     def positions(self) -> geo.Positions:
         """Where photos that can be found were taken, for a map; ``(n,)``, some may be unknown.
 
-        None, if Milvus holds more than :data:`beenhere.retrieval.milvus.store.MOST_READ` photos.
+        None, if Milvus holds more than
+        :data:`beenhere.retrieval.index.milvus.store.MOST_READ` photos.
 
         Raises:
             DataError: a part is damaged.

@@ -28,10 +28,11 @@ PARTS, MODEL, STAGING = "parts", "model", "staging"
 """Folders of an index; ``staging`` holds what an interrupted build or add has computed."""
 
 FORMAT = "beenhere-index"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised when an older reader would misread the folder.
 
-2 came with search structures, whitening and calibration; an index of 1 has none, and is read.
+2 came with search structures, whitening and calibration, 3 with the names of today for the options
+of search; indexes of 1 and 2 are read.
 """
 
 FILE_COLUMNS: dict[str, type[pl.DataType]] = {
@@ -144,7 +145,7 @@ class KeptCalibration(Options):
 
 
 class MilvusEntry(Options):
-    """A Milvus collection; see :class:`beenhere.retrieval.milvus.connection.Address`.
+    """A Milvus collection; see :class:`beenhere.retrieval.index.milvus.connection.Address`.
 
     Attributes:
         address: of the server, or the path of a Milvus Lite database.

@@ -179,11 +179,11 @@ def open_store(snapshot: Snapshot) -> PhotoStore:
 
     Raises:
         ConfigError, DataError, ModelError: Milvus does not answer, or has not what it should; see
-            :meth:`beenhere.retrieval.milvus.collection.MilvusCollection.open`.
+            :meth:`beenhere.retrieval.index.milvus.collection.MilvusCollection.open`.
     """
     if snapshot.manifest.store is None:
         return FolderStore(snapshot)
-    from beenhere.retrieval.milvus.store import MilvusStore  # needs pymilvus
+    from beenhere.retrieval.index.milvus.store import MilvusStore  # needs pymilvus
 
     return MilvusStore(snapshot)
 
@@ -201,7 +201,7 @@ def open_edit(change: Change, build: IndexConfig | None = None) -> StoreEdit:
     if change.manifest.store is None:
         new = build is not None and change.before is None
         return FolderEdit(change, build.whitening if build is not None and new else None)
-    from beenhere.retrieval.milvus.store import MilvusEdit
+    from beenhere.retrieval.index.milvus.store import MilvusEdit
 
     return MilvusEdit(change, build=build is not None)
 

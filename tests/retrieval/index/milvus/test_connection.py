@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from beenhere.errors import ConfigError
-from beenhere.retrieval.milvus.connection import Address
+from beenhere.retrieval.index.milvus.connection import Address
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pyproj import Geod
 
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import COLUMNS
-from beenhere.retrieval.milvus.fields import both, entities, expression, one_of, quoted
+from beenhere.retrieval.index.milvus.fields import both, entities, expression, one_of, quoted
 from beenhere.retrieval.search.filters import Filter
 
 WGS84 = Geod(ellps="WGS84")

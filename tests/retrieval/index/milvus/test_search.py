@@ -13,10 +13,10 @@ from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel
-from beenhere.retrieval.milvus.collection import MilvusCollection
-from beenhere.retrieval.milvus.connection import Address
-from beenhere.retrieval.milvus.fields import new_ids, photo_frame
-from beenhere.retrieval.milvus.store import search_collection
+from beenhere.retrieval.index.milvus.collection import MilvusCollection
+from beenhere.retrieval.index.milvus.connection import Address
+from beenhere.retrieval.index.milvus.fields import new_ids, photo_frame
+from beenhere.retrieval.index.milvus.store import search_collection
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors

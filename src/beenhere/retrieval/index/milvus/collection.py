@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.milvus.connection import Address, connect, speaking_to
-from beenhere.retrieval.milvus.fields import PHOTO, entities, one_of
+from beenhere.retrieval.index.milvus.connection import Address, connect, speaking_to
+from beenhere.retrieval.index.milvus.fields import PHOTO, entities, one_of
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient

@@ -19,10 +19,9 @@ from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index.change import Change
 from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, hash_files, photo_keys
 from beenhere.retrieval.index.manifest import COLUMNS, Manifest, photo_table
-from beenhere.retrieval.index.snapshot import NORM_TOLERANCE, Snapshot
-from beenhere.retrieval.milvus.collection import MOST_HITS, SEARCHED_BY, MilvusCollection
-from beenhere.retrieval.milvus.connection import Address
-from beenhere.retrieval.milvus.fields import (
+from beenhere.retrieval.index.milvus.collection import MOST_HITS, SEARCHED_BY, MilvusCollection
+from beenhere.retrieval.index.milvus.connection import Address
+from beenhere.retrieval.index.milvus.fields import (
     NO_DEGREES,
     PHOTO,
     both,
@@ -32,6 +31,7 @@ from beenhere.retrieval.milvus.fields import (
     photo_frame,
     quoted,
 )
+from beenhere.retrieval.index.snapshot import NORM_TOLERANCE, Snapshot
 from beenhere.retrieval.search.filters import Filter
 from beenhere.wording import file_size, one_line
 

@@ -15,9 +15,9 @@ from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.milvus import store as milvus_store
-from beenhere.retrieval.milvus.collection import MilvusCollection
-from beenhere.retrieval.milvus.connection import connect
+from beenhere.retrieval.index.milvus import store as milvus_store
+from beenhere.retrieval.index.milvus.collection import MilvusCollection
+from beenhere.retrieval.index.milvus.connection import connect
 from beenhere.retrieval.search.filters import Filter
 
 PRECISION = {"precision": "32"}
@@ -184,7 +184,7 @@ def test_a_collection_of_another_model(
 def test_a_collection_of_other_things(photos: Path, tmp_path: Path, store: str) -> None:
     from pymilvus import DataType
 
-    from beenhere.retrieval.milvus.connection import Address
+    from beenhere.retrieval.index.milvus.connection import Address
 
     address = Address.parse(store)
     client = connect(address)
@@ -259,7 +259,7 @@ def test_a_graph(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> 
 def test_check_finds_what_is_wrong(index: Index, photos: Path) -> None:
     assert index.check().damages == []
     (photo,) = collection(index).having("path", [str(sorted(photos.iterdir())[0])])
-    from beenhere.retrieval.milvus.fields import photo_frame
+    from beenhere.retrieval.index.milvus.fields import photo_frame
 
     frame, vector = photo_frame([photo]), collection(index).vectors([photo["id"]])
     collection(index).put(["0" * 64], frame, 2 * vector)
@@ -285,8 +285,8 @@ def test_a_file_that_another_process_has(
     photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     script = (
-        "import sys, time; from beenhere.retrieval.milvus.connection import connect;"
-        "from beenhere.retrieval.milvus.connection import Address;"
+        "import sys, time; from beenhere.retrieval.index.milvus.connection import connect;"
+        "from beenhere.retrieval.index.milvus.connection import Address;"
         f"client = connect(Address({str(tmp_path / 'x.db')!r}, 'c')); print('open', flush=True);"
         "time.sleep(60)"
     )

@@ -11,9 +11,9 @@ from index_writer import listed, tile
 from tiny import TinyModel, write_photo
 
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.milvus.connection import Address, connect
-from beenhere.retrieval.milvus.fields import photo_frame
-from beenhere.retrieval.milvus.store import MilvusStore
+from beenhere.retrieval.index.milvus.connection import Address, connect
+from beenhere.retrieval.index.milvus.fields import photo_frame
+from beenhere.retrieval.index.milvus.store import MilvusStore
 
 
 class Photo(NamedTuple):

@@ -10,7 +10,7 @@ import pytest
 from milvus_writer import close_lite
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.retrieval.milvus.connection import Address, connect
+from beenhere.retrieval.index.milvus.connection import Address, connect
 
 SERVER = "BEENHERE_TEST_MILVUS"
 """Set it to milvus://HOST:PORT to run these tests against a server too."""

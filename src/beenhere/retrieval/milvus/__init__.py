@@ -1,1 +1,0 @@
-"""Indexes whose photos lie in Milvus; :mod:`beenhere.retrieval.milvus.store` is their store."""
