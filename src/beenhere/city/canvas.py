@@ -19,6 +19,9 @@ SIGN = 220
 DOOR_LAMP = 240
 UNITS = 12
 
+Box = tuple[float, float, float, float]
+"""Left, low, right and high edge of a rectangle on a wall, in metres."""
+
 
 class Canvas:
     """Texels of one wall, row 0 at the pavement; plain at first.
@@ -27,6 +30,7 @@ class Canvas:
         width, height: metres.
 
     Attributes:
+        width, height: metres, of whole texels.
         rgb: ``(rows, columns, 3)`` float32.
         code: ``(rows, columns)`` uint8: OPAQUE, a window's number, or one of the codes above.
     """
@@ -37,16 +41,7 @@ class Canvas:
         self.rgb: Floats = np.empty((rows, columns, 3), np.float32)
         self.rgb[:] = colour
         self.code: Bytes = np.zeros((rows, columns), np.uint8)
-
-    @property
-    def width(self) -> float:
-        """Metres."""
-        return float(self.rgb.shape[1] / TEXELS_PER_METRE)
-
-    @property
-    def height(self) -> float:
-        """Metres."""
-        return float(self.rgb.shape[0] / TEXELS_PER_METRE)
+        self.width, self.height = columns / TEXELS_PER_METRE, rows / TEXELS_PER_METRE
 
     def box(self, left: float, low: float, right: float, high: float) -> tuple[slice, slice]:
         """Texels between ``left`` and ``right``, ``low`` and ``high``, in metres, clipped."""
@@ -172,17 +167,10 @@ def _ink(ground: Colour) -> Colour:
 
 
 def write_sign(
-    canvas: Canvas,
-    rng: Generator,
-    left: float,
-    low: float,
-    right: float,
-    high: float,
-    ground: Colour,
-    script: str,
-    code: int,
+    canvas: Canvas, rng: Generator, box: Box, ground: Colour, script: str, code: int
 ) -> None:
-    """A lettered board between the given edges (metres), lit by the unit with that ``code``."""
+    """A lettered board, lit by the unit with that ``code``."""
+    left, low, right, high = box
     canvas.fill(left, low, right, high, ground, code)
     canvas.shade(left, high - 0.07, right, high, 1.15)
     glyph = _kana if script == "kana" else _latin
@@ -199,19 +187,12 @@ def write_sign(
         column += step
 
 
-def write_vertical_sign(
-    canvas: Canvas,
-    rng: Generator,
-    left: float,
-    low: float,
-    width: float,
-    high: float,
-    ground: Colour,
-) -> None:
+def write_vertical_sign(canvas: Canvas, rng: Generator, box: Box, ground: Colour) -> None:
     """A board that runs up the façade, letters above each other."""
-    canvas.fill(left, low, left + width, high, ground, SIGN + int(rng.integers(8, 12)))
-    canvas.shade(left + width, low, left + width + 0.15, high, 0.65)
-    column = round((left + width / 2) * TEXELS_PER_METRE) - _COLUMNS // 2
+    left, low, right, high = box
+    canvas.fill(left, low, right, high, ground, SIGN + int(rng.integers(8, 12)))
+    canvas.shade(right, low, right + 0.15, high, 0.65)
+    column = round((left + right) / 2 * TEXELS_PER_METRE) - _COLUMNS // 2
     row = round(high * TEXELS_PER_METRE) - 10
     while row > round(low * TEXELS_PER_METRE) + 2:
         _stamp(canvas, _kana(rng), row, column, 1, _ink(ground))

@@ -127,10 +127,9 @@ def _sites(city: City, seed: int, count: int, length: float, cell: float) -> Ite
     turn = np.radians(city.bearing)
     for i in range(count):
         rng = generator(seed, "plot", city.name, i, int(city.northing))
-        column, row = i % side, i // side
-        quarter = int(rng.integers(4))
+        row, column = divmod(i, side)
         # The street's middle lies in the middle of its cell, whichever way it runs.
-        bearing = (city.bearing + 90 * quarter) % 360
+        bearing = (city.bearing + 90 * int(rng.integers(4))) % 360
         along = np.radians(bearing)
         east = city.easting + cell * (column * np.cos(turn) + row * np.sin(turn))
         north = city.northing + cell * (row * np.cos(turn) - column * np.sin(turn))
@@ -140,7 +139,7 @@ def _sites(city: City, seed: int, count: int, length: float, cell: float) -> Ite
             length=length,
             easting=float(east - np.sin(along) * length / 2),
             northing=float(north - np.cos(along) * length / 2),
-            bearing=float(bearing),
+            bearing=bearing,
         )
 
 
@@ -166,12 +165,12 @@ def _place(options: CityConfig, site: Site, label: str) -> Roll:
         moment = draw_moment(rng, pick(rng, TRAINING_CONDITIONS), int(year), site.south)
         heading = round(facing + np.clip(rng.normal(0, 13), -28, 28)) % 360
         camera = Camera(
-            x=float(x + rng.normal(0, 1.6)),
+            x=x + rng.normal(0, 1.6),
             y=float(np.clip(y + rng.normal(0, 0.5), -0.3 * half_road, 0.3 * half_road)),
-            height=float(rng.uniform(1.7, 2.7)),
+            height=rng.uniform(1.7, 2.7),
             yaw=site.yaw(heading),
-            pitch=float(rng.normal(0.07, 0.035)),
-            roll=float(rng.normal(0, 0.012)),
+            pitch=rng.normal(0.07, 0.035),
+            roll=rng.normal(0, 0.012),
             fov=float(np.radians(rng.uniform(62, 88))),
         )
         # Headings of the real set run past a full turn for about a third of its photos.
@@ -192,12 +191,9 @@ def _shots(
     """
     zone = site.city.zone
     where = [[round(metres, 2) for metres in site.locate(camera)] for camera, *_ in taken]
-    east, north = [e for e, _ in where], [n for _, n in where]
-    lat, lon = to_wgs84(east, north, [zone_code(zone)] * len(taken))
+    lat, lon = to_wgs84(*np.reshape(where, (-1, 2)).T, [zone_code(zone)] * len(taken))
     shots = []
-    for e, n, y, x, (camera, moment, lens, fields) in zip(
-        east, north, lat, lon, taken, strict=True
-    ):
+    for (e, n), y, x, (camera, moment, lens, fields) in zip(where, lat, lon, taken, strict=True):
         # The letter follows from the latitude; the number stays the city's.
         letter = (zone_name(float(y), float(x)) or zone)[-1]
         position = f"@{e:010.2f}@{n:010.2f}@{zone[:-1]}@{letter}@{y:09.5f}@{x:010.5f}"
@@ -263,14 +259,8 @@ def _survey(
         y, height = rng.uniform(-0.7, 0.7), rng.uniform(2.1, 2.6)
         for view in range(VIEWS):
             heading = (turn + view * 360 // VIEWS) % 360
-            camera = Camera(
-                x=float(x),
-                y=float(y),
-                height=float(height),
-                yaw=site.yaw(heading),
-                pitch=float(rng.normal(0.07, 0.02)),
-                fov=float(np.radians(78)),
-            )
+            pitch, fov = rng.normal(0.07, 0.02), float(np.radians(78))
+            camera = Camera(x, y, height, site.yaw(heading), pitch, fov=fov)
             fields = _fields(pano, heading, _month(moment))
             taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
     return _shots(site, folder, taken[:most])
@@ -288,12 +278,12 @@ def _queries(
         moment = draw_moment(rng, condition, int(rng.integers(2019, 2024)), site.south)
         heading = int(rng.integers(360))
         camera = Camera(
-            x=float(rng.uniform(8, 8 + span)),
+            x=rng.uniform(8, 8 + span),
             y=float(np.clip(rng.normal(0, 1), -0.3 * half_road, 0.3 * half_road)),
-            height=float(rng.uniform(1.5, 1.9) if manner != "crowd" else rng.uniform(1.9, 2.7)),
+            height=rng.uniform(1.5, 1.9) if manner != "crowd" else rng.uniform(1.9, 2.7),
             yaw=site.yaw(heading),
-            pitch=float(rng.normal(0.09, 0.05)),
-            roll=float(rng.normal(0, 0.02)),
+            pitch=rng.normal(0.09, 0.05),
+            roll=rng.normal(0, 0.02),
             fov=float(np.radians(rng.uniform(62, 84))),
         )
         # Both ids are drawn whatever the manner, so that it does not disturb what comes after.

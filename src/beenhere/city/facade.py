@@ -12,6 +12,7 @@ from beenhere.city.canvas import (
     SIGN,
     TEXELS_PER_METRE,
     UNITS,
+    Box,
     Canvas,
     WindowPainter,
     lay_masonry,
@@ -173,9 +174,8 @@ def paint_ground_floor(canvas: Canvas, building: Building, rng: Generator) -> No
         x = 0.1 if rng.random() < 0.5 else canvas.width - 1.0
         top = building.ground_height + min(building.storeys, 4) * building.storey_height
         background = building.accents[int(rng.integers(4))]
-        write_vertical_sign(
-            canvas, rng, x, building.ground_height + 0.4, 0.85, top - 0.4, background
-        )
+        box = (x, building.ground_height + 0.4, x + 0.85, top - 0.4)
+        write_vertical_sign(canvas, rng, box, background)
 
 
 def _door(canvas: Canvas, x: float, width: float, height: float, colour: Colour) -> None:
@@ -197,10 +197,10 @@ def _shops(canvas: Canvas, building: Building, rng: Generator) -> None:
     for unit in range(count):
         left = unit * wide + 0.2
         right = (unit + 1) * wide - 0.2
-        _shop_window(canvas, building, rng, unit, left, right, fascia - 0.1)
+        _shop_window(canvas, building, rng, (left, 0, right, fascia - 0.1), SHOP_GLASS + unit)
         ground = building.accents[int(rng.integers(4))]
-        write_sign(canvas, rng, left, fascia, right, fascia + sign_height, ground,
-                   building.script, SIGN + unit)  # fmt: skip
+        sign = (left, fascia, right, fascia + sign_height)
+        write_sign(canvas, rng, sign, ground, building.script, SIGN + unit)
         canvas.shade(left, fascia - 0.18, right, fascia, 0.6)
         if rng.random() < 0.35:  # an awning, plain or striped
             low = fascia - float(rng.uniform(0.6, 0.9))
@@ -212,19 +212,12 @@ def _shops(canvas: Canvas, building: Building, rng: Generator) -> None:
             canvas.shade(left, low - 0.7, right, low, 0.55)
 
 
-def _shop_window(
-    canvas: Canvas,
-    building: Building,
-    rng: Generator,
-    unit: int,
-    left: float,
-    right: float,
-    top: float,
-) -> None:
+def _shop_window(canvas: Canvas, building: Building, rng: Generator, box: Box, code: int) -> None:
+    left, _, right, top = box
     colour = building.accents[int(rng.integers(4))]
     base = float(rng.choice([0.15, 0.5, 0.8]))
     canvas.fill(left, 0, right, top, colour)
-    canvas.fill(left + 0.1, base, right - 0.1, top - 0.05, _DISPLAY, SHOP_GLASS + unit)
+    canvas.fill(left + 0.1, base, right - 0.1, top - 0.05, _DISPLAY, code)
     # Goods on display, in rows.
     for _ in range(int((right - left) * 3)):
         x, z = rng.uniform(left + 0.2, right - 0.5), rng.uniform(base, base + 1.1)
@@ -236,7 +229,7 @@ def _shop_window(
     canvas.shade(left, top - 0.3, right, top, 0.6)
     x = left + 0.1 if rng.random() < 0.5 else right - 1.2
     canvas.fill(x - 0.08, 0, x + 1.08, 2.35, colour)
-    canvas.fill(x + 0.06, 0.2, x + 0.94, 2.2, (0.2, 0.21, 0.22), SHOP_GLASS + unit)
+    canvas.fill(x + 0.06, 0.2, x + 0.94, 2.2, (0.2, 0.21, 0.22), code)
 
 
 def _home(canvas: Canvas, building: Building, rng: Generator) -> None:
@@ -280,8 +273,8 @@ def _lobby(canvas: Canvas, building: Building, rng: Generator) -> None:
     middle = canvas.width * float(rng.uniform(0.3, 0.7))
     canvas.ledge(middle - 1.8, 2.6, middle + 1.8, 2.95, building.accents[0])
     if rng.random() < 0.7:
-        write_sign(canvas, rng, middle - 1.6, 2.97, middle + 1.6, 3.5, building.accents[3],
-                   building.script, SIGN)  # fmt: skip
+        sign = (middle - 1.6, 2.97, middle + 1.6, 3.5)
+        write_sign(canvas, rng, sign, building.accents[3], building.script, SIGN)
 
 
 def _arcade(canvas: Canvas, building: Building, rng: Generator) -> None:
@@ -322,17 +315,17 @@ def paint_backdrop(seed: int, style: Style) -> tuple[Canvas, Floats]:
 def paint_fence(fence: Fence) -> Canvas:
     """A hedge, a low wall or a fence of boards."""
     rng = generator(fence.seed, "fence")
+    length, height = fence.length, fence.height
     if fence.kind == "hedge":
-        canvas = Canvas(fence.length, fence.height, (0.26, 0.36, 0.17))
+        canvas = Canvas(length, height, (0.26, 0.36, 0.17))
         canvas.mottle(rng, 0.3, 0.5)
-        return canvas
-    if fence.kind == "wall":
-        canvas = Canvas(fence.length, fence.height, (0.55, 0.45, 0.38))
+    elif fence.kind == "wall":
+        canvas = Canvas(length, height, (0.55, 0.45, 0.38))
         lay_masonry(canvas, "brick" if rng.random() < 0.5 else "stone", rng)
-        canvas.ledge(0, fence.height - 0.12, fence.length, fence.height, (0.7, 0.68, 0.64))
-        return canvas
-    tone = float(rng.uniform(0.3, 0.8))
-    canvas = Canvas(fence.length, fence.height, (tone, tone * 0.85, tone * 0.7))
-    for x in np.arange(0, fence.length, 0.25):
-        canvas.shade(float(x), 0, float(x) + 0.07, fence.height, float(rng.uniform(0.6, 0.9)))
+        canvas.ledge(0, height - 0.12, length, height, (0.7, 0.68, 0.64))
+    else:
+        tone = rng.uniform(0.3, 0.8)
+        canvas = Canvas(length, height, (tone, tone * 0.85, tone * 0.7))
+        for x in np.arange(0, length, 0.25).tolist():
+            canvas.shade(x, 0, x + 0.07, height, rng.uniform(0.6, 0.9))
     return canvas

@@ -29,7 +29,7 @@ def draw_trees(street: Street, picture: Picture, south: bool) -> None:
     received = np.array(light.skylight, np.float32) * np.float32(0.8)
     received += np.array(light.sunlight, np.float32) * np.float32(0.55)
     received += np.array(light.lamps, np.float32) * np.float32(0.02)
-    where = [(picture.relative(tree.x, tree.y), tree) for tree in street.trees]
+    where = [(rays.camera.relative(tree.x, tree.y), tree) for tree in street.trees]
     for (ahead, aside), tree in sorted(where, key=lambda item: -item[0][0]):
         window = rays.window(tree.x, tree.y, tree.width / 2, 0, tree.height)
         if window is None or not 0.8 < ahead < _REACH:
