@@ -22,7 +22,6 @@ class Window:
         columns, rows: panes.
         arched: round head.
         surround: width in metres of the frame of stone around it, 0 for none.
-        shutters, balcony: whether it has them.
     """
 
     width: float

@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from beenhere.city.light import Light, Moment
 from beenhere.city.noise import SIDE, Bytes, Floats, Ints, fractal
@@ -95,26 +94,21 @@ class Rays:
         near = max(depth - radius, 0.4)
         if depth + radius < 0.5:
             return None
-        q = [(side + e) / d for e in (-radius, radius) for d in (near, depth + radius)]
-        s = [(z - self.camera.height) / d for z in (low, high) for d in (near, depth + radius)]
-        rows, columns = self._pixels(np.array(q)[:, None], np.array(s)[None, :])
-        top, bottom = max(int(rows.min()), 0), min(int(rows.max()) + 2, self.size)
-        left, end = max(int(columns.min()), 0), min(int(columns.max()) + 2, self.size)
-        if top >= bottom or left >= end:
-            return None
-        return slice(top, bottom), slice(left, end)
-
-    def _pixels(
-        self, q: NDArray[np.float64], s: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Row and column of rays: the inverse of what makes them."""
+        ends = np.array([near, depth + radius])
+        q = np.concatenate([(side - radius) / ends, (side + radius) / ends])[:, None]
+        s = np.concatenate([(z - self.camera.height) / ends for z in (low, high)])[None, :]
+        # From rays back to rows and columns: the inverse of what makes them.
         cp, sp = np.cos(self.camera.pitch), np.sin(self.camera.pitch)
         ahead = np.maximum(cp + s * sp, 0.05)
         right, up = (q + 0 * s) / ahead, (s * cp - sp) / ahead
         cr, sr = np.cos(self.camera.roll), np.sin(self.camera.roll)
         right, up = right * cr + up * sr, -right * sr + up * cr
-        half = self.size / 2
-        return half - up / self.pixel, half + right / self.pixel
+        rows, columns = self.size / 2 - up / self.pixel, self.size / 2 + right / self.pixel
+        top, bottom = max(int(rows.min()), 0), min(int(rows.max()) + 2, self.size)
+        left, end = max(int(columns.min()), 0), min(int(columns.max()) + 2, self.size)
+        if top >= bottom or left >= end:
+            return None
+        return slice(top, bottom), slice(left, end)
 
 
 class Picture:
@@ -169,7 +163,7 @@ def draw_lens(rng: Generator, condition: str) -> Lens:
         exposure=float(np.exp(rng.normal(0, 0.22))),
         cast=(float(np.exp(red)), 1.0, float(np.exp(blue))),
         softness=float(rng.choice([0.0, rng.uniform(0.3, 0.7), rng.uniform(0.6, 1.2)])),
-        noise=float(rng.uniform(0.02, 0.06) if night else rng.uniform(0.004, 0.025)),
+        noise=rng.uniform(0.02, 0.06) if night else rng.uniform(0.004, 0.025),
         quality=int(rng.integers(60, 94)),
         seed=int(rng.integers(2**32)),
     )

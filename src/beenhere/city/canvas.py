@@ -143,9 +143,7 @@ def _latin(rng: Generator) -> Bools:
     glyph[:, 0] = rng.random() < 0.85
     strokes = rng.random(5) < 0.55
     strokes[rng.integers(5)] = True
-    glyph[0] |= strokes[0]
-    glyph[3] |= strokes[1]
-    glyph[6] |= strokes[2]
+    glyph[[0, 3, 6]] |= strokes[:3, None]
     glyph[:3, 4] |= strokes[3]
     glyph[4:, 4] |= strokes[4]
     return glyph
@@ -249,7 +247,7 @@ class WindowPainter:
         is_glass = is_glass[:rows, :columns]
         open_ = np.ones((rows, columns), bool)
         if design.arched:
-            open_ = _arch(rgb.shape[0], rgb.shape[1])[:rows, :columns]
+            open_ = _arch(*rgb.shape[:2])[:rows, :columns]
             canvas.code[here][open_ & is_glass] = number
         else:
             canvas.code[here] = np.where(is_glass, number, 0)
@@ -299,8 +297,8 @@ class WindowPainter:
         wide = (right - left) * _SHUTTER_WIDTH
         for edge in (left - wide, right):
             canvas.fill(edge, low, edge + wide, high, self.shutter)
-            for z in np.arange(low, high, 0.19):
-                canvas.shade(edge, float(z), edge + wide, float(z) + 0.06, 0.78)
+            for z in np.arange(low, high, 0.19).tolist():
+                canvas.shade(edge, z, edge + wide, z + 0.06, 0.78)
             canvas.shade(edge + wide, low, edge + wide + 0.07, high, 0.75)
 
     def _balcony(self, canvas: Canvas, left: float, right: float, low: float) -> None:
@@ -308,8 +306,8 @@ class WindowPainter:
         canvas.ledge(left - out, low - 0.2, right + out, low - 0.02, self.building.trim)
         canvas.shade(left - out, low - 0.75, right + out, low - 0.2, 0.8)
         if self.railing:
-            for x in np.arange(left - out, right + out, 0.19):
-                canvas.fill(float(x), low, float(x) + 0.06, low + rail, (0.13, 0.13, 0.14))
+            for x in np.arange(left - out, right + out, 0.19).tolist():
+                canvas.fill(x, low, x + 0.06, low + rail, (0.13, 0.13, 0.14))
             canvas.fill(left - out, low + rail, right + out, low + rail + 0.07, (0.13, 0.13, 0.14))
         else:
             canvas.fill(left - out, low, right + out, low + rail, self.building.trim)

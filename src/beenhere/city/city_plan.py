@@ -175,9 +175,9 @@ def _place(options: CityConfig, site: Site, label: str) -> Roll:
         )
         # Headings of the real set run past a full turn for about a third of its photos.
         written = heading + 360 * int(rng.random() < 0.3)
-        fields = _fields(_draw_pano(rng), written, _month(moment), label)
+        fields = _fields(_draw_pano(rng), written, moment.date // 100, label)
         taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
-    return Roll(site, _shots(site, PurePosixPath("gsv_xs/train") / site.city.name, taken))
+    return Roll(site, _shots(site, PurePosixPath("gsv_xs/train", site.city.name), taken))
 
 
 def _shots(
@@ -191,7 +191,8 @@ def _shots(
     """
     zone = site.city.zone
     where = [[round(metres, 2) for metres in site.locate(camera)] for camera, *_ in taken]
-    lat, lon = to_wgs84(*np.reshape(where, (-1, 2)).T, [zone_code(zone)] * len(taken))
+    east, north = np.reshape(where, (-1, 2)).T
+    lat, lon = to_wgs84(east, north, [zone_code(zone)] * len(taken))
     shots = []
     for (e, n), y, x, (camera, moment, lens, fields) in zip(where, lat, lon, taken, strict=True):
         # The letter follows from the latitude; the number stays the city's.
@@ -201,19 +202,14 @@ def _shots(
     return tuple(shots)
 
 
-def _fields(pano: str, heading: int | str, date: str, note: str = "") -> str:
-    """Panorama, tile, heading, pitch, roll, height, date and note; empty where unknown."""
+def _fields(pano: str, heading: int | str, date: int, note: str = "") -> str:
+    """Panorama, tile, heading, pitch, roll, height, YYYYMM or YYYYMMDD, note; empty: unknown."""
     return f"@{pano}@@{heading}@@@@{date}@{note}@"
 
 
 def _draw_pano(rng: Generator) -> str:
     """The id of a panorama: 22 letters, such as street-level ones have."""
     return "".join(_BASE64[i] for i in rng.integers(0, 64, 22))
-
-
-def _month(moment: Moment) -> str:
-    """``YYYYMM``."""
-    return str(moment.date // 100)
 
 
 def _evaluation(options: CityConfig, city: City, folder: str, manner: str) -> EvaluationSet:
@@ -261,7 +257,7 @@ def _survey(
             heading = (turn + view * 360 // VIEWS) % 360
             pitch, fov = rng.normal(0.07, 0.02), float(np.radians(78))
             camera = Camera(x, y, height, site.yaw(heading), pitch, fov=fov)
-            fields = _fields(pano, heading, _month(moment))
+            fields = _fields(pano, heading, moment.date // 100)
             taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
     return _shots(site, folder, taken[:most])
 
@@ -289,9 +285,9 @@ def _queries(
         # Both ids are drawn whatever the manner, so that it does not disturb what comes after.
         crowd, phone = _draw_pano(rng), _draw_pano(rng)
         fields = {
-            "crowd": _fields(crowd, heading, _month(moment)),
-            "phone": _fields(phone, "", str(moment.date)),
-            "night": _fields(f"{number + i:05d}.jpg", "", _month(moment)),
+            "crowd": _fields(crowd, heading, moment.date // 100),
+            "phone": _fields(phone, "", moment.date),
+            "night": _fields(f"{number + i:05d}.jpg", "", moment.date // 100),
         }[manner]
         taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
     return _shots(site, folder, taken)
