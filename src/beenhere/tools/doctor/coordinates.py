@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
-from beenhere.tools.doctor.collection import PhotoCollection, Rows
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 from beenhere.tools.doctor.findings import (
     LEAVE_OUT,
     Finding,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
 from beenhere.progress import progress
-from beenhere.tools.doctor.collection import PhotoCollection, Rows
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 from beenhere.tools.doctor.findings import (
     KINDS,
     LEAVE_OUT,
@@ -25,7 +25,7 @@ from beenhere.tools.doctor.findings import (
     distance_text,
     finding,
 )
-from beenhere.tools.doctor.pixels import Codes, Pixels
+from beenhere.tools.doctor.fingerprints import Codes, Pixels
 
 COARSE_BITS = 8
 """Of the coarse hash, that may differ: three thirds with two bits each, and two more."""
@@ -151,7 +151,7 @@ def near_pairs(
     """Pairs of different photos whose hashes are nearly equal.
 
     Args:
-        coarse: ``(n, 8)``. fine: ``(n, 32)``; see :mod:`~beenhere.tools.doctor.pixels`.
+        coarse: ``(n, 8)``. fine: ``(n, 32)``; see :mod:`~beenhere.tools.doctor.fingerprints`.
         part: ``(n,)``. Of one photo no more than the 200 best pairs with photos after it are
             given, those with photos of another part first.
         most: bits of the fine hash that may differ; of the coarse one, :data:`COARSE_BITS`.

@@ -8,7 +8,7 @@ import polars as pl
 from beenhere.config.tools import CheckConfig
 from beenhere.errors import ConfigError
 from beenhere.tools.doctor import coordinates, jumps, metadata, splits
-from beenhere.tools.doctor.collection import PhotoCollection
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 from beenhere.tools.doctor.findings import KINDS, Finding
 
 _CHECKS: tuple[Callable[[PhotoCollection, CheckConfig], list[Finding]], ...] = (

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from beenhere.tools.doctor.collection import PhotoCollection
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 
 Severity = Literal["score", "note"]
 """``"score"``: would change a score. ``"note"``: worth knowing."""

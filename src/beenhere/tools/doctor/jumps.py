@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
-from beenhere.tools.doctor.collection import PhotoCollection, Rows
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 from beenhere.tools.doctor.coordinates import on_null_island
 from beenhere.tools.doctor.findings import (
     LEAVE_OUT,

@@ -20,7 +20,7 @@ from beenhere.errors import PhotoError
 from beenhere.photos.photo_file import opened, photo_size
 from beenhere.photos.pixels import load_photo
 from beenhere.progress import progress
-from beenhere.tools.doctor.collection import PhotoCollection
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 from beenhere.tools.doctor.findings import LEAVE_OUT, Finding, cases, finding
 
 SIDE = 64
