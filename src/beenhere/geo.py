@@ -148,11 +148,8 @@ def to_zone(points: Positions, zone: NDArray[np.int8]) -> tuple[Floats, Floats]:
     """Easting and northing in metres in planes of given zones, which need not be the points' own.
 
     So positions on both sides of a zone's border, or of the equator, come to lie in one plane. In
-    its own zone a position keeps the numbers it has.
-
-    Args:
-        points: ``(n,)``.
-        zone: ``(n,)`` signed numbers of the zones; 0 for none, which gives NaN.
+    its own zone a position keeps the numbers it has. The zones are signed numbers ``(n,)``; 0 for
+    none gives NaN.
     """
     own = points.zone == zone
     easting = np.where(own, points.easting, np.nan)
@@ -236,8 +233,7 @@ def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
 
     The azimuthal equidistant plane: right anywhere, at the poles and the 180th meridian too.
 
-    Args:
-        centre: ``(n,)``, one for each point. points: ``(n,)``; both known.
+    Each point has a centre of its own; both are known.
 
     >>> east, north = to_plane(positions([0], [0]), positions([0], [0.01]))
     >>> east.round(1).tolist(), north.round(1).tolist()
@@ -292,17 +288,15 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
         for row, hits in zip(rows, plane.query_ball_point(points, radius * _MARGIN), strict=True):
             found[row].extend(members[hits].tolist())
     _add_across_zones(database, queries, radius, found)
-    return [_closest(database, queries, row, hits, radius) for row, hits in enumerate(found)]
+    near = [np.array(sorted(hits), np.intp) for hits in found]
+    return [rows[_to_one(database[rows], queries, row) <= radius] for row, rows in enumerate(near)]
 
 
 def any_within(database: Positions, queries: Positions, radius: float) -> NDArray[np.bool_]:
     """Whether each query has a database position at most ``radius`` metres away, ``(queries,)``.
 
     Equal to asking :func:`within`, without its lists: the nearest alone decides for most queries.
-
-    Args:
-        database, queries: where unknown, out of account.
-        radius: 0 to 1,000,000; beyond, a chord through the Earth says too little.
+    The radius is 1,000,000 m at most; beyond, a chord through the Earth says too little.
     """
     found = np.zeros(len(queries), np.bool_)
     members, rows = np.flatnonzero(database.known), np.flatnonzero(queries.known)
@@ -321,15 +315,13 @@ def any_within(database: Positions, queries: Positions, radius: float) -> NDArra
 def near(database: Positions, centre: Positions, radius: float) -> NDArray[np.bool_]:
     """Whether each of ``n`` positions is at most ``radius`` metres from one, ``(n,)``.
 
-    Equal to comparing by :func:`distance`, which only those in a band of latitude go through.
-
-    Args:
-        centre: one position, known. radius: 0 or more.
+    The one, ``centre``, is known. Equal to comparing by :func:`distance`, which only those in a
+    band of latitude go through.
     """
     band = (radius * _MARGIN + 1) / _LEAST_DEGREE
     found: NDArray[np.bool_] = np.abs(database.lat - centre.lat[0]) <= band
     rows = np.flatnonzero(found)
-    found[rows] = distance(database[rows], centre[np.zeros_like(rows)]) <= radius
+    found[rows] = _to_one(database[rows], centre, 0) <= radius
     return found
 
 
@@ -339,8 +331,6 @@ def nearest(
     """Metres from each query to the nearest of the database, ``(n,)``; NaN where there is none.
 
     Args:
-        database: where unknown, out of account.
-        queries: NaN where unknown.
         excluded: for each query the rows of the database that do not count.
 
     >>> street = positions([52.5163, 52.5164], [13.3777, 13.3777])
@@ -352,41 +342,31 @@ def nearest(
     most = max((len(out) for out in excluded), default=0) + 1
     if len(rows) == 0 or len(members) == 0:
         return metres
-    tree = cKDTree(earth_centred(database[members]))
-    chords, order = tree.query(earth_centred(queries[rows]), k=range(1, most + 1))
-    for row, chord, near in zip(rows.tolist(), chords, order, strict=True):
+    tree, points = cKDTree(earth_centred(database[members])), earth_centred(queries[rows])
+    chords, order = tree.query(points, k=range(1, most + 1))
+    for row, point, chord, near in zip(rows.tolist(), points, chords, order, strict=True):
         found = np.isfinite(chord)
-        left = ~np.isin(members[near[found]], excluded[row])
-        if left.any():
+        left = chord[found][~np.isin(members[near[found]], excluded[row])]
+        if len(left):
             # The nearest by chord need not be the nearest by `distance`, but bounds it.
-            metres[row] = chord[found][left].min()
-    reach = np.where(np.isfinite(metres), metres * _MARGIN + 1, 0)[rows]
-    balls = tree.query_ball_point(earth_centred(queries[rows]), reach)
-    for row, ball in zip(rows.tolist(), balls, strict=True):
-        close = np.setdiff1d(members[ball], excluded[row])
-        if np.isfinite(metres[row]):
-            repeated = np.full(len(close), row, np.intp)
-            metres[row] = distance(database[close], queries[repeated]).min()
+            ball = tree.query_ball_point(point, left[0] * _MARGIN + 1)
+            close = np.setdiff1d(members[ball], excluded[row])
+            metres[row] = _to_one(database[close], queries, row).min()
     return metres
 
 
-def _closest(
-    database: Positions, queries: Positions, row: int, hits: list[int], radius: float
-) -> NDArray[np.intp]:
-    rows = np.array(sorted(hits), np.intp)
-    repeated = np.full(len(rows), row, np.intp)
-    return rows[distance(database[rows], queries[repeated]) <= radius]
+def _to_one(points: Positions, centres: Positions, row: int) -> Floats:
+    """Metres from each to one of the centres."""
+    return distance(points, centres[np.full(len(points), row, np.intp)])
 
 
 def _add_across_zones(
     database: Positions, queries: Positions, radius: float, found: list[list[int]]
 ) -> None:
     """Candidates in another zone than the query's, by chords in space."""
-    zones = np.union1d(database.zone[database.known], queries.zone[queries.known])
-    if len(zones) < 2 and 0 not in zones:
-        return
     rows, members = np.flatnonzero(queries.known), np.flatnonzero(database.known)
-    if len(rows) == 0 or len(members) == 0:
+    zones = np.union1d(database.zone[members], queries.zone[rows])
+    if len(rows) == 0 or len(members) == 0 or (len(zones) < 2 and 0 not in zones):
         return
     tree = cKDTree(earth_centred(database[members]))
     balls = tree.query_ball_point(earth_centred(queries[rows]), radius * _MARGIN + 1)
@@ -440,10 +420,5 @@ def earth_centred(p: Positions) -> Floats:
     """Earth-centred coordinates in metres on the ellipsoid, ``(n, 3)``; NaN where unknown."""
     lat, lon = np.radians(p.lat), np.radians(p.lon)
     normal = _GEOD.a / np.sqrt(1 - _GEOD.es * np.sin(lat) ** 2)
-    return np.column_stack(
-        [
-            normal * np.cos(lat) * np.cos(lon),
-            normal * np.cos(lat) * np.sin(lon),
-            normal * (1 - _GEOD.es) * np.sin(lat),
-        ]
-    )
+    out, up = normal * np.cos(lat), normal * (1 - _GEOD.es) * np.sin(lat)
+    return np.column_stack([out * np.cos(lon), out * np.sin(lon), up])

@@ -16,7 +16,6 @@ from scipy.spatial import cKDTree
 
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
-from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 from beenhere.tools.doctor.findings import (
     LEAVE_OUT,
     Finding,
@@ -26,6 +25,7 @@ from beenhere.tools.doctor.findings import (
     finding,
     or_mend,
 )
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 
 _ISLAND = 0.001
 """Degrees around 0, 0, in which there is water alone."""

@@ -8,8 +8,8 @@ import polars as pl
 from beenhere.config.tools import CheckConfig
 from beenhere.errors import ConfigError
 from beenhere.tools.doctor import coordinates, jumps, metadata, splits
-from beenhere.tools.doctor.photo_collection import PhotoCollection
 from beenhere.tools.doctor.findings import KINDS, Finding
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 
 _CHECKS: tuple[Callable[[PhotoCollection, CheckConfig], list[Finding]], ...] = (
     metadata.unused_files,
@@ -67,8 +67,13 @@ def _without_explained_jumps(findings: list[Finding]) -> list[Finding]:
 
 def _by_pixels(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
     # What decodes photos imports torch, which the other checks do without.
-    from beenhere.tools.doctor import copies, pixels
+    from beenhere.tools.doctor import copies, fingerprints
 
-    seen = pixels.look_at(collection, options)
-    checks = (pixels.unreadable, pixels.near_empty, pixels.other_size, copies.copies)
-    return [finding for check in checks for finding in check(collection, seen, options)]
+    taken = fingerprints.take_fingerprints(collection, options)
+    checks = (
+        fingerprints.unreadable,
+        fingerprints.near_empty,
+        fingerprints.other_size,
+        copies.copies,
+    )
+    return [finding for check in checks for finding in check(collection, taken, options)]

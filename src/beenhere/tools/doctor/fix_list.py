@@ -12,8 +12,8 @@ from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder
 from beenhere.photos.formats.listed_truth import write_truth
 from beenhere.photos.table import PhotoTable, paths_from
-from beenhere.tools.doctor.photo_collection import CollectionPart, EvaluationPair, PhotoCollection
 from beenhere.tools.doctor.findings import LEAVE_OUT, MEND, Finding
+from beenhere.tools.doctor.photo_collection import CollectionPart, EvaluationPair, PhotoCollection
 from beenhere.wording import one_line
 
 COLUMNS = ("path", "problem", "detail", "suggestion")

@@ -314,24 +314,14 @@ def _write(
         for name, picture, lat, lon, heading, date in zip(
             names, pictures, fixes.lat, fixes.lon, known, captured, strict=True
         ):
+            height, width, _ = picture.shape
             facts = PhotoFacts(
-                width=picture.shape[1],
-                height=picture.shape[0],
-                lat=float(lat),
-                lon=float(lon),
-                heading=heading,
-                captured=date,
+                width, height, float(lat), float(lon), heading=heading, captured=date
             )
             (folder / name).write_bytes(jpeg_bytes(picture, facts, quality))
             advance(1)
     table = PhotoTable.from_columns(
-        {
-            "path": names,
-            "lat": fixes.lat,
-            "lon": fixes.lon,
-            "heading": known,
-            "captured": captured,
-        },
+        {"path": names, "lat": fixes.lat, "lon": fixes.lon, "heading": known, "captured": captured},
         source=f"frames of {video.path.name} along a track",
     )
     table.write(folder / TABLE)
