@@ -282,11 +282,9 @@ class WindowPainter:
             glass[tile.box(left, low, right, high)] = False
 
         edge = 0.075
-        for i in range(design.columns + 1):
-            x = i * (w - edge) / design.columns
+        for x in (i * (w - edge) / design.columns for i in range(design.columns + 1)):
             bar(x, 0, x + edge, h)
-        for i in range(design.rows + 1):
-            z = i * (h - edge) / design.rows
+        for z in (i * (h - edge) / design.rows for i in range(design.rows + 1)):
             bar(0, z, w, z + edge)
         # The wall is thicker than the window: its upper and left edges throw shade.
         tile.shade(0, h - 0.16, w, h, 0.5)

@@ -88,9 +88,8 @@ def tree_sprite(kind: str, variant: int, bare: bool) -> list[Floats]:
     levels = [np.stack([sketch.shade, sketch.cover, sketch.leaf], -1)]
     while levels[-1].shape[0] > 6:
         a = levels[-1]
-        levels.append(
-            (a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]) * np.float32(0.25)
-        )
+        four = a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]
+        levels.append(four * np.float32(0.25))
     return levels
 
 
@@ -101,9 +100,7 @@ class _Sketch:
         side = SPRITE_SIDE
         v, self.u = np.mgrid[0:side, 0:side].astype(np.float32) / np.float32(side)
         self.v = 1 - v
-        self.shade = np.zeros((side, side), np.float32)
-        self.cover = np.zeros((side, side), np.float32)
-        self.leaf = np.zeros((side, side), np.float32)
+        self.shade, self.cover, self.leaf = np.zeros((3, side, side), np.float32)
         # Nothing touches the rim, so that a sprite never ends in a straight cut.
         self.rim = np.ones((side, side), bool)
         self.rim[2:, 2:-2] = False

@@ -147,8 +147,7 @@ def near_pairs(
     Returns:
         Rows ``a < b`` of ``(pairs,)`` photos each, and how many bits of the fine hash differ.
     """
-    empty = np.zeros(0, np.intp)
-    found = [(empty, empty, np.zeros(0, np.int64))]
+    found = [np.zeros((3, 0), np.intp)]
     index = faiss.IndexBinaryMultiHash(8 * coarse.shape[1], _THIRDS, _THIRD_BITS)
     index.nflip = _FLIPS
     codes = np.ascontiguousarray(coarse)
@@ -161,17 +160,12 @@ def near_pairs(
             left, right = np.repeat(np.arange(len(block)), each) + start, hits.astype(np.intp)
             left, right = left[right > left], right[right > left]
             bits = np.bitwise_count(fine[left] ^ fine[right]).sum(axis=1, dtype=np.int64)
-            near = np.flatnonzero(bits <= most)
-            left, right, bits = left[near], right[near], bits[near]
-            best = _best(left, part[left] == part[right], bits)
-            found.append((left[best], right[best], bits[best]))
+            pairs = np.stack([left, right, bits])[:, bits <= most]
+            # Of each photo on the left the best: sorted, so many from the first of its own.
+            left, right, bits = pairs
+            pairs = pairs[:, np.lexsort((bits, part[left] == part[right], left))]
+            place = np.arange(len(left)) - np.searchsorted(pairs[0], pairs[0])
+            found.append(pairs[:, place < _MOST])
             advance(len(block))
-    a, b, bits = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    a, b, bits = np.concatenate(found, axis=1)
     return a, b, bits
-
-
-def _best(left: Rows, within: NDArray[np.bool_], bits: NDArray[np.int64]) -> Rows:
-    """Of each photo on the left the best pairs."""
-    order = np.lexsort((bits, within, left))
-    ordered = left[order]
-    return order[np.arange(len(order)) - np.searchsorted(ordered, ordered) < _MOST]

@@ -170,26 +170,24 @@ def agreement(
         lat, lon: the photos' own positions in degrees, ``(n,)``.
         max_seconds, max_metres: as for :func:`positions_at`.
     """
-    there = _distances(track, times, lat, lon, max_seconds, max_metres)
+
+    def distances(shift: float) -> Floats:
+        """Metres between the photos and the track, of those photos that it has a position for."""
+        fixes = positions_at(track, times + shift, max_seconds, max_metres)
+        known = fixes.timeline >= 0
+        return geo.geodesic(lat[known], lon[known], fixes.lat[known], fixes.lon[known])[1]
+
+    there = distances(0.0)
     median = float(np.median(there)) if len(there) else None
     shift = _best_shift(track, times, lat, lon) if len(times) >= LEAST_PHOTOS else 0.0
     if shift:
-        moved = _distances(track, times + shift, lat, lon, max_seconds, max_metres)
+        moved = distances(shift)
         enough = len(moved) >= max(LEAST_PHOTOS, len(there), len(times) / 2)
         left = float(np.median(moved)) if enough else np.inf
         before = np.inf if median is None else median
         if left < before / 2 and left < before - _LEAST_GAIN:
             return Agreement(len(there), median, shift, left)
     return Agreement(len(there), median)
-
-
-def _distances(
-    track: Track, times: Floats, lat: Floats, lon: Floats, max_seconds: float, max_metres: float
-) -> Floats:
-    """Metres between the photos and the track, of those photos that it has a position for."""
-    fixes = positions_at(track, times, max_seconds, max_metres)
-    known = fixes.timeline >= 0
-    return geo.geodesic(lat[known], lon[known], fixes.lat[known], fixes.lon[known])[1]
 
 
 def _best_shift(track: Track, times: Floats, lat: Floats, lon: Floats) -> float:
