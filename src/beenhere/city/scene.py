@@ -25,8 +25,7 @@ class Atlas:
         self._painters = list(painters)
         self._painted = np.zeros(count, bool)
         self._base = np.zeros((LEVELS, count), np.int32)
-        self._rows = np.ones((LEVELS, count), np.int32)
-        self._columns = np.ones((LEVELS, count), np.int32)
+        self._rows, self._columns = np.ones((2, LEVELS, count), np.int32)
         self._texels = np.empty(1 << 20, np.uint32)
         self._end = 0
 

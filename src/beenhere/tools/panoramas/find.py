@@ -139,8 +139,8 @@ def read_sphere(header: PhotoHeader) -> Sphere:
 
 
 def _cover(tags: dict[str, str], height: int, width: int, whole: bool) -> Cover:
-    names = ("FullPanoWidthPixels", "FullPanoHeightPixels")
-    full_width, full_height = (_number(tags, name) for name in names)
+    full_width = _number(tags, "FullPanoWidthPixels")
+    full_height = _number(tags, "FullPanoHeightPixels")
     if full_width is None or full_height is None:
         if whole:
             return WHOLE_SPHERE
