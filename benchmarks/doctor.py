@@ -32,7 +32,7 @@ from beenhere.photos.formats.listing import list_photos
 from beenhere.photos.pixels import load_photo
 from beenhere.tools.doctor import examine, gather
 from beenhere.tools.doctor.copies import COARSE_BITS, near_pairs
-from beenhere.tools.doctor.pixels import SIDE, brightness, hashes
+from beenhere.tools.doctor.fingerprints import SIDE, brightness, hashes
 
 CONSOLE = Console(highlight=False, width=110)
 CITIES = ((37.77, -122.42), (51.51, -0.09), (48.85, 2.35), (35.68, 139.76), (-33.87, 151.21))

@@ -431,9 +431,9 @@ def test_any_within_at_the_edge() -> None:
 def test_a_neighbour_zone_continues_the_plane(lat: float, lon: float, east: float) -> None:
     here = positions(lat, lon)
     there = geo.from_plane(here, [east], [300.0])
-    easting, northing = geo.to_zone(there, here.zone)
+    easting, northing = geo.project(there.lat, there.lon, here.zone)
     metres = math.hypot(easting[0] - here.easting[0], northing[0] - here.northing[0])
     assert metres == pytest.approx(math.hypot(east, 300), rel=3e-3)
-    own = geo.to_zone(here, here.zone)
+    own = geo.project(here.lat, here.lon, here.zone)
     assert (own[0][0], own[1][0]) == (here.easting[0], here.northing[0])
-    assert np.isnan(geo.to_zone(here, np.zeros(1, np.int8))).all()
+    assert np.isnan(geo.project(here.lat, here.lon, np.zeros(1, np.int8))).all()

@@ -4,6 +4,7 @@ The benchmarks of the field measure plane distances between UTM coordinates. Tha
 one zone and wrong by hundreds of kilometres across two, so :func:`distance` decides for each pair.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -48,9 +49,7 @@ class Positions:
         return len(self.lat)
 
     def __getitem__(self, rows: NDArray[np.intp] | slice) -> "Positions":
-        return Positions(
-            self.lat[rows], self.lon[rows], self.easting[rows], self.northing[rows], self.zone[rows]
-        )
+        return Positions(*(column[rows] for column in vars(self).values()))
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -66,7 +65,7 @@ def zone_name(lat: float, lon: float) -> str | None:
     >>> zone_name(37.7749, -122.4194), zone_name(60.39, 5.32), zone_name(88, 0)
     ('10S', '32V', None)
     """
-    if not -80 <= lat <= 84:
+    if not (-80 <= lat <= 84 and math.isfinite(lon)):
         return None
     band = BANDS[min(int((lat + 80) // 8), len(BANDS) - 1)]
     lon = (lon + 180) % 360 - 180
@@ -118,13 +117,24 @@ def to_utm(lat: ArrayLike, lon: ArrayLike) -> tuple[Floats, Floats, list[str | N
     ([389918.0], [5819702.0], ['33U'])
     """
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
-    known = np.isfinite(lat) & np.isfinite(lon)
-    names = [zone_name(y, x) if ok else None for y, x, ok in zip(lat, lon, known, strict=True)]
-    code = np.array([zone_code(name) if name else 0 for name in names], np.int8)
-    easting, northing = np.full(len(lat), np.nan), np.full(len(lat), np.nan)
-    for zone, rows in _by_zone(code):
-        easting[rows], northing[rows] = _projection(zone).transform(lon[rows], lat[rows])
-    return easting, northing, names
+    names = list(map(zone_name, lat.tolist(), lon.tolist()))
+    return *project(lat, lon, _codes(names)), names
+
+
+def _codes(names: list[str | None]) -> NDArray[np.int8]:
+    return np.array([zone_code(name) if name else 0 for name in names], np.int8)
+
+
+def project(lat: Floats, lon: Floats, zone: NDArray[np.int8]) -> tuple[Floats, Floats]:
+    """Easting and northing ``(n,)`` in planes of given zones, which need not be the points' own.
+
+    So positions on both sides of a zone's border, or of the equator, come to lie in one plane. Of
+    the zone 0 or an unknown position they are NaN.
+    """
+    easting, northing = np.full((2, len(lat)), np.nan)
+    for code, rows in _by_zone(np.where(np.isfinite(lat), zone, 0)):
+        easting[rows], northing[rows] = _projection(code).transform(lon[rows], lat[rows])
+    return easting, northing
 
 
 def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[Floats, Floats]:
@@ -135,33 +145,12 @@ def to_wgs84(easting: ArrayLike, northing: ArrayLike, zone: ArrayLike) -> tuple[
     ([52.5163], [13.3777])
     """
     easting, northing = np.asarray(easting, np.float64), np.asarray(northing, np.float64)
-    lat, lon = np.full(len(easting), np.nan), np.full(len(easting), np.nan)
+    lat, lon = np.full((2, len(easting)), np.nan)
     for code, rows in _by_zone(np.asarray(zone, np.int8)):
-        lon[rows], lat[rows] = _projection(code).transform(
-            easting[rows], northing[rows], direction="INVERSE"
-        )
+        back = _projection(code).transform(easting[rows], northing[rows], direction="INVERSE")
+        lon[rows], lat[rows] = back
     # On the 180th meridian rounding leads out of [-180, 180].
     return lat, np.where(np.abs(lon) > 180, lon - np.copysign(360, lon), lon)
-
-
-def to_zone(points: Positions, zone: NDArray[np.int8]) -> tuple[Floats, Floats]:
-    """Easting and northing in metres in planes of given zones, which need not be the points' own.
-
-    So positions on both sides of a zone's border, or of the equator, come to lie in one plane. In
-    its own zone a position keeps the numbers it has.
-
-    Args:
-        points: ``(n,)``.
-        zone: ``(n,)`` signed numbers of the zones; 0 for none, which gives NaN.
-    """
-    own = points.zone == zone
-    easting = np.where(own, points.easting, np.nan)
-    northing = np.where(own, points.northing, np.nan)
-    for code, rows in _by_zone(np.where(own | ~points.known, 0, zone).astype(np.int8)):
-        easting[rows], northing[rows] = _projection(code).transform(
-            points.lon[rows], points.lat[rows]
-        )
-    return easting, northing
 
 
 def positions(lat: ArrayLike, lon: ArrayLike) -> Positions:
@@ -172,13 +161,12 @@ def positions(lat: ArrayLike, lon: ArrayLike) -> Positions:
     """
     lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
     easting, northing, names = to_utm(lat, lon)
-    zone = np.array([zone_code(name) if name else 0 for name in names], np.int8)
-    return Positions(lat, lon, easting, northing, zone)
+    return Positions(lat, lon, easting, northing, _codes(names))
 
 
 def joined(parts: Sequence[Positions]) -> Positions:
     """Positions one after the other; none of no parts."""
-    columns = zip(*((p.lat, p.lon, p.easting, p.northing, p.zone) for p in parts), strict=True)
+    columns = zip(*(vars(each).values() for each in parts), strict=True)
     return Positions(*map(np.concatenate, columns)) if parts else positions([], [])
 
 
@@ -188,8 +176,7 @@ def geodesic(
     """Which way and how far it is from a first position to a second, the shortest way on WGS84.
 
     Args:
-        lat1, lon1: degrees, any shapes that broadcast to one with ``lat2`` and ``lon2``.
-        lat2, lon2: degrees.
+        lat1, lon1, lat2, lon2: degrees, of any shapes that broadcast to one.
 
     Returns:
         The azimuth at the first position in degrees clockwise from north, -180 to 180, and the
@@ -236,8 +223,7 @@ def to_plane(centre: Positions, points: Positions) -> tuple[Floats, Floats]:
 
     The azimuthal equidistant plane: right anywhere, at the poles and the 180th meridian too.
 
-    Args:
-        centre: ``(n,)``, one for each point. points: ``(n,)``; both known.
+    Each point has a centre of its own; both are known.
 
     >>> east, north = to_plane(positions([0], [0]), positions([0], [0.01]))
     >>> east.round(1).tolist(), north.round(1).tolist()
@@ -263,8 +249,7 @@ def distance(a: Positions, b: Positions) -> Floats:
     array([275.4])
     """
     plane = np.hypot(a.easting - b.easting, a.northing - b.northing)
-    across = (a.zone != b.zone) | (a.zone == 0)
-    across &= a.known & b.known
+    across = a.known & b.known & ((a.zone != b.zone) | (a.zone == 0))
     if across.any():
         plane[across] = geodesic(a.lat[across], a.lon[across], b.lat[across], b.lon[across])[1]
     return plane
@@ -285,51 +270,51 @@ def within(database: Positions, queries: Positions, radius: float) -> list[NDArr
     found: list[list[int]] = [[] for _ in range(len(queries))]
     for zone, rows in _by_zone(queries.zone):
         members = np.flatnonzero(database.zone == zone)
-        if len(members) == 0:
-            continue
         plane = cKDTree(np.column_stack([database.easting[members], database.northing[members]]))
         points = np.column_stack([queries.easting[rows], queries.northing[rows]])
         for row, hits in zip(rows, plane.query_ball_point(points, radius * _MARGIN), strict=True):
             found[row].extend(members[hits].tolist())
-    _add_across_zones(database, queries, radius, found)
-    return [_closest(database, queries, row, hits, radius) for row, hits in enumerate(found)]
+    # What lies in another zone than the query, by chords in space.
+    rows, members = np.flatnonzero(queries.known), np.flatnonzero(database.known)
+    zones = np.union1d(database.zone[members], queries.zone[rows])
+    if len(rows) and len(members) and (len(zones) > 1 or 0 in zones):
+        tree = cKDTree(earth_centred(database[members]))
+        balls = tree.query_ball_point(earth_centred(queries[rows]), radius * _MARGIN + 1)
+        for row, hits in zip(rows, balls, strict=True):
+            near = members[hits]
+            other = (database.zone[near] != queries.zone[row]) | (queries.zone[row] == 0)
+            found[row].extend(near[other].tolist())
+    near = [np.array(sorted(hits), np.intp) for hits in found]
+    return [rows[_to_one(database[rows], queries, row) <= radius] for row, rows in enumerate(near)]
 
 
 def any_within(database: Positions, queries: Positions, radius: float) -> NDArray[np.bool_]:
     """Whether each query has a database position at most ``radius`` metres away, ``(queries,)``.
 
     Equal to asking :func:`within`, without its lists: the nearest alone decides for most queries.
-
-    Args:
-        database, queries: where unknown, out of account.
-        radius: 0 to 1,000,000; beyond, a chord through the Earth says too little.
+    The radius is 1,000,000 m at most; beyond, a chord through the Earth says too little.
     """
     found = np.zeros(len(queries), np.bool_)
     members, rows = np.flatnonzero(database.known), np.flatnonzero(queries.known)
-    if len(members) == 0 or len(rows) == 0:
-        return found
     tree = cKDTree(earth_centred(database[members]))
     reach = radius * _MARGIN + 1
     chord, _ = tree.query(earth_centred(queries[rows]), distance_upper_bound=reach)
     found[rows] = chord * _MARGIN + 1 <= radius
     unsure = rows[(chord <= reach) & ~found[rows]]
-    hits = within(database, queries[unsure], radius)
-    found[unsure] = [len(each) > 0 for each in hits]
+    found[unsure] = [len(rows) > 0 for rows in within(database, queries[unsure], radius)]
     return found
 
 
 def near(database: Positions, centre: Positions, radius: float) -> NDArray[np.bool_]:
     """Whether each of ``n`` positions is at most ``radius`` metres from one, ``(n,)``.
 
-    Equal to comparing by :func:`distance`, which only those in a band of latitude go through.
-
-    Args:
-        centre: one position, known. radius: 0 or more.
+    The one, ``centre``, is known. Equal to comparing by :func:`distance`, which only those in a
+    band of latitude go through.
     """
     band = (radius * _MARGIN + 1) / _LEAST_DEGREE
     found: NDArray[np.bool_] = np.abs(database.lat - centre.lat[0]) <= band
     rows = np.flatnonzero(found)
-    found[rows] = distance(database[rows], centre[np.zeros_like(rows)]) <= radius
+    found[rows] = _to_one(database[rows], centre, 0) <= radius
     return found
 
 
@@ -339,8 +324,6 @@ def nearest(
     """Metres from each query to the nearest of the database, ``(n,)``; NaN where there is none.
 
     Args:
-        database: where unknown, out of account.
-        queries: NaN where unknown.
         excluded: for each query the rows of the database that do not count.
 
     >>> street = positions([52.5163, 52.5164], [13.3777, 13.3777])
@@ -352,57 +335,29 @@ def nearest(
     most = max((len(out) for out in excluded), default=0) + 1
     if len(rows) == 0 or len(members) == 0:
         return metres
-    tree = cKDTree(earth_centred(database[members]))
-    chords, order = tree.query(earth_centred(queries[rows]), k=range(1, most + 1))
-    for row, chord, near in zip(rows.tolist(), chords, order, strict=True):
+    tree, points = cKDTree(earth_centred(database[members])), earth_centred(queries[rows])
+    chords, order = tree.query(points, k=range(1, most + 1))
+    for row, point, chord, near in zip(rows.tolist(), points, chords, order, strict=True):
         found = np.isfinite(chord)
-        left = ~np.isin(members[near[found]], excluded[row])
-        if left.any():
+        left = chord[found][~np.isin(members[near[found]], excluded[row])]
+        if len(left):
             # The nearest by chord need not be the nearest by `distance`, but bounds it.
-            metres[row] = chord[found][left].min()
-    reach = np.where(np.isfinite(metres), metres * _MARGIN + 1, 0)[rows]
-    balls = tree.query_ball_point(earth_centred(queries[rows]), reach)
-    for row, ball in zip(rows.tolist(), balls, strict=True):
-        close = np.setdiff1d(members[ball], excluded[row])
-        if np.isfinite(metres[row]):
-            repeated = np.full(len(close), row, np.intp)
-            metres[row] = distance(database[close], queries[repeated]).min()
+            ball = tree.query_ball_point(point, left[0] * _MARGIN + 1)
+            close = np.setdiff1d(members[ball], excluded[row])
+            metres[row] = _to_one(database[close], queries, row).min()
     return metres
 
 
-def _closest(
-    database: Positions, queries: Positions, row: int, hits: list[int], radius: float
-) -> NDArray[np.intp]:
-    rows = np.array(sorted(hits), np.intp)
-    repeated = np.full(len(rows), row, np.intp)
-    return rows[distance(database[rows], queries[repeated]) <= radius]
-
-
-def _add_across_zones(
-    database: Positions, queries: Positions, radius: float, found: list[list[int]]
-) -> None:
-    """Candidates in another zone than the query's, by chords in space."""
-    zones = np.union1d(database.zone[database.known], queries.zone[queries.known])
-    if len(zones) < 2 and 0 not in zones:
-        return
-    rows, members = np.flatnonzero(queries.known), np.flatnonzero(database.known)
-    if len(rows) == 0 or len(members) == 0:
-        return
-    tree = cKDTree(earth_centred(database[members]))
-    balls = tree.query_ball_point(earth_centred(queries[rows]), radius * _MARGIN + 1)
-    for row, hits in zip(rows, balls, strict=True):
-        near = members[hits]
-        other = (database.zone[near] != queries.zone[row]) | (queries.zone[row] == 0)
-        found[row].extend(near[other].tolist())
+def _to_one(points: Positions, centres: Positions, row: int) -> Floats:
+    """Metres from each to one of the centres."""
+    return distance(points, centres[np.full(len(points), row, np.intp)])
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The smallest box of latitude and longitude around some positions.
+    """The smallest box around positions, in degrees; ``west > east`` across the 180th meridian.
 
-    Attributes:
-        south, north: degrees. west, east: degrees; ``west > east`` across the 180th meridian.
-        width, height: metres along the box's middle parallel and middle meridian.
+    Width and height are metres along its middle parallel and its middle meridian.
     """
 
     south: float
@@ -440,10 +395,5 @@ def earth_centred(p: Positions) -> Floats:
     """Earth-centred coordinates in metres on the ellipsoid, ``(n, 3)``; NaN where unknown."""
     lat, lon = np.radians(p.lat), np.radians(p.lon)
     normal = _GEOD.a / np.sqrt(1 - _GEOD.es * np.sin(lat) ** 2)
-    return np.column_stack(
-        [
-            normal * np.cos(lat) * np.cos(lon),
-            normal * np.cos(lat) * np.sin(lon),
-            normal * (1 - _GEOD.es) * np.sin(lat),
-        ]
-    )
+    out, up = normal * np.cos(lat), normal * (1 - _GEOD.es) * np.sin(lat)
+    return np.column_stack([out * np.cos(lon), out * np.sin(lon), up])

@@ -40,8 +40,8 @@ def test_cars_change_with_the_years_and_the_buildings_stay(scene: Scene) -> None
     assert cars_on(scene.street, NOON) != cars_on(scene.street, later)
     # The sky and the light are the same kind; what is above the cars must be the same wall.
     up = replace(ACROSS, pitch=0.35)
-    hits = scene.cast(Rays(up, SIZE))
-    high = (hits.wall >= 0) & (np.arange(SIZE)[:, None] < SIZE // 2)
+    wall, _ = scene.cast(Rays(up, SIZE))
+    high = (wall >= 0) & (np.arange(SIZE)[:, None] < SIZE // 2)
     assert high.sum() > SIZE * SIZE / 10
     one, other = photo(scene, NOON, up), photo(scene, later, up)
     patterns = [a.mean(2)[high] - a.mean(2)[high].mean() for a in (one, other)]
@@ -70,7 +70,7 @@ def test_lit_windows_differ_from_night_to_night(scene: Scene) -> None:
 
 def test_fog_hides_what_is_far(scene: Scene) -> None:
     along = replace(ACROSS, yaw=0.0)
-    depth = scene.cast(Rays(along, SIZE)).depth
+    _, depth = scene.cast(Rays(along, SIZE))
     far = (depth > 30) & (depth < 100)
     assert far.any()
     fog = replace(NOON, condition="fog", fog=0.05)
@@ -104,7 +104,7 @@ def test_cast_finds_what_a_search_over_all_walls_finds(scene: Scene, yaw: float)
     """Each pixel's wall against the nearest of all, one by one, in float64."""
     camera = Camera(x=30, y=0.7, height=2.0, yaw=yaw, pitch=0.1, roll=0.02, fov=1.3)
     rays = Rays(camera, 24)
-    hits = scene.cast(rays)
+    walls, _ = scene.cast(rays)
     rng = np.random.default_rng(0)
     agree = []
     for row, column in rng.integers(0, 24, (150, 2)):
@@ -129,6 +129,6 @@ def test_cast_finds_what_a_search_over_all_walls_finds(scene: Scene, yaw: float)
                 best, nearest = wall, depth
         if best >= 0 and camera.height + nearest * s < 0:
             best = -1
-        agree.append(best == hits.wall[row, column])
+        agree.append(best == walls[row, column])
     # The columns that choose the walls to try are half a pixel apart: edges may differ.
     assert np.mean(agree) > 0.97

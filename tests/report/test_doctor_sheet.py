@@ -13,7 +13,7 @@ from beenhere.report import doctor_sheet
 from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, wrapped
 from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG, cut
 from beenhere.tools.doctor import Finding, examine, gather
-from beenhere.tools.doctor.collection import PhotoCollection
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ class Window:
         columns, rows: panes.
         arched: round head.
         surround: width in metres of the frame of stone around it, 0 for none.
-        shutters, balcony: whether it has them.
     """
 
     width: float
@@ -111,12 +110,10 @@ def design_building(style: Style, seed: int, width: float) -> Building:
     rng = generator(seed, "building")
     material = pick(rng, style.materials)
     storeys = int(rng.integers(style.storeys[0], style.storeys[1] + 1))
-    storey_height = float(rng.uniform(*style.storey_height))
+    storey_height = rng.uniform(*style.storey_height)
     roof = pick(rng, style.roofs)
-    if roof == "gable" and width > 11:
-        roof = "pitched"
-    if roof == "gable" and rng.random() < 0.3:
-        roof = "stepped"
+    if roof == "gable":  # of a wide house its roof would be as high as a church's
+        roof = "pitched" if width > 11 else "stepped" if rng.random() < 0.3 else roof
     window = _design_window(style, rng, material, storey_height)
     bays = _lay_bays(rng, width, window)
     oriels: frozenset[int] = frozenset()
@@ -128,16 +125,20 @@ def design_building(style: Style, seed: int, width: float) -> Building:
     if rng.random() < 0.7:
         trim = _TRIMS[rng.integers(len(_TRIMS))]
     accents = rng.permutation(len(style.accents))[:4]
+    roof_heights = {
+        "parapet": (0.4, 1.1), "cornice": (0.7, 1.3), "mansard": (2.4, 3.4), "pitched": (1.2, 2.6),
+        "gable": (0.35 * width, 0.6 * width), "stepped": (0.4 * width, 0.6 * width),
+    }  # fmt: skip
     return Building(
         seed=seed,
         width=width,
-        depth=float(rng.uniform(9, 15)),
-        setback=float(rng.uniform(*style.setback)) if rng.random() < 0.5 else style.setback[0],
-        ground_height=float(rng.uniform(3.1, 4.6)),
+        depth=rng.uniform(9, 15),
+        setback=rng.uniform(*style.setback) if rng.random() < 0.5 else style.setback[0],
+        ground_height=rng.uniform(3.1, 4.6),
         storey_height=storey_height,
         storeys=storeys,
         roof=roof,
-        roof_height=_roof_height(rng, roof, width),
+        roof_height=rng.uniform(*roof_heights[roof]),
         ground_floor=pick(rng, style.ground_floors),
         material=material,
         wall=wall,
@@ -148,7 +149,7 @@ def design_building(style: Style, seed: int, width: float) -> Building:
         skips=skips,
         oriels=oriels,
         window=window,
-        air_conditioners=bool(rng.random() < style.air_conditioners),
+        air_conditioners=rng.random() < style.air_conditioners,
         script=style.script,
     )
 
@@ -167,45 +168,29 @@ def _vary(rng: Generator, colour: Colour, amount: float) -> Colour:
     """Lighter or darker by ``amount``, with a little of another hue."""
     tone = 1 + 2 * amount * rng.standard_normal()
     tints = 0.012 * rng.standard_normal(3)
-    r, g, b = (
-        min(max(c * tone + tint, 0.04), 0.95)
-        for c, tint in zip(colour, tints.tolist(), strict=True)
-    )
+    r, g, b = np.clip(np.multiply(colour, tone) + tints, 0.04, 0.95).tolist()
     return r, g, b
-
-
-def _roof_height(rng: Generator, roof: str, width: float) -> float:
-    low, high = {
-        "parapet": (0.4, 1.1), "cornice": (0.7, 1.3), "mansard": (2.4, 3.4),
-        "pitched": (1.2, 2.6), "gable": (0.35 * width, 0.6 * width),
-        "stepped": (0.4 * width, 0.6 * width),
-    }[roof]  # fmt: skip
-    return float(rng.uniform(low, high))
 
 
 def _design_window(style: Style, rng: Generator, material: str, storey_height: float) -> Window:
     if material == "glass":
-        return Window(
-            width=float(rng.uniform(1.3, 2.6)),
-            height=storey_height - float(rng.uniform(0.3, 0.9)),
-            sill=0.15,
-            columns=int(rng.integers(1, 3)),
-            rows=int(rng.integers(1, 3)),
-        )
-    balcony = bool(rng.random() < style.balconies)
-    sill = 0.15 if balcony else float(rng.uniform(0.5, 1.0))
-    height = min(float(rng.uniform(1.3, 2.1)), storey_height - sill - 0.45)
-    wide = bool(rng.random() < 0.3)
+        width, height = rng.uniform(1.3, 2.6), storey_height - rng.uniform(0.3, 0.9)
+        columns, rows = rng.integers(1, 3, 2).tolist()
+        return Window(width, height, 0.15, columns, rows)
+    balcony = rng.random() < style.balconies
+    sill = 0.15 if balcony else rng.uniform(0.5, 1.0)
+    height = min(rng.uniform(1.3, 2.1), storey_height - sill - 0.45)
+    wide = rng.random() < 0.3
     columns, rows = _PANES[rng.integers(len(_PANES))]
     return Window(
-        width=float(rng.uniform(1.6, 2.6) if wide else rng.uniform(0.8, 1.4)),
+        width=rng.uniform(1.6, 2.6) if wide else rng.uniform(0.8, 1.4),
         height=height,
         sill=sill,
         columns=columns + wide,
         rows=rows,
-        arched=bool(rng.random() < 0.15) and not wide,
+        arched=rng.random() < 0.15 and not wide,
         surround=float(rng.choice([0.0, 0.12, 0.2])),
-        shutters=bool(rng.random() < style.shutters) and not wide,
+        shutters=rng.random() < style.shutters and not wide,
         balcony=balcony,
     )
 
@@ -224,4 +209,4 @@ def _lay_bays(rng: Generator, width: float, window: Window) -> tuple[float, ...]
         centres += np.where(np.arange(count) % 2 == 0, 1, -1) * 0.5 * (width / count - need)
     elif pattern == 1 and count >= 3:
         centres += np.sign(centres - width / 2) * 0.4 * min(0.6, width / count - need)
-    return tuple(float(c) for c in centres)
+    return tuple(centres.tolist())

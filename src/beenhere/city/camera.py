@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from beenhere.city.light import Light, Moment
 from beenhere.city.noise import SIDE, Bytes, Floats, Ints, fractal
@@ -33,13 +32,14 @@ class Camera:
 
     @property
     def forward(self) -> tuple[float, float]:
-        """Unit vector on the ground in the direction of view."""
+        """Unit vector on the ground in the direction of view; ``(y, -x)`` of it is to the right."""
         return float(np.cos(self.yaw)), float(np.sin(self.yaw))
 
-    @property
-    def right(self) -> tuple[float, float]:
-        """Unit vector on the ground to the right of the view."""
-        return float(np.sin(self.yaw)), float(-np.cos(self.yaw))
+    def relative(self, x: float, y: float) -> tuple[float, float]:
+        """Metres ahead of and to the right of the camera."""
+        dx, dy = x - self.x, y - self.y
+        fx, fy = self.forward
+        return dx * fx + dy * fy, dx * fy - dy * fx
 
 
 class Rays:
@@ -69,18 +69,17 @@ class Rays:
 
     def points(self, at: Ints, depth: Floats) -> tuple[Floats, Floats, Floats]:
         """x, y and height of the points at ``depth`` on the rays with flat numbers ``at``."""
-        camera = self.camera
-        (fx, fy), (rx, ry) = camera.forward, camera.right
+        camera, (fx, fy) = self.camera, self.camera.forward
         q, s = self.q.ravel()[at], self.s.ravel()[at]
-        x, y = camera.x + depth * (fx + q * rx), camera.y + depth * (fy + q * ry)
+        x, y = camera.x + depth * (fx + q * fy), camera.y + depth * (fy - q * fx)
         return x, y, camera.height + depth * s
 
     def directions(self, at: Ints) -> tuple[Floats, Floats, Floats]:
         """Unit directions of the rays with flat numbers ``at``, by axis."""
-        (fx, fy), (rx, ry) = self.camera.forward, self.camera.right
+        fx, fy = self.camera.forward
         q, s = self.q.ravel()[at], self.s.ravel()[at]
         length = np.sqrt(1 + q * q + s * s)
-        return (fx + q * rx) / length, (fy + q * ry) / length, s / length
+        return (fx + q * fy) / length, (fy - q * fx) / length, s / length
 
     def window(
         self, x: float, y: float, radius: float, low: float, high: float
@@ -91,32 +90,25 @@ class Rays:
             x, y, radius: metres, on the street.
             low, high: heights above the ground.
         """
-        dx, dy = x - self.camera.x, y - self.camera.y
-        (fx, fy), (rx, ry) = self.camera.forward, self.camera.right
-        depth, side = dx * fx + dy * fy, dx * rx + dy * ry
+        depth, side = self.camera.relative(x, y)
         near = max(depth - radius, 0.4)
         if depth + radius < 0.5:
             return None
-        q = [(side + e) / d for e in (-radius, radius) for d in (near, depth + radius)]
-        s = [(z - self.camera.height) / d for z in (low, high) for d in (near, depth + radius)]
-        rows, columns = self._pixels(np.array(q)[:, None], np.array(s)[None, :])
-        top, bottom = max(int(rows.min()), 0), min(int(rows.max()) + 2, self.size)
-        left, end = max(int(columns.min()), 0), min(int(columns.max()) + 2, self.size)
-        if top >= bottom or left >= end:
-            return None
-        return slice(top, bottom), slice(left, end)
-
-    def _pixels(
-        self, q: NDArray[np.float64], s: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Row and column of rays: the inverse of what makes them."""
+        ends = np.array([near, depth + radius])
+        q = np.concatenate([(side - radius) / ends, (side + radius) / ends])[:, None]
+        s = np.concatenate([(z - self.camera.height) / ends for z in (low, high)])[None, :]
+        # From rays back to rows and columns: the inverse of what makes them.
         cp, sp = np.cos(self.camera.pitch), np.sin(self.camera.pitch)
         ahead = np.maximum(cp + s * sp, 0.05)
         right, up = (q + 0 * s) / ahead, (s * cp - sp) / ahead
         cr, sr = np.cos(self.camera.roll), np.sin(self.camera.roll)
         right, up = right * cr + up * sr, -right * sr + up * cr
-        half = self.size / 2
-        return half - up / self.pixel, half + right / self.pixel
+        rows, columns = self.size / 2 - up / self.pixel, self.size / 2 + right / self.pixel
+        top, bottom = max(int(rows.min()), 0), min(int(rows.max()) + 2, self.size)
+        left, end = max(int(columns.min()), 0), min(int(columns.max()) + 2, self.size)
+        if top >= bottom or left >= end:
+            return None
+        return slice(top, bottom), slice(left, end)
 
 
 class Picture:
@@ -128,9 +120,7 @@ class Picture:
     """
 
     def __init__(self, rays: Rays, moment: Moment, light: Light) -> None:
-        self.rays = rays
-        self.moment = moment
-        self.light = light
+        self.rays, self.moment, self.light = rays, moment, light
         self.radiance: Floats = np.zeros((rays.size, rays.size, 3), np.float32)
         self.depth: Floats = np.full((rays.size, rays.size), np.inf, np.float32)
 
@@ -138,13 +128,6 @@ class Picture:
         """``colour`` as it looks through the haze from ``ahead`` metres."""
         clear = np.float32(np.exp(-self.moment.fog * ahead))
         return colour * clear + np.array(self.light.haze, np.float32) * (1 - clear)
-
-    def relative(self, x: float, y: float) -> tuple[float, float]:
-        """Metres ahead of and to the right of the camera."""
-        camera = self.rays.camera
-        dx, dy = x - camera.x, y - camera.y
-        (fx, fy), (rx, ry) = camera.forward, camera.right
-        return dx * fx + dy * fy, dx * rx + dy * ry
 
 
 _STEPS = 4096
@@ -180,7 +163,7 @@ def draw_lens(rng: Generator, condition: str) -> Lens:
         exposure=float(np.exp(rng.normal(0, 0.22))),
         cast=(float(np.exp(red)), 1.0, float(np.exp(blue))),
         softness=float(rng.choice([0.0, rng.uniform(0.3, 0.7), rng.uniform(0.6, 1.2)])),
-        noise=float(rng.uniform(0.02, 0.06) if night else rng.uniform(0.004, 0.025)),
+        noise=rng.uniform(0.02, 0.06) if night else rng.uniform(0.004, 0.025),
         quality=int(rng.integers(60, 94)),
         seed=int(rng.integers(2**32)),
     )
@@ -245,14 +228,13 @@ def _blur(image: Floats, sigma: float) -> Floats:
 
 def _falling(radiance: Floats, moment: Moment, rng: Generator) -> Floats:
     """Streaks of rain, or flakes."""
-    size = radiance.shape[0]
+    rain = moment.condition == "rain"
+    high, wide, share, strength = (9, 1, 0.02, 0.22) if rain else (2, 2, 0.012, 0.8)
     row, column = rng.integers(0, SIDE, 2)
-    stretch = 9 if moment.condition == "rain" else 2
-    r = (np.arange(size) * 224 // size // stretch + row) & (SIDE - 1)
-    c = (np.arange(size) * 224 // size // (1 if stretch > 2 else 2) + column) & (SIDE - 1)
+    # The same drops at any size: of a photo with 224 pixels a side.
+    pixels = np.arange(radiance.shape[0]) * 224 // radiance.shape[0]
+    r, c = (pixels // high + row) & (SIDE - 1), (pixels // wide + column) & (SIDE - 1)
     drops = fractal(0.0)[r[:, None], c[None, :]]
-    share = 0.02 if moment.condition == "rain" else 0.012
-    strength = 0.22 if moment.condition == "rain" else 0.8
     cover = np.where(drops < share, np.float32(strength), np.float32(0))[..., None]
     bright = np.float32(np.percentile(radiance[::4, ::4], 85))
     return radiance + (bright - radiance) * cover

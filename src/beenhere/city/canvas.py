@@ -19,6 +19,9 @@ SIGN = 220
 DOOR_LAMP = 240
 UNITS = 12
 
+Box = tuple[float, float, float, float]
+"""Left, low, right and high edge of a rectangle on a wall, in metres."""
+
 
 class Canvas:
     """Texels of one wall, row 0 at the pavement; plain at first.
@@ -27,6 +30,7 @@ class Canvas:
         width, height: metres.
 
     Attributes:
+        width, height: metres, of whole texels.
         rgb: ``(rows, columns, 3)`` float32.
         code: ``(rows, columns)`` uint8: OPAQUE, a window's number, or one of the codes above.
     """
@@ -37,16 +41,7 @@ class Canvas:
         self.rgb: Floats = np.empty((rows, columns, 3), np.float32)
         self.rgb[:] = colour
         self.code: Bytes = np.zeros((rows, columns), np.uint8)
-
-    @property
-    def width(self) -> float:
-        """Metres."""
-        return float(self.rgb.shape[1] / TEXELS_PER_METRE)
-
-    @property
-    def height(self) -> float:
-        """Metres."""
-        return float(self.rgb.shape[0] / TEXELS_PER_METRE)
+        self.width, self.height = columns / TEXELS_PER_METRE, rows / TEXELS_PER_METRE
 
     def box(self, left: float, low: float, right: float, high: float) -> tuple[slice, slice]:
         """Texels between ``left`` and ``right``, ``low`` and ``high``, in metres, clipped."""
@@ -148,9 +143,7 @@ def _latin(rng: Generator) -> Bools:
     glyph[:, 0] = rng.random() < 0.85
     strokes = rng.random(5) < 0.55
     strokes[rng.integers(5)] = True
-    glyph[0] |= strokes[0]
-    glyph[3] |= strokes[1]
-    glyph[6] |= strokes[2]
+    glyph[[0, 3, 6]] |= strokes[:3, None]
     glyph[:3, 4] |= strokes[3]
     glyph[4:, 4] |= strokes[4]
     return glyph
@@ -172,17 +165,10 @@ def _ink(ground: Colour) -> Colour:
 
 
 def write_sign(
-    canvas: Canvas,
-    rng: Generator,
-    left: float,
-    low: float,
-    right: float,
-    high: float,
-    ground: Colour,
-    script: str,
-    code: int,
+    canvas: Canvas, rng: Generator, box: Box, ground: Colour, script: str, code: int
 ) -> None:
-    """A lettered board between the given edges (metres), lit by the unit with that ``code``."""
+    """A lettered board, lit by the unit with that ``code``."""
+    left, low, right, high = box
     canvas.fill(left, low, right, high, ground, code)
     canvas.shade(left, high - 0.07, right, high, 1.15)
     glyph = _kana if script == "kana" else _latin
@@ -199,19 +185,12 @@ def write_sign(
         column += step
 
 
-def write_vertical_sign(
-    canvas: Canvas,
-    rng: Generator,
-    left: float,
-    low: float,
-    width: float,
-    high: float,
-    ground: Colour,
-) -> None:
+def write_vertical_sign(canvas: Canvas, rng: Generator, box: Box, ground: Colour) -> None:
     """A board that runs up the façade, letters above each other."""
-    canvas.fill(left, low, left + width, high, ground, SIGN + int(rng.integers(8, 12)))
-    canvas.shade(left + width, low, left + width + 0.15, high, 0.65)
-    column = round((left + width / 2) * TEXELS_PER_METRE) - _COLUMNS // 2
+    left, low, right, high = box
+    canvas.fill(left, low, right, high, ground, SIGN + int(rng.integers(8, 12)))
+    canvas.shade(right, low, right + 0.15, high, 0.65)
+    column = round((left + right) / 2 * TEXELS_PER_METRE) - _COLUMNS // 2
     row = round(high * TEXELS_PER_METRE) - 10
     while row > round(low * TEXELS_PER_METRE) + 2:
         _stamp(canvas, _kana(rng), row, column, 1, _ink(ground))
@@ -268,7 +247,7 @@ class WindowPainter:
         is_glass = is_glass[:rows, :columns]
         open_ = np.ones((rows, columns), bool)
         if design.arched:
-            open_ = _arch(rgb.shape[0], rgb.shape[1])[:rows, :columns]
+            open_ = _arch(*rgb.shape[:2])[:rows, :columns]
             canvas.code[here][open_ & is_glass] = number
         else:
             canvas.code[here] = np.where(is_glass, number, 0)
@@ -303,11 +282,9 @@ class WindowPainter:
             glass[tile.box(left, low, right, high)] = False
 
         edge = 0.075
-        for i in range(design.columns + 1):
-            x = i * (w - edge) / design.columns
+        for x in (i * (w - edge) / design.columns for i in range(design.columns + 1)):
             bar(x, 0, x + edge, h)
-        for i in range(design.rows + 1):
-            z = i * (h - edge) / design.rows
+        for z in (i * (h - edge) / design.rows for i in range(design.rows + 1)):
             bar(0, z, w, z + edge)
         # The wall is thicker than the window: its upper and left edges throw shade.
         tile.shade(0, h - 0.16, w, h, 0.5)
@@ -318,8 +295,8 @@ class WindowPainter:
         wide = (right - left) * _SHUTTER_WIDTH
         for edge in (left - wide, right):
             canvas.fill(edge, low, edge + wide, high, self.shutter)
-            for z in np.arange(low, high, 0.19):
-                canvas.shade(edge, float(z), edge + wide, float(z) + 0.06, 0.78)
+            for z in np.arange(low, high, 0.19).tolist():
+                canvas.shade(edge, z, edge + wide, z + 0.06, 0.78)
             canvas.shade(edge + wide, low, edge + wide + 0.07, high, 0.75)
 
     def _balcony(self, canvas: Canvas, left: float, right: float, low: float) -> None:
@@ -327,8 +304,8 @@ class WindowPainter:
         canvas.ledge(left - out, low - 0.2, right + out, low - 0.02, self.building.trim)
         canvas.shade(left - out, low - 0.75, right + out, low - 0.2, 0.8)
         if self.railing:
-            for x in np.arange(left - out, right + out, 0.19):
-                canvas.fill(float(x), low, float(x) + 0.06, low + rail, (0.13, 0.13, 0.14))
+            for x in np.arange(left - out, right + out, 0.19).tolist():
+                canvas.fill(x, low, x + 0.06, low + rail, (0.13, 0.13, 0.14))
             canvas.fill(left - out, low + rail, right + out, low + rail + 0.07, (0.13, 0.13, 0.14))
         else:
             canvas.fill(left - out, low, right + out, low + rail, self.building.trim)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from beenhere.city.camera import Picture, Rays
+from beenhere.city.camera import Picture
 from beenhere.city.light import Light, Moment, lamplight
 from beenhere.city.noise import Bools, Floats, Ints, generator
 from beenhere.city.street import Street
@@ -86,6 +86,9 @@ def _paint(rng: Generator) -> Colour:
     return scaled(colour, rng.uniform(0.8, 1.2, 3), 0.015, 0.85)
 
 
+Plane = tuple[float, float, float, float]
+"""``(nx, ny, nz, d)``: a convex solid is where ``nx x + ny y + nz z <= d`` for all its planes."""
+
 # The faces of both solids, in the order of their planes.
 _FRONT, _BACK, _TOP, _SIDES = 0, 1, 2, 4
 _NORMALS = np.array(
@@ -100,79 +103,64 @@ def draw_car(street: Street, picture: Picture, car: Car) -> None:
     window = rays.window(car.x, car.y, np.hypot(body.length, body.width) / 2, 0, body.roof)
     if window is None:
         return
-    solids = _Solids(car, rays, window)
-    near, face, cabin = solids.nearest()
+    # In the car's frame, x to its front, y to its left, z up: the camera, and the rays.
+    camera, (fx, fy), q = rays.camera, rays.camera.forward, rays.q[window]
+    eye = (camera.x - car.x) * car.along, (camera.y - car.y) * car.along, camera.height
+    ray = (fx + q * fy) * car.along, (fy - q * fx) * car.along, rays.s[window]
+    hull, cabin = _solids(body)
+    near, face = _enter(hull, eye, ray)
+    near_cabin, face_cabin = _enter(cabin, eye, ray)
+    is_cabin = near_cabin < near
+    near, face = np.minimum(near_cabin, near), np.where(is_cabin, face_cabin, face)
     seen = np.isfinite(near) & (near < picture.depth[window])
     if not seen.any():
         return
-    point = solids.point(near, seen)
-    albedo, glass = _materials(car, point, face[seen], cabin[seen])
+    x, y, z = (start + near[seen] * way[seen] for start, way in zip(eye, ray, strict=True))
+    albedo, glass = _materials(car, (x, y, z), face[seen], is_cabin[seen])
     if picture.moment.snow:
         albedo[(face[seen] == _TOP) & ~glass] = 0.7
     picture.radiance[window][seen] = _lit(street, picture.light, car, albedo, glass, face[seen])
     picture.depth[window][seen] = near[seen]
 
 
-class _Solids:
-    """The rays of a window in the car's frame: x to its front, y to its left, z up."""
+def _solids(body: Body) -> tuple[tuple[Plane, ...], tuple[Plane, ...]]:
+    """The hull and the cabin."""
+    half, wide = body.length / 2, body.width / 2
+    hull = (
+        (1, 0, 0.12, half + 0.06), (-1, 0, 0.1, half + 0.05),
+        (0.1, 0, 1, body.belt + 0.1 * body.cabin[1]), (0, 0, -1, -0.2),
+        (0, 1, 0, wide), (0, -1, 0, wide),
+    )  # fmt: skip
+    back, front = body.cabin
+    high = body.roof - body.belt
+    cabin = (
+        (1, 0, body.rake[1] / high, front + body.rake[1] / high * body.belt),
+        (-1, 0, body.rake[0] / high, -back + body.rake[0] / high * body.belt),
+        (0, 0, 1, body.roof), (0, 0, -1, -body.belt + 0.15),
+        (0, 1, 0.22, wide - 0.03 + 0.22 * body.belt),
+        (0, -1, 0.22, wide - 0.03 + 0.22 * body.belt),
+    )  # fmt: skip
+    return hull, cabin
 
-    def __init__(self, car: Car, rays: Rays, window: tuple[slice, slice]) -> None:
-        self.car = car
-        camera = rays.camera
-        (fx, fy), (rx, ry) = camera.forward, camera.right
-        q, self.dz = rays.q[window], rays.s[window]
-        self.dx, self.dy = (fx + q * rx) * car.along, (fy + q * ry) * car.along
-        self.ox, self.oy = (camera.x - car.x) * car.along, (camera.y - car.y) * car.along
-        self.oz = camera.height
 
-    def nearest(self) -> tuple[Floats, Ints, Bools]:
-        """Depth (infinite beside the car), face number, and whether it is the cabin."""
-        b = self.car.body
-        half, wide = b.length / 2, b.width / 2
-        hull = (
-            (1, 0, 0.12, half + 0.06), (-1, 0, 0.1, half + 0.05),
-            (0.1, 0, 1, b.belt + 0.1 * b.cabin[1]), (0, 0, -1, -0.2),
-            (0, 1, 0, wide), (0, -1, 0, wide),
-        )  # fmt: skip
-        back, front = b.cabin
-        high = b.roof - b.belt
-        cabin = (
-            (1, 0, b.rake[1] / high, front + b.rake[1] / high * b.belt),
-            (-1, 0, b.rake[0] / high, -back + b.rake[0] / high * b.belt),
-            (0, 0, 1, b.roof), (0, 0, -1, -b.belt + 0.15),
-            (0, 1, 0.22, wide - 0.03 + 0.22 * b.belt),
-            (0, -1, 0.22, wide - 0.03 + 0.22 * b.belt),
-        )  # fmt: skip
-        t_hull, face_hull = self._cut(hull)
-        t_cabin, face_cabin = self._cut(cabin)
-        is_cabin = t_cabin < t_hull
-        near = np.minimum(t_cabin, t_hull)
-        return near, np.where(is_cabin, face_cabin, face_hull), is_cabin
-
-    def _cut(self, planes: tuple[tuple[float, float, float, float], ...]) -> tuple[Floats, Ints]:
-        """Where rays enter the convex solid ``nx x + ny y + nz z <= d`` for all planes."""
-        near = np.full(self.dz.shape, -np.inf, np.float32)
-        far = np.full(self.dz.shape, np.inf, np.float32)
-        face = np.zeros(self.dz.shape, np.int8)
-        for i, (nx, ny, nz, d) in enumerate(planes):
-            gap = np.float32(d - (nx * self.ox + ny * self.oy + nz * self.oz))
-            rate = np.float32(nx) * self.dx + np.float32(ny) * self.dy + np.float32(nz) * self.dz
-            t = gap / np.where(np.abs(rate) < 1e-6, np.float32(1e-6), rate)
-            enters = (rate < 0) & (t > near)
-            face[enters] = i
-            near = np.where(enters, t, near)
-            far = np.where(rate > 0, np.minimum(far, t), far)
-        hit = (near < far) & (near > 0.2)
-        return np.where(hit, near, np.float32(np.inf)), face
-
-    def point(self, near: Floats, seen: Bools) -> tuple[Floats, Floats, Floats]:
-        """x, y and z of the points seen, ``(n,)`` each."""
-        t = near[seen]
-        return (
-            self.ox + t * self.dx[seen],
-            self.oy + t * self.dy[seen],
-            self.oz + t * self.dz[seen],
-        )
+def _enter(
+    solid: tuple[Plane, ...], eye: tuple[float, float, float], ray: tuple[Floats, Floats, Floats]
+) -> tuple[Floats, Ints]:
+    """The depth where rays enter a solid, infinite beside it, and the number of the face."""
+    (ox, oy, oz), (dx, dy, dz) = eye, ray
+    near = np.full(dz.shape, -np.inf, np.float32)
+    far = np.full(dz.shape, np.inf, np.float32)
+    face = np.zeros(dz.shape, np.int8)
+    for i, (nx, ny, nz, d) in enumerate(solid):
+        gap = np.float32(d - (nx * ox + ny * oy + nz * oz))
+        rate = np.float32(nx) * dx + np.float32(ny) * dy + np.float32(nz) * dz
+        t = gap / np.where(np.abs(rate) < 1e-6, np.float32(1e-6), rate)
+        enters = (rate < 0) & (t > near)
+        face[enters] = i
+        near = np.where(enters, t, near)
+        far = np.where(rate > 0, np.minimum(far, t), far)
+    hit = (near < far) & (near > 0.2)
+    return np.where(hit, near, np.float32(np.inf)), face
 
 
 def _materials(

@@ -1,7 +1,5 @@
 """Renders a planned city into the trees and file names of GSV-XS, SF-XS and Tokyo-XS."""
 
-import csv
-import io
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -61,16 +59,10 @@ def write_city(out: Path, options: CityConfig, what: str | None = None) -> CityF
         DataError: ``out`` holds a city of other options, or files that are not ours.
     """
     plan = plan_city(options)
-    folder = CityFolder(
-        root=out,
-        gsv_xs=out / "gsv_xs",
-        sf_xs=out / "sf_xs",
-        tokyo_xs=out / "tokyo_xs",
-        places=len(plan.training),
-        photos=sum(len(roll.shots) for roll in plan.rolls),
-    )
-    record = _record(options, plan)
     paths = [shot.path for roll in plan.rolls for shot in roll.shots]
+    sets = out / "gsv_xs", out / "sf_xs", out / "tokyo_xs"
+    folder = CityFolder(out, *sets, len(plan.training), len(paths))
+    record = _record(options, plan)
     if _check(out, record, plan) and all((out / path).is_file() for path in paths):
         return folder
     out.mkdir(parents=True, exist_ok=True)
@@ -179,15 +171,10 @@ def _take(out: Path, roll: Roll, size: int) -> int:
     return len(roll.shots)
 
 
-def _conditions(each: EvaluationSet) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "condition"))
-    writer.writerows(
-        sorted(
-            (shot.path.relative_to(each.folder).as_posix(), shot.moment.condition)
-            for roll in each.rolls
-            for shot in roll.shots
-        )
+def _conditions(each: EvaluationSet) -> str:
+    rows = sorted(
+        f"{shot.path.relative_to(each.folder)},{shot.moment.condition}\n"
+        for roll in each.rolls
+        for shot in roll.shots
     )
-    return text.getvalue().encode()
+    return "".join(["path,condition\n", *rows])  # no path has a comma or a quote

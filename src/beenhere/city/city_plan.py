@@ -127,10 +127,9 @@ def _sites(city: City, seed: int, count: int, length: float, cell: float) -> Ite
     turn = np.radians(city.bearing)
     for i in range(count):
         rng = generator(seed, "plot", city.name, i, int(city.northing))
-        column, row = i % side, i // side
-        quarter = int(rng.integers(4))
+        row, column = divmod(i, side)
         # The street's middle lies in the middle of its cell, whichever way it runs.
-        bearing = (city.bearing + 90 * quarter) % 360
+        bearing = (city.bearing + 90 * int(rng.integers(4))) % 360
         along = np.radians(bearing)
         east = city.easting + cell * (column * np.cos(turn) + row * np.sin(turn))
         north = city.northing + cell * (row * np.cos(turn) - column * np.sin(turn))
@@ -140,7 +139,7 @@ def _sites(city: City, seed: int, count: int, length: float, cell: float) -> Ite
             length=length,
             easting=float(east - np.sin(along) * length / 2),
             northing=float(north - np.cos(along) * length / 2),
-            bearing=float(bearing),
+            bearing=bearing,
         )
 
 
@@ -166,19 +165,19 @@ def _place(options: CityConfig, site: Site, label: str) -> Roll:
         moment = draw_moment(rng, pick(rng, TRAINING_CONDITIONS), int(year), site.south)
         heading = round(facing + np.clip(rng.normal(0, 13), -28, 28)) % 360
         camera = Camera(
-            x=float(x + rng.normal(0, 1.6)),
+            x=x + rng.normal(0, 1.6),
             y=float(np.clip(y + rng.normal(0, 0.5), -0.3 * half_road, 0.3 * half_road)),
-            height=float(rng.uniform(1.7, 2.7)),
+            height=rng.uniform(1.7, 2.7),
             yaw=site.yaw(heading),
-            pitch=float(rng.normal(0.07, 0.035)),
-            roll=float(rng.normal(0, 0.012)),
+            pitch=rng.normal(0.07, 0.035),
+            roll=rng.normal(0, 0.012),
             fov=float(np.radians(rng.uniform(62, 88))),
         )
         # Headings of the real set run past a full turn for about a third of its photos.
         written = heading + 360 * int(rng.random() < 0.3)
-        fields = _fields(_draw_pano(rng), written, _month(moment), label)
+        fields = _fields(_draw_pano(rng), written, moment.date // 100, label)
         taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
-    return Roll(site, _shots(site, PurePosixPath("gsv_xs/train") / site.city.name, taken))
+    return Roll(site, _shots(site, PurePosixPath("gsv_xs/train", site.city.name), taken))
 
 
 def _shots(
@@ -192,12 +191,10 @@ def _shots(
     """
     zone = site.city.zone
     where = [[round(metres, 2) for metres in site.locate(camera)] for camera, *_ in taken]
-    east, north = [e for e, _ in where], [n for _, n in where]
+    east, north = np.reshape(where, (-1, 2)).T
     lat, lon = to_wgs84(east, north, [zone_code(zone)] * len(taken))
     shots = []
-    for e, n, y, x, (camera, moment, lens, fields) in zip(
-        east, north, lat, lon, taken, strict=True
-    ):
+    for (e, n), y, x, (camera, moment, lens, fields) in zip(where, lat, lon, taken, strict=True):
         # The letter follows from the latitude; the number stays the city's.
         letter = (zone_name(float(y), float(x)) or zone)[-1]
         position = f"@{e:010.2f}@{n:010.2f}@{zone[:-1]}@{letter}@{y:09.5f}@{x:010.5f}"
@@ -205,19 +202,14 @@ def _shots(
     return tuple(shots)
 
 
-def _fields(pano: str, heading: int | str, date: str, note: str = "") -> str:
-    """Panorama, tile, heading, pitch, roll, height, date and note; empty where unknown."""
+def _fields(pano: str, heading: int | str, date: int, note: str = "") -> str:
+    """Panorama, tile, heading, pitch, roll, height, YYYYMM or YYYYMMDD, note; empty: unknown."""
     return f"@{pano}@@{heading}@@@@{date}@{note}@"
 
 
 def _draw_pano(rng: Generator) -> str:
     """The id of a panorama: 22 letters, such as street-level ones have."""
     return "".join(_BASE64[i] for i in rng.integers(0, 64, 22))
-
-
-def _month(moment: Moment) -> str:
-    """``YYYYMM``."""
-    return str(moment.date // 100)
 
 
 def _evaluation(options: CityConfig, city: City, folder: str, manner: str) -> EvaluationSet:
@@ -263,15 +255,9 @@ def _survey(
         y, height = rng.uniform(-0.7, 0.7), rng.uniform(2.1, 2.6)
         for view in range(VIEWS):
             heading = (turn + view * 360 // VIEWS) % 360
-            camera = Camera(
-                x=float(x),
-                y=float(y),
-                height=float(height),
-                yaw=site.yaw(heading),
-                pitch=float(rng.normal(0.07, 0.02)),
-                fov=float(np.radians(78)),
-            )
-            fields = _fields(pano, heading, _month(moment))
+            pitch, fov = rng.normal(0.07, 0.02), float(np.radians(78))
+            camera = Camera(x, y, height, site.yaw(heading), pitch, fov=fov)
+            fields = _fields(pano, heading, moment.date // 100)
             taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
     return _shots(site, folder, taken[:most])
 
@@ -288,20 +274,20 @@ def _queries(
         moment = draw_moment(rng, condition, int(rng.integers(2019, 2024)), site.south)
         heading = int(rng.integers(360))
         camera = Camera(
-            x=float(rng.uniform(8, 8 + span)),
+            x=rng.uniform(8, 8 + span),
             y=float(np.clip(rng.normal(0, 1), -0.3 * half_road, 0.3 * half_road)),
-            height=float(rng.uniform(1.5, 1.9) if manner != "crowd" else rng.uniform(1.9, 2.7)),
+            height=rng.uniform(1.5, 1.9) if manner != "crowd" else rng.uniform(1.9, 2.7),
             yaw=site.yaw(heading),
-            pitch=float(rng.normal(0.09, 0.05)),
-            roll=float(rng.normal(0, 0.02)),
+            pitch=rng.normal(0.09, 0.05),
+            roll=rng.normal(0, 0.02),
             fov=float(np.radians(rng.uniform(62, 84))),
         )
         # Both ids are drawn whatever the manner, so that it does not disturb what comes after.
         crowd, phone = _draw_pano(rng), _draw_pano(rng)
         fields = {
-            "crowd": _fields(crowd, heading, _month(moment)),
-            "phone": _fields(phone, "", str(moment.date)),
-            "night": _fields(f"{number + i:05d}.jpg", "", _month(moment)),
+            "crowd": _fields(crowd, heading, moment.date // 100),
+            "phone": _fields(phone, "", moment.date),
+            "night": _fields(f"{number + i:05d}.jpg", "", moment.date // 100),
         }[manner]
         taken.append((camera, moment, draw_lens(rng, moment.condition), fields))
     return _shots(site, folder, taken)

@@ -12,6 +12,7 @@ from beenhere.city.canvas import (
     SIGN,
     TEXELS_PER_METRE,
     UNITS,
+    Box,
     Canvas,
     WindowPainter,
     lay_masonry,
@@ -31,7 +32,7 @@ def paint_front(building: Building) -> Canvas:
     _paint_corners(canvas, building, rng)
     _paint_roof(canvas, building, rng)
     _paint_storeys(canvas, building, rng)
-    paint_ground_floor(canvas, building, generator(building.seed, "ground floor"))
+    _paint_ground_floor(canvas, building, generator(building.seed, "ground floor"))
     canvas.mottle(rng, 1.0, 0.07)
     canvas.mottle(rng, 1.2, 0.06, stretch=6)
     # Streets are darker towards the ground: dirt, and less sky above.
@@ -49,11 +50,11 @@ def paint_side(building: Building) -> Canvas:
     canvas.rgb *= 0.9
     if rng.random() < 0.6:
         painter = WindowPainter(building, rng)
-        columns = rng.uniform(1.5, building.depth - 1.5, int(rng.integers(1, 3)))
+        columns = rng.uniform(1.5, building.depth - 1.5, int(rng.integers(1, 3))).tolist()
         for storey in range(building.storeys + 1):
             floor = storey * building.storey_height + (0.4 if storey == 0 else 1.0)
             for i, x in enumerate(columns):
-                painter.paint(canvas, float(x), floor + 0.5, _number(storey, i))
+                painter.paint(canvas, x, floor + 0.5, _number(storey, i))
     canvas.mottle(rng, 1.0, 0.12, stretch=5)
     return canvas
 
@@ -122,8 +123,8 @@ def _paint_roof(canvas: Canvas, building: Building, rng: Generator) -> None:
     if building.roof in ("mansard", "pitched"):
         slate = _SLATES[int(rng.integers(len(_SLATES)))]
         canvas.fill(0, eaves, w, top, slate)
-        for course in np.arange(eaves, eaves + building.roof_height, 0.25):
-            canvas.shade(0, float(course), w, float(course) + 0.07, 0.86)
+        for course in np.arange(eaves, eaves + building.roof_height, 0.25).tolist():
+            canvas.shade(0, course, w, course + 0.07, 0.86)
         crown = eaves + building.roof_height
         canvas.fill(0, crown, w, top, (0.50, 0.33, 0.27))
         if building.roof == "mansard":
@@ -136,9 +137,9 @@ def _paint_roof(canvas: Canvas, building: Building, rng: Generator) -> None:
         canvas.ledge(0, eaves - 0.15, w, eaves + 0.12, building.trim)
     elif building.roof == "cornice":
         canvas.ledge(0, eaves + 0.3, w, eaves + building.roof_height, building.trim)
-        for x in np.arange(0.2, w, 0.7):
-            canvas.fill(float(x), eaves, float(x) + 0.25, eaves + 0.3, building.trim)
-            canvas.shade(float(x) + 0.25, eaves, float(x) + 0.4, eaves + 0.3, 0.7)
+        for x in np.arange(0.2, w, 0.7).tolist():
+            canvas.fill(x, eaves, x + 0.25, eaves + 0.3, building.trim)
+            canvas.shade(x + 0.25, eaves, x + 0.4, eaves + 0.3, 0.7)
     elif building.roof in ("gable", "stepped"):
         _edge_gable(canvas, building)
         WindowPainter(building, rng).paint(canvas, w / 2, eaves - 0.2, _number(12, 0), 0.8)
@@ -152,17 +153,12 @@ def _edge_gable(canvas: Canvas, building: Building) -> None:
     """A coping along the sloping edge."""
     line = np.round(building.roofline * TEXELS_PER_METRE).astype(int)
     columns = canvas.rgb.shape[1]
-    samples = (np.arange(columns) * ROOFLINE_SAMPLES) // columns
-    for x, edge in enumerate(line[samples]):
+    for x, edge in enumerate(line[np.arange(columns) * ROOFLINE_SAMPLES // columns]):
         canvas.rgb[max(0, edge - 4) : edge, x] = building.trim
         canvas.rgb[max(0, edge - 7) : max(0, edge - 4), x] *= 0.75
 
 
-_DARK: Colour = (0.12, 0.12, 0.13)
-_DISPLAY: Colour = (0.22, 0.22, 0.22)
-
-
-def paint_ground_floor(canvas: Canvas, building: Building, rng: Generator) -> None:
+def _paint_ground_floor(canvas: Canvas, building: Building, rng: Generator) -> None:
     """Paint the strip from the pavement to the first floor."""
     painter = {
         "shops": _shops, "home": _home, "garage": _garage, "lobby": _lobby, "arcade": _arcade
@@ -173,9 +169,8 @@ def paint_ground_floor(canvas: Canvas, building: Building, rng: Generator) -> No
         x = 0.1 if rng.random() < 0.5 else canvas.width - 1.0
         top = building.ground_height + min(building.storeys, 4) * building.storey_height
         background = building.accents[int(rng.integers(4))]
-        write_vertical_sign(
-            canvas, rng, x, building.ground_height + 0.4, 0.85, top - 0.4, background
-        )
+        box = (x, building.ground_height + 0.4, x + 0.85, top - 0.4)
+        write_vertical_sign(canvas, rng, box, background)
 
 
 def _door(canvas: Canvas, x: float, width: float, height: float, colour: Colour) -> None:
@@ -190,20 +185,19 @@ def _door(canvas: Canvas, x: float, width: float, height: float, colour: Colour)
 def _shops(canvas: Canvas, building: Building, rng: Generator) -> None:
     count = max(1, min(UNITS, round(canvas.width / rng.uniform(4.5, 8))))
     wide = canvas.width / count
-    sign_height = float(rng.uniform(0.55, 0.95))
+    sign_height = rng.uniform(0.55, 0.95)
     fascia = building.ground_height - 0.25 - sign_height
     canvas.fill(0, 0, canvas.width, building.ground_height - 0.2, building.trim)
     canvas.rgb[canvas.box(0, 0, canvas.width, building.ground_height - 0.2)] *= 0.8
     for unit in range(count):
-        left = unit * wide + 0.2
-        right = (unit + 1) * wide - 0.2
-        _shop_window(canvas, building, rng, unit, left, right, fascia - 0.1)
+        left, right = unit * wide + 0.2, (unit + 1) * wide - 0.2
+        _shop_window(canvas, building, rng, (left, 0, right, fascia - 0.1), SHOP_GLASS + unit)
         ground = building.accents[int(rng.integers(4))]
-        write_sign(canvas, rng, left, fascia, right, fascia + sign_height, ground,
-                   building.script, SIGN + unit)  # fmt: skip
+        sign = (left, fascia, right, fascia + sign_height)
+        write_sign(canvas, rng, sign, ground, building.script, SIGN + unit)
         canvas.shade(left, fascia - 0.18, right, fascia, 0.6)
         if rng.random() < 0.35:  # an awning, plain or striped
-            low = fascia - float(rng.uniform(0.6, 0.9))
+            low = fascia - rng.uniform(0.6, 0.9)
             canvas.fill(left, low, right, fascia, building.accents[int(rng.integers(4))])
             if rng.random() < 0.5:
                 for x in np.arange(left, right, 0.6).tolist():
@@ -212,37 +206,30 @@ def _shops(canvas: Canvas, building: Building, rng: Generator) -> None:
             canvas.shade(left, low - 0.7, right, low, 0.55)
 
 
-def _shop_window(
-    canvas: Canvas,
-    building: Building,
-    rng: Generator,
-    unit: int,
-    left: float,
-    right: float,
-    top: float,
-) -> None:
+def _shop_window(canvas: Canvas, building: Building, rng: Generator, box: Box, code: int) -> None:
+    left, _, right, top = box
     colour = building.accents[int(rng.integers(4))]
     base = float(rng.choice([0.15, 0.5, 0.8]))
     canvas.fill(left, 0, right, top, colour)
-    canvas.fill(left + 0.1, base, right - 0.1, top - 0.05, _DISPLAY, SHOP_GLASS + unit)
+    canvas.fill(left + 0.1, base, right - 0.1, top - 0.05, (0.22, 0.22, 0.22), code)
     # Goods on display, in rows.
     for _ in range(int((right - left) * 3)):
         x, z = rng.uniform(left + 0.2, right - 0.5), rng.uniform(base, base + 1.1)
         w, h = rng.uniform(0.15, 0.45), rng.uniform(0.2, 0.6)
         tone = rng.uniform(0.15, 0.65, 3)
         canvas.rgb[canvas.box(x, z, min(x + w, right - 0.1), min(z + h, top - 0.1))] = tone
-    for x in np.linspace(left, right, int(rng.integers(2, 5)) + 1)[1:-1]:
-        canvas.fill(float(x) - 0.05, base, float(x) + 0.05, top, colour)
+    for x in np.linspace(left, right, int(rng.integers(2, 5)) + 1)[1:-1].tolist():
+        canvas.fill(x - 0.05, base, x + 0.05, top, colour)
     canvas.shade(left, top - 0.3, right, top, 0.6)
     x = left + 0.1 if rng.random() < 0.5 else right - 1.2
     canvas.fill(x - 0.08, 0, x + 1.08, 2.35, colour)
-    canvas.fill(x + 0.06, 0.2, x + 0.94, 2.2, (0.2, 0.21, 0.22), SHOP_GLASS + unit)
+    canvas.fill(x + 0.06, 0.2, x + 0.94, 2.2, (0.2, 0.21, 0.22), code)
 
 
 def _home(canvas: Canvas, building: Building, rng: Generator) -> None:
     painter = WindowPainter(building, rng)
     at = int(rng.integers(len(building.bays)))
-    height = float(rng.uniform(2.1, 2.5))
+    height = rng.uniform(2.1, 2.5)
     if rng.random() < 0.3:
         canvas.fill(0, 0, canvas.width, 0.7, building.trim)
     for i, x in enumerate(building.bays):
@@ -261,8 +248,8 @@ def _garage(canvas: Canvas, building: Building, rng: Generator) -> None:
     colour = (0.85, 0.84, 0.80) if rng.random() < 0.5 else building.accents[2]
     while x + wide < canvas.width - 1.3:
         canvas.fill(x, 0, x + wide, 2.3, colour)
-        for z in np.arange(0.1, 2.3, 0.5):
-            canvas.shade(x, float(z), x + wide, float(z) + 0.08, 0.78)
+        for z in np.arange(0.1, 2.3, 0.5).tolist():
+            canvas.shade(x, z, x + wide, z + 0.08, 0.78)
         canvas.shade(x, 2.1, x + wide, 2.3, 0.55)
         x += wide + 0.6
         if rng.random() < 0.5:
@@ -274,14 +261,14 @@ def _garage(canvas: Canvas, building: Building, rng: Generator) -> None:
 def _lobby(canvas: Canvas, building: Building, rng: Generator) -> None:
     top = building.ground_height - 0.5
     canvas.fill(0.4, 0.1, canvas.width - 0.4, top, (0.2, 0.22, 0.24), SHOP_GLASS)
-    for x in np.arange(0.4, canvas.width - 0.3, float(rng.uniform(1.2, 2.2))):
-        canvas.fill(float(x), 0, float(x) + 0.09, top, building.frame)
+    for x in np.arange(0.4, canvas.width - 0.3, rng.uniform(1.2, 2.2)).tolist():
+        canvas.fill(x, 0, x + 0.09, top, building.frame)
     canvas.fill(0.4, 2.4, canvas.width - 0.4, 2.5, building.frame)
-    middle = canvas.width * float(rng.uniform(0.3, 0.7))
+    middle = canvas.width * rng.uniform(0.3, 0.7)
     canvas.ledge(middle - 1.8, 2.6, middle + 1.8, 2.95, building.accents[0])
     if rng.random() < 0.7:
-        write_sign(canvas, rng, middle - 1.6, 2.97, middle + 1.6, 3.5, building.accents[3],
-                   building.script, SIGN)  # fmt: skip
+        sign = (middle - 1.6, 2.97, middle + 1.6, 3.5)
+        write_sign(canvas, rng, sign, building.accents[3], building.script, SIGN)
 
 
 def _arcade(canvas: Canvas, building: Building, rng: Generator) -> None:
@@ -295,7 +282,7 @@ def _arcade(canvas: Canvas, building: Building, rng: Generator) -> None:
         z = np.linspace(0, top, rows.stop - rows.start)[:, None]
         x = np.abs(np.linspace(-radius, radius, columns.stop - columns.start))[None, :]
         inside = z < top - radius + np.sqrt(np.maximum(radius**2 - x**2, 0))
-        canvas.rgb[rows, columns][inside] = _DARK
+        canvas.rgb[rows, columns][inside] = (0.12, 0.12, 0.13)
         lit = inside & (z > 0.4) & (x < radius * 0.7)
         canvas.code[rows, columns][lit] = SHOP_GLASS + i % UNITS
 
@@ -306,14 +293,13 @@ def paint_backdrop(seed: int, style: Style) -> tuple[Canvas, Floats]:
     canvas = Canvas(64, 16, (0.5, 0.5, 0.5))
     x = 0.0
     while x < 64:
-        wide = float(rng.uniform(6, 14))
+        wide = rng.uniform(6, 14)
         wall = style.walls[int(rng.integers(len(style.walls)))]
         canvas.fill(x, 0, x + wide, 16, wall)
-        for z in np.arange(1.2, 15, 3.1):
-            for i in np.arange(x + 1, x + wide - 1.5, 2.2):
+        for z in np.arange(1.2, 15, 3.1).tolist():
+            for i in np.arange(x + 1, x + wide - 1.5, 2.2).tolist():
                 number = int(rng.integers(FIRST_WINDOW, LAST_WINDOW))
-                canvas.fill(float(i), float(z), float(i) + 1.1, float(z) + 1.5,
-                            (0.24, 0.26, 0.28), number)  # fmt: skip
+                canvas.fill(i, z, i + 1.1, z + 1.5, (0.24, 0.26, 0.28), number)
         x += wide
     steps = rng.uniform(7, 13, ROOFLINE_SAMPLES // 4)
     return canvas, np.repeat(steps, 4).astype(np.float32)
@@ -322,17 +308,17 @@ def paint_backdrop(seed: int, style: Style) -> tuple[Canvas, Floats]:
 def paint_fence(fence: Fence) -> Canvas:
     """A hedge, a low wall or a fence of boards."""
     rng = generator(fence.seed, "fence")
+    length, height = fence.length, fence.height
     if fence.kind == "hedge":
-        canvas = Canvas(fence.length, fence.height, (0.26, 0.36, 0.17))
+        canvas = Canvas(length, height, (0.26, 0.36, 0.17))
         canvas.mottle(rng, 0.3, 0.5)
-        return canvas
-    if fence.kind == "wall":
-        canvas = Canvas(fence.length, fence.height, (0.55, 0.45, 0.38))
+    elif fence.kind == "wall":
+        canvas = Canvas(length, height, (0.55, 0.45, 0.38))
         lay_masonry(canvas, "brick" if rng.random() < 0.5 else "stone", rng)
-        canvas.ledge(0, fence.height - 0.12, fence.length, fence.height, (0.7, 0.68, 0.64))
-        return canvas
-    tone = float(rng.uniform(0.3, 0.8))
-    canvas = Canvas(fence.length, fence.height, (tone, tone * 0.85, tone * 0.7))
-    for x in np.arange(0, fence.length, 0.25):
-        canvas.shade(float(x), 0, float(x) + 0.07, fence.height, float(rng.uniform(0.6, 0.9)))
+        canvas.ledge(0, height - 0.12, length, height, (0.7, 0.68, 0.64))
+    else:
+        tone = rng.uniform(0.3, 0.8)
+        canvas = Canvas(length, height, (tone, tone * 0.85, tone * 0.7))
+        for x in np.arange(0, length, 0.25).tolist():
+            canvas.shade(x, 0, x + 0.07, height, rng.uniform(0.6, 0.9))
     return canvas

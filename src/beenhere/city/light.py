@@ -44,6 +44,7 @@ def draw_moment(rng: Generator, condition: str, year: int, south: bool = False) 
     month = int(rng.integers(1, 13))
     if condition == "snow":
         month = int(rng.choice([6, 7, 8] if south else [1, 2, 12]))
+    # All are drawn whatever the condition, so that it does not disturb what comes after.
     hour = {
         "dusk": rng.choice([6.2, 18.6]) + rng.uniform(-0.4, 0.4),
         "night": (21 + rng.uniform(0, 7)) % 24,
@@ -57,17 +58,9 @@ def draw_moment(rng: Generator, condition: str, year: int, south: bool = False) 
         "snow": rng.uniform(0.003, 0.015),
     }.get(condition, rng.uniform(0.0005, 0.003))  # fmt: skip
     wet = 1.0 if condition == "rain" else float(rng.random() < 0.12) * rng.uniform(0.3, 0.8)
-    return Moment(
-        year=year,
-        month=month,
-        day=int(rng.integers(1, 29)),
-        hour=float(hour),
-        condition=condition,
-        cloud=float(cloud),
-        fog=float(fog),
-        wet=float(wet),
-        snow=float(rng.uniform(0.5, 1)) if condition == "snow" else 0.0,
-    )
+    day = int(rng.integers(1, 29))
+    snow = rng.uniform(0.5, 1) if condition == "snow" else 0.0
+    return Moment(year, month, day, float(hour), condition, float(cloud), fog, wet, snow)
 
 
 class Light:
@@ -89,7 +82,7 @@ class Light:
     def __init__(self, moment: Moment, bearing: float, lamp: Colour, south: bool = False) -> None:
         rng = generator("light", moment.date, int(moment.hour * 60))
         azimuth_off = rng.uniform(-8, 8)
-        self.clouds = (float(rng.uniform(0, 256)), float(rng.uniform(0, 256)))
+        self.clouds = (rng.uniform(0, 256), rng.uniform(0, 256))
         if moment.condition == "night":
             self._set_night(moment, lamp, rng)
         else:
@@ -104,22 +97,18 @@ class Light:
         self.zenith: Colour = (0.004, 0.005, 0.012)
         self.horizon: Colour = (glow * 1.3, glow, glow * 0.9)
         self.haze: Colour = (glow, glow * 0.8, glow * 0.7)
-        self.lamps = scaled(lamp, float(rng.uniform(9, 16)))
-        self.lit, self.shop_lit = float(rng.uniform(0.12, 0.45)), float(rng.uniform(0.25, 0.8))
+        self.lamps = scaled(lamp, rng.uniform(9, 16))
+        self.lit, self.shop_lit = rng.uniform(0.12, 0.45), rng.uniform(0.25, 0.8)
 
     def _set_day(self, moment: Moment, lamp: Colour, rng: Generator) -> None:
         clear = float(1 - moment.cloud)
         low = float(np.clip(1 - self.sun[2] / 0.45, 0, 1))
         dusk = moment.condition == "dusk"
-        dim = float(rng.uniform(0.12, 0.3)) if dusk else 1.0
+        dim = rng.uniform(0.12, 0.3) if dusk else 1.0
         strength = clear**1.5 * (0.35 if dusk else 1.0)
         sunlight = (strength, strength * (1 - 0.35 * low), strength * (0.92 - 0.6 * low))
         grey = 0.32 + 0.25 * moment.cloud
-        zenith = (
-            0.12 * clear + grey * moment.cloud,
-            0.26 * clear + grey * moment.cloud,
-            0.55 * clear + (grey + 0.03) * moment.cloud,
-        )
+        zenith = _mix((0.12, 0.26, 0.55), (grey, grey, grey + 0.03), moment.cloud)
         pale = (0.95, 0.55, 0.32) if dusk else (0.55 + 0.2 * low, 0.62, 0.70 - 0.2 * low)
         horizon = _mix(pale, (0.60, 0.61, 0.63), moment.cloud)
         sky = 0.24 + 0.24 * moment.cloud
@@ -139,12 +128,8 @@ def _sun(moment: Moment, bearing: float, off: float, south: bool) -> tuple[float
     summer = 0.5 - 0.5 * np.cos((moment.month + (6 if south else 0) - 0.5) / 6 * np.pi)
     highest = 28 + 38 * summer
     elevation = np.radians(max(highest * np.cos(np.radians((moment.hour - 12) * 14)), 3))
-    along = np.radians(bearing - azimuth)
-    return (
-        float(np.cos(elevation) * np.cos(along)),
-        float(np.cos(elevation) * np.sin(along)),
-        float(np.sin(elevation)),
-    )
+    along, flat = np.radians(bearing - azimuth), np.cos(elevation)
+    return float(flat * np.cos(along)), float(flat * np.sin(along)), float(np.sin(elevation))
 
 
 def _mix(a: Colour, b: Colour, share: float) -> Colour:

@@ -32,12 +32,12 @@ def render_view(
     light = Light(moment, street.bearing, street.style.lamp, south)
     picture = Picture(Rays(camera, size), moment, light)
     radiance, depth = picture.radiance.reshape(-1, 3), picture.depth.ravel()
-    hits = scene.cast(picture.rays)
-    wall, s = hits.wall.ravel(), picture.rays.s.ravel()
+    wall_of, depth_of = scene.cast(picture.rays)
+    wall, s = wall_of.ravel(), picture.rays.s.ravel()
     walls = np.flatnonzero(wall >= 0)
     ground = np.flatnonzero((wall < 0) & (s < -1e-3))
     sky = np.flatnonzero((wall < 0) & (s >= -1e-3))
-    depth[walls] = hits.depth.ravel()[walls]
+    depth[walls] = depth_of.ravel()[walls]
     depth[ground] = camera.height / -s[ground]
 
     cars = [c for c in cars_on(street, moment) if _CAR_GAP < _distance(c, camera) < _CAR_REACH]
@@ -107,8 +107,8 @@ def _post(
     """An upright of half-width ``half`` between the two heights of ``span``."""
     low, high = span
     rays = picture.rays
-    window = rays.window(at[0], at[1], half, low, high)
-    ahead, aside = picture.relative(*at)
+    window = rays.window(*at, half, low, high)
+    ahead, aside = rays.camera.relative(*at)
     if window is None or ahead < 0.5:
         return
     blur = ahead * rays.pixel
@@ -123,10 +123,10 @@ def _post(
 
 def _glow(picture: Picture, at: Point) -> None:
     """The halo of a burning lamp, wider in fog and rain."""
-    ahead, aside = picture.relative(*at)
-    reach = 1.2 + 60 * min(picture.moment.fog, 0.05)
     rays = picture.rays
-    window = rays.window(at[0], at[1], reach, LAMP_HEIGHT - reach, LAMP_HEIGHT + reach)
+    ahead, aside = rays.camera.relative(*at)
+    reach = 1.2 + 60 * min(picture.moment.fog, 0.05)
+    window = rays.window(*at, reach, LAMP_HEIGHT - reach, LAMP_HEIGHT + reach)
     if window is None or ahead < 1:
         return
     across = rays.q[window] * ahead - aside

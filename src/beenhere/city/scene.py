@@ -1,7 +1,6 @@
 """A street ready to be seen: its walls as arrays, its textures, and which ray meets which wall."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -26,8 +25,7 @@ class Atlas:
         self._painters = list(painters)
         self._painted = np.zeros(count, bool)
         self._base = np.zeros((LEVELS, count), np.int32)
-        self._rows = np.ones((LEVELS, count), np.int32)
-        self._columns = np.ones((LEVELS, count), np.int32)
+        self._rows, self._columns = np.ones((2, LEVELS, count), np.int32)
         self._texels = np.empty(1 << 20, np.uint32)
         self._end = 0
 
@@ -108,19 +106,6 @@ _BACKDROP = 110.0
 _NEAR = 0.3
 
 
-@dataclass(frozen=True)
-class Hits:
-    """The wall that each pixel sees.
-
-    Attributes:
-        wall: ``(size, size)`` number of the wall, -1 for none.
-        depth: ``(size, size)`` metres forward, infinite for none.
-    """
-
-    wall: Ints
-    depth: Floats
-
-
 class Scene:
     """A street with its walls. Walls are upright rectangles with an outline for an upper edge.
 
@@ -135,9 +120,7 @@ class Scene:
         self._rows: list[tuple[Point, Point, float, int, int]] = []
         self._painters: list[Callable[[], Canvas]] = []
         self._outlines: list[Floats] = []
-        self._add_buildings()
-        self._add_fences()
-        self._add_backdrop()
+        self._add_walls()
         corner, tangent, length, texture, seeds = zip(*self._rows, strict=True)
         self.corner = np.array(corner, np.float32)
         self.tangent = np.array(tangent, np.float32)
@@ -155,26 +138,22 @@ class Scene:
         self._outlines.append(outline)
         return len(self._painters) - 1
 
-    def _add_buildings(self) -> None:
+    def _add_walls(self) -> None:
         for lot in self.street.lots:
             b, (x, y), (tx, ty) = lot.building, lot.corner, lot.tangent
-            back = (-ty * b.depth, tx * b.depth)
             front = self._texture(partial(paint_front, b), b.roofline)
             level = np.full(ROOFLINE_SAMPLES, b.eaves + 0.3, np.float32)
             side = self._texture(partial(paint_side, b), level)
+            back = (x - ty * b.depth, y + tx * b.depth)
             end = (x + tx * b.width, y + ty * b.width)
             self._rows.append(((x, y), (tx, ty), b.width, front, b.seed))
-            self._rows.append(((x + back[0], y + back[1]), (ty, -tx), b.depth, side, b.seed + 1))
+            self._rows.append((back, (ty, -tx), b.depth, side, b.seed + 1))
             self._rows.append((end, (-ty, tx), b.depth, side, b.seed + 2))
-
-    def _add_fences(self) -> None:
         for fence in self.street.fences:
             level = np.full(ROOFLINE_SAMPLES, fence.height, np.float32)
             texture = self._texture(partial(paint_fence, fence), level)
             self._rows.append((fence.corner, fence.tangent, fence.length, texture, fence.seed))
-
-    def _add_backdrop(self) -> None:
-        """Far houses on all four sides, so that no view ends in the open."""
+        # Far houses on all four sides, so that no view ends in the open.
         seed = subseed(self.street.seed, "backdrop")
         reach, middle = self.street.length / 2 + _BACKDROP, self.street.length / 2
         canvas, outline = paint_backdrop(seed, self.street.style)
@@ -183,12 +162,15 @@ class Scene:
             start = (middle - reach * (tx + ty), reach * (tx - ty))
             self._rows.append((start, (tx, ty), 2 * reach, texture, seed))
 
-    def cast(self, rays: Rays) -> Hits:
-        """The wall each pixel sees."""
+    def cast(self, rays: Rays) -> tuple[Ints, Floats]:
+        """Number of the wall that each pixel sees, and metres forward to it, ``(size, size)`` each.
+
+        Where there is no wall, -1 and infinite.
+        """
         camera, size = rays.camera, rays.size
         here = np.array([camera.x, camera.y], np.float32)
         ahead = np.array(camera.forward, np.float32)
-        right = np.array(camera.right, np.float32)
+        right = np.array([ahead[1], -ahead[0]])
         gap = ((self.corner - here) * self.normal).sum(1)
         facing = np.flatnonzero(gap < -0.01)
         gap, n, t = gap[facing], self.normal[facing], self.tangent[facing]
@@ -219,27 +201,14 @@ class Scene:
             order[layer, met] = best[met]
             top = np.where(met, floor[best] / at, np.inf)
             depth = np.where((depth <= at) | (tip <= top), np.inf, depth)
-        return self._resolve(rays, order, facing, (gap, n0, n1, offset, t0, t1), low, high)
 
-    def _resolve(
-        self,
-        rays: Rays,
-        order: Ints,
-        facing: Ints,
-        plane: tuple[Floats, Floats, Floats, Floats, Floats, Floats],
-        low: float,
-        high: float,
-    ) -> Hits:
-        """Try the columns' walls, near to far, at each pixel's own ray."""
-        gap, n0, n1, offset, t0, t1 = plane
-        columns = order.shape[1]
+        # Then the columns' walls are tried, near to far, at each pixel's own ray.
         q, s = rays.q.ravel(), rays.s.ravel()
         column = np.round((q - low) * ((columns - 1) / (high - low))).astype(np.int32)
         wall = np.full(q.shape, -1, np.int32)
         depth = np.full(q.shape, np.inf, np.float32)
-        eye = np.float32(rays.camera.height)
         outline = self.outline[self.texture[facing]].ravel()
-        scale = ROOFLINE_SAMPLES / self.length[facing]
+        scale = ROOFLINE_SAMPLES / length
         left = np.arange(q.size)
         for layer in range(LAYERS):
             w = np.take(order[layer], column[left])
@@ -257,5 +226,4 @@ class Scene:
             wall[left[hit]] = facing[w[hit]]
             depth[left[hit]] = t[hit]
             left = left[~under]
-        shape = rays.q.shape
-        return Hits(wall.reshape(shape), depth.reshape(shape))
+        return wall.reshape(rays.q.shape), depth.reshape(rays.q.shape)

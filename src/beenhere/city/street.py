@@ -80,7 +80,7 @@ class Street:
         self.length, self.bearing = length, bearing
         self.half_road, self.pavement = street_widths(style, seed)
         self.half_width = self.half_road + self.pavement
-        across = float(rng.uniform(8, 13))
+        across = rng.uniform(8, 13)
         # One crossing in every 100 m or so, none in a short street.
         count = int(length // 100)
         spots = (np.arange(count) + 0.5) * length / max(count, 1) + rng.uniform(-12, 12, count)
@@ -102,7 +102,7 @@ class Street:
                 left = start if side == 1 else end
                 builder.row((left, side * self.half_width), (side, 0.0), end - start)
         for start, end in self.crossings:
-            near, far = self.half_width + 12, self.half_width + float(rng.uniform(34, 60))
+            near, far = self.half_width + 12, self.half_width + rng.uniform(34, 60)
             # The streets at the ends have houses all along their far side, which close the view.
             builder.flank(start, 1, near if start >= 0 else 0.0, far)
             builder.flank(end, -1, near if end <= self.length else 0.0, far)
@@ -123,16 +123,10 @@ class Street:
                 tall = height * rng.uniform(0.8, 1.2)
                 share = {"round": 0.7, "tall": 0.35, "palm": 0.5}[kind]
                 wide = tall * share * rng.uniform(0.8, 1.2)
-                tree = Tree(
-                    x=float(x + rng.uniform(-1, 1)),
-                    y=side * (self.half_road + min(0.9, self.pavement * 0.4)),
-                    kind=kind,
-                    height=float(tall),
-                    width=float(wide),
-                    variant=int(rng.integers(4)),
-                    mirrored=bool(rng.random() < 0.5),
-                )
-                trees.append(tree)
+                at = float(x + rng.uniform(-1, 1))
+                y = side * (self.half_road + min(0.9, self.pavement * 0.4))
+                variant, mirrored = int(rng.integers(4)), rng.random() < 0.5
+                trees.append(Tree(at, y, kind, tall, wide, variant, mirrored))
         return tuple(trees)
 
     def _posts(self, rng: Generator, y: float, step: float) -> tuple[Point, ...]:
@@ -161,16 +155,14 @@ class Street:
 def street_widths(style: Style, seed: int) -> tuple[float, float]:
     """Half the carriageway and a pavement of the street with ``seed``, in metres."""
     rng = generator(seed, "widths")
-    return float(rng.uniform(*style.road)) / 2, float(rng.uniform(*style.pavement))
+    return rng.uniform(*style.road) / 2, rng.uniform(*style.pavement)
 
 
 class _Builder:
     """Fills rows with buildings, one after the other."""
 
     def __init__(self, style: Style, seed: int, rng: Generator) -> None:
-        self.style = style
-        self.seed = seed
-        self.rng = rng
+        self.style, self.seed, self.rng = style, seed, rng
         self.lots: list[Lot] = []
         self.fences: list[Fence] = []
 
@@ -194,15 +186,13 @@ class _Builder:
             x: where their fronts stand. facing: 1 if they look towards larger x, -1 if not.
         """
         tangent = (0.0, float(facing))
-        if near == 0:
-            self.row((x, -facing * far), tangent, 2 * far)
-            return
-        self.row((x, facing * near), tangent, far - near)
-        self.row((x, -facing * far), tangent, far - near)
+        if near:
+            self.row((x, facing * near), tangent, far - near)
+        self.row((x, -facing * far), tangent, far - near if near else 2 * far)
 
     def _design(self, room: float) -> Building:
         """A building of usual width, or as wide as the room if little would be left beside it."""
-        width = float(self.rng.uniform(*self.style.frontage))
+        width = self.rng.uniform(*self.style.frontage)
         return self._build(room if room - width < 5 else width)
 
     def _build(self, width: float) -> Building:
@@ -224,19 +214,15 @@ class _Builder:
         count = min(int(self.rng.integers(3, 7)), max(1, int(room // first.width)))
         taken = 0.0
         for i in range(count):
-            turn = self.rng.permutation(4)
-            house = replace(
-                first,
-                seed=subseed(first.seed, "terrace", i),
-                accents=tuple(first.accents[j] for j in turn),
-            )
+            accents = tuple(first.accents[j] for j in self.rng.permutation(4))
+            house = replace(first, seed=subseed(first.seed, "terrace", i), accents=accents)
             taken += self._stand(corner, tangent, at + taken, house)
         return taken
 
     def _gap(self, corner: Point, tangent: Point, at: float) -> float:
         """An alley, or a yard behind a fence."""
         alley = self.rng.random() < 0.5
-        width = float(self.rng.uniform(2, 4) if alley else self.rng.uniform(6, 12))
+        width = self.rng.uniform(2, 4) if alley else self.rng.uniform(6, 12)
         behind = replace(self._build(width + 10), setback=16.0)
         self._stand(corner, tangent, at - 5, behind)
         if not alley:
@@ -245,7 +231,7 @@ class _Builder:
 
     def _fence(self, corner: Point, tangent: Point, at: float, length: float) -> None:
         kind = pick(self.rng, {"hedge": 2, "wall": 2, "boards": 1})
-        height = float(self.rng.uniform(0.6, 1.8 if kind != "wall" else 1.2))
+        height = self.rng.uniform(0.6, 1.8 if kind != "wall" else 1.2)
         x, y = (corner[i] + at * tangent[i] for i in range(2))
         seed = subseed(self.seed, "fence", len(self.fences))
         self.fences.append(Fence(seed, kind, (x, y), tangent, length, height))

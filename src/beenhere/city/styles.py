@@ -173,9 +173,8 @@ def training_city(seed: int, index: int) -> City:
 
 def sf_city(seed: int, split: str) -> City:
     """The city of SF-XS; ``split`` ("val" or "test") have ground 20 km apart and other streets."""
-    name, zone, easting, northing, style = _SF
-    city = _city(seed, name, zone, easting, northing, style)
-    return replace(city, northing=northing - (20_000 if split == "val" else 0))
+    # Both are built alike: what a city leans to hangs on its name.
+    return replace(_city(seed, *_SF), northing=_SF[3] - (20_000 if split == "val" else 0))
 
 
 def tokyo_city(seed: int) -> City:
@@ -192,18 +191,15 @@ def _city(seed: int, name: str, zone: str, easting: float, northing: float, base
 
     keep = rng.permutation(len(base.walls))[: max(4, len(base.walls) - 2)]
     tint = rng.uniform(0.93, 1.04, 3)
-    walls = tuple(scaled(base.walls[i], tint, high=0.95) for i in keep)
     style = replace(
         base,
         materials=lean(base.materials),
         roofs=lean(base.roofs),
         ground_floors=lean(base.ground_floors),
         trees=lean(base.trees),
-        walls=walls,
-        greenery=float(np.clip(base.greenery * rng.uniform(0.6, 1.5), 0, 1)),
-        oriels=float(np.clip(base.oriels + rng.uniform(0, 0.15), 0, 1)),
+        walls=tuple(scaled(base.walls[i], tint, high=0.95) for i in keep),
+        greenery=min(base.greenery * rng.uniform(0.6, 1.5), 1.0),
+        oriels=min(base.oriels + rng.uniform(0, 0.15), 1.0),
     )
-    corner = rng.uniform(0, 500, 2)
-    return City(
-        name, zone, easting + corner[0], northing + corner[1], float(rng.uniform(0, 90)), style
-    )
+    east, north, bearing = rng.uniform(0, 500), rng.uniform(0, 500), rng.uniform(0, 90)
+    return City(name, zone, easting + east, northing + north, bearing, style)

@@ -29,7 +29,7 @@ def draw_trees(street: Street, picture: Picture, south: bool) -> None:
     received = np.array(light.skylight, np.float32) * np.float32(0.8)
     received += np.array(light.sunlight, np.float32) * np.float32(0.55)
     received += np.array(light.lamps, np.float32) * np.float32(0.02)
-    where = [(picture.relative(tree.x, tree.y), tree) for tree in street.trees]
+    where = [(rays.camera.relative(tree.x, tree.y), tree) for tree in street.trees]
     for (ahead, aside), tree in sorted(where, key=lambda item: -item[0][0]):
         window = rays.window(tree.x, tree.y, tree.width / 2, 0, tree.height)
         if window is None or not 0.8 < ahead < _REACH:
@@ -88,9 +88,8 @@ def tree_sprite(kind: str, variant: int, bare: bool) -> list[Floats]:
     levels = [np.stack([sketch.shade, sketch.cover, sketch.leaf], -1)]
     while levels[-1].shape[0] > 6:
         a = levels[-1]
-        levels.append(
-            (a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]) * np.float32(0.25)
-        )
+        four = a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]
+        levels.append(four * np.float32(0.25))
     return levels
 
 
@@ -101,9 +100,7 @@ class _Sketch:
         side = SPRITE_SIDE
         v, self.u = np.mgrid[0:side, 0:side].astype(np.float32) / np.float32(side)
         self.v = 1 - v
-        self.shade = np.zeros((side, side), np.float32)
-        self.cover = np.zeros((side, side), np.float32)
-        self.leaf = np.zeros((side, side), np.float32)
+        self.shade, self.cover, self.leaf = np.zeros((3, side, side), np.float32)
         # Nothing touches the rim, so that a sprite never ends in a straight cut.
         self.rim = np.ones((side, side), bool)
         self.rim[2:, 2:-2] = False

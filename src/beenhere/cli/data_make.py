@@ -46,7 +46,7 @@ def places(
     with new_folder(out, photos.expanduser()) as folder:
         built = build_places(read_photos(photos), config)
         from beenhere.report.split_map import draw_split
-        from beenhere.tools.places.write import CONFIG, LEFT_OUT, MAP
+        from beenhere.tools.places.places_folder import CONFIG, LEFT_OUT, MAP
 
         write_places(built, config, photos, folder, out)
         draw_split(built, folder / MAP)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from beenhere.tools.doctor.copies import COARSE_BITS, near_pairs
-from beenhere.tools.doctor.pixels import SIDE, hashes
+from beenhere.tools.doctor.fingerprints import SIDE, hashes
 
 
 def codes(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,6 @@ from scipy.spatial import cKDTree
 
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
-from beenhere.tools.doctor.collection import PhotoCollection, Rows
 from beenhere.tools.doctor.findings import (
     LEAVE_OUT,
     Finding,
@@ -26,6 +25,7 @@ from beenhere.tools.doctor.findings import (
     finding,
     or_mend,
 )
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 
 _ISLAND = 0.001
 """Degrees around 0, 0, in which there is water alone."""
@@ -124,12 +124,21 @@ def outliers(collection: PhotoCollection, options: CheckConfig) -> list[Finding]
     for rows in _sets(collection, options):
         if len(rows) < 2:
             continue
-        groups = _Groups(collection.positions[rows], options.far * 1000)
-        small = groups.smaller
-        for name, these, detail in _explained(collection.positions[rows], groups, small):
+        positions = collection.positions[rows]
+        groups = _Groups(positions, options.far * 1000)
+        small = np.flatnonzero(groups.size < groups.size.max())
+        left = np.ones(len(small), np.bool_)
+        for name, reading, lat, lon in _readings(positions, groups, small):
+            explained = groups.joins_larger(small, lat, lon) & left
+            left &= ~explained
+            these = small[explained]
+            given, meant = positions[these], (lat[explained], lon[explained])
+            detail = [
+                f"{y:.5f}, {x:.5f}; {reading} it is {v:.5f}, {u:.5f}, among the others"
+                for y, x, v, u in zip(given.lat, given.lon, *meant, strict=True)
+            ]
             found[name].append(cases(collection, rows[these], detail, _SUGGESTIONS[name]))
-            small = np.setdiff1d(small, these)
-        lone = groups.lone(small)
+        lone = groups.lone(small[left])
         metres = groups.metres_to_larger(lone)
         detail = [f"{distance_text(far)} from the nearest larger group" for far in metres]
         order = np.argsort(-metres, kind="stable")
@@ -153,8 +162,7 @@ def _sets(collection: PhotoCollection, options: CheckConfig) -> Iterator[Rows]:
     good[disagreement(positions, options.disagree)[1]] = False
     folders = pl.Series([part.folder for part in collection.parts], dtype=pl.String)
     frame = collection.frame.select("city", folder=folders[collection.part]).with_row_index("row")
-    groups = frame.filter(pl.Series(good)).group_by("folder", "city", maintain_order=True)
-    for _, group in groups:
+    for _, group in frame.filter(pl.Series(good)).group_by("folder", "city", maintain_order=True):
         yield group["row"].sort().to_numpy().astype(np.intp)
 
 
@@ -177,17 +185,11 @@ class _Groups:
         self.size = self._cell_size[cell]
         """Photos of each photo's group."""
 
-    @property
-    def smaller(self) -> Rows:
-        """Those in any group but the largest."""
-        return np.flatnonzero(self.size < self.size.max())
-
     def lone(self, rows: Rows) -> Rows:
         """Those of the rows whose group is too small to be a place of its own."""
         if self.size.max() < _LEAST:
             return rows[:0]
-        few: Rows = rows[self.size[rows] <= max(1, _LONE * len(self.size))]
-        return few
+        return np.asarray(rows[self.size[rows] <= max(1, _LONE * len(self.size))])
 
     def joins_larger(self, rows: Rows, lat: geo.Floats, lon: geo.Floats) -> Mask:
         """Whether each would be in a larger group than its own, were it there; NaN is nowhere."""
@@ -205,26 +207,7 @@ class _Groups:
         if len(rows) == 0:
             return np.zeros(0)
         larger = self._cell_size > self.size[rows].max()
-        metres: geo.Floats = cKDTree(self._middles[larger]).query(self._points[rows])[0]
-        return metres
-
-
-def _explained(
-    positions: geo.Positions, groups: _Groups, small: Rows
-) -> Iterator[tuple[str, Rows, list[str]]]:
-    """Rows whose numbers make sense when they are read another way, each once."""
-    left = np.ones(len(small), np.bool_)
-    for name, reading, lat, lon in _readings(positions, groups, small):
-        explained = groups.joins_larger(small, lat, lon) & left
-        left &= ~explained
-        rows = small[explained]
-        if len(rows):
-            given = positions.lat[rows], positions.lon[rows]
-            texts = [
-                f"{y:.5f}, {x:.5f}; {reading} it is {v:.5f}, {u:.5f}, among the others"
-                for y, x, v, u in zip(*given, lat[explained], lon[explained], strict=True)
-            ]
-            yield name, rows, texts
+        return np.asarray(cKDTree(self._middles[larger]).query(self._points[rows])[0])
 
 
 def _readings(
@@ -236,20 +219,15 @@ def _readings(
     for south, west in ((1, -1), (-1, 1), (-1, -1)):
         yield "wrong-sign", "with the other sign", south * lat, west * lon
     body = groups.size == groups.size.max()
+    east, north, own = positions.easting[small], positions.northing[small], positions.zone[small]
     for zone in np.unique(positions.zone[body]):
-        other = (positions.zone[small] != zone) & (positions.zone[small] != 0)
-        codes = np.where(other, zone, 0)
-        yield (
-            "wrong-zone",
-            f"in zone {abs(int(zone))}",
-            *geo.to_wgs84(positions.easting[small], positions.northing[small], codes),
-        )
+        codes = np.where((own != zone) & (own != 0), zone, 0)
+        yield "wrong-zone", f"in zone {abs(int(zone))}", *geo.to_wgs84(east, north, codes)
 
 
 def on_null_island(positions: geo.Positions) -> Mask:
     """``(n,)``: whether a position is 0, 0."""
-    mask: Mask = (np.abs(positions.lat) < _ISLAND) & (np.abs(positions.lon) < _ISLAND)
-    return mask
+    return np.maximum(np.abs(positions.lat), np.abs(positions.lon)) < _ISLAND
 
 
 def disagreement(positions: geo.Positions, most: float) -> tuple[geo.Floats, Rows]:

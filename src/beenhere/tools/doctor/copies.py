@@ -16,16 +16,9 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
 from beenhere.progress import progress
-from beenhere.tools.doctor.collection import PhotoCollection, Rows
-from beenhere.tools.doctor.findings import (
-    KINDS,
-    LEAVE_OUT,
-    Finding,
-    cases,
-    distance_text,
-    finding,
-)
-from beenhere.tools.doctor.pixels import Codes, Pixels
+from beenhere.tools.doctor.findings import KINDS, LEAVE_OUT, Finding, cases, distance_text, finding
+from beenhere.tools.doctor.fingerprints import Codes, Fingerprints
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 
 COARSE_BITS = 8
 """Of the coarse hash, that may differ: three thirds with two bits each, and two more."""
@@ -41,14 +34,18 @@ _KINDS = ("copy-across-splits", "copy-of-query", "copy-elsewhere", "copy-val-tes
 _ACROSS, _QUERY, _ELSEWHERE, _VAL_TEST, _SAME = range(len(_KINDS))
 
 
-def copies(collection: PhotoCollection, pixels: Pixels, options: CheckConfig) -> list[Finding]:
+def copies(
+    collection: PhotoCollection, fingerprints: Fingerprints, options: CheckConfig
+) -> list[Finding]:
     """Photos with equal bytes, and photos that look nearly equal; empty ones all look alike."""
-    full = pixels.readable & (pixels.contrast >= options.min_contrast)
-    exact = _worst(collection, _exact(collection, pixels, full), options.radius)
+    full = fingerprints.readable & (fingerprints.contrast >= options.min_contrast)
+    exact = _worst(
+        collection, _exact(collection, fingerprints.digest, np.flatnonzero(full)), options.radius
+    )
     full[exact["photo"].to_numpy()] = False  # said once, and not again as nearly equal
     rows = np.flatnonzero(full)
     a, b, bits = near_pairs(
-        pixels.coarse[rows], pixels.fine[rows], collection.part[rows], options.near_bits
+        fingerprints.coarse[rows], fingerprints.fine[rows], collection.part[rows], options.near_bits
     )
     near = pl.DataFrame({"a": rows[a], "b": rows[b], "bits": bits})
     return [
@@ -57,22 +54,18 @@ def copies(collection: PhotoCollection, pixels: Pixels, options: CheckConfig) ->
     ]
 
 
-def _exact(collection: PhotoCollection, pixels: Pixels, full: NDArray[np.bool_]) -> pl.DataFrame:
+def _exact(collection: PhotoCollection, digest: Codes, rows: Rows) -> pl.DataFrame:
     """Pairs ``a < b`` with equal bytes: the first of each table with every other of its group."""
-    rows = np.flatnonzero(full)
     # The 16 bytes as two numbers, which polars can group by.
-    halves = pixels.digest.view(np.uint64)[rows]
+    halves = digest.view(np.uint64)[rows]
     frame = pl.DataFrame(
         {"row": rows, "one": halves[:, 0], "two": halves[:, 1], "part": collection.part[rows]}
     ).filter(pl.len().over("one", "two") > 1)
     first = frame.group_by("one", "two", "part", maintain_order=True).agg(pl.col("row").first())
-    pairs = first.join(frame, on=["one", "two"])
+    both, none = ("row", "row_right"), pl.lit(0, pl.Int64)
     return (
-        pairs.select(
-            a=pl.min_horizontal("row", "row_right"),
-            b=pl.max_horizontal("row", "row_right"),
-            bits=pl.lit(0, pl.Int64),
-        )
+        first.join(frame, on=["one", "two"])
+        .select(a=pl.min_horizontal(both), b=pl.max_horizontal(both), bits=none)
         .filter(pl.col("a") < pl.col("b"))
         .unique(maintain_order=True)
     )
@@ -111,16 +104,11 @@ def _worst(collection: PhotoCollection, pairs: pl.DataFrame, radius: float) -> p
         [one == "train", sides[first] == "database", one == "val"],
         False,
     )
-    columns = {
-        "kind": kind.astype(np.int8),
-        "photo": np.where(first_goes, a, b),
-        "other": np.where(first_goes, b, a),
-        "bits": pairs["bits"],
-        "metres": metres,
-    }
+    goes, stays = np.where(first_goes, (a, b), (b, a))
     order, falling = ["kind", "bits", "metres", "photo"], [False, False, True, False]
     return (
-        pl.DataFrame(columns)
+        pl.DataFrame({"kind": kind, "photo": goes, "other": stays, "metres": metres})
+        .with_columns(pairs["bits"])
         .sort(order, descending=falling, nulls_last=True)
         .unique("photo", keep="first", maintain_order=True)
     )
@@ -139,9 +127,9 @@ def _findings(collection: PhotoCollection, worst: pl.DataFrame, near: str) -> li
             text = f"{bits} of 256 bits differ" if near else "same bytes"
             apart = "" if np.isnan(metres) else f", {distance_text(metres)} apart"
             detail.append(text + apart)
-        leave = None if keep else LEAVE_OUT
-        of = cases(collection, some["photo"], detail, leave, some["other"])
-        found += finding(near + name, of)
+        suggestion = None if keep else LEAVE_OUT
+        of_kind = cases(collection, some["photo"], detail, suggestion, some["other"])
+        found += finding(near + name, of_kind)
     return found
 
 
@@ -151,7 +139,7 @@ def near_pairs(
     """Pairs of different photos whose hashes are nearly equal.
 
     Args:
-        coarse: ``(n, 8)``. fine: ``(n, 32)``; see :mod:`~beenhere.tools.doctor.pixels`.
+        coarse: ``(n, 8)``. fine: ``(n, 32)``; see :mod:`~beenhere.tools.doctor.fingerprints`.
         part: ``(n,)``. Of one photo no more than the 200 best pairs with photos after it are
             given, those with photos of another part first.
         most: bits of the fine hash that may differ; of the coarse one, :data:`COARSE_BITS`.
@@ -159,8 +147,7 @@ def near_pairs(
     Returns:
         Rows ``a < b`` of ``(pairs,)`` photos each, and how many bits of the fine hash differ.
     """
-    empty = np.zeros(0, np.intp)
-    found = [(empty, empty, np.zeros(0, np.int64))]
+    found = [np.zeros((3, 0), np.intp)]
     index = faiss.IndexBinaryMultiHash(8 * coarse.shape[1], _THIRDS, _THIRD_BITS)
     index.nflip = _FLIPS
     codes = np.ascontiguousarray(coarse)
@@ -173,17 +160,12 @@ def near_pairs(
             left, right = np.repeat(np.arange(len(block)), each) + start, hits.astype(np.intp)
             left, right = left[right > left], right[right > left]
             bits = np.bitwise_count(fine[left] ^ fine[right]).sum(axis=1, dtype=np.int64)
-            near = np.flatnonzero(bits <= most)
-            left, right, bits = left[near], right[near], bits[near]
-            best = _best(left, part[left] == part[right], bits)
-            found.append((left[best], right[best], bits[best]))
+            pairs = np.stack([left, right, bits])[:, bits <= most]
+            # Of each photo on the left the best: sorted, so many from the first of its own.
+            left, right, bits = pairs
+            pairs = pairs[:, np.lexsort((bits, part[left] == part[right], left))]
+            place = np.arange(len(left)) - np.searchsorted(pairs[0], pairs[0])
+            found.append(pairs[:, place < _MOST])
             advance(len(block))
-    a, b, bits = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    a, b, bits = np.concatenate(found, axis=1)
     return a, b, bits
-
-
-def _best(left: Rows, within: NDArray[np.bool_], bits: NDArray[np.int64]) -> Rows:
-    """Of each photo on the left the best pairs."""
-    order = np.lexsort((bits, within, left))
-    ordered = left[order]
-    return order[np.arange(len(order)) - np.searchsorted(ordered, ordered) < _MOST]

@@ -8,8 +8,8 @@ import polars as pl
 from beenhere.config.tools import CheckConfig
 from beenhere.errors import ConfigError
 from beenhere.tools.doctor import coordinates, jumps, metadata, splits
-from beenhere.tools.doctor.collection import PhotoCollection
 from beenhere.tools.doctor.findings import KINDS, Finding
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 
 _CHECKS: tuple[Callable[[PhotoCollection, CheckConfig], list[Finding]], ...] = (
     metadata.unused_files,
@@ -41,9 +41,8 @@ def examine(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
             raise ConfigError(f"skip names {name!r}; expected of {', '.join(KINDS)}")
     found = [each for check in _CHECKS for each in check(collection, options)]
     found = _without_explained_jumps(found)
-    if options.pixels and any(
-        kind.pixels and name not in options.skip for name, kind in KINDS.items()
-    ):
+    wanted = [kind for name, kind in KINDS.items() if name not in options.skip]
+    if options.pixels and any(kind.pixels for kind in wanted):
         found += _by_pixels(collection, options)
     order = list(KINDS)
     return sorted(
@@ -56,10 +55,9 @@ def _without_explained_jumps(findings: list[Finding]) -> list[Finding]:
     """A photo in the wrong zone jumps, too; once that is found, the jump says nothing more."""
     causes = [each.cases["path"] for each in findings if each.name in coordinates.OUTLIERS]
     explained = pl.concat([pl.Series(dtype=pl.String), *causes]).implode()
+    left = ~pl.col("path").is_in(explained)
     kept = [
-        replace(each, cases=each.cases.filter(~pl.col("path").is_in(explained)))
-        if each.name == "jump"
-        else each
+        replace(each, cases=each.cases.filter(left)) if each.name == "jump" else each
         for each in findings
     ]
     return [each for each in kept if len(each)]
@@ -67,8 +65,9 @@ def _without_explained_jumps(findings: list[Finding]) -> list[Finding]:
 
 def _by_pixels(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
     # What decodes photos imports torch, which the other checks do without.
-    from beenhere.tools.doctor import copies, pixels
+    from beenhere.tools.doctor import copies
+    from beenhere.tools.doctor import fingerprints as seen
 
-    seen = pixels.look_at(collection, options)
-    checks = (pixels.unreadable, pixels.near_empty, pixels.other_size, copies.copies)
-    return [finding for check in checks for finding in check(collection, seen, options)]
+    taken = seen.take_fingerprints(collection, options)
+    checks = (seen.unreadable, seen.near_empty, seen.other_size, copies.copies)
+    return [finding for check in checks for finding in check(collection, taken, options)]

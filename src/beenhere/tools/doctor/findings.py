@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from beenhere.tools.doctor.collection import PhotoCollection
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 
 Severity = Literal["score", "note"]
 """``"score"``: would change a score. ``"note"``: worth knowing."""
@@ -37,6 +38,9 @@ class FindingKind:
     pictured: bool = False
 
 
+_score, _note = partial(FindingKind, "score"), partial(FindingKind, "note")
+
+
 def _copies(
     name: str, severity: Severity, photos: str, meaning: str, remedy: str
 ) -> dict[str, FindingKind]:
@@ -48,22 +52,19 @@ def _copies(
 
 
 KINDS: dict[str, FindingKind] = {
-    "not-used": FindingKind(
-        "score",
+    "not-used": _score(
         "files that were found and cannot be used",
         "They are missing in every score: a set with fewer photos is another set.",
         "Mend them at the source, or fetch them again; `beenhere data show` lists them all.",
     ),
-    "unreadable": FindingKind(
-        "score",
+    "unreadable": _score(
         "photos that cannot be read",
         "As a query such a photo counts as wrong; in a database it is never found.",
         "Fetch them again, or leave them out.",
         pixels=True,
         pictured=True,
     ),
-    "near-empty": FindingKind(
-        "score",
+    "near-empty": _score(
         "photos with nearly nothing on them",
         "Nothing can be recognised on one colour: such a query is wrong, such a place untaught.",
         "Leave them out.",
@@ -91,71 +92,60 @@ KINDS: dict[str, FindingKind] = {
         "One picture stands for two places: one of them is wrong in the ground truth or labels.",
         "Find out which of the two is right, and leave the other out.",
     ),
-    "shared-streets": FindingKind(
-        "score",
+    "shared-streets": _score(
         "training photos taken where val or test photos were",
         "The model has seen the streets that it is tested on: the score is too high for new ones.",
         "Leave these photos out of the training set, or say so beside the score.",
         pictured=True,
     ),
-    "impossible-utm": FindingKind(
-        "score",
+    "impossible-utm": _score(
         "easting or northing that no UTM zone has",
         "The position is wrong: right matches count as wrong and wrong ones as right.",
         "Mend the numbers at their source, or leave the photos out.",
     ),
-    "disagreeing": FindingKind(
-        "score",
+    "disagreeing": _score(
         "photos whose UTM and latitude, longitude are two places",
         "Distances are measured in UTM: if that is the wrong one, right matches count as wrong.",
         "Find out which is right, and mend the other at the source; or leave these photos out.",
     ),
-    "null-island": FindingKind(
-        "score",
+    "null-island": _score(
         "photos at latitude 0, longitude 0",
         "That is what a receiver writes without a fix: no match of such a photo can be right.",
         "Give them their position, or leave them out.",
     ),
-    "swapped": FindingKind(
-        "score",
+    "swapped": _score(
         "photos with latitude and longitude swapped",
         "The position is wrong: no match of such a photo can be right.",
         "Swap the two numbers at the source, or leave these photos out.",
     ),
-    "wrong-sign": FindingKind(
-        "score",
+    "wrong-sign": _score(
         "photos with a lost or stray minus: north for south, east for west",
         "The position is wrong: no match of such a photo can be right.",
         "Turn the sign at the source, or leave these photos out.",
     ),
-    "wrong-zone": FindingKind(
-        "score",
+    "wrong-zone": _score(
         "photos in another UTM zone than they can be",
         "The position is hundreds of kilometres off: no match of such a photo can be right.",
         "Put in the right zone at the source, or leave these photos out.",
     ),
-    "far-away": FindingKind(
-        "note",
+    "far-away": _note(
         "photos far from all others of their set",
         "If the position is wrong, no match of such a photo can be right.",
         "Look if they belong there; if not, mend the position at the source, or leave them out.",
     ),
-    "jump": FindingKind(
-        "score",
+    "jump": _score(
         "photos to which nobody can have moved so fast",
         "A position off by more than the threshold turns right matches into wrong ones.",
         "Look at the track; mend the position at the source, or leave these photos out.",
     ),
-    "no-position": FindingKind(
-        "note",
+    "no-position": _note(
         "photos without a position",
         "In an evaluation set a match with such a photo counts as wrong: nobody can say that it is "
         "right.",
         "Positions are needed: `beenhere data track` gives them from a GPX track. Or list what is "
         "right in a `ground_truth.csv`. Where others of the set have one: leave these out.",
     ),
-    "place-spread": FindingKind(
-        "score",
+    "place-spread": _score(
         "training photos far from the middle of their place",
         "Training pulls together pictures that show different things.",
         "Mend the position or the place, or leave the photos out.",
@@ -168,8 +158,7 @@ KINDS: dict[str, FindingKind] = {
         "The checkpoint is chosen on photos of the test set: the score is a little too high.",
         "Leave them out of the validation set.",
     ),
-    "copy": FindingKind(
-        "note",
+    "copy": _note(
         f"photos that are there again {_SAME_BYTES}",
         "They take up room among the first N matches, or count as a training pair that teaches "
         "nothing.",
@@ -177,65 +166,55 @@ KINDS: dict[str, FindingKind] = {
         pixels=True,
         pictured=True,
     ),
-    "near-copy": FindingKind(
-        "note",
+    "near-copy": _note(
         f"photos that are there again {_SAME_LOOK}",
         "Usual among frames of a video. Else as copies: a match or a training pair too easy.",
         "Nothing, if they are frames of a video; else leave all but one out.",
         pixels=True,
         pictured=True,
     ),
-    "shared-streets-val-test": FindingKind(
-        "note",
+    "shared-streets-val-test": _note(
         "validation photos taken where test photos were",
         "The checkpoint is chosen on streets of the test: the score is a little too high for new "
         "ones.",
         "Nothing, where the benchmark has it so; else split by streets.",
     ),
-    "no-positive": FindingKind(
-        "note",
+    "no-positive": _note(
         "queries without a positive",
         "Each counts as wrong, whatever the model finds: no score can reach 100%.",
         "Nothing: leaving them out would make the score another one. Say how many there are.",
     ),
-    "small-place": FindingKind(
-        "note",
+    "small-place": _note(
         "places with fewer photos than training takes of each",
         "They are left out of training, or give smaller groups.",
         "Nothing, or lower `batch.min_images`.",
     ),
-    "in-no-set": FindingKind(
-        "note",
+    "in-no-set": _note(
         "photos beside the sets, in none of them",
         "Nobody trains or is tested on them as they lie; nothing else was looked for in them.",
         "Move them into a folder of their own, if they are to count.",
     ),
-    "heading-range": FindingKind(
-        "note",
+    "heading-range": _note(
         "headings outside of 0 to 360",
         "They are read as the same direction within 0 to 360. Other programs may not do so.",
         "Nothing; take care where another program reads these photos.",
     ),
-    "no-heading": FindingKind(
-        "note",
+    "no-heading": _note(
         "photos without a heading, in a set where others have one",
         "None, unless places are made by heading: those photos stay without a place.",
         "Nothing.",
     ),
-    "future-date": FindingKind(
-        "note",
+    "future-date": _note(
         "photos dated in the future",
         "None on recall; splits by date and sequences by time are wrong for them.",
         "Mend the date (a camera's clock is off).",
     ),
-    "no-such-date": FindingKind(
-        "note",
+    "no-such-date": _note(
         "photos with a date that no calendar has",
         "None on recall; they count as undated.",
         "Mend the date in the file's name.",
     ),
-    "other-size": FindingKind(
-        "note",
+    "other-size": _note(
         "photos of another size than most of their set",
         "Photos of several sizes cannot share a batch unless they are resized, and some models "
         "score differently at another size.",

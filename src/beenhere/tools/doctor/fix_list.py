@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder
 from beenhere.photos.formats.listed_truth import write_truth
 from beenhere.photos.table import PhotoTable, paths_from
-from beenhere.tools.doctor.collection import CollectionPart, EvaluationPair, PhotoCollection
 from beenhere.tools.doctor.findings import LEAVE_OUT, MEND, Finding
+from beenhere.tools.doctor.photo_collection import CollectionPart, PhotoCollection
 from beenhere.wording import one_line
 
 COLUMNS = ("path", "problem", "detail", "suggestion")
@@ -158,8 +159,14 @@ def without(collection: PhotoCollection, fix_list: pl.DataFrame, out: Path) -> C
             tables.append(CleanedTable(below.as_posix(), int(kept.sum()), int((~kept).sum())))
         for pair in collection.pairs:
             if pair.truth.listed:
-                below = Path(collection.parts[pair.database].folder)
-                pairs[below.as_posix()] = _write_pairs(collection, pair, leave, folder, out)
+                database, queries = (collection.parts[at] for at in (pair.database, pair.queries))
+                stays, asked = ~leave[database.rows], ~leave[queries.rows]
+                number = np.cumsum(stays) - 1  # of each database photo in the table that is left
+                before = pair.truth.positives(None)
+                after = [number[rows[stays[rows]]] for rows in compress(before, asked)]
+                sides = _table(database, stays, out).paths, _table(queries, asked, out).paths
+                write_truth(folder / database.folder, after, *sides)
+                pairs[database.folder] = sum(map(len, before)) - sum(map(len, after))
     return CleanedSets(tuple(tables), choice, pairs)
 
 
@@ -199,25 +206,3 @@ def _table(part: CollectionPart, kept: NDArray[np.bool_], out: Path) -> PhotoTab
     return PhotoTable(frame, source=part.table.source).with_paths_from(
         out / part.folder / (part.side or "")
     )
-
-
-def _write_pairs(
-    collection: PhotoCollection,
-    pair: EvaluationPair,
-    leave: NDArray[np.bool_],
-    folder: Path,
-    out: Path,
-) -> int:
-    """Write the lists of what is right, of photos that stay; how many pairs go."""
-    database, queries = collection.parts[pair.database], collection.parts[pair.queries]
-    stays, asked = ~leave[database.rows], ~leave[queries.rows]
-    number = np.cumsum(stays) - 1  # of each database photo in the table that is left
-    before = pair.truth.positives(None)
-    after = [number[rows[stays[rows]]] for rows, asks in zip(before, asked, strict=True) if asks]
-    write_truth(
-        folder / database.folder,
-        after,
-        _table(database, stays, out).paths,
-        _table(queries, asked, out).paths,
-    )
-    return sum(map(len, before)) - sum(map(len, after))

@@ -6,8 +6,8 @@ sudden step among them costs as much as a short piece. Without times somebody ma
 between two photos: then a piece is off only if the sequence goes on after it where it was before.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,16 +15,9 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
-from beenhere.tools.doctor.collection import PhotoCollection, Rows
 from beenhere.tools.doctor.coordinates import on_null_island
-from beenhere.tools.doctor.findings import (
-    LEAVE_OUT,
-    MEND,
-    Finding,
-    cases,
-    distance_text,
-    finding,
-)
+from beenhere.tools.doctor.findings import LEAVE_OUT, MEND, Finding, cases, distance_text, finding
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 
 _LOOK = f"{MEND} one of the two, once you have looked which is off"
 _STEP = 50.0
@@ -70,27 +63,22 @@ def jumps(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
             of = rows[start:end]
             times = None if np.isnan(seconds[start]) else seconds[start:end]
             found += _strays(_Sequence(of, collection.positions[of], times, options.max_speed))
+    if not found:
+        return []
     found.sort(key=lambda one: -one.metres)
-    of_strays = cases(
-        collection,
-        [one.row for one in found],
-        [one.detail for one in found],
-        [LEAVE_OUT if one.sure else _LOOK for one in found],
-        [one.other for one in found],
-    )
-    return finding("jump", of_strays)
+    off, others, _, details, suggestions = zip(*found, strict=True)
+    return finding("jump", cases(collection, off, details, suggestions, others))
 
 
 def _tracks(collection: PhotoCollection) -> pl.DataFrame:
     """``row``, ``track``, ``seconds`` (null in order of frames), sorted along each track."""
     good = collection.positions.known & ~on_null_island(collection.positions)
-    frame = (
-        collection.frame.select("path", "captured", "part", "place")
-        .with_row_index("row")
-        .filter(pl.Series(good))
-    )
     name = pl.col("path").str.extract(r"([^/\\]*)$")
-    frame = frame.with_columns(
+    frame = collection.frame.with_row_index("row").filter(pl.Series(good))
+    frame = frame.select(
+        "row",
+        "path",
+        "part",
         folder=pl.col("path").str.replace(r"[^/\\]*$", ""),
         seconds=pl.col("captured")
         .str.slice(0, 19)
@@ -111,13 +99,7 @@ def _tracks(collection: PhotoCollection) -> pl.DataFrame:
     ).with_columns(seconds=pl.lit(None, pl.Int64))
     return (
         pl.concat([timed, framed.filter(_is_track(collection, framed))])
-        .select(
-            "row",
-            "seconds",
-            track=pl.struct(key).rank("dense").cast(pl.Int64),
-            path="path",
-            number="number",
-        )
+        .with_columns(track=pl.struct(key).rank("dense").cast(pl.Int64))
         .sort("track", "seconds", "number", "path")
     )
 
@@ -183,22 +165,14 @@ class _Sequence:
         return impossible, sudden & ~impossible
 
 
-@dataclass(frozen=True)
-class _Stray:
-    """A photo that is off its track.
-
-    Attributes:
-        row: of the collection.
-        other: the nearest photo of the track before it, else after it.
-        metres: between the two.
-        sure: whether this is the one that is off; else it may be the other.
-    """
+class _Stray(NamedTuple):
+    """A photo off its track, and the nearest of the track before it, else after it; by row."""
 
     row: int
     other: int
     metres: float
     detail: str
-    sure: bool
+    suggestion: str
 
 
 def _strays(sequence: _Sequence) -> list[_Stray]:
@@ -267,4 +241,5 @@ def _stray(sequence: _Sequence, at: int, good: int, sure: bool) -> _Stray:
         detail += f": {metres / time / sequence.usual:,.0f} times as fast as usual there, and back"
     if not sure:
         detail += "; nobody can say which of the two is off"
-    return _Stray(int(sequence.rows[at]), int(sequence.rows[good]), float(metres), detail, sure)
+    row, other = sequence.rows[[at, good]].tolist()
+    return _Stray(row, other, float(metres), detail, LEAVE_OUT if sure else _LOOK)

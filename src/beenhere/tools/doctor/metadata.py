@@ -7,8 +7,8 @@ import polars as pl
 from beenhere.config.tools import CheckConfig
 from beenhere.photos.formats.at_names import NO_DATE
 from beenhere.photos.formats.photo_list import SWAPPED
-from beenhere.tools.doctor.collection import PhotoCollection
 from beenhere.tools.doctor.findings import CASES, MEND, Finding, cases, finding, or_mend
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 
 _MEND, _SWAP = or_mend("mend it"), or_mend("swap latitude and longitude")
 

@@ -6,8 +6,8 @@ from scipy.spatial import cKDTree
 
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
-from beenhere.tools.doctor.collection import PhotoCollection, Rows
 from beenhere.tools.doctor.findings import KINDS, LEAVE_OUT, Finding, cases, finding
+from beenhere.tools.doctor.photo_collection import PhotoCollection, Rows
 
 _CELL = 25.0
 """Metres: the stretch of street that one photo stands for."""

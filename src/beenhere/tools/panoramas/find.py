@@ -74,9 +74,15 @@ def find_panoramas(table: PhotoTable) -> Panoramas:
 
     def look(row: dict[str, Any]) -> Panorama | DataError:
         try:
-            return _look(row, exif_alone)
+            with opened(row["path"]) as file:
+                sphere = read_sphere(read_header(file, row["path"]))
+            facts = read_facts(row["path"])
         except DataError as error:
             return error
+        headings = (None if exif_alone else row["heading"], sphere.heading, facts.heading)
+        heading = next((known for known in headings if known is not None), None)
+        whole = row | _filled(row, facts)
+        return Panorama(row["path"], replace(sphere, heading=heading), whole, facts.altitude)
 
     with (
         ThreadPoolExecutor(HEADER_READERS) as pool,
@@ -91,21 +97,6 @@ def find_panoramas(table: PhotoTable) -> Panoramas:
                 found.panoramas.append(result)
             advance(1)
     return found
-
-
-def _look(row: dict[str, Any], exif_alone: bool) -> Panorama:
-    with opened(row["path"]) as file:
-        sphere = read_sphere(read_header(file, row["path"]))
-    facts = read_facts(row["path"])
-    stated = None if exif_alone else row["heading"]
-    headings = (stated, sphere.heading, facts.heading)
-    heading = next((known for known in headings if known is not None), None)
-    return Panorama(
-        path=row["path"],
-        sphere=replace(sphere, heading=heading),
-        row=row | _filled(row, facts),
-        altitude=facts.altitude,
-    )
 
 
 def _filled(row: dict[str, Any], facts: PhotoFacts) -> dict[str, Any]:
@@ -148,8 +139,8 @@ def read_sphere(header: PhotoHeader) -> Sphere:
 
 
 def _cover(tags: dict[str, str], height: int, width: int, whole: bool) -> Cover:
-    names = ("FullPanoWidthPixels", "FullPanoHeightPixels")
-    full_width, full_height = (_number(tags, name) for name in names)
+    full_width = _number(tags, "FullPanoWidthPixels")
+    full_height = _number(tags, "FullPanoHeightPixels")
     if full_width is None or full_height is None:
         if whole:
             return WHOLE_SPHERE

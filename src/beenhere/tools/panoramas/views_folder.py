@@ -211,17 +211,10 @@ def _cut_one(
 ) -> None:
     height, width = options.size
     row = panorama.row
+    where = row["lat"], row["lon"], panorama.altitude
     pixels = cut_views(panorama.path, panorama.sphere, [view.yaw for view in views], options)
     for view, picture in zip(views, pixels, strict=True):
-        facts = PhotoFacts(
-            width=width,
-            height=height,
-            lat=row["lat"],
-            lon=row["lon"],
-            altitude=panorama.altitude,
-            heading=view.heading,
-            captured=row["captured"],
-        )
+        facts = PhotoFacts(width, height, *where, view.heading, row["captured"])
         write_file(out / view.name, jpeg_bytes(picture, facts, options.quality))
 
 

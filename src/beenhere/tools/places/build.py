@@ -18,6 +18,9 @@ from beenhere.wording import count
 LEAST_PLACES = 2
 """A single place has nothing to be told apart from."""
 
+LeftOut = list[tuple[str, str]]
+"""``(path, reason)`` of photos in no table."""
+
 
 @dataclass(frozen=True)
 class EvaluationPart:
@@ -44,7 +47,6 @@ class BuiltPlaces:
         train: those to train on, each with its place. With cells the column ``city`` holds the
             group, since a batch can be kept within a city.
         evaluation: ``"val"`` and ``"test"``, those with a share.
-        left_out: ``(path, reason)`` of every photo in none of the tables.
         by_heading: whether places are told apart by heading.
     """
 
@@ -53,7 +55,7 @@ class BuiltPlaces:
     part: NDArray[np.int64]
     train: PhotoTable
     evaluation: dict[str, EvaluationPart]
-    left_out: list[tuple[str, str]]
+    left_out: LeftOut
     by_heading: bool
 
 
@@ -72,9 +74,8 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
     reason = f"within {config.split.gap:g} m of another part's photo"
     left_out += [(path, reason) for path in photos.frame.filter(pl.Series(gap))["path"]]
     rows = np.flatnonzero(part == SplitPart.TRAIN)
-    by_heading = config.headings == "use"
-    if config.headings == "auto":
-        by_heading = 2 * photos.frame["heading"].count() >= len(photos)
+    most = 2 * photos.frame["heading"].count() >= len(photos)
+    by_heading = config.headings == "use" or (config.headings == "auto" and most)
     train = _train(photos.rows(rows), planes[rows], by_heading, config, left_out)
     evaluation = {
         name: _evaluation(photos, np.flatnonzero(part == kind), name, config, left_out)
@@ -87,7 +88,7 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
     return BuiltPlaces(photos, planes, part, train, evaluation, sorted(left_out), by_heading)
 
 
-def _on_the_grid(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTable:
+def _on_the_grid(table: PhotoTable, left_out: LeftOut) -> PhotoTable:
     """Photos on the UTM grid, by path."""
     known, zoned = table.positions.known, table.positions.zone != 0
     notes = dict(table.notes)
@@ -106,11 +107,7 @@ def _on_the_grid(table: PhotoTable, left_out: list[tuple[str, str]]) -> PhotoTab
 
 
 def _train(
-    photos: PhotoTable,
-    planes: Planes,
-    by_heading: bool,
-    config: PlacesConfig,
-    left_out: list[tuple[str, str]],
+    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig, left_out: LeftOut
 ) -> PhotoTable:
     """Those in a place, labelled; the others go to ``left_out``."""
     if by_heading:
@@ -126,18 +123,14 @@ def _train(
     if int((~alone).sum()) < LEAST_PLACES:
         raise DataError(_too_few_places(photos, planes, by_heading, config, int((~alone).sum())))
     why = np.where(places.place >= 0, "the only place of its group", places.why)
-    outside = np.flatnonzero(~kept)
-    left_out += zip(photos.frame["path"][outside], why[outside].tolist(), strict=True)
-    rows = np.flatnonzero(kept)
-    place = places.place[rows]
+    left_out += zip(photos.frame["path"].filter(~kept), why[~kept].tolist(), strict=True)
+    place = places.place[kept]
     names = {"place": [f"{number:06d}" for number in place]}
     if config.method == "cells":
         names["city"] = [f"group-{number:02d}" for number in places.group[place]]
-    chosen = photos.rows(rows).frame
-    return PhotoTable(
-        chosen.with_columns(pl.Series(name, texts, pl.String) for name, texts in names.items()),
-        source=photos.source,
-    )
+    labels = [pl.Series(name, texts, pl.String) for name, texts in names.items()]
+    frame = photos.frame.filter(pl.Series(kept)).with_columns(labels)
+    return PhotoTable(frame, source=photos.source)
 
 
 def _form(
@@ -153,12 +146,12 @@ def _too_few_places(
     photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig, found: int
 ) -> str:
     """Says what other options would give."""
-    numbers = {}
+    hint = ""
     for option, changed in _other_options(config):
         still = by_heading and changed.headings != "ignore"
-        numbers[option] = len(_form(photos, planes, still, changed).group)
-    better = [f"{option} gives {number}" for option, number in numbers.items() if number > found]
-    hint = f"; {', '.join(better)}" if better else ""
+        places = len(_form(photos, planes, still, changed).group)
+        if places > found:
+            hint += f"{',' if hint else ';'} {option} gives {places}"
     return (
         f"{len(photos):,} photos to train on form {count(found, 'place')} of "
         f"{config.min_images} photos or more, and training needs {LEAST_PLACES} at the least and "
@@ -180,11 +173,7 @@ def _other_options(config: PlacesConfig) -> Iterator[tuple[str, PlacesConfig]]:
 
 
 def _evaluation(
-    photos: PhotoTable,
-    rows: NDArray[np.intp],
-    name: str,
-    config: PlacesConfig,
-    left_out: list[tuple[str, str]],
+    photos: PhotoTable, rows: NDArray[np.intp], name: str, config: PlacesConfig, left_out: LeftOut
 ) -> EvaluationPart:
     part = photos.rows(rows)
     sides = choose_sides(part, config.split.queries, config.split.seed)

@@ -122,16 +122,12 @@ def _by_number_of_photos(
     points: geo.Floats, windows: list[Window], radius: float, least: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Photos that can be a place's middle, with the window, those with most photos first."""
-    middles, sectors, counts = [], [], []
+    found = [np.empty((3, 0), np.intp)]
     for number, (rows, tree) in enumerate(windows):
         near = tree.query_ball_point(points[rows], radius, return_length=True)
-        enough = np.flatnonzero(near >= least)
-        middles.append(rows[enough])
-        sectors.append(np.full(len(enough), number, np.intp))
-        counts.append(near[enough])
-    middle, sector, count = (
-        np.concatenate([np.empty(0, np.intp), *each]) for each in (middles, sectors, counts)
-    )
+        table = np.stack([rows, np.full(len(rows), number), near])
+        found.append(table[:, near >= least])
+    middle, sector, count = np.concatenate(found, axis=1)
     order = np.lexsort((sector, middle, -count))
     return middle[order], sector[order]
 

@@ -57,7 +57,10 @@ def lay_out(positions: geo.Positions) -> Planes:
     # Zones go around: 60 is next to 1. The series of UTM is good for a neighbour zone, no more.
     far = np.minimum(steps, 60 - steps) > 1
     zone[far] = positions.zone[far]
-    return Planes(area, zone, *geo.to_zone(positions, zone))
+    own = zone == positions.zone  # these keep the numbers they have
+    east, north = geo.project(positions.lat, positions.lon, np.where(own, 0, zone))
+    east = np.where(own, positions.easting, east)
+    return Planes(area, zone, east, np.where(own, positions.northing, north))
 
 
 def _areas(points: geo.Floats) -> NDArray[np.int64]:

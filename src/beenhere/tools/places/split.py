@@ -84,27 +84,29 @@ def _cut_up(planes: Planes, largest: float, gap: float) -> list[Rows]:
     areas = np.split(order, np.flatnonzero(np.diff(planes.area[order])) + 1)
     heap = [(-len(rows), number, rows) for number, rows in enumerate(areas)]
     heapq.heapify(heap)
-    number, done = len(heap), []
+    number, done = len(heap), {}
     while heap:
         size, key, rows = heapq.heappop(heap)
-        halves = _halves(planes, rows, gap) if -size > largest else None
-        if halves is None:
-            done.append((key, rows))
-            continue
+        halves = _halves(planes, rows, gap) if -size > largest else ()
+        if not halves:
+            done[key] = rows
         for half in halves:
             heapq.heappush(heap, (-len(half), number, half))
             number += 1
-    return [rows for _, rows in sorted(done, key=lambda piece: piece[0])]
+    return [done[key] for key in sorted(done)]
 
 
-def _halves(planes: Planes, rows: Rows, gap: float) -> tuple[Rows, Rows] | None:
-    """Cut across the longer side, in the middle half of the photos, where it costs fewest."""
+def _halves(planes: Planes, rows: Rows, gap: float) -> tuple[Rows, ...]:
+    """Cut across the longer side, in the middle half of the photos, where it costs fewest.
+
+    Nothing where the gap leaves no room for two.
+    """
     sides = (planes.east[rows], planes.north[rows])
     along = max(sides, key=np.ptp)
     order = np.argsort(along, kind="stable")
     metres = along[order]
     if metres[-1] - metres[0] < max(_LEAST_SIDE * gap, 1e-6):
-        return None
+        return ()
     cuts = np.flatnonzero(np.diff(metres) > 0)  # between a photo and the next
     quarter = len(rows) // 4
     inner = cuts[(cuts + 1 >= quarter) & (cuts + 1 <= len(rows) - quarter)]
@@ -130,8 +132,7 @@ def _deal(
             if len(free) - len(taken) > keep and abs(share - total - size) < share - total:
                 taken.append(piece)
                 total += size
-        if not taken:
-            taken = [min(free, key=lambda piece: len(pieces[piece]))]
+        taken = taken or [min(free, key=lambda piece: len(pieces[piece]))]
         free = [piece for piece in free if piece not in taken]
         dealt += [(part, pieces[piece]) for piece in taken]
     return dealt
@@ -140,7 +141,7 @@ def _deal(
 def _too_little(planes: Planes, largest: float, parts: int, gap: float) -> str:
     """With the first half, quarter, ... of the gap that would do."""
     longest = max(np.ptp(planes.east), np.ptp(planes.north))
-    less = [gap / 2, gap / 4, gap / 8]
+    less = (gap / 2, gap / 4, gap / 8)
     enough = [smaller for smaller in less if len(_cut_up(planes, largest, smaller)) >= parts]
     lower = f"; --split.gap {enough[0]:g} would do" if enough else ""
     return (
@@ -184,8 +185,8 @@ def choose_sides(table: PhotoTable, share: float, seed: int) -> Sides:
     # Of a date that is known in part the month or year; "" without one.
     days = table.frame["captured"].str.slice(0, 10).fill_null("").to_list()
     folders = [path.rpartition("/")[0] for path in table.paths]
-    ways: tuple[tuple[Way, list[str]], ...] = (("days", days), ("folders", folders))
-    for way, visits in ways:
+    ways: dict[Way, list[str]] = {"days": days, "folders": folders}
+    for way, visits in ways.items():
         sides = _by_visits(visits, pairs, share, way)
         if len(sides.queries) >= max(1, _ENOUGH * len(table)):
             return sides

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -80,8 +81,6 @@ def time_zone(text: str) -> tzinfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        from difflib import get_close_matches
-
         near = get_close_matches(text, available_timezones(), 1, 0.0)
         raise ConfigError(
             f"timezone is {text!r}; expected an offset such as +02:00 or a name such as "

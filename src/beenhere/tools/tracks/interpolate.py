@@ -34,7 +34,8 @@ class Fixes:
         seconds: what each is interpolated over, ``(n,)``, or, where there is none for a gap, the
             length of the shortest gap; else how far the time lies outside of the track.
         metres: the same as a distance, ``(n,)``; NaN outside of the track.
-        missing: why there is none: ``"before"`` or ``"after"`` the track, in a ``"gap"`` or ``""``.
+        missing: ``(n,)`` why there is none: ``"before"`` or ``"after"`` the track, in a ``"gap"``;
+            ``""`` where there is one.
     """
 
     lat: Floats
@@ -42,18 +43,11 @@ class Fixes:
     timeline: NDArray[np.intp]
     seconds: Floats
     metres: Floats
-    missing: list[str]
+    missing: NDArray[np.str_]
 
     def rows(self, index: NDArray[np.intp]) -> "Fixes":
         """Those of the named rows, in the order given."""
-        return Fixes(
-            self.lat[index],
-            self.lon[index],
-            self.timeline[index],
-            self.seconds[index],
-            self.metres[index],
-            [self.missing[row] for row in index],
-        )
+        return Fixes(*(column[index] for column in vars(self).values()))
 
 
 def positions_at(track: Track, times: Floats, max_seconds: float, max_metres: float) -> Fixes:
@@ -66,31 +60,23 @@ def positions_at(track: Track, times: Floats, max_seconds: float, max_metres: fl
         times: seconds since 1970-01-01 UTC, ``(n,)``.
         max_seconds, max_metres: two points further apart have no position between them.
     """
-    count = len(times)
-    best = Fixes(
-        lat=np.full(count, np.nan),
-        lon=np.full(count, np.nan),
-        timeline=np.full(count, -1, np.intp),
-        seconds=np.full(count, np.inf),
-        metres=np.full(count, np.nan),
-        missing=[],
-    )
+    lat, lon, metres, seconds = np.full((4, len(times)), np.nan)
+    seconds[:] = np.inf
+    timeline = np.full(len(times), -1, np.intp)
     for number, line in enumerate(track.timelines):
         inside = np.flatnonzero((times >= line.time[0]) & (times <= line.time[-1]))
-        lat, lon, seconds, metres = _between(line, times[inside])
-        good = (seconds <= max_seconds) & (metres <= max_metres)
-        taken = best.timeline[inside] >= 0
-        better = np.where(good == taken, seconds < best.seconds[inside], good)
+        y, x, apart, far = _between(line, times[inside])
+        good = (apart <= max_seconds) & (far <= max_metres)
+        better = np.where(good == (timeline[inside] >= 0), apart < seconds[inside], good)
         rows, good = inside[better], good[better]
-        best.seconds[rows], best.metres[rows] = seconds[better], metres[better]
-        best.lat[rows] = np.where(good, lat[better], np.nan)
-        best.lon[rows] = np.where(good, lon[better], np.nan)
-        best.timeline[rows] = np.where(good, number, -1)
+        seconds[rows], metres[rows] = apart[better], far[better]
+        lat[rows], lon[rows] = np.where(good, (y[better], x[better]), np.nan)
+        timeline[rows] = np.where(good, number, -1)
     start, end = track.span
-    outside = np.flatnonzero((times < start) | (times > end))
-    best.seconds[outside] = np.maximum(start - times[outside], times[outside] - end)
-    best.missing.extend(_missing(best, times, start, end))
-    return best
+    outside = (times < start) | (times > end)
+    seconds[outside] = np.maximum(start - times, times - end)[outside]
+    reasons = [timeline >= 0, times < start, times > end]
+    return Fixes(lat, lon, timeline, seconds, metres, np.select(reasons, ["", BEFORE, AFTER], GAP))
 
 
 def _between(line: Timeline, times: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -99,24 +85,11 @@ def _between(line: Timeline, times: Floats) -> tuple[Floats, Floats, Floats, Flo
     before = np.maximum(after - 1, 0)
     before = np.where(line.time[after] == times, after, before)  # a point itself is no gap
     seconds = line.time[after] - line.time[before]
-    azimuth, metres = geo.geodesic(
-        line.lat[before], line.lon[before], line.lat[after], line.lon[after]
-    )
-    share = np.divide(
-        times - line.time[before], seconds, out=np.zeros_like(times), where=seconds > 0
-    )
-    lat, lon = geo.destination(line.lat[before], line.lon[before], azimuth, share * metres)
+    start = line.lat[before], line.lon[before]
+    azimuth, metres = geo.geodesic(*start, line.lat[after], line.lon[after])
+    share = (times - line.time[before]) / np.where(seconds > 0, seconds, 1)
+    lat, lon = geo.destination(*start, azimuth, share * metres)
     return lat, lon, seconds, metres
-
-
-def _missing(fixes: Fixes, times: Floats, start: float, end: float) -> list[str]:
-    found = []
-    for line, time in zip(fixes.timeline, times, strict=True):
-        if line >= 0:
-            found.append("")
-        else:
-            found.append(BEFORE if time < start else AFTER if time > end else GAP)
-    return found
 
 
 def camera_headings(track: Track, times: Floats, fixes: Fixes, options: TrackConfig) -> Floats:
@@ -197,26 +170,24 @@ def agreement(
         lat, lon: the photos' own positions in degrees, ``(n,)``.
         max_seconds, max_metres: as for :func:`positions_at`.
     """
-    there = _distances(track, times, lat, lon, max_seconds, max_metres)
+
+    def distances(shift: float) -> Floats:
+        """Metres between the photos and the track, of those photos that it has a position for."""
+        fixes = positions_at(track, times + shift, max_seconds, max_metres)
+        known = fixes.timeline >= 0
+        return geo.geodesic(lat[known], lon[known], fixes.lat[known], fixes.lon[known])[1]
+
+    there = distances(0.0)
     median = float(np.median(there)) if len(there) else None
     shift = _best_shift(track, times, lat, lon) if len(times) >= LEAST_PHOTOS else 0.0
     if shift:
-        moved = _distances(track, times + shift, lat, lon, max_seconds, max_metres)
+        moved = distances(shift)
         enough = len(moved) >= max(LEAST_PHOTOS, len(there), len(times) / 2)
         left = float(np.median(moved)) if enough else np.inf
         before = np.inf if median is None else median
         if left < before / 2 and left < before - _LEAST_GAIN:
             return Agreement(len(there), median, shift, left)
     return Agreement(len(there), median)
-
-
-def _distances(
-    track: Track, times: Floats, lat: Floats, lon: Floats, max_seconds: float, max_metres: float
-) -> Floats:
-    """Metres between the photos and the track, of those photos that it has a position for."""
-    fixes = positions_at(track, times, max_seconds, max_metres)
-    known = fixes.timeline >= 0
-    return geo.geodesic(lat[known], lon[known], fixes.lat[known], fixes.lon[known])[1]
 
 
 def _best_shift(track: Track, times: Floats, lat: Floats, lon: Floats) -> float:

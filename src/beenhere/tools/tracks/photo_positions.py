@@ -16,6 +16,7 @@ from beenhere.tools.tracks.clocks import camera_time, moment, stated_time, time_
 from beenhere.tools.tracks.interpolate import (
     AFTER,
     BEFORE,
+    GAP,
     Agreement,
     Fixes,
     agreement,
@@ -75,15 +76,9 @@ def track_photos(table: PhotoTable, track: Track, options: TrackConfig) -> Track
     fixes = positions_at(track, times[asked], options.max_seconds, options.max_metres)
     headings = camera_headings(track, times[asked], fixes, options)
     both = np.flatnonzero(timed & own)
-    agreed = agreement(
-        track,
-        times[both],
-        photos.positions.lat[both],
-        photos.positions.lon[both],
-        options.max_seconds,
-        options.max_metres,
-    )
-    for row, why in zip(asked, _reasons(track, times[asked], fixes), strict=True):
+    lat, lon = photos.positions.lat[both], photos.positions.lon[both]
+    agreed = agreement(track, times[both], lat, lon, options.max_seconds, options.max_metres)
+    for row, why in zip(asked, _reasons(track, fixes), strict=True):
         reasons[row] = why
     return TrackedPhotos(
         table=_filled(photos, asked, fixes, headings, moments),
@@ -164,23 +159,18 @@ def _moments(
     return moments, reasons
 
 
-def _reasons(track: Track, times: Floats, fixes: Fixes) -> list[str]:
+def _reasons(track: Track, fixes: Fixes) -> list[str]:
     start, end = (datetime.fromtimestamp(time, UTC) for time in track.span)
     texts = []
     for missing, seconds, metres in zip(fixes.missing, fixes.seconds, fixes.metres, strict=True):
-        if missing == BEFORE:
-            texts.append(f"{_span(seconds)} before the track starts ({start:%Y-%m-%d %H:%M}Z)")
-        elif missing == AFTER:
-            texts.append(f"{_span(seconds)} after the track ends ({end:%Y-%m-%d %H:%M}Z)")
-        elif missing:
-            texts.append(f"in a gap of the track: {_span(seconds)}, {metres:,.0f} m")
-        else:
-            texts.append("")
+        long = duration(seconds) if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+        text = {
+            BEFORE: f"{long} before the track starts ({start:%Y-%m-%d %H:%M}Z)",
+            AFTER: f"{long} after the track ends ({end:%Y-%m-%d %H:%M}Z)",
+            GAP: f"in a gap of the track: {long}, {metres:,.0f} m",
+        }
+        texts.append(text.get(missing, ""))
     return texts
-
-
-def _span(seconds: float) -> str:
-    return duration(seconds) if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
 
 
 def _filled(

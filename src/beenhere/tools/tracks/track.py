@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -82,14 +82,8 @@ def chained(segments: Iterable[Timeline]) -> tuple[Timeline, ...]:
             max(over, key=lambda chain: chain[-1].time[-1]).append(segment)
         else:
             chains.append([segment])
-    return tuple(
-        Timeline(
-            np.concatenate([line.time for line in chain]),
-            np.concatenate([line.lat for line in chain]),
-            np.concatenate([line.lon for line in chain]),
-        )
-        for chain in chains
-    )
+    columns = [[(line.time, line.lat, line.lon) for line in chain] for chain in chains]
+    return tuple(Timeline(*map(np.concatenate, zip(*each, strict=True))) for each in columns)
 
 
 def read_tracks(paths: Sequence[Path]) -> Track:
@@ -145,12 +139,12 @@ def _segments(file: Path) -> tuple[list[Timeline], list[str]]:
     no_time = off_earth = 0
     for track in gpx.tracks:
         for segment in track.segments:
-            timed = [point for point in segment.points if point.time is not None]
-            good = [p for p in timed if abs(p.latitude) <= 90 and abs(p.longitude) <= 180]
+            timed = [_point(point.time, point) for point in segment.points if point.time]
+            good = [each for each in timed if abs(each[1]) <= 90 and abs(each[2]) <= 180]
             no_time += len(segment.points) - len(timed)
             off_earth += len(timed) - len(good)
             if good:
-                segments.append(_timeline(good))
+                segments.append(timeline(*np.array(good, np.float64).T))
     missed = []
     if no_time:
         missed.append(f"{no_time:,} points without a time")
@@ -184,14 +178,6 @@ def _text(file: Path) -> str:
     return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 
 
-def _timeline(points: list[GPXTrackPoint]) -> Timeline:
-    times = [
-        time if time.tzinfo else time.replace(tzinfo=UTC)
-        for time in (point.time for point in points)
-        if time is not None
-    ]
-    return timeline(
-        np.array([time.timestamp() for time in times]),
-        np.array([point.latitude for point in points], np.float64),
-        np.array([point.longitude for point in points], np.float64),
-    )
+def _point(time: datetime, point: GPXTrackPoint) -> tuple[float, float, float]:
+    moment = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return moment.timestamp(), point.latitude, point.longitude

@@ -238,7 +238,16 @@ def track_video(
         rows = rows[_chosen(video.times[rows], fixes.rows(rows), which)]
         taken = fixes.rows(rows)
         headings = camera_headings(track, times[rows], taken, options)
-        table = _write(folder, video, rows, start, taken, headings, which.quality)
+        table = _frame_table(video, rows, start, taken, headings)
+        with progress("frames", len(rows)) as advance:
+            pictures = frames(video, rows.tolist())
+            for row, picture in zip(table.frame.iter_rows(named=True), pictures, strict=True):
+                height, width, _ = picture.shape
+                where = {name: row[name] for name in ("lat", "lon", "heading", "captured")}
+                facts = PhotoFacts(width, height, **where)
+                (folder / row["path"]).write_bytes(jpeg_bytes(picture, facts, which.quality))
+                advance(1)
+        table.write(folder / TABLE)
     step = float(np.median(np.diff(video.times))) if len(video.times) > 1 else 0.0
     return TrackedFrames(table, start, float(video.times[-1]), float((~covered).sum() * step))
 
@@ -293,46 +302,19 @@ def _chosen(times: Floats, fixes: Fixes, which: FramesConfig) -> NDArray[np.intp
     return np.array(chosen, np.intp)
 
 
-def _write(
-    folder: Path,
-    video: Video,
-    rows: NDArray[np.intp],
-    start: datetime,
-    fixes: Fixes,
-    headings: Floats,
-    quality: int,
+def _frame_table(
+    video: Video, rows: NDArray[np.intp], start: datetime, fixes: Fixes, headings: Floats
 ) -> PhotoTable:
-    seconds = video.times[rows]
+    seconds = video.times[rows].tolist()
     stem = video.path.stem.replace("@", "_")  # an @ would make the name one that holds a position
-    names = [f"{stem}_{round(1000 * at):08}.jpg" for at in seconds]
     # Added in UTC: a clock that is changed on the way would add an hour.
-    moments = [start.astimezone(UTC) + timedelta(seconds=float(at)) for at in seconds]
-    captured = [at.astimezone(start.tzinfo).isoformat("T", "milliseconds") for at in moments]
-    known = [None if math.isnan(heading) else float(heading) for heading in headings]
-    pictures = frames(video, rows.tolist())
-    with progress("frames", len(rows)) as advance:
-        for name, picture, lat, lon, heading, date in zip(
-            names, pictures, fixes.lat, fixes.lon, known, captured, strict=True
-        ):
-            facts = PhotoFacts(
-                width=picture.shape[1],
-                height=picture.shape[0],
-                lat=float(lat),
-                lon=float(lon),
-                heading=heading,
-                captured=date,
-            )
-            (folder / name).write_bytes(jpeg_bytes(picture, facts, quality))
-            advance(1)
-    table = PhotoTable.from_columns(
-        {
-            "path": names,
-            "lat": fixes.lat,
-            "lon": fixes.lon,
-            "heading": known,
-            "captured": captured,
-        },
-        source=f"frames of {video.path.name} along a track",
-    )
-    table.write(folder / TABLE)
-    return table
+    moments = [start.astimezone(UTC) + timedelta(seconds=at) for at in seconds]
+    columns = {
+        "path": [f"{stem}_{round(1000 * at):08}.jpg" for at in seconds],
+        "captured": [at.astimezone(start.tzinfo).isoformat("T", "milliseconds") for at in moments],
+        "lat": fixes.lat,
+        "lon": fixes.lon,
+        "heading": headings,
+    }
+    source = f"frames of {video.path.name} along a track"
+    return PhotoTable.from_columns(columns, source=source)

@@ -125,7 +125,9 @@ def gather(path: Path) -> PhotoCollection:
         parts.append(CollectionPart(name, folder.as_posix(), split, side, table, rows))
 
     for each in found.sets:
-        folder = _folder(root, each.path)
+        # A table that is a set by itself gets a folder of its name.
+        alone = each.path.is_file() and each.path != root
+        folder = (each.path.with_suffix("") if alone else each.path).relative_to(root)
         split = _split(root.absolute().name, *each.path.relative_to(root).parts)
         if not each.evaluation:
             table = read_photos(each.path, strict=False)
@@ -151,12 +153,6 @@ def gather(path: Path) -> PhotoCollection:
         for number, part in enumerate(parts)
     ]
     return PhotoCollection(root, tuple(parts), tuple(pairs), pl.concat(frames), tuple(found.loose))
-
-
-def _folder(root: Path, path: Path) -> Path:
-    """Below the root; a table that is a set by itself gets a folder of its name."""
-    whole = path.with_suffix("") if path.is_file() and path != root else path
-    return whole.relative_to(root)
 
 
 def _split(*names: str) -> Split | None:

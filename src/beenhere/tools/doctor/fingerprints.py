@@ -1,4 +1,4 @@
-"""One look at every photo: its bytes, its size, its contrast, and a hash of what it looks like.
+"""Fingerprints of photos: of the bytes, the size, the contrast, and a hash of what each looks like.
 
 The hash is of coarse waves, each above or below their median, after Zauner (Implementation and
 benchmarking of perceptual image hash functions, 2010): the discrete cosine transform of a small
@@ -20,8 +20,8 @@ from beenhere.errors import PhotoError
 from beenhere.photos.photo_file import opened, photo_size
 from beenhere.photos.pixels import load_photo
 from beenhere.progress import progress
-from beenhere.tools.doctor.collection import PhotoCollection
 from beenhere.tools.doctor.findings import LEAVE_OUT, Finding, cases, finding
+from beenhere.tools.doctor.photo_collection import PhotoCollection
 
 SIDE = 64
 """Pixels of a side of the grey picture that is hashed."""
@@ -41,8 +41,8 @@ Codes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Pixels:
-    """The looks of ``n`` photos, about 80 bytes each.
+class Fingerprints:
+    """Checksums, sizes, contrasts and hashes of ``n`` photos, about 80 bytes each.
 
     Attributes:
         unreadable: the reason, by row; such a row holds zeros elsewhere.
@@ -67,11 +67,11 @@ class Pixels:
         return mask
 
 
-def look_at(collection: PhotoCollection, options: CheckConfig) -> Pixels:
+def take_fingerprints(collection: PhotoCollection, options: CheckConfig) -> Fingerprints:
     """Open every photo, several at a time."""
     paths = collection.frame["path"].to_list()
     count = len(paths)
-    pixels = Pixels(
+    found = Fingerprints(
         unreadable={},
         digest=np.zeros((count, _DIGEST), np.uint8),
         size=np.zeros((count, 2), np.int32),
@@ -85,14 +85,14 @@ def look_at(collection: PhotoCollection, options: CheckConfig) -> Pixels:
             with opened(paths[row]) as file:
                 data = file.read()
             grey = brightness(load_photo(data, lambda height, width: (SIDE, SIDE)).numpy())
-            pixels.size[row] = photo_size(data)
+            found.size[row] = photo_size(data)
         except PhotoError as error:
-            pixels.unreadable[row] = error.reason
+            found.unreadable[row] = error.reason
             return
         digest = hashlib.blake2b(data, digest_size=_DIGEST).digest()
-        pixels.digest[row] = np.frombuffer(digest, np.uint8)
-        pixels.contrast[row] = grey.std()
-        pixels.coarse[row], pixels.fine[row] = hashes(grey)
+        found.digest[row] = np.frombuffer(digest, np.uint8)
+        found.contrast[row] = grey.std()
+        found.coarse[row], found.fine[row] = hashes(grey)
 
     threads = options.workers or cores()
     chunk = _A_THREAD * threads
@@ -102,13 +102,12 @@ def look_at(collection: PhotoCollection, options: CheckConfig) -> Pixels:
             for _ in pool.map(look, some):
                 pass  # an error that is no photo's is raised here
             advance(len(some))
-    return pixels
+    return found
 
 
 def brightness(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Of RGB pixels ``(3, h, w)``; ``(h, w)``, 0 to 255."""
-    grey: NDArray[np.float32] = np.tensordot(_GREY, pixels.astype(np.float32), 1)
-    return grey
+    return np.asarray(np.tensordot(_GREY, pixels.astype(np.float32), 1), np.float32)
 
 
 def hashes(grey: NDArray[np.float32]) -> tuple[Codes, Codes]:
@@ -116,40 +115,44 @@ def hashes(grey: NDArray[np.float32]) -> tuple[Codes, Codes]:
     # Half the side keeps all the waves that count, without the finest detail.
     half = grey.reshape(SIDE // 2, 2, SIDE // 2, 2).mean((1, 3))
     waves = fft.dctn(half, norm="ortho")
-    return _bits(waves[:_COARSE, :_COARSE]), _bits(waves[:_FINE, :_FINE])
+    coarse, fine = (waves[:side, :side].ravel() for side in (_COARSE, _FINE))
+    return np.packbits(coarse > np.median(coarse)), np.packbits(fine > np.median(fine))
 
 
-def _bits(waves: NDArray[np.float32]) -> Codes:
-    return np.packbits(waves.ravel() > np.median(waves))
-
-
-def unreadable(collection: PhotoCollection, pixels: Pixels, options: CheckConfig) -> list[Finding]:
+def unreadable(
+    collection: PhotoCollection, fingerprints: Fingerprints, options: CheckConfig
+) -> list[Finding]:
     """Photos that cannot be decoded."""
-    rows = sorted(pixels.unreadable)
-    detail = [pixels.unreadable[row] for row in rows]
+    rows = sorted(fingerprints.unreadable)
+    detail = [fingerprints.unreadable[row] for row in rows]
     return finding("unreadable", cases(collection, rows, detail, LEAVE_OUT))
 
 
-def near_empty(collection: PhotoCollection, pixels: Pixels, options: CheckConfig) -> list[Finding]:
+def near_empty(
+    collection: PhotoCollection, fingerprints: Fingerprints, options: CheckConfig
+) -> list[Finding]:
     """Photos of nearly one colour, the emptiest first."""
-    rows = np.flatnonzero(pixels.readable & (pixels.contrast < options.min_contrast))
-    rows = rows[np.argsort(pixels.contrast[rows], kind="stable")]
+    rows = np.flatnonzero(fingerprints.readable & (fingerprints.contrast < options.min_contrast))
+    rows = rows[np.argsort(fingerprints.contrast[rows], kind="stable")]
     detail = [
-        f"contrast {value:.1f}, of at most {_MOST_CONTRAST}" for value in pixels.contrast[rows]
+        f"contrast {value:.1f}, of at most {_MOST_CONTRAST}"
+        for value in fingerprints.contrast[rows]
     ]
     return finding("near-empty", cases(collection, rows, detail, LEAVE_OUT))
 
 
-def other_size(collection: PhotoCollection, pixels: Pixels, options: CheckConfig) -> list[Finding]:
+def other_size(
+    collection: PhotoCollection, fingerprints: Fingerprints, options: CheckConfig
+) -> list[Finding]:
     """Photos of another size than most of their table."""
     rows: list[int] = []
     detail: list[str] = []
     for part in collection.parts:
-        here = np.flatnonzero(pixels.readable[part.rows]) + part.rows.start
+        here = np.flatnonzero(fingerprints.readable[part.rows]) + part.rows.start
         if len(here) == 0:
             continue
         sizes, which, counts = np.unique(
-            pixels.size[here], axis=0, return_inverse=True, return_counts=True
+            fingerprints.size[here], axis=0, return_inverse=True, return_counts=True
         )
         height, width = sizes[counts.argmax()]
         other = which != counts.argmax()
