@@ -337,12 +337,13 @@ def nearest(
         return metres
     tree, points = cKDTree(earth_centred(database[members])), earth_centred(queries[rows])
     chords, order = tree.query(points, k=range(1, most + 1))
-    for row, point, chord, near in zip(rows.tolist(), points, chords, order, strict=True):
-        found = np.isfinite(chord)
-        left = chord[found][~np.isin(members[near[found]], excluded[row])]
-        if len(left):
-            # The nearest by chord need not be the nearest by `distance`, but bounds it.
-            ball = tree.query_ball_point(point, left[0] * _MARGIN + 1)
+    for each, near, row in zip(chords, members[order % len(members)], rows.tolist(), strict=True):
+        each[np.isin(near, excluded[row])] = np.inf  # as it is where there are no more
+    least = chords.min(axis=1)
+    # The nearest by chord need not be the nearest by `distance`, but bounds it.
+    balls = tree.query_ball_point(points, np.where(np.isfinite(least), least * _MARGIN + 1, 0))
+    for row, bound, ball in zip(rows.tolist(), least, balls, strict=True):
+        if np.isfinite(bound):
             close = np.setdiff1d(members[ball], excluded[row])
             metres[row] = _to_one(database[close], queries, row).min()
     return metres
