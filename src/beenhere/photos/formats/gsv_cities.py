@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from beenhere.errors import DataError
+from beenhere.photos.formats.csv_columns import read_csv_columns
 from beenhere.photos.formats.listing import Listing, list_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.wording import one_line
@@ -68,16 +69,14 @@ def read_gsv_cities(folder: Path) -> PhotoTable:
         raise DataError(
             f"{folder}: looks like GSV-Cities, but Images holds no photos in folders of cities"
         )
-    found = pl.concat(frames)
+    month = pl.col("month").cast(pl.String).str.zfill(2)
+    found = pl.concat(frames).with_columns(
+        captured=pl.format("{}-{}", "year", month), place=pl.format("{}_{}", "city", "place_id")
+    )
     return PhotoTable.from_columns(
         {
-            "path": found["path"],
-            "lat": found["lat"],
-            "lon": found["lon"],
             "heading": found["northdeg"],
-            "captured": found.select(_captured()).to_series(),
-            "place": found.select(pl.format("{}_{}", "city", "place_id")).to_series(),
-            "city": found["city"],
+            **{name: found[name] for name in ("path", "lat", "lon", "captured", "place", "city")},
         },
         unusable=sorted(unusable),
         notes=notes,
@@ -112,22 +111,11 @@ def _matched(
 
 
 def _dataframe(table: Path) -> pl.DataFrame:
+    text = read_csv_columns(table, _COLUMNS, "a dataframe of GSV-Cities")
     try:
-        rows = pl.read_csv(table, infer_schema=False, glob=False)
-        rows = rows.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
-    except pl.exceptions.ColumnNotFoundError as error:
-        missing = sorted(set(_COLUMNS) - set(rows.columns))
-        raise DataError(
-            f"{table}: the column {missing[0]!r} is missing; got {', '.join(rows.columns)}"
-        ) from error
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{table}: not a dataframe of GSV-Cities ({problem})") from error
+        rows = text.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{table}: not a dataframe of GSV-Cities ({one_line(error)})") from error
     if rows.select(pl.any_horizontal(pl.all().is_null()).any()).item():
         raise DataError(f"{table}: has empty cells; expected {', '.join(_COLUMNS)} in every row")
     return rows
-
-
-def _captured() -> pl.Expr:
-    month = pl.col("month").cast(pl.String).str.zfill(2)
-    return pl.format("{}-{}", "year", month)

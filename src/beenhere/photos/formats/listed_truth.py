@@ -18,10 +18,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
+from beenhere.photos.formats.csv_columns import read_csv_columns
 from beenhere.photos.formats.npy_lists import read_index_lists
 from beenhere.photos.ground_truth import ListedTruth
 from beenhere.photos.table import PhotoTable, paths_from
-from beenhere.wording import one_line
 
 TRUTH_FILES = ("ground_truth.csv", "ground_truth.npy", "ground_truth_new.npy")
 """Names of such files, the first that is there counts; the last is VPR-Bench's."""
@@ -103,11 +103,8 @@ def by_number(file: Path, lists: Lists, database: PhotoTable, queries: PhotoTabl
 
 
 def _pairs(file: Path) -> pl.DataFrame:
-    try:
-        rows = pl.read_csv(file, infer_schema=False, glob=False).select("query", "database")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{file}: expected the columns query,database ({problem})") from error
+    rows = read_csv_columns(file, ("query", "database"), "a list of pairs")
+    rows = rows.select("query", "database")
     empty = rows.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
     if len(empty):
         raise DataError(f"{file} line {empty[0] + 2}: is not whole; expected query,database")

@@ -15,10 +15,10 @@ import polars as pl
 from beenhere import geo
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
+from beenhere.photos.formats.csv_columns import read_csv_columns
 from beenhere.photos.formats.image_lists import find_named
 from beenhere.photos.ground_truth import EvaluationTables
 from beenhere.photos.table import PhotoTable
-from beenhere.wording import one_line
 
 VALIDATION = ("cph", "sf")
 """Cities of the validation set."""
@@ -26,7 +26,7 @@ VALIDATION = ("cph", "sf")
 _RADIUS = 25.0
 _INDEX = "__index"
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-_POSITION = {"lat": "lat", "lon": "lon", "easting": "easting", "northing": "northing"}
+_POSITION = ("lat", "lon", "easting", "northing")
 
 
 def fits_msls(folder: Path) -> bool:
@@ -128,7 +128,9 @@ def _photos(side: Path) -> pl.DataFrame:
         path=below + pl.col("key") + ".jpg",
         zone=pl.Series(zones, dtype=pl.String),
         heading=pl.col("ca").cast(pl.Float64, strict=False),
-        captured=pl.Series([_date(text) for text in joined["captured_at"]], dtype=pl.String),
+        captured=pl.Series(
+            [text and iso_date(text) for text in joined["captured_at"]], dtype=pl.String
+        ),
         condition=pl.when(_flag(file, joined, "night"))
         .then(pl.lit("night"))
         .otherwise(pl.lit("day")),
@@ -137,28 +139,16 @@ def _photos(side: Path) -> pl.DataFrame:
 
 
 def _csv(file: Path, columns: list[str]) -> pl.DataFrame:
-    try:
-        rows = pl.read_csv(file, infer_schema=False, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{file}: not a table of MSLS ({problem})") from error
-    missing = [name for name in columns if name not in rows.columns]
-    if missing:
-        raise DataError(f"{file}: has no column {missing[0]!r}; got {', '.join(rows.columns)}")
+    rows = read_csv_columns(file, columns, "a table of MSLS")
     return rows.rename({rows.columns[0]: _INDEX})
 
 
 def _flag(file: Path, rows: pl.DataFrame, name: str) -> pl.Series:
-    flags = (
-        rows[name].str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
-    )
+    texts = rows[name].str.to_lowercase()
+    flags = texts.replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
     if flags.null_count():
         raise DataError(f"{file}: column {name!r} is not True or False in every row")
     return flags
-
-
-def _date(text: str | None) -> str | None:
-    return None if text is None else iso_date(text)
 
 
 def _positions(rows: pl.DataFrame) -> geo.Positions:

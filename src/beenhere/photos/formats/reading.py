@@ -8,6 +8,7 @@ from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.catalog.marker import assert_photos
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
+from beenhere.photos.formats.csv_columns import read_csv_columns
 from beenhere.photos.formats.exif_folder import read_exif_folder
 from beenhere.photos.formats.gsv_cities import is_gsv_cities, read_gsv_cities
 from beenhere.photos.formats.listed_truth import read_listed_truth, truth_file
@@ -25,7 +26,6 @@ from beenhere.photos.formats.published_layouts import published_at, read_publish
 from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.photos.ground_truth import EvaluationTables
 from beenhere.photos.table import PhotoTable
-from beenhere.wording import one_line
 
 SHARDS_MANIFEST = "shards.yaml"
 """The file that makes a folder one of tar shards; see :mod:`beenhere.training.shards`."""
@@ -230,11 +230,8 @@ def _with_conditions(
 
 def _conditions(file: Path) -> pl.DataFrame:
     """``path`` as photos have it, and ``condition``."""
-    try:
-        rows = pl.read_csv(file, infer_schema=False, glob=False).select("path", "condition")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{file}: expected the columns path,condition ({problem})") from error
+    columns = ("path", "condition")
+    rows = read_csv_columns(file, columns, "a table of conditions").select(columns)
     twice = rows.filter(rows["path"].is_duplicated())
     if twice.height:
         raise DataError(f"{file}: names {twice['path'][0]!r} more than once")
