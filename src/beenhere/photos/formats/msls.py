@@ -119,6 +119,7 @@ def _photos(side: Path) -> pl.DataFrame:
             f"{file}: an image has no position, or is not in raw.csv; get the metadata again"
         )
     _, _, zones = geo.to_utm(numbers["lat"].to_numpy(), numbers["lon"].to_numpy())
+    dates = [text and iso_date(text) for text in joined["captured_at"]]
     below = f"train_val/{side.parent.name}/{side.name}/images/"
     return joined.select(
         _INDEX,
@@ -128,9 +129,7 @@ def _photos(side: Path) -> pl.DataFrame:
         path=below + pl.col("key") + ".jpg",
         zone=pl.Series(zones, dtype=pl.String),
         heading=pl.col("ca").cast(pl.Float64, strict=False),
-        captured=pl.Series(
-            [text and iso_date(text) for text in joined["captured_at"]], dtype=pl.String
-        ),
+        captured=pl.Series(dates, dtype=pl.String),
         condition=pl.when(_flag(file, joined, "night"))
         .then(pl.lit("night"))
         .otherwise(pl.lit("day")),

@@ -1,15 +1,16 @@
 """The photos at a path, and the database and queries of an evaluation, in whatever format."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
 from beenhere.config.training import EvaluationData
-from beenhere.errors import ConfigError, DataError
+from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.catalog.marker import assert_photos
+from beenhere.photos.exif import PhotoFacts, read_facts
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
 from beenhere.photos.formats.csv_columns import read_csv_columns
-from beenhere.photos.formats.exif_folder import read_exif_folder
 from beenhere.photos.formats.gsv_cities import is_gsv_cities, read_gsv_cities
 from beenhere.photos.formats.listed_truth import read_listed_truth, truth_file
 from beenhere.photos.formats.listing import (
@@ -25,8 +26,12 @@ from beenhere.photos.formats.photo_list import photo_list_in, read_photo_list
 from beenhere.photos.formats.published_layouts import published_at, read_published
 from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.photos.ground_truth import EvaluationTables
+from beenhere.photos.photo_file import HEADER_READERS
 from beenhere.photos.table import PhotoTable
+from beenhere.progress import progress
 
+FROM_EXIF = "photos; what is known of them comes from their EXIF headers"
+"""The source of a table of photos as cameras and phones make them."""
 SHARDS_MANIFEST = "shards.yaml"
 """The file that makes a folder one of tar shards; see :mod:`beenhere.training.shards`."""
 
@@ -141,7 +146,7 @@ def _read(path: Path, strict: bool) -> PhotoTable:
         return read_photo_list(table, strict)
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
-    return read_exif_folder(listing)
+    return _read_exif(listing)
 
 
 def holds_shards(path: Path) -> bool:
@@ -169,11 +174,45 @@ def _read_file(path: Path, strict: bool) -> PhotoTable:
     if suffix in TABLE_SUFFIXES:
         return read_photo_list(path, strict)
     if suffix in PHOTO_SUFFIXES:
-        return read_exif_folder(Listing(path.parent, photos=[path.name]))
+        return _read_exif(Listing(path.parent, photos=[path.name]))
     raise DataError(
         f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
         f"{', '.join(sorted(TABLE_SUFFIXES))}"
     )
+
+
+def _read_exif(listing: Listing) -> PhotoTable:
+    """One row for each photo whose header can be read, with or without a position."""
+    paths = listing.paths(listing.photos)
+    facts: list[tuple[str, PhotoFacts]] = []
+    unusable = list(listing.unusable)
+    with (
+        ThreadPoolExecutor(HEADER_READERS) as pool,
+        progress("photo headers", len(paths)) as advance,
+    ):
+        for path, found in zip(paths, pool.map(_facts_or_error, paths), strict=True):
+            if isinstance(found, PhotoError):
+                unusable.append((path, found.reason))
+            else:
+                facts.append((path, found))
+            advance(1)
+    return PhotoTable.from_columns(
+        {"path": [path for path, _ in facts]}
+        | {
+            name: [getattr(fact, name) for _, fact in facts]
+            for name in ("lat", "lon", "heading", "captured")
+        },
+        unusable=sorted(unusable),
+        notes=[(path, fact.note) for path, fact in facts if fact.note],
+        source=FROM_EXIF,
+    )
+
+
+def _facts_or_error(path: str) -> PhotoFacts | PhotoError:
+    try:
+        return read_facts(path)
+    except PhotoError as error:
+        return error
 
 
 def _nothing(listing: Listing) -> str:
