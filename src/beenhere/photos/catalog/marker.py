@@ -4,6 +4,7 @@ import datetime
 import os
 from pathlib import Path
 
+import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -151,20 +152,19 @@ def difference(table: PhotoTable, expected: int) -> str | None:
 
 def without_empty_files(table: PhotoTable) -> PhotoTable:
     """The table without photos whose file has no byte; these are listed as unusable."""
-    sizes = [_size(path) for path in table.paths]
-    empty = [path for path, size in zip(table.paths, sizes, strict=True) if size == 0]
-    if not empty:
+    empty = pl.Series([_is_empty(path) for path in table.paths], dtype=pl.Boolean)
+    if not empty.any():
         return table
-    kept = table.rows([row for row, size in enumerate(sizes) if size != 0])
-    unusable = [*table.unusable, *((path, "empty file") for path in empty)]
-    return PhotoTable(kept.frame, unusable, table.notes, table.source)
+    unusable = [(path, "empty file") for path in table.frame.filter(empty)["path"]]
+    kept = table.frame.filter(~empty)
+    return PhotoTable(kept, [*table.unusable, *unusable], table.notes, table.source)
 
 
-def _size(path: str) -> int | None:
+def _is_empty(path: str) -> bool:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - half a million Paths take seconds
+        return os.stat(path).st_size == 0  # noqa: PTH116 - half a million Paths take seconds
     except OSError:
-        return None  # whoever opens it says why
+        return False  # whoever opens it says why
 
 
 def _compare(
