@@ -142,21 +142,20 @@ def read_contents(entry: NamedSet, folder: Path) -> SetContents:
     Raises:
         DataError: something cannot be read.
     """
-    found = published_at(folder)
-    if found is not None:
-        protocols = {}
-        for name in found.protocols(folder):
+    contents = SetContents({}, {})
+    layout = published_at(folder)
+    if layout is not None:
+        for name in layout.protocols(folder):
             if name in entry.protocols:
-                read = read_published(found, folder, name)
-                database, queries = map(without_empty_files, (read.database, read.queries))
-                protocols[name] = (database, queries)
-        return SetContents({}, protocols)
-    photos = {}
+                read = read_published(layout, folder, name)
+                both = without_empty_files(read.database), without_empty_files(read.queries)
+                contents.protocols[name] = both
+        return contents
     for one in sets_in(folder):
-        parts = [one.path / "database", one.path / "queries"] if one.evaluation else [one.path]
-        for part in parts:
-            photos[part.relative_to(folder).as_posix()] = without_empty_files(read_photos(part))
-    return SetContents(photos, {})
+        for part in [one.path / "database", one.path / "queries"] if one.evaluation else [one.path]:
+            name = part.relative_to(folder).as_posix()
+            contents.photos[name] = without_empty_files(read_photos(part))
+    return contents
 
 
 def check_contents(entry: NamedSet, folder: Path, contents: SetContents) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
@@ -51,6 +52,11 @@ class NamedImages:
         rows = [self.row[places] for places in lists]
         return [found[found != MISSING] for found in rows]
 
+    def table(self, source: str, facts: pl.DataFrame | None = None) -> PhotoTable:
+        """The photos that are there, with what is known of every name of the list."""
+        known = {} if facts is None else facts[self.kept.astype(np.int64)].to_dict()
+        return PhotoTable.from_columns({"path": self.paths, **known}, self.unusable, source=source)
+
 
 def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
     """Look for every image of a list below a folder; one that is missing moves no other.
@@ -63,8 +69,7 @@ def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
     paths = [start + name for name in names]
     there = np.array(existing(paths), bool)
     kept = np.flatnonzero(there)
-    row = np.full(len(names), MISSING, np.intp)
-    row[kept] = np.arange(len(kept))
+    row = np.where(there, np.cumsum(there) - 1, MISSING)
     unusable = [(paths[place], "no such file") for place in np.flatnonzero(~there)]
     return NamedImages([paths[place] for place in kept], kept, row, unusable)
 
@@ -106,7 +111,10 @@ def read_image_lists(folder: Path, protocol: str) -> EvaluationTables:
             f"{len(database.row)}, from 0"
         )
     listed = ListedTruth(database.rows_of([lists[at] for at in queries.kept]), len(database.paths))
-    tables = (_table(database, files.database), _table(queries, files.queries))
+    tables = (
+        side.table(f"photos that {file.name} names")
+        for side, file in ((database, files.database), (queries, files.queries))
+    )
     return EvaluationTables(*tables, protocol, listed)
 
 
@@ -119,8 +127,3 @@ def _found(folder: Path) -> dict[str, _Files]:
             if (folder / f"{name}{queries}").is_file() and len(lists) == 1:
                 found[name] = _Files(file, folder / f"{name}{queries}", lists[0])
     return found
-
-
-def _table(images: NamedImages, file: Path) -> PhotoTable:
-    source = f"photos that {file.name} names"
-    return PhotoTable.from_columns({"path": images.paths}, images.unusable, source=source)

@@ -40,11 +40,7 @@ def msls_protocols(folder: Path) -> list[str]:
 
 
 def read_msls(folder: Path, protocol: str) -> EvaluationTables:
-    """The validation set.
-
-    Raises:
-        DataError: a table of a city that is not as its authors hand it out.
-    """
+    """The validation set."""
     cities = [folder / "train_val" / city for city in VALIDATION]
     database, queries = (
         pl.concat([_of_subtask(city / side) for city in cities]) for side in ("database", "query")
@@ -57,11 +53,7 @@ def read_msls(folder: Path, protocol: str) -> EvaluationTables:
 
 
 def read_msls_training(folder: Path) -> PhotoTable | None:
-    """The cities that are not for validation, if any of them are here.
-
-    Raises:
-        DataError: a table of a city that is not as its authors hand it out.
-    """
+    """The cities that are not for validation, if any of them are here."""
     cities = msls_training_cities(folder / "train_val")
     return read_msls_cities(cities) if cities else None
 
@@ -157,11 +149,6 @@ def _positions(rows: pl.DataFrame) -> geo.Positions:
 
 
 def _table(root: Path, rows: pl.DataFrame) -> PhotoTable:
-    found = find_named(root, rows["path"].to_list())
-    kept = rows[found.kept.astype(np.int64)]
-    columns = (*_POSITION, "zone", "heading", "captured", "city", "condition")
-    return PhotoTable.from_columns(
-        {"path": found.paths, **{name: kept[name] for name in columns}},
-        unusable=found.unusable,
-        source="photos of MSLS; what is known of them comes from its tables",
-    )
+    facts = rows.select(*_POSITION, "zone", "heading", "captured", "city", "condition")
+    source = "photos of MSLS; what is known of them comes from its tables"
+    return find_named(root, rows["path"].to_list()).table(source, facts)
