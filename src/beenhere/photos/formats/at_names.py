@@ -9,6 +9,7 @@ import polars as pl
 
 from beenhere.dates import iso_date
 from beenhere.photos.formats.listing import Listing
+from beenhere.photos.formats.photo_list import read_each
 from beenhere.photos.table import PhotoTable
 
 SOURCE = "photos; what is known of them comes from their names (@ fields, as in GSV-XS)"
@@ -38,7 +39,7 @@ def read_at_names(listing: Listing) -> PhotoTable:
     known = known.with_columns(
         *_all_or_none(["easting", "northing", "zone"]),
         *_all_or_none(["lat", "lon"]),
-        captured=_dates(known["timestamp"]),
+        captured=read_each(iso_date, known["timestamp"]),
     )
     columns = {name: known[name] for name in ("path", *_NUMBERS, "zone", "heading", "captured")}
     refused = frame.filter(pl.col("reason").is_not_null())
@@ -128,12 +129,6 @@ def _reason() -> pl.Expr:
         (some & ~both & ~utm, pl.lit("its name has half a position")),
     ]
     return pl.coalesce(pl.when(bad).then(reason) for bad, reason in problems)
-
-
-def _dates(timestamps: pl.Series) -> pl.Series:
-    texts = timestamps.drop_nulls().unique().to_list()
-    dates = pl.Series([iso_date(text) for text in texts], dtype=pl.String)
-    return timestamps.replace_strict(pl.Series(texts, dtype=pl.String), dates, default=None)
 
 
 def _notes(known: pl.DataFrame) -> list[tuple[str, str]]:
