@@ -256,11 +256,9 @@ def _what_it_is(start: bytes) -> str:
         return "not a photo: only zero bytes"
     if start.lstrip()[:1] == b"<":
         return "not a photo: a web page or XML"
-    try:
-        start.decode("ascii")
-    except UnicodeDecodeError:
-        return "not a photo, or of a format that cannot be read here"
-    return "not a photo: a text file"
+    if start.isascii():
+        return "not a photo: a text file"
+    return "not a photo, or of a format that cannot be read here"
 
 
 def _reason(error: Exception) -> str:

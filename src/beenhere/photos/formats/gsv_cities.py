@@ -60,7 +60,7 @@ def read_gsv_cities(folder: Path) -> PhotoTable:
         else:
             notes.append((str(table), "no such dataframe: the city is read from its photos' names"))
         frames.append(photos.with_columns(city=pl.lit(city)))
-    for table in sorted((folder / "Dataframes").glob("*.csv")):
+    for table in (folder / "Dataframes").glob("*.csv"):
         if table.stem not in cities:
             unusable.append((str(table), f"there are no photos in Images/{table.stem}"))
     stray = [photo for photo in listing.photos if "/" not in photo]
@@ -90,10 +90,12 @@ def _parsed(city: str, listing: Listing, unusable: list[tuple[str, str]]) -> pl.
     frame = pl.DataFrame({"path": listing.paths(photos), "photo": photos})
     name = pl.col("photo").str.extract(r"([^/]*)$")
     frame = frame.with_columns(name.str.extract_groups(_NAME).alias("groups")).unnest("groups")
-    refused = frame.filter(pl.col("place_id").is_null())["path"]
+    named = frame["place_id"].is_not_null()
+    refused = frame.filter(~named)["path"]
     unusable += [(path, "not named as GSV-Cities names photos") for path in refused]
-    named = frame.filter(pl.col("place_id").is_not_null())
-    return named.select("path", *(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()))
+    return frame.filter(named).select(
+        "path", *(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
+    )
 
 
 def _matched(

@@ -75,7 +75,7 @@ def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
             "expected one row a photo"
         )
     reasons = [
-        wrong.get(row) if is_there else "no such file" for row, is_there in enumerate(existing(paths))
+        wrong.get(row) if there else "no such file" for row, there in enumerate(existing(paths))
     ]
     unusable = [(path, reason) for path, reason in zip(paths, reasons, strict=True) if reason]
     used = pl.Series([reason is None for reason in reasons], dtype=pl.Boolean)

@@ -1,5 +1,6 @@
 """The photos at a path, and the database and queries of an evaluation, in whatever format."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -102,11 +103,10 @@ def read_evaluation(data: EvaluationData, strict: bool = True) -> EvaluationTabl
         database, queries = data.database.expanduser(), data.queries.expanduser()
         together = database.absolute().parent == queries.absolute().parent
         name = _name(database.parent) if together else f"{_name(database)}-{_name(queries)}"
-    tables = _with_conditions(
-        read_photos(database, strict),
-        read_photos(queries, strict),
-        [database.parent, queries.parent],
-    )
+    tables = read_photos(database, strict), read_photos(queries, strict)
+    for folder in dict.fromkeys((database.parent, queries.parent)):
+        if (folder / CONDITIONS).is_file():
+            tables = _with_conditions(*tables, folder / CONDITIONS)
     truth = truth_file(database.parent) if together else None
     listed = read_listed_truth(truth, *tables) if truth is not None else None
     return EvaluationTables(*tables, name, listed)
@@ -119,7 +119,15 @@ def _read(path: Path, strict: bool) -> PhotoTable:
             "beenhere data show; give the photos themselves"
         )
     if path.is_file():
-        return _read_file(path, strict)
+        suffix = path.suffix.lower()
+        if suffix in TABLE_SUFFIXES:
+            return read_photo_list(path, strict)
+        if suffix in PHOTO_SUFFIXES:
+            return _read_exif(Listing(path.parent, photos=[path.name]))
+        raise DataError(
+            f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
+            f"{', '.join(sorted(TABLE_SUFFIXES))}"
+        )
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
     if is_gsv_cities(path):
@@ -151,38 +159,28 @@ def _read(path: Path, strict: bool) -> PhotoTable:
 
 def holds_shards(path: Path) -> bool:
     """Whether a path is a folder of tar shards, or the manifest of one."""
-    if path.name == SHARDS_MANIFEST:
-        return path.is_file()
-    return (path / SHARDS_MANIFEST).is_file()
+    return (path if path.name == SHARDS_MANIFEST else path / SHARDS_MANIFEST).is_file()
 
 
 def _refuse_several(listing: Listing) -> None:
     """Photos to train on, to search and to find are never thrown together."""
-    sets = sets_of(listing).sets
-    if not sets:
-        return
     names: list[Path] = []
-    for each in sets:
-        names += (sides(each.path) or [each.path]) if each.evaluation else [each.path]
-    raise DataError(
-        f"{listing.root}: holds several sets of photos; name one of {', '.join(map(str, names))}"
-    )
-
-
-def _read_file(path: Path, strict: bool) -> PhotoTable:
-    suffix = path.suffix.lower()
-    if suffix in TABLE_SUFFIXES:
-        return read_photo_list(path, strict)
-    if suffix in PHOTO_SUFFIXES:
-        return _read_exif(Listing(path.parent, photos=[path.name]))
-    raise DataError(
-        f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
-        f"{', '.join(sorted(TABLE_SUFFIXES))}"
-    )
+    for each in sets_of(listing).sets:
+        names += (each.evaluation and sides(each.path)) or [each.path]
+    if names:
+        several = ", ".join(map(str, names))
+        raise DataError(f"{listing.root}: holds several sets of photos; name one of {several}")
 
 
 def _read_exif(listing: Listing) -> PhotoTable:
     """One row for each photo whose header can be read, with or without a position."""
+
+    def facts_of(path: str) -> PhotoFacts | PhotoError:
+        try:
+            return read_facts(path)
+        except PhotoError as error:
+            return error
+
     paths = listing.paths(listing.photos)
     facts: list[tuple[str, PhotoFacts]] = []
     unusable = list(listing.unusable)
@@ -190,7 +188,7 @@ def _read_exif(listing: Listing) -> PhotoTable:
         ThreadPoolExecutor(HEADER_READERS) as pool,
         progress("photo headers", len(paths)) as advance,
     ):
-        for path, found in zip(paths, pool.map(_facts_or_error, paths), strict=True):
+        for path, found in zip(paths, pool.map(facts_of, paths), strict=True):
             if isinstance(found, PhotoError):
                 unusable.append((path, found.reason))
             else:
@@ -208,21 +206,11 @@ def _read_exif(listing: Listing) -> PhotoTable:
     )
 
 
-def _facts_or_error(path: str) -> PhotoFacts | PhotoError:
-    try:
-        return read_facts(path)
-    except PhotoError as error:
-        return error
-
-
 def _nothing(listing: Listing) -> str:
     if not listing.others:
         return f"{listing.root}: is empty; expected photos in it"
-    some = ", ".join(listing.others[:3])
-    return (
-        f"{listing.root}: holds no photos; found {some}"
-        f"{', ...' if len(listing.others) > 3 else ''}, expected files such as .jpg or .png"
-    )
+    some = ", ".join([*listing.others[:3], *(["..."] if len(listing.others) > 3 else [])])
+    return f"{listing.root}: holds no photos; found {some}, expected files such as .jpg or .png"
 
 
 def _name(path: Path) -> str:
@@ -248,43 +236,27 @@ def _what_would_work(tree: Path) -> str:
 
 
 def _with_conditions(
-    database: PhotoTable, queries: PhotoTable, folders: list[Path]
+    database: PhotoTable, queries: PhotoTable, file: Path
 ) -> tuple[PhotoTable, PhotoTable]:
-    """Both tables with conditions from the files in these folders, where there are any."""
-    for folder in dict.fromkeys(folders):
-        file = folder / CONDITIONS
-        if not file.is_file():
-            continue
-        given = _conditions(file)
-        known = {*database.paths, *queries.paths, *dict(database.unusable), *dict(queries.unusable)}
-        strange = [path for path in given["path"] if path not in known]
-        database, queries = _joined(database, given), _joined(queries, given)
-        if strange:
-            note = (
-                f"{len(strange)} of {given.height} paths are no photos here, such as {strange[0]}"
-            )
-            queries.notes.append((str(file), note))
-    return database, queries
-
-
-def _conditions(file: Path) -> pl.DataFrame:
-    """``path`` as photos have it, and ``condition``."""
+    """Both tables with the conditions that a file gives; what it names in vain is noted."""
     columns = ("path", "condition")
-    rows = read_csv_columns(file, columns, "a table of conditions").select(columns)
-    twice = rows.filter(rows["path"].is_duplicated())
+    given = read_csv_columns(file, columns, "a table of conditions").select(columns)
+    twice = given.filter(given["path"].is_duplicated())
     if twice.height:
         raise DataError(f"{file}: names {twice['path'][0]!r} more than once")
-    here = pl.lit(str(file.parent / "_")[:-1])
-    return rows.with_columns((here + pl.col("path")).alias("path"))
+    here = os.path.join(file.parent, "")  # noqa: PTH118 - pathlib drops the end slash
+    given = given.with_columns(path=pl.lit(here) + pl.col("path"))
+    known = {*database.paths, *queries.paths, *dict(database.unusable), *dict(queries.unusable)}
+    strange = [path for path in given["path"] if path not in known]
+    database, queries = _joined(database, given), _joined(queries, given)
+    if strange:
+        note = f"{len(strange)} of {given.height} paths are no photos here, such as {strange[0]}"
+        queries.notes.append((str(file), note))
+    return database, queries
 
 
 def _joined(table: PhotoTable, given: pl.DataFrame) -> PhotoTable:
     joined = table.frame.join(given, on="path", how="left", maintain_order="left")
-    frame = joined.with_columns(pl.coalesce("condition_right", "condition").alias("condition"))
-    return PhotoTable(
-        frame.drop("condition_right"),
-        table.unusable,
-        list(table.notes),
-        table.source,
-        table.headings_outside,
-    )
+    frame = joined.with_columns(condition=pl.coalesce("condition_right", "condition"))
+    found = (table.unusable, list(table.notes), table.source, table.headings_outside)
+    return PhotoTable(frame.drop("condition_right"), *found)
