@@ -202,21 +202,9 @@ def _tags(facts: PhotoFacts) -> Image.Exif:
     if facts.heading is not None:
         gps[16], gps[17] = "T", IFDRational(round(facts.heading * 10_000), 10_000)
     date = _ISO.fullmatch(facts.captured or "")
-    if date:
-        _write_date(tags, date)
-    return tags
-
-
-def _sexagesimal(angle: float) -> tuple[IFDRational, IFDRational, IFDRational]:
-    """Degrees, minutes and seconds of an angle without its sign."""
-    total = round(abs(Fraction(angle)) * 3600 * _SECOND_PARTS)
-    minutes, seconds = divmod(total, 60 * _SECOND_PARTS)
-    degrees, minutes = divmod(minutes, 60)
-    return IFDRational(degrees), IFDRational(minutes), IFDRational(seconds, _SECOND_PARTS)
-
-
-def _write_date(tags: Image.Exif, date: re.Match[str]) -> None:
-    """The date; readers take a month or day of 00, and a missing time, as not known."""
+    if date is None:
+        return tags
+    # Readers take a month or day of 00, and a missing time, as not known.
     year, month, day, clock, fraction, offset = date.groups()
     inner = tags.get_ifd(EXIF_IFD)
     if day is None:
@@ -227,3 +215,12 @@ def _write_date(tags: Image.Exif, date: re.Match[str]) -> None:
         inner[_SUBSECOND] = fraction
     if offset:
         inner[_OFFSET] = "+00:00" if offset == "Z" else f"{offset[:3]}:{offset[-2:]}"
+    return tags
+
+
+def _sexagesimal(angle: float) -> tuple[IFDRational, IFDRational, IFDRational]:
+    """Degrees, minutes and seconds of an angle without its sign."""
+    total = round(abs(Fraction(angle)) * 3600 * _SECOND_PARTS)
+    minutes, seconds = divmod(total, 60 * _SECOND_PARTS)
+    degrees, minutes = divmod(minutes, 60)
+    return IFDRational(degrees), IFDRational(minutes), IFDRational(seconds, _SECOND_PARTS)

@@ -167,23 +167,23 @@ def check_contents(entry: NamedSet, folder: Path, contents: SetContents) -> None
     Raises:
         DataError: a count differs; the message explains it.
     """
-    expected: dict[str, int | None] = {}
-    for protocol in entry.protocols.values():
+    tables, expected = dict(contents.photos), dict[str, int | None]()
+    for name, (database, queries) in contents.protocols.items():
+        tables |= {f"{name}: database": database, f"{name}: queries": queries}
+    for name, protocol in entry.protocols.items():
         start = f"{protocol.split}/" if protocol.split else ""
-        expected[f"{start}database"] = protocol.database
-        expected[f"{start}queries"] = protocol.queries
-    photos, protocols = contents.photos, contents.protocols
-    if entry.protocols and not protocols and not set(expected) & set(photos):
+        for side, count in (("database", protocol.database), ("queries", protocol.queries)):
+            expected |= {f"{start}{side}": count, f"{name}: {side}": count}
+    if not entry.protocols:
+        tables, expected = {"photos": tables["."]}, {"photos": entry.photos}
+    if not expected.keys() & tables.keys():
         raise DataError(
             f"{folder}: serves no protocol of {entry.name}; expected {' or '.join(entry.protocols)}"
         )
-    counts = [(name, photos[name], count) for name, count in expected.items() if name in photos]
-    for name, (database, queries) in protocols.items():
-        counts.append((f"{name}: database", database, entry.protocols[name].database))
-        counts.append((f"{name}: queries", queries, entry.protocols[name].queries))
-    if not entry.protocols:
-        counts.append(("photos", photos["."], entry.photos))
-    for what, table, count in counts:
+    for what, table in tables.items():
+        if what not in expected:
+            continue
+        count = expected[what]
         # Where nobody knows how many there should be, one is enough; what is unusable is named.
         found = difference(table, max(1, len(table)) if count is None else count)
         if found is not None:

@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
@@ -27,6 +27,8 @@ LONGEST = 1024
 """Bytes of a whole name; with the folder it is unpacked to it must stay under the system's 4096."""
 LARGEST_READ = 1 << 24
 """Bytes of a tar that are read at once; a header that asks for more is an attack on the memory."""
+GROWTH = 100
+"""Times its own size that an archive may grow, and all of them together; photos do not at all."""
 SMALL = 64_000_000
 """Bytes to which any archive may grow: a text of a few bytes packs to almost nothing."""
 
@@ -77,8 +79,6 @@ class Unpacker:
         archives: those that a person or a server gave.
         most_bytes: of all files together; None: what fits the disk.
         most_files: how many.
-        growth: how many times its own size an archive may grow, and all of them together; photos
-            do not grow at all.
     """
 
     def __init__(
@@ -87,10 +87,8 @@ class Unpacker:
         *,
         most_bytes: int | None = None,
         most_files: int = 20_000_000,
-        growth: float = 100,
     ) -> None:
-        grown = int(max(growth * sum(archive.stat().st_size for archive in archives), SMALL))
-        self._growth = growth
+        grown = max(GROWTH * sum(archive.stat().st_size for archive in archives), SMALL)
         self._most_files = most_files
         self._bytes_left = grown if most_bytes is None else min(grown, most_bytes)
         self._folders: set[Path] = set()
@@ -154,9 +152,8 @@ class Unpacker:
 
     def _unpack(self, archive: Path, into: Path, what: str | None) -> int:
         self._files = self._bytes = 0
-        grown = int(max(self._growth * archive.stat().st_size, SMALL))
         self._bounds = {
-            f"{self._growth:g} times its size": grown,
+            f"{GROWTH} times its size": max(GROWTH * archive.stat().st_size, SMALL),
             f"the {file_size(self._bytes_left)} that it may hold": self._bytes_left,
             "what is left on the disk": free_bytes(into),
         }
@@ -173,11 +170,7 @@ class Unpacker:
                 # Headers and gaps come on top of the files' bytes.
                 members = _tar_members(archive, 2 * min(self._bounds.values()) + SMALL)
             stack.callback(members.close)
-            bar = (
-                progress(f"unpacking {what}, files", count)
-                if what
-                else nullcontext(lambda steps: None)
-            )
+            bar = progress(what and f"unpacking {what}, files", count)
             advance = stack.enter_context(bar)
             for member in members:
                 advance(self.write(*member, into))

@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from beenhere.errors import DataError
-from beenhere.photos.formats.csv_columns import read_csv_columns
 from beenhere.photos.formats.listing import Listing, list_photos
+from beenhere.photos.formats.photo_list import read_csv_columns
 from beenhere.photos.table import PhotoTable
 from beenhere.wording import one_line
 
@@ -93,9 +93,8 @@ def _parsed(city: str, listing: Listing, unusable: list[tuple[str, str]]) -> pl.
     named = frame["place_id"].is_not_null()
     refused = frame.filter(~named)["path"]
     unusable += [(path, "not named as GSV-Cities names photos") for path in refused]
-    return frame.filter(named).select(
-        "path", *(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
-    )
+    frame = frame.filter(named)
+    return frame.select("path", *(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()))
 
 
 def _matched(

@@ -22,9 +22,6 @@ from beenhere.photos.formats.npy_lists import read_index_lists, read_names
 from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
 from beenhere.photos.table import PhotoTable
 
-MISSING = -1
-"""The row of an image that is named and not there."""
-
 _WAYS = (
     ("_dbImages.npy", "_qImages.npy", "_gt*.npy"),
     ("_ref_image_names.npy", "_query_image_names.npy", "_ground_truth*.npy"),
@@ -33,29 +30,23 @@ _WAYS = (
 
 @dataclass(frozen=True)
 class NamedImages:
-    """Images of a list.
-
-    Attributes:
-        paths: of those that are there, in the order of the list.
-        kept: ``(rows,)``, the place in the list of each.
-        row: ``(names,)``, the row of each name; :data:`MISSING` where there is no such file.
-        unusable: path and reason of those that are not there.
-    """
+    """Images of a list: the path of every name, and ``(names,)``, whether such a file is there."""
 
     paths: list[str]
-    kept: NDArray[np.intp]
-    row: NDArray[np.intp]
-    unusable: list[tuple[str, str]]
+    there: NDArray[np.bool_]
 
     def rows_of(self, lists: Sequence[NDArray[np.int64]]) -> list[NDArray[np.intp]]:
-        """Lists of places in the list of names, as lists of rows; what is missing falls out."""
-        rows = [self.row[places] for places in lists]
-        return [found[found != MISSING] for found in rows]
+        """Lists of places in the list, as lists of rows of the table; what is missing falls out."""
+        row = np.cumsum(self.there) - 1
+        return [row[places[self.there[places]]] for places in lists]
 
     def table(self, source: str, facts: pl.DataFrame | None = None) -> PhotoTable:
         """The photos that are there, with what is known of every name of the list."""
-        known = {} if facts is None else facts[self.kept.astype(np.int64)].to_dict()
-        return PhotoTable.from_columns({"path": self.paths, **known}, self.unusable, source=source)
+        paths, there = pl.Series(self.paths, dtype=pl.String), pl.Series(self.there)
+        known = {} if facts is None else facts.filter(there).to_dict()
+        unusable = [(path, "no such file") for path in paths.filter(~there)]
+        columns = {"path": paths.filter(there), **known}
+        return PhotoTable.from_columns(columns, unusable, source=source)
 
 
 def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
@@ -67,11 +58,7 @@ def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
     """
     start = os.path.join(folder, "")  # noqa: PTH118 - pathlib drops the end slash
     paths = [start + name for name in names]
-    there = np.array(existing(paths), bool)
-    kept = np.flatnonzero(there)
-    row = np.where(there, np.cumsum(there) - 1, MISSING)
-    unusable = [(paths[place], "no such file") for place in np.flatnonzero(~there)]
-    return NamedImages([paths[place] for place in kept], kept, row, unusable)
+    return NamedImages(paths, np.array(existing(paths), bool))
 
 
 class _Files(NamedTuple):
@@ -99,23 +86,25 @@ def read_image_lists(folder: Path, protocol: str) -> EvaluationTables:
     files = _found(folder)[protocol]
     database, queries = (find_named(folder, read_names(file)) for file in files[:2])
     lists = read_index_lists(files.truth)
-    if len(lists) != len(queries.row):
+    if len(lists) != len(queries.paths):
         raise DataError(
-            f"{files.truth}: has lists for {len(lists)} queries; expected {len(queries.row)}, as "
+            f"{files.truth}: has lists for {len(lists)} queries; expected {len(queries.paths)}, as "
             f"{files.queries.name} names them"
         )
     most = max((int(one.max()) for one in lists if len(one)), default=0)
-    if most >= len(database.row):
+    if most >= len(database.paths):
         raise DataError(
             f"{files.truth}: lists database photo {most}; {files.database.name} names "
-            f"{len(database.row)}, from 0"
+            f"{len(database.paths)}, from 0"
         )
-    listed = ListedTruth(database.rows_of([lists[at] for at in queries.kept]), len(database.paths))
-    tables = (
-        side.table(f"photos that {file.name} names")
-        for side, file in ((database, files.database), (queries, files.queries))
+    lists = [lists[query] for query in np.flatnonzero(queries.there)]
+    listed = ListedTruth(database.rows_of(lists), int(database.there.sum()))
+    return EvaluationTables(
+        database.table(f"photos that {files.database.name} names"),
+        queries.table(f"photos that {files.queries.name} names"),
+        protocol,
+        listed,
     )
-    return EvaluationTables(*tables, protocol, listed)
 
 
 def _found(folder: Path) -> dict[str, _Files]:

@@ -18,8 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.photos.formats.csv_columns import read_csv_columns
 from beenhere.photos.formats.npy_lists import read_index_lists
+from beenhere.photos.formats.photo_list import read_csv_columns
 from beenhere.photos.ground_truth import ListedTruth
 from beenhere.photos.table import PhotoTable, paths_from
 

@@ -9,7 +9,7 @@ other name are not used, and the table's notes name them.
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -125,6 +125,29 @@ def listed_folders(root: Path, table: str) -> set[str]:
     whole = {os.path.dirname(_resolve(file.parent, path.strip())) for path in paths}  # noqa: PTH120
     below = (os.path.relpath(folder, start) for folder in whole)
     return {folder.replace(os.sep, "/") for folder in below if not folder.startswith(os.pardir)}
+
+
+def read_csv_columns(file: Path, columns: Iterable[str], what: str = "a CSV table") -> pl.DataFrame:
+    """Every column of a CSV file as text, in the file's order; empty cells are null.
+
+    Args:
+        file: with the names of the columns in its first line.
+        columns: those that it must have.
+        what: it is expected to be, for the message.
+
+    Raises:
+        DataError: it cannot be read, or lacks a column.
+    """
+    expected = f"expected the columns {','.join(columns)}"
+    try:
+        rows = pl.read_csv(file, infer_schema=False, glob=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{file}: not {what} ({one_line(error)}); {expected}") from error
+    missing = sorted(set(columns) - set(rows.columns))
+    if missing:
+        got = ", ".join(rows.columns)
+        raise DataError(f"{file}: the column {missing[0]!r} is missing; got {got}, {expected}")
+    return rows
 
 
 def _raw(file: Path, most: int | None = None) -> pl.DataFrame:

@@ -11,7 +11,6 @@ from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.catalog.marker import assert_photos
 from beenhere.photos.exif import PhotoFacts, read_facts
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
-from beenhere.photos.formats.csv_columns import read_csv_columns
 from beenhere.photos.formats.gsv_cities import is_gsv_cities, read_gsv_cities
 from beenhere.photos.formats.listed_truth import read_listed_truth, truth_file
 from beenhere.photos.formats.listing import (
@@ -23,7 +22,7 @@ from beenhere.photos.formats.listing import (
     sides,
 )
 from beenhere.photos.formats.msls import msls_training_cities, read_msls_cities
-from beenhere.photos.formats.photo_list import photo_list_in, read_photo_list
+from beenhere.photos.formats.photo_list import photo_list_in, read_csv_columns, read_photo_list
 from beenhere.photos.formats.published_layouts import published_at, read_published
 from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.photos.ground_truth import EvaluationTables
