@@ -25,9 +25,7 @@ class ImportResult:
     Attributes:
         folder: the set's own.
         photos: how many the protocols or folders hold, by their names.
-        linked: files that take no room of their own.
-        copied: files that were copied.
-        unpacked: archives.
+        linked, copied, unpacked: files that take no room of their own, other files, archives.
         unusable: names and reasons of photos that cannot be used and that no count misses.
     """
 

@@ -106,9 +106,8 @@ def _mat(folder: Path, stem: str) -> Path | None:
 def _table(mat: Path, side: str, folders: Sequence[Path], zone: str) -> PhotoTable:
     names, utm = _side(mat, side)
     folder, names = _where(folders, names)
-    facts = pl.DataFrame({"easting": utm[:, 0], "northing": utm[:, 1]}).with_columns(
-        zone=pl.lit(zone)
-    )
+    facts = pl.DataFrame({"easting": utm[:, 0], "northing": utm[:, 1]})
+    facts = facts.with_columns(zone=pl.lit(zone))
     return find_named(folder, names).table(f"photos; which and where, {mat.name} says", facts)
 
 

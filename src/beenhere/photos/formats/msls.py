@@ -122,9 +122,7 @@ def _photos(side: Path) -> pl.DataFrame:
         zone=pl.Series(zones, dtype=pl.String),
         heading=pl.col("ca").cast(pl.Float64, strict=False),
         captured=pl.Series(dates, dtype=pl.String),
-        condition=pl.when(_flag(file, joined, "night"))
-        .then(pl.lit("night"))
-        .otherwise(pl.lit("day")),
+        condition=_flag(file, joined, "night").replace_strict({True: "night", False: "day"}),
         city=pl.lit(side.parent.name),
     )
 

@@ -23,11 +23,7 @@ _IN_NONE = "is next to sets, in none of them: move it into a folder of its own"
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """A folder or file that can be read by itself.
-
-    Attributes:
-        evaluation: whether it has a database and queries.
-    """
+    """A folder or file that can be read by itself; for evaluation with a database and queries."""
 
     path: Path
     evaluation: bool
@@ -35,12 +31,7 @@ class PhotoSet:
 
 @dataclass(frozen=True)
 class PhotoSets:
-    """The sets below a folder.
-
-    Attributes:
-        sets: by path.
-        loose: ``(path, reason)`` of photos that are in none of them.
-    """
+    """The sets below a folder, by path, and ``(path, reason)`` of photos that are in none."""
 
     sets: list[PhotoSet]
     loose: list[tuple[str, str]] = field(default_factory=list)
