@@ -10,17 +10,19 @@ PLAIN_SECONDS = 10.0
 
 
 @contextmanager
-def progress(what: str, total: int | None, least: int = 0) -> Iterator[Callable[[int], None]]:
+def progress(
+    what: str | None, total: int | None, least: int = 0
+) -> Iterator[Callable[[int], None]]:
     """Show how far some work is; call the yielded function with how many steps were just done.
 
     Goes to standard error, so that a command's output can be piped.
 
     Args:
-        what: a few words, such as ``"database photos"``.
+        what: a few words, such as ``"database photos"``; None: show nothing.
         total: steps in all; None where that shows only at the end.
         least: with fewer steps than that nothing is shown.
     """
-    if total is not None and total < least:
+    if what is None or (total is not None and total < least):
         yield lambda steps: None
     elif sys.stderr.isatty():
         with _bar(what, total) as advance:

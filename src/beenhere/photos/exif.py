@@ -74,16 +74,14 @@ def read_facts(photo: str | Path | bytes) -> PhotoFacts:
         height, width = header.upright_size
         gps = ifd(header.exif, GPS_IFD)
         lat, lon, note = position(gps)
-        return PhotoFacts(
-            width=width,
-            height=height,
-            lat=lat,
-            lon=lon,
-            altitude=_altitude(gps),
-            heading=_heading(gps),
-            captured=_captured(header.exif, gps),
-            note=note,
-        )
+        altitude, heading = _number(gps.get(6)), _number(gps.get(17))
+        if altitude is not None and gps.get(5) in (1, b"\x01", "1"):
+            altitude = -abs(altitude)
+        if heading is not None:
+            heading %= 360.0
+            heading = heading if heading < 360.0 else 0.0  # -1e-20 % 360 is 360 in floating point
+        captured = _captured(header.exif, gps)
+        return PhotoFacts(width, height, lat, lon, altitude, heading, captured, note)
 
 
 def position(gps: Mapping[int, Any]) -> tuple[float | None, float | None, str | None]:
@@ -141,20 +139,6 @@ def _number(value: Any) -> float | None:
 def _letter(value: Any) -> str:
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
     return text.strip(" \0")[:1].upper()
-
-
-def _altitude(gps: Mapping[int, Any]) -> float | None:
-    metres = _number(gps.get(6))
-    below = gps.get(5) in (1, b"\x01", "1")
-    return metres if metres is None or not below else -abs(metres)
-
-
-def _heading(gps: Mapping[int, Any]) -> float | None:
-    degrees = _number(gps.get(17))
-    if degrees is None:
-        return None
-    turned = degrees % 360.0
-    return turned if turned < 360.0 else 0.0  # -1e-20 % 360 is 360 in floating point
 
 
 def _captured(exif: Image.Exif, gps: Mapping[int, Any]) -> str | None:
@@ -218,24 +202,9 @@ def _tags(facts: PhotoFacts) -> Image.Exif:
     if facts.heading is not None:
         gps[16], gps[17] = "T", IFDRational(round(facts.heading * 10_000), 10_000)
     date = _ISO.fullmatch(facts.captured or "")
-    if date:
-        _write_date(tags, date)
-    return tags
-
-
-def _sexagesimal(degrees: float) -> tuple[IFDRational, IFDRational, IFDRational]:
-    """Degrees, minutes and seconds of an angle without its sign."""
-    total = round(abs(Fraction(degrees)) * 3600 * _SECOND_PARTS)
-    minutes, seconds = divmod(total, 60 * _SECOND_PARTS)
-    return (
-        IFDRational(minutes // 60, 1),
-        IFDRational(minutes % 60, 1),
-        IFDRational(seconds, _SECOND_PARTS),
-    )
-
-
-def _write_date(tags: Image.Exif, date: re.Match[str]) -> None:
-    """The date; readers take a month or day of 00, and a missing time, as not known."""
+    if date is None:
+        return tags
+    # Readers take a month or day of 00, and a missing time, as not known.
     year, month, day, clock, fraction, offset = date.groups()
     inner = tags.get_ifd(EXIF_IFD)
     if day is None:
@@ -246,3 +215,12 @@ def _write_date(tags: Image.Exif, date: re.Match[str]) -> None:
         inner[_SUBSECOND] = fraction
     if offset:
         inner[_OFFSET] = "+00:00" if offset == "Z" else f"{offset[:3]}:{offset[-2:]}"
+    return tags
+
+
+def _sexagesimal(angle: float) -> tuple[IFDRational, IFDRational, IFDRational]:
+    """Degrees, minutes and seconds of an angle without its sign."""
+    total = round(abs(Fraction(angle)) * 3600 * _SECOND_PARTS)
+    minutes, seconds = divmod(total, 60 * _SECOND_PARTS)
+    degrees, minutes = divmod(minutes, 60)
+    return IFDRational(degrees), IFDRational(minutes), IFDRational(seconds, _SECOND_PARTS)

@@ -89,7 +89,13 @@ def opened(photo: str | Path | bytes) -> Iterator[BinaryIO]:
     """
     name = photo_name(photo)
     with decoding(name):
-        size = len(photo) if isinstance(photo, bytes) else _bytes_on_disk(Path(photo))
+        if isinstance(photo, bytes):
+            size = len(photo)
+        else:
+            status = Path(photo).stat()
+            size = status.st_size
+            if not stat.S_ISREG(status.st_mode):
+                raise PhotoError(name, "not a regular file")
         if size == 0:
             raise PhotoError(name, "empty file (0 bytes)")
         if size > MAX_BYTES:
@@ -127,13 +133,6 @@ def photo_name(photo: object) -> str:
     return str(photo) if isinstance(photo, str | Path) else IN_MEMORY
 
 
-def _bytes_on_disk(path: Path) -> int:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise PhotoError(str(path), "not a regular file")
-    return status.st_size
-
-
 def photo_size(photo: Photo) -> tuple[int, int]:
     """Height and width in pixels after EXIF orientation, from the header alone.
 
@@ -154,18 +153,19 @@ def read_header(file: BinaryIO, photo: str | Path | bytes) -> PhotoHeader:
     Raises:
         PhotoError: no picture in it, or one that declares too many pixels.
     """
-    jpeg = file.read(3) == b"\xff\xd8\xff"
-    file.seek(2)
-    header = _jpeg_header(file, photo_name(photo)) if jpeg else _pillow_header(file)
-    limit = MAX_JPEG_PIXELS if jpeg else MAX_PIXELS
+    name = photo_name(photo)
+    if file.read(3) == b"\xff\xd8\xff":
+        file.seek(2)
+        header = _jpeg_header(file, name)
+    else:
+        with open_image(file) as image:
+            header = image_header(image)
+    declared = f"declares {header.width} x {header.height} pixels"
+    limit = MAX_JPEG_PIXELS if header.jpeg else MAX_PIXELS
     if header.width * header.height > limit:
-        raise PhotoError(
-            photo_name(photo),
-            f"declares {header.width} x {header.height} pixels; "
-            f"expected at most {limit // 10**6} megapixels",
-        )
+        raise PhotoError(name, f"{declared}; expected at most {limit // 10**6} megapixels")
     if header.width == 0 or header.height == 0:
-        raise PhotoError(photo_name(photo), f"declares {header.width} x {header.height} pixels")
+        raise PhotoError(name, declared)
     return header
 
 
@@ -214,11 +214,6 @@ def open_image(file: BinaryIO) -> Image.Image:
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
 
 
-def _pillow_header(file: BinaryIO) -> PhotoHeader:
-    with open_image(file) as image:
-        return image_header(image)
-
-
 def image_header(image: Image.Image) -> PhotoHeader:
     """Facts that an image of Pillow's has before its pixels are decoded."""
     try:
@@ -261,11 +256,9 @@ def _what_it_is(start: bytes) -> str:
         return "not a photo: only zero bytes"
     if start.lstrip()[:1] == b"<":
         return "not a photo: a web page or XML"
-    try:
-        start.decode("ascii")
-    except UnicodeDecodeError:
-        return "not a photo, or of a format that cannot be read here"
-    return "not a photo: a text file"
+    if start.isascii():
+        return "not a photo: a text file"
+    return "not a photo, or of a format that cannot be read here"
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,6 @@ from torchvision.transforms.v2 import functional
 from beenhere.photos.photo_file import (
     IN_MEMORY,
     Photo,
-    PhotoHeader,
     decoding,
     image_header,
     open_image,
@@ -25,18 +25,16 @@ from beenhere.photos.photo_file import (
     read_header,
 )
 
-__all__ = ["Photo", "decode_photo", "load_photo", "photo_size"]
-
 Pixels = NDArray[np.uint8]
+Target = Callable[[int, int], tuple[int, int]]
+"""From the upright height and width of a photo to those that are wanted."""
 
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def load_photo(
-    photo: Photo,
-    target: Callable[[int, int], tuple[int, int]] | None = None,
-    interpolation: str = "bilinear",
+    photo: Photo, target: Target | None = None, interpolation: str = "bilinear"
 ) -> Tensor:
     """A photo as uint8 RGB, ``(3, height, width)``, upright and resized.
 
@@ -68,9 +66,7 @@ def load_photo(
         return _finished(pixels, size, turn, interpolation)
 
 
-def decode_photo(
-    photo: str | Path | bytes, target: Callable[[int, int], tuple[int, int]]
-) -> Tensor:
+def decode_photo(photo: str | Path | bytes, target: Target) -> Tensor:
     """A photo as uint8 RGB, ``(3, height, width)``, upright, for a caller that resizes it himself.
 
     Args:
@@ -86,20 +82,19 @@ def decode_photo(
 
 
 def _decoded(
-    photo: str | Path | bytes, target: Callable[[int, int], tuple[int, int]] | None
+    photo: str | Path | bytes, target: Target | None
 ) -> tuple[Pixels, tuple[int, int], int]:
     """Pixels of a file, the size they are wanted at before orientation, and the orientation."""
     with opened(photo) as file:
         header = read_header(file, photo)
         size = _stored(header.upright_size, header.orientation, target)
         file.seek(0)
-        pixels = _decode_jpeg(file, *size) if _plain_jpeg(header) else _decode(file)
+        plain = header.jpeg and header.components in (1, 3)
+        pixels = _decode_jpeg(file, *size) if plain else _decode(file)
         return pixels, size, header.orientation
 
 
-def _stored(
-    upright: tuple[int, int], turn: int, target: Callable[[int, int], tuple[int, int]] | None
-) -> tuple[int, int]:
+def _stored(upright: tuple[int, int], turn: int, target: Target | None) -> tuple[int, int]:
     """The wanted height and width, before EXIF orientation."""
     size = upright if target is None else target(*upright)
     return size[::-1] if turn >= 5 else size  # stored lying on its side
@@ -113,24 +108,19 @@ def _finished(pixels: Pixels, size: tuple[int, int], turn: int, interpolation: s
     return _turned(image, turn).contiguous()
 
 
-def _plain_jpeg(header: PhotoHeader) -> bool:
-    return header.jpeg and header.components in (1, 3)
-
-
 def _decode_jpeg(file: BinaryIO, height: int, width: int) -> Pixels:
     """Pixels ``(h, w, 3)`` with ``h`` and ``w`` at least twice the target, or the full size."""
     data = file.read()
-    pixels: Pixels
+    decode: Callable[[bytes], Pixels] = partial(
+        simplejpeg.decode_jpeg, min_height=2 * height, min_width=2 * width
+    )
     try:
-        pixels = simplejpeg.decode_jpeg(data, min_height=2 * height, min_width=2 * width)
-        return pixels
+        return decode(data)
     except ValueError as error:
         if "Premature end of JPEG file" in str(error):
             # Only the end marker may be missing: with one put there, a picture that is complete
             # decodes without complaint, one that is cut off does not.
-            data += b"\xff\xd9"
-            pixels = simplejpeg.decode_jpeg(data, min_height=2 * height, min_width=2 * width)
-            return pixels
+            return decode(data + b"\xff\xd9")
     # Stray bytes and odd colour spaces; Pillow is more patient, and still refuses a cut-off file.
     return _decode(io.BytesIO(data))
 

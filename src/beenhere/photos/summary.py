@@ -90,10 +90,9 @@ def photo_sizes(table: PhotoTable) -> Sizes:
     for row in rows:
         try:
             height, width = photo_size(paths[row])
+            counts[width, height] += 1
         except PhotoError as error:
             unusable.append((paths[row], error.reason))
-        else:
-            counts[width, height] += 1
     return Sizes(len(rows), dict(counts.most_common()), unusable)
 
 

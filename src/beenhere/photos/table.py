@@ -142,11 +142,7 @@ class PhotoTable:
         >>> PhotoTable.from_columns({"path": ["a.jpg"], "lat": [1.0], "lon": [2.0]}).positions.zone
         array([31], dtype=int8)
         """
-        number = {
-            name: self.frame[name].fill_null(np.nan).to_numpy()
-            for name in ("lat", "lon", "easting", "northing")
-        }
-        return geo.Positions(zone=_zone_codes(self.frame), **number)
+        return geo.Positions(zone=_zone_codes(self.frame), **_numbers(self.frame))
 
     def rows(self, index: NDArray[np.intp] | list[int]) -> "PhotoTable":
         """The named rows, in the order given; what was unusable stays with the whole table.
@@ -219,23 +215,20 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
     if dict(frame.schema) != {name: kind() for name, kind in SCHEMA.items()}:
         raise DataError(f"a photo table has the columns {dict(SCHEMA)}; got {dict(frame.schema)}")
     checks = {
-        "path": pl.col("path").is_null() | (pl.col("path") == ""),
-        "lat": ~pl.col("lat").is_between(-90, 90),
-        "lon": ~pl.col("lon").is_between(-180, 180),
-        "heading": ~pl.col("heading").is_between(0, 360, closed="left"),
+        "path": (pl.col("path").is_null() | (pl.col("path") == ""), "a file's path"),
+        "lat": (~pl.col("lat").is_between(-90, 90), "degrees from -90 to 90"),
+        "lon": (~pl.col("lon").is_between(-180, 180), "degrees from -180 to 180"),
+        "heading": (
+            ~pl.col("heading").is_between(0, 360, closed="left"),
+            "degrees from 0 to below 360",
+        ),
     }
-    expected = {
-        "path": "a file's path",
-        "lat": "degrees from -90 to 90",
-        "lon": "degrees from -180 to 180",
-        "heading": "degrees from 0 to below 360",
-    }
-    for column, bad in checks.items():
+    for column, (bad, expected) in checks.items():
         wrong = frame.filter(bad)
         if wrong.height:
             row = wrong.row(0, named=True)
             raise DataError(
-                f"{row['path']}: {column} is {row[column]!r}; expected {expected[column]} "
+                f"{row['path']}: {column} is {row[column]!r}; expected {expected} "
                 f"({wrong.height} such rows)"
             )
     return frame
@@ -258,40 +251,26 @@ def _zone_codes(frame: pl.DataFrame) -> NDArray[np.int8]:
     return np.array([codes[name] for name in names], np.int8)
 
 
+def _numbers(frame: pl.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """``(n,)`` latitudes, longitudes, eastings and northings; NaN where there is none."""
+    names = ("lat", "lon", "easting", "northing")
+    return {name: frame[name].fill_null(np.nan).to_numpy() for name in names}
+
+
 def _derive_positions(frame: pl.DataFrame) -> pl.DataFrame:
     """Fill UTM from WGS84 where UTM is missing, and the other way round."""
-    lat = frame["lat"].fill_null(np.nan).to_numpy()
-    lon = frame["lon"].fill_null(np.nan).to_numpy()
-    utm = ["easting", "northing", "zone"]
-    has_utm = frame.select(pl.all_horizontal(pl.col(utm).is_not_null())).to_series().to_numpy()
-    has_wgs = np.isfinite(lat) & np.isfinite(lon)
-    zone = _zone_codes(frame)
-
-    easting, northing, names = geo.to_utm(
-        np.where(has_utm, np.nan, lat), np.where(has_utm, np.nan, lon)
-    )
-    plain_lat, plain_lon = geo.to_wgs84(
-        frame["easting"].fill_null(np.nan).to_numpy(),
-        frame["northing"].fill_null(np.nan).to_numpy(),
-        np.where(has_utm & ~has_wgs, zone, 0),
+    zone, given = _zone_codes(frame), _numbers(frame)
+    # What is there already is not projected again: that is the slow part of a large table.
+    easting, northing, names = geo.to_utm(np.where(zone == 0, given["lat"], np.nan), given["lon"])
+    lat, lon = geo.to_wgs84(
+        given["easting"], given["northing"], np.where(np.isnan(given["lat"]), zone, 0)
     )
     derived = pl.DataFrame(
         {
-            "lat": np.where(has_wgs, lat, plain_lat),
-            "lon": np.where(has_wgs, lon, plain_lon),
-            "easting": pl.Series(easting).fill_nan(None),
-            "northing": pl.Series(northing).fill_nan(None),
+            **{"lat": lat, "lon": lon, "easting": easting, "northing": northing},
             "zone": pl.Series(names, dtype=pl.String),
         }
-    )
-    keep = pl.Series(has_utm)
+    ).with_columns(pl.col(pl.Float64).fill_nan(None))
     return frame.with_columns(
-        derived["lat"].fill_nan(None),
-        derived["lon"].fill_nan(None),
-        *(
-            pl.select(pl.when(keep).then(frame[name]).otherwise(derived[name]))
-            .to_series()
-            .alias(name)
-            for name in ("easting", "northing", "zone")
-        ),
+        frame[name].zip_with(frame[name].is_not_null(), derived[name]) for name in derived.columns
     )

@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 from beenhere.errors import DataError
 from beenhere.photos.acquire.unpack import (
     DamagedArchive,
-    Member,
     Unpacker,
     UnsafeArchive,
     is_archive,
@@ -310,11 +309,11 @@ def test_bytes_are_counted_where_a_reader_gives_more_than_the_size(
 ) -> None:
     # Python's readers stop at the size that is said; what is written is counted all the same.
     archive = as_zip(tmp_path / "a.zip", {"a": b"1"})
-    endless = Member("set/a", 10, io.BytesIO(bytes(5_000_000)))
+    endless = io.BytesIO(bytes(5_000_000))
     unpacker = Unpacker([archive], most_bytes=2_000_000)
     unpacker.unpack(archive, into)
     with pytest.raises(UnsafeArchive, match=r"beyond the 2\.0 MB that it may hold"):
-        unpacker.write(endless, into)
+        unpacker.write("set/a", 10, endless, into)
     assert len(below(into)["set/a"]) <= 2_000_000
 
 

@@ -91,5 +91,5 @@ def test_a_broken_table(tmp_path: Path, column: str, value: str, reason: str) ->
     with pytest.raises(DataError, match=reason):
         read(tmp_path)
     rows.drop(column).write_csv(file)
-    with pytest.raises(DataError, match=f"has no column '{column}'"):
+    with pytest.raises(DataError, match=f"the column '{column}' is missing"):
         read(tmp_path)

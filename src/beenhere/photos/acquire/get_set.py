@@ -12,12 +12,7 @@ import yaml
 from beenhere.errors import DataError
 from beenhere.files.atomic import holds_something, need_space, staged, write_file
 from beenhere.files.locks import locked
-from beenhere.photos.acquire.set_folder import (
-    check_contents,
-    errors_about,
-    lay_out,
-    read_contents,
-)
+from beenhere.photos.acquire.set_folder import check_contents, errors_about, lay_out, read_contents
 from beenhere.photos.acquire.sources import DriveSource, Timeout, UrlSource
 from beenhere.photos.acquire.transfer import RETRY, TIMEOUT, fetch
 from beenhere.photos.acquire.unpack import DamagedArchive, Unpacker, is_archive
@@ -52,8 +47,10 @@ def get_set(
     to.mkdir(parents=True, exist_ok=True)
     busy = f"another process gets {entry.name} to {to} right now; wait until that has ended"
     with locked(to / f"{downloads.name}.lock", busy, keep=False):
-        new = not holds_something(target)
-        if new:
+        there = holds_something(target)
+        if there:
+            check_contents(entry, target, read_contents(entry, target))
+        else:
             if target.exists():
                 target.rmdir()
             if not entry.files:
@@ -66,10 +63,8 @@ def get_set(
                 with suppress(OSError):
                     downloads.rmdir()  # where there is nothing to go on from
                 raise
-        else:
-            check_contents(entry, target, read_contents(entry, target))
         shutil.rmtree(downloads, ignore_errors=True)
-    return new
+    return not there
 
 
 def by_hand(entry: NamedSet, to: Path) -> str:
@@ -168,12 +163,7 @@ def _verified(file: RemoteFile, downloads: Path, entry: NamedSet, record: "Check
 
 
 def checksum(file: Path, algorithm: str = "sha256") -> str:
-    """Such as ``"sha256:9f86..."``; shows progress.
-
-    Args:
-        file: to read.
-        algorithm: ``"sha256"`` or ``"md5"``.
-    """
+    """Such as ``"sha256:9f86..."`` or ``"md5:..."``; shows progress."""
     # MD5 guards against what went wrong on the way, and is all that some publishers give.
     digest = hashlib.new(algorithm, usedforsecurity=False)
     total = -(-file.stat().st_size // _CHUNK)

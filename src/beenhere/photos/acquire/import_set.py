@@ -13,7 +13,6 @@ from beenhere.photos.acquire.unpack import Unpacker, is_archive
 from beenhere.photos.catalog import NamedSet
 from beenhere.photos.catalog.marker import MARKER
 from beenhere.photos.photo_file import photo_size
-from beenhere.photos.table import PhotoTable
 
 _DEPTH = 2
 """How many folders below the given one archives are looked for."""
@@ -26,9 +25,7 @@ class ImportResult:
     Attributes:
         folder: the set's own.
         photos: how many the protocols or folders hold, by their names.
-        linked: files that take no room of their own.
-        copied: files that were copied.
-        unpacked: archives.
+        linked, copied, unpacked: files that take no room of their own, other files, archives.
         unusable: names and reasons of photos that cannot be used and that no count misses.
     """
 
@@ -73,15 +70,12 @@ def import_set(entry: NamedSet, source: Path, to: Path) -> ImportResult:
             unpacker.unpack(archive, folder, archive.name)
         unpacked = len(archives) + (unpacker.unpack_inner(folder) if archives else 0)
         tables = lay_out(entry, folder, {}).tables
-        _open_some(entry, tables)
-    unusable = {
-        f"{Path(path).name} ({reason})"
-        for table in tables.values()
-        for path, reason in table.unusable
-    }
+        for name, table in tables.items():
+            _open_some(f"{entry.name}, {name}", table.paths)
+    lost = {each for table in tables.values() for each in table.unusable}
+    unusable = sorted({f"{Path(path).name} ({reason})" for path, reason in lost})
     photos = {name: len(table) for name, table in tables.items()}
-    copied = len(files) - linked
-    return ImportResult(target, photos, linked, copied, unpacked, sorted(unusable))
+    return ImportResult(target, photos, linked, len(files) - linked, unpacked, unusable)
 
 
 def _what_to_take(entry: NamedSet, source: Path) -> tuple[Path, list[Path]]:
@@ -127,15 +121,13 @@ def _files(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _open_some(entry: NamedSet, tables: dict[str, PhotoTable]) -> None:
-    """See that the first, middle and last photo of each table are photos."""
-    for name, table in tables.items():
-        paths = table.paths
-        for path in {paths[0], paths[len(paths) // 2], paths[-1]}:
-            try:
-                photo_size(path)
-            except PhotoError as error:
-                raise DataError(
-                    f"{entry.name}, {name}: {Path(path).name} cannot be read ({error.reason}); "
-                    "what you got is damaged: get it again"
-                ) from error
+def _open_some(what: str, paths: list[str]) -> None:
+    """See that the first, middle and last photo of a table are photos."""
+    for path in {paths[0], paths[len(paths) // 2], paths[-1]}:
+        try:
+            photo_size(path)
+        except PhotoError as error:
+            raise DataError(
+                f"{what}: {Path(path).name} cannot be read ({error.reason}); "
+                "what you got is damaged: get it again"
+            ) from error

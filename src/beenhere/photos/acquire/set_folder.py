@@ -142,21 +142,20 @@ def read_contents(entry: NamedSet, folder: Path) -> SetContents:
     Raises:
         DataError: something cannot be read.
     """
-    found = published_at(folder)
-    if found is not None:
-        protocols = {}
-        for name in found.protocols(folder):
+    contents = SetContents({}, {})
+    layout = published_at(folder)
+    if layout is not None:
+        for name in layout.protocols(folder):
             if name in entry.protocols:
-                read = read_published(found, folder, name)
-                database, queries = map(without_empty_files, (read.database, read.queries))
-                protocols[name] = (database, queries)
-        return SetContents({}, protocols)
-    photos = {}
+                read = read_published(layout, folder, name)
+                both = without_empty_files(read.database), without_empty_files(read.queries)
+                contents.protocols[name] = both
+        return contents
     for one in sets_in(folder):
-        parts = [one.path / "database", one.path / "queries"] if one.evaluation else [one.path]
-        for part in parts:
-            photos[part.relative_to(folder).as_posix()] = without_empty_files(read_photos(part))
-    return SetContents(photos, {})
+        for part in [one.path / "database", one.path / "queries"] if one.evaluation else [one.path]:
+            name = part.relative_to(folder).as_posix()
+            contents.photos[name] = without_empty_files(read_photos(part))
+    return contents
 
 
 def check_contents(entry: NamedSet, folder: Path, contents: SetContents) -> None:
@@ -168,23 +167,23 @@ def check_contents(entry: NamedSet, folder: Path, contents: SetContents) -> None
     Raises:
         DataError: a count differs; the message explains it.
     """
-    expected: dict[str, int | None] = {}
-    for protocol in entry.protocols.values():
+    tables, expected = dict(contents.photos), dict[str, int | None]()
+    for name, (database, queries) in contents.protocols.items():
+        tables |= {f"{name}: database": database, f"{name}: queries": queries}
+    for name, protocol in entry.protocols.items():
         start = f"{protocol.split}/" if protocol.split else ""
-        expected[f"{start}database"] = protocol.database
-        expected[f"{start}queries"] = protocol.queries
-    photos, protocols = contents.photos, contents.protocols
-    if entry.protocols and not protocols and not set(expected) & set(photos):
+        for side, count in (("database", protocol.database), ("queries", protocol.queries)):
+            expected |= {f"{start}{side}": count, f"{name}: {side}": count}
+    if not entry.protocols:
+        tables, expected = {"photos": tables["."]}, {"photos": entry.photos}
+    if not expected.keys() & tables.keys():
         raise DataError(
             f"{folder}: serves no protocol of {entry.name}; expected {' or '.join(entry.protocols)}"
         )
-    counts = [(name, photos[name], count) for name, count in expected.items() if name in photos]
-    for name, (database, queries) in protocols.items():
-        counts.append((f"{name}: database", database, entry.protocols[name].database))
-        counts.append((f"{name}: queries", queries, entry.protocols[name].queries))
-    if not entry.protocols:
-        counts.append(("photos", photos["."], entry.photos))
-    for what, table, count in counts:
+    for what, table in tables.items():
+        if what not in expected:
+            continue
+        count = expected[what]
         # Where nobody knows how many there should be, one is enough; what is unusable is named.
         found = difference(table, max(1, len(table)) if count is None else count)
         if found is not None:

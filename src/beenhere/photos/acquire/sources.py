@@ -36,18 +36,14 @@ class FileResponse:
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
-        self.status = response.status_code
-        self.url = response.url
+        self.status, self.url = response.status_code, response.url
         self.headers: Mapping[str, str] = response.headers
+        self.close = response.close
         try:
             self._first = self._read() if self.status in (200, 206) else b""
         except BaseException:
-            response.close()
+            self.close()
             raise
-
-    def close(self) -> None:
-        """Give the connection up."""
-        self._response.close()
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes as they are on the wire, as soon as they come."""

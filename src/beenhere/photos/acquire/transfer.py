@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,87 +42,11 @@ _REASONS = {
 
 
 class TemporaryFailure(Exception):
-    """An attempt that failed where another may do better.
-
-    Attributes:
-        wait: seconds that the server asks to wait; 0 where it does not.
-    """
+    """An attempt that failed where another may do better, after ``wait`` seconds at least."""
 
     def __init__(self, reason: str, wait: float = 0) -> None:
         super().__init__(reason)
         self.wait = wait
-
-
-@dataclass(frozen=True)
-class FileVersion:
-    """Facts in which one version of a file at a server differs from the next.
-
-    Attributes:
-        source: where it is from, such as its URL.
-        etag, modified: ``ETag`` and ``Last-Modified`` of the response, or None.
-        size: bytes of the whole file, or None.
-    """
-
-    source: str
-    etag: str | None
-    modified: str | None
-    size: int | None
-
-    @property
-    def validator(self) -> str | None:
-        """The value of ``If-Range``: a strong ETag, or the date (RFC 9110, section 13.1.5)."""
-        if self.etag is not None and not self.etag.startswith("W/"):
-            return self.etag
-        return self.modified
-
-
-class PartialFile:
-    """``NAME.part``, all that has come of a file, and ``NAME.part.json`` with its version."""
-
-    def __init__(self, file: Path, source: str) -> None:
-        self.file = file
-        self.bytes = file.with_name(f"{file.name}.part")
-        self._about = file.with_name(f"{file.name}.part.json")
-        self.version: FileVersion | None = None
-        try:
-            version = FileVersion(**json.loads(self._about.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return  # none, or what a person has put there
-        if version.source == source:
-            self.version = version
-
-    @property
-    def have(self) -> int:
-        """Bytes from the start that can be gone on from."""
-        if self.version is None or not self.bytes.exists():
-            return 0
-        return self.bytes.stat().st_size
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left to fetch."""
-        return self.version is not None and self.version.size == self.have
-
-    def begin(self, version: FileVersion) -> None:
-        """Forget what was there, and be a part of this version from now on."""
-        self.forget()
-        write_json(self._about, asdict(version))
-        self.version = version
-
-    def forget(self) -> None:
-        """Remove what is there."""
-        # The bytes first: without them their version says nothing wrong.
-        self.bytes.unlink(missing_ok=True)
-        self._about.unlink(missing_ok=True)
-        self.version = None
-
-    def finish(self) -> None:
-        """Give the file its name, after its bytes have reached the disk."""
-        with self.bytes.open("ab") as file:
-            os.fsync(file.fileno())
-        self.bytes.replace(self.file)
-        sync_folder(self.file.parent)
-        self._about.unlink(missing_ok=True)
 
 
 def fetch(
@@ -154,19 +78,18 @@ def fetch(
         DataError: it cannot be had: why, and what to do.
     """
     try:
-        part = PartialFile(file, source.key)
-        farthest, left = part.have, retry
         with requests.Session() as session, ExitStack() as bar:
-            transfer = _Transfer(source, part, size, space, timeout, session, bar)
-            while not part.is_whole:
+            download = _Download(source, file, size, space, timeout, session, bar)
+            farthest, left = download.have, retry
+            while not download.is_whole:
                 try:
-                    transfer.attempt()
+                    download.attempt()
                     break
                 except TemporaryFailure as failure:
-                    if part.have > farthest:
-                        farthest, left = part.have, retry
+                    if download.have > farthest:
+                        farthest, left = download.have, retry
                     left = _wait_after(failure, left, file.name)
-        part.finish()
+        download.finish()
     except PermanentFailure as error:
         raise DataError(f"{file.name} cannot be fetched: {error}; {by_hand}") from error
     except OSError as error:
@@ -197,20 +120,56 @@ def _wait_after(failure: TemporaryFailure, left: urllib3.Retry, name: str) -> ur
     return left
 
 
+@dataclass(frozen=True)
+class _Version:
+    """Facts in which one version of a file at a server differs from the next; None: not said."""
+
+    source: str
+    etag: str | None
+    modified: str | None
+    size: int | None
+
+    @property
+    def validator(self) -> str | None:
+        """The value of ``If-Range``: a strong ETag, or the date (RFC 9110, section 13.1.5)."""
+        weak = self.etag is None or self.etag.startswith("W/")
+        return self.modified if weak else self.etag
+
+
 @dataclass
-class _Transfer:
-    """Attempts at one file, which go on from each other; see :func:`fetch` for the arguments."""
+class _Download:
+    """Attempts at one file, which go on from each other; see :func:`fetch` for the arguments.
+
+    All that has come is in ``NAME.part``; ``NAME.part.json`` says of which version it is a part.
+    """
 
     source: UrlSource
-    part: PartialFile
+    file: Path
     size: int | None
     space: Callable[[int, int], None]
     timeout: Timeout
     session: requests.Session
     bar: ExitStack
+    version: _Version | None = None
     advance: Callable[[int], None] | None = None
     shown: int = 0
     ranges: bool = True  # until the server shows that it does not understand them
+
+    def __post_init__(self) -> None:
+        self.part = self.file.with_name(f"{self.file.name}.part")
+        self.about = self.file.with_name(f"{self.file.name}.part.json")
+        with suppress(OSError, ValueError, TypeError):  # none, or what a person has put there
+            version = _Version(**json.loads(self.about.read_text(encoding="utf-8")))
+            self.version = version if version.source == self.source.key else None
+
+    @property
+    def have(self) -> int:
+        """Bytes from the start that can be gone on from."""
+        return self.part.stat().st_size if self.version and self.part.exists() else 0
+
+    @property
+    def is_whole(self) -> bool:
+        return self.version is not None and self.version.size == self.have
 
     def attempt(self) -> None:
         """Ask for what is missing, and take what comes; the part is whole then.
@@ -220,12 +179,11 @@ class _Transfer:
             PermanentFailure: it never will.
             OSError: it cannot be written.
         """
-        have, version = self.part.have if self.ranges else 0, self.part.version
-        headers = {}
-        if have and version is not None:
+        have, headers = self.have if self.ranges else 0, {}
+        if have and self.version is not None:
             headers["Range"] = f"bytes={have}-"
-            if version.validator is not None:
-                headers["If-Range"] = version.validator
+            if self.version.validator is not None:
+                headers["If-Range"] = self.version.validator
         try:
             with closing(self.source.ask(self.session, headers, self.timeout)) as response:
                 self._take(response, have)
@@ -238,21 +196,31 @@ class _Transfer:
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TemporaryFailure(f"nothing came for {self.timeout[1]:g} s") from error
         except urllib3.exceptions.ProtocolError as error:
-            came = file_size(self.part.have)
+            came = file_size(self.have)
             raise TemporaryFailure(f"the connection was cut when {came} had come") from error
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
             raise TemporaryFailure(f"the connection failed ({_cause(error)})") from error
         except requests.exceptions.RequestException as error:
             raise PermanentFailure(_cause(error)) from error
 
+    def finish(self) -> None:
+        """Give the file its name, after its bytes have reached the disk."""
+        with self.part.open("ab") as part:
+            os.fsync(part.fileno())
+        self.part.replace(self.file)
+        sync_folder(self.file.parent)
+        self.about.unlink(missing_ok=True)
+
     def _take(self, response: FileResponse, have: int) -> None:
-        version = self.part.version
+        version, etag = self.version, response.headers.get("ETag")
         if response.status == 200:
             # From the start: nothing was there, or what was there is of no use.
             have, size = 0, response.length
             self._refuse_other_size(size)
-            tags = (response.headers.get("ETag"), response.headers.get("Last-Modified"))
-            self.part.begin(FileVersion(self.source.key, *tags, size))
+            self._forget()
+            modified = response.headers.get("Last-Modified")
+            self.version = _Version(self.source.key, etag, modified, size)
+            write_json(self.about, asdict(self.version))
             whole = end = self.size if size is None else size
         elif response.status == 206 and have and version is not None:
             found = response.content_range
@@ -261,7 +229,7 @@ class _Transfer:
                 raise TemporaryFailure("the server sent another range than it was asked for")
             _, end, size = found
             resized = version.size is not None and size not in (None, version.size)
-            if resized or response.headers.get("ETag") not in (None, version.etag):
+            if resized or etag not in (None, version.etag):
                 raise self._changed()
             size = size if version.size is None else version.size
             self._refuse_other_size(size)
@@ -283,15 +251,21 @@ class _Transfer:
         if whole is not None and end is not None and end < whole:
             raise TemporaryFailure(f"the server sent {end} of {whole} bytes")
 
+    def _forget(self) -> None:
+        # The bytes first: without them their version says nothing wrong.
+        self.part.unlink(missing_ok=True)
+        self.about.unlink(missing_ok=True)
+        self.version = None
+
     def _changed(self) -> TemporaryFailure:
-        self.part.forget()
+        self._forget()
         return TemporaryFailure(
             "the file at the server has changed, so it is fetched from its start"
         )
 
     def _refuse_other_size(self, size: int | None) -> None:
         if None not in (size, self.size) and size != self.size:
-            self.part.forget()
+            self._forget()
             raise PermanentFailure(
                 f"the server has a file of {size} bytes where {self.size} are expected; "
                 "it has been changed"
@@ -301,11 +275,11 @@ class _Transfer:
         """Write what comes, up to ``end`` bytes in all."""
         self._show(have, end)
         since, came = time.monotonic(), 0
-        with self.part.bytes.open("ab") as file:
+        with self.part.open("ab") as part:
             for chunk in response.chunks():
                 if end is not None and have + len(chunk) > end:
                     raise TemporaryFailure(f"the server sent more than {end} bytes")
-                file.write(chunk)
+                part.write(chunk)
                 have += len(chunk)
                 self._show(have, end)
                 # A time-out sees a connection that is dead, and not one that drips.
@@ -322,10 +296,10 @@ class _Transfer:
         """Progress in megabytes, from where the first attempt that brought something began."""
         if self.advance is None:
             self.shown = have // _MEGABYTE
-            name = self.part.file.name
-            what = f"{name} after {file_size(have)}, MB" if have else f"{name}, MB"
+            after = f" after {file_size(have)}" if have else ""
             total = None if end is None else end // _MEGABYTE - self.shown
-            self.advance = self.bar.enter_context(progress(what, total))
+            bar = progress(f"{self.file.name}{after}, MB", total)
+            self.advance = self.bar.enter_context(bar)
         steps = have // _MEGABYTE - self.shown
         if steps:  # below 0 where the file began anew
             self.shown += steps

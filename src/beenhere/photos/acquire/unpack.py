@@ -4,15 +4,13 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import re
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
@@ -29,8 +27,13 @@ LONGEST = 1024
 """Bytes of a whole name; with the folder it is unpacked to it must stay under the system's 4096."""
 LARGEST_READ = 1 << 24
 """Bytes of a tar that are read at once; a header that asks for more is an attack on the memory."""
+GROWTH = 100
+"""Times its own size that an archive may grow, and all of them together; photos do not at all."""
 SMALL = 64_000_000
 """Bytes to which any archive may grow: a text of a few bytes packs to almost nothing."""
+
+_Member = tuple[str, int, IO[bytes]]
+"""Name, size and content of one file, to be read before the next one is asked for."""
 
 _CHUNK = 1 << 20
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -64,21 +67,6 @@ class UnsafeArchive(Exception):
     """Why an archive is not unpacked, in words that go on from its name."""
 
 
-@dataclass(frozen=True)
-class Member:
-    """One file of an archive, to be read before the next one is asked for.
-
-    Attributes:
-        name: as the archive has it; to be trusted in nothing.
-        size: bytes that it is said to have.
-        content: its bytes, from the start.
-    """
-
-    name: str
-    size: int
-    content: IO[bytes]
-
-
 class Unpacker:
     """Unpacks archives of one set, within one bound for all their bytes.
 
@@ -91,8 +79,6 @@ class Unpacker:
         archives: those that a person or a server gave.
         most_bytes: of all files together; None: what fits the disk.
         most_files: how many.
-        growth: how many times its own size an archive may grow, and all of them together; photos
-            do not grow at all.
     """
 
     def __init__(
@@ -101,10 +87,8 @@ class Unpacker:
         *,
         most_bytes: int | None = None,
         most_files: int = 20_000_000,
-        growth: float = 100,
     ) -> None:
-        grown = int(max(growth * sum(archive.stat().st_size for archive in archives), SMALL))
-        self._growth = growth
+        grown = max(GROWTH * sum(archive.stat().st_size for archive in archives), SMALL)
         self._most_files = most_files
         self._bytes_left = grown if most_bytes is None else min(grown, most_bytes)
         self._folders: set[Path] = set()
@@ -134,10 +118,8 @@ class Unpacker:
             raise DataError(
                 f"{archive} cannot be read by Python ({one_line(error)}); unpack it by hand"
             ) from error
-        except _DAMAGES as error:
-            raise DamagedArchive(f"{archive} is cut off or damaged ({one_line(error)})") from error
-        except OSError as error:
-            if error.errno is None:  # of gzip and bz2
+        except (*_DAMAGES, OSError) as error:
+            if not isinstance(error, OSError) or error.errno is None:  # None: of gzip and bz2
                 problem = one_line(error)
                 raise DamagedArchive(f"{archive} is cut off or damaged ({problem})") from error
             reason = (error.strerror or str(error)).lower()
@@ -162,12 +144,7 @@ class Unpacker:
         Raises:
             DataError: as :meth:`unpack` does.
         """
-        found = [
-            Path(parent) / name
-            for parent, _, names in os.walk(folder)
-            for name in names
-            if is_archive(name)
-        ]
+        found = [path for path in folder.rglob("*") if is_archive(path.name) and path.is_file()]
         for archive in sorted(found):
             self.unpack(archive, archive.parent, what and f"{what}: {archive.name}")
             archive.unlink()
@@ -176,9 +153,7 @@ class Unpacker:
     def _unpack(self, archive: Path, into: Path, what: str | None) -> int:
         self._files = self._bytes = 0
         self._bounds = {
-            f"{self._growth:g} times its size": int(
-                max(self._growth * archive.stat().st_size, SMALL)
-            ),
+            f"{GROWTH} times its size": max(GROWTH * archive.stat().st_size, SMALL),
             f"the {file_size(self._bytes_left)} that it may hold": self._bytes_left,
             "what is left on the disk": free_bytes(into),
         }
@@ -195,23 +170,28 @@ class Unpacker:
                 # Headers and gaps come on top of the files' bytes.
                 members = _tar_members(archive, 2 * min(self._bounds.values()) + SMALL)
             stack.callback(members.close)
-            bar = progress(f"unpacking {what}, files", count) if what else nullcontext(_silent)
+            bar = progress(what and f"unpacking {what}, files", count)
             advance = stack.enter_context(bar)
             for member in members:
-                advance(self.write(member, into))
+                advance(self.write(*member, into))
         return self._files
 
-    def write(self, member: Member, into: Path) -> bool:
+    def write(self, name: str, size: int, content: IO[bytes], into: Path) -> bool:
         """Write one member; False where it is one that macOS adds.
+
+        Args:
+            name, size: as the archive says them; to be trusted in nothing.
+            content: its bytes, from the start.
+            into: the folder.
 
         Raises:
             UnsafeArchive: its name or its size is not to be trusted.
             EOFError: it has fewer bytes than it says.
         """
-        path = safe_path(member.name)
+        path = safe_path(name)
         if "__MACOSX" in path.parts[:1] or path.name.startswith("._") or path.name == ".DS_Store":
             return False
-        self.check(self._files + 1, self._bytes + member.size)
+        self.check(self._files + 1, self._bytes + size)
         target = into / path
         if target.parent not in self._folders:
             try:
@@ -225,20 +205,18 @@ class Unpacker:
             file = target.open("xb")
         except (FileExistsError, IsADirectoryError) as error:
             raise UnsafeArchive(
-                f"holds {_short(member.name)}, which is there already (from another archive, or "
+                f"holds {_short(name)}, which is there already (from another archive, or "
                 "twice in this one, perhaps in capital and small letters)"
             ) from error
         self._files += 1
         start = self._bytes
         with file:
-            while chunk := member.content.read(_CHUNK):
+            while chunk := content.read(_CHUNK):
                 self.check(self._files, self._bytes + len(chunk))
                 file.write(chunk)
                 self._bytes += len(chunk)
-        if self._bytes - start != member.size:
-            raise EOFError(
-                f"{_short(member.name)} has {self._bytes - start} bytes, said {member.size}"
-            )
+        if self._bytes - start != size:
+            raise EOFError(f"{_short(name)} has {self._bytes - start} bytes, said {size}")
         return True
 
     def check(self, files: int, size: int) -> None:
@@ -289,10 +267,6 @@ def safe_path(name: str) -> PurePosixPath:
     raise UnsafeArchive(f"holds {_short(name)}, which {problem}")
 
 
-def _silent(steps: int) -> None:
-    """The bar of what nobody waits for."""
-
-
 def _first_bytes(archive: Path) -> bytes:
     """The start of an archive.
 
@@ -310,7 +284,7 @@ def _first_bytes(archive: Path) -> bytes:
     )
 
 
-def _zip_members(opened: zipfile.ZipFile) -> Generator[Member]:
+def _zip_members(opened: zipfile.ZipFile) -> Generator[_Member]:
     for info in opened.infolist():
         if "\0" in info.orig_filename:  # `filename` ends there
             raise UnsafeArchive(f"holds {info.orig_filename!r}, which has control characters")
@@ -327,10 +301,10 @@ def _zip_members(opened: zipfile.ZipFile) -> Generator[Member]:
                 f"is packed by method {info.compress_type}, which Python cannot read"
             )
         with opened.open(info) as content:
-            yield Member(info.filename, info.file_size, content)
+            yield info.filename, info.file_size, content
 
 
-def _tar_members(archive: Path, most: int) -> Generator[Member]:
+def _tar_members(archive: Path, most: int) -> Generator[_Member]:
     """The files of a tar that may be decompressed to ``most`` bytes, headers and gaps counted.
 
     The filters of ``tarfile`` let links pass that stay inside, and mend absolute names; here
@@ -350,7 +324,7 @@ def _tar_members(archive: Path, most: int) -> Generator[Member]:
                 if content is None:
                     what = _TAR_KINDS.get(info.type, "neither file nor folder")
                     raise UnsafeArchive(f"holds {info.name!r}, which is {what}")
-                yield Member(info.name, info.size, content)
+                yield info.name, info.size, content
         # `tarfile` takes a cut between two members for the end.
         if bounded.last != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("no end of archive")

@@ -4,6 +4,7 @@ import datetime
 import os
 from pathlib import Path
 
+import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -121,11 +122,10 @@ def assert_evaluation(folder: Path, protocol: str, tables: EvaluationTables) -> 
         DataError: there are fewer or more; the message says which and what to do.
     """
     root, marker = _above(folder)
-    if marker is None or protocol not in marker.protocols:
-        return
-    expected = marker.protocols[protocol]
-    _compare(folder, marker, root, "database", tables.database, expected.database)
-    _compare(folder, marker, root, "queries", tables.queries, expected.queries)
+    if marker is not None and protocol in marker.protocols:
+        expected = marker.protocols[protocol]
+        _compare(folder, marker, root, "database", tables.database, expected.database)
+        _compare(folder, marker, root, "queries", tables.queries, expected.queries)
 
 
 def difference(table: PhotoTable, expected: int) -> str | None:
@@ -151,20 +151,19 @@ def difference(table: PhotoTable, expected: int) -> str | None:
 
 def without_empty_files(table: PhotoTable) -> PhotoTable:
     """The table without photos whose file has no byte; these are listed as unusable."""
-    sizes = [_size(path) for path in table.paths]
-    empty = [path for path, size in zip(table.paths, sizes, strict=True) if size == 0]
-    if not empty:
+    empty = pl.Series([_is_empty(path) for path in table.paths], dtype=pl.Boolean)
+    if not empty.any():
         return table
-    kept = table.rows([row for row, size in enumerate(sizes) if size != 0])
-    unusable = [*table.unusable, *((path, "empty file") for path in empty)]
-    return PhotoTable(kept.frame, unusable, table.notes, table.source)
+    unusable = [(path, "empty file") for path in table.frame.filter(empty)["path"]]
+    kept = table.frame.filter(~empty)
+    return PhotoTable(kept, [*table.unusable, *unusable], table.notes, table.source)
 
 
-def _size(path: str) -> int | None:
+def _is_empty(path: str) -> bool:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - half a million Paths take seconds
+        return os.stat(path).st_size == 0  # noqa: PTH116 - half a million Paths take seconds
     except OSError:
-        return None  # whoever opens it says why
+        return False  # whoever opens it says why
 
 
 def _compare(
@@ -173,16 +172,13 @@ def _compare(
     # Thousands of queries are looked at in no time; millions of other photos are not.
     found = difference(without_empty_files(table) if what == "queries" else table, expected)
     if found is not None:
+        # The set's folder as the path has it: relative if that is and reaches up to it.
+        given = (path.expanduser(), *path.expanduser().parents)
+        shown = next((one for one in given if one.absolute() == root), root)
         raise DataError(
             f"{path} ({marker.set}): {what}: {found}; get the set again, or delete "
-            f"{_as_given(path, root) / MARKER} if this is how you want it"
+            f"{shown / MARKER} if this is how you want it"
         )
-
-
-def _as_given(path: Path, root: Path) -> Path:
-    """The set's folder, relative if the path is and reaches up to it."""
-    given = path.expanduser()
-    return next((one for one in (given, *given.parents) if one.absolute() == root), root)
 
 
 def _above(path: Path) -> tuple[Path, SetMarker | None]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from beenhere.dates import iso_date
 from beenhere.photos.formats.listing import Listing
+from beenhere.photos.formats.photo_list import read_each
 from beenhere.photos.table import PhotoTable
 
 SOURCE = "photos; what is known of them comes from their names (@ fields, as in GSV-XS)"
@@ -36,9 +37,9 @@ def read_at_names(listing: Listing) -> PhotoTable:
     frame = _fields(listing)
     known = frame.filter(pl.col("reason").is_null())
     known = known.with_columns(
-        *_all_or_none(["easting", "northing", "zone"]),
-        *_all_or_none(["lat", "lon"]),
-        captured=_dates(known["timestamp"]),
+        _all_or_none(["easting", "northing", "zone"]),
+        _all_or_none(["lat", "lon"]),
+        captured=read_each(iso_date, known["timestamp"]),
     )
     columns = {name: known[name] for name in ("path", *_NUMBERS, "zone", "heading", "captured")}
     refused = frame.filter(pl.col("reason").is_not_null())
@@ -60,14 +61,12 @@ def _fields(listing: Listing) -> pl.DataFrame:
             "field": names.str.replace(r"\.[^.@]*$", "").str.split("@"),  # the end is no field
         }
     )
-    texts = {name: _field(index) for name, index in _NUMBERS.items()}
+    texts = {name: _field(index) for name, index in {**_NUMBERS, "heading": 9}.items()}
     zone = pl.concat_str(_field(3), _field(4).str.to_uppercase(), ignore_nulls=True)
     frame = frame.with_columns(
         **{f"{name}_text": text for name, text in texts.items()},
         **{name: _number(text) for name, text in texts.items()},
         zone=pl.when(zone != "").then(zone.str.strip_prefix("0")),
-        heading_text=_field(9),
-        heading=_number(_field(9)),
         timestamp=_field(13),
         place=pl.when(pl.col("field").list.len() >= _FIELDS_WITH_NOTE).then(_field(-2)),
     )
@@ -87,10 +86,9 @@ def _number(text: pl.Expr) -> pl.Expr:
     return pl.when(number.is_finite()).then(number)
 
 
-def _all_or_none(group: list[str]) -> list[pl.Expr]:
+def _all_or_none(group: list[str]) -> pl.Expr:
     """Half a position is dropped where the other one is whole."""
-    whole = pl.all_horizontal(pl.col(group).is_not_null())
-    return [pl.when(whole).then(pl.col(name)).alias(name) for name in group]
+    return pl.when(pl.all_horizontal(pl.col(group).is_not_null())).then(pl.col(group))
 
 
 def _reason() -> pl.Expr:
@@ -130,15 +128,13 @@ def _reason() -> pl.Expr:
     return pl.coalesce(pl.when(bad).then(reason) for bad, reason in problems)
 
 
-def _dates(timestamps: pl.Series) -> pl.Series:
-    texts = timestamps.drop_nulls().unique().to_list()
-    dates = pl.Series([iso_date(text) for text in texts], dtype=pl.String)
-    return timestamps.replace_strict(pl.Series(texts, dtype=pl.String), dates, default=None)
-
-
 def _notes(known: pl.DataFrame) -> list[tuple[str, str]]:
-    lost_heading = pl.col("heading_text").is_not_null() & pl.col("heading").is_null()
-    lost_date = pl.col("timestamp").is_not_null() & pl.col("captured").is_null()
-    heading = [(path, "no number as heading") for path in known.filter(lost_heading)["path"]]
-    date = [(path, NO_DATE) for path in known.filter(lost_date)["path"]]
-    return heading + date
+    notes = {
+        "no number as heading": ("heading_text", "heading"),
+        NO_DATE: ("timestamp", "captured"),
+    }
+    return [
+        (path, note)
+        for note, (given, read) in notes.items()
+        for path in known.filter(known[given].is_not_null() & known[read].is_null())["path"]
+    ]

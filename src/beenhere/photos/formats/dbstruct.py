@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -43,34 +42,22 @@ def pittsburgh_protocols(folder: Path) -> list[str]:
 
 
 def read_pittsburgh(folder: Path, protocol: str) -> EvaluationTables:
-    """One split of Pittsburgh: images as its ``.mat`` names them.
-
-    Raises:
-        DataError: no such ``.mat`` file.
-    """
+    """One split of Pittsburgh: images as its ``.mat`` names them."""
     whole = protocol if "-" in protocol else f"{_pittsburgh_sets(folder)[0]}-{protocol}"
     mat = _mat(folder, whole.replace("-", "_"))
     assert mat is not None  # pittsburgh_protocols offers only what is there
-    return EvaluationTables(
-        _table(mat, "db", [folder], "17T"),
-        _table(mat, "q", [folder / "queries_real"], "17T"),
-        whole,
-    )
+    return EvaluationTables(*_pittsburgh_tables(mat, folder), whole)
 
 
 def read_pittsburgh_training(folder: Path) -> PhotoTable | None:
     """Database and queries of the training split together, if its ``.mat`` file is here.
 
     They have no places: ``beenhere data places`` forms them.
-
-    Raises:
-        DataError: a ``.mat`` file that is something else.
     """
     mat = _mat(folder, f"{_pittsburgh_sets(folder)[0]}_train")
     if mat is None:
         return None
-    database = _table(mat, "db", [folder], "17T")
-    queries = _table(mat, "q", [folder / "queries_real"], "17T")
+    database, queries = _pittsburgh_tables(mat, folder)
     return PhotoTable(
         pl.concat([database.frame, queries.frame]),
         [*database.unusable, *queries.unusable],
@@ -84,11 +71,7 @@ def fits_tokyo(folder: Path) -> bool:
 
 
 def read_tokyo(folder: Path, protocol: str) -> EvaluationTables:
-    """Tokyo 24/7; images may be ``.png`` where the ``.mat`` says ``.jpg``.
-
-    Raises:
-        DataError: a ``.mat`` file that is something else.
-    """
+    """Tokyo 24/7; images may be ``.png`` where the ``.mat`` says ``.jpg``."""
     mat = _mat(folder, "tokyo247")
     assert mat is not None  # fits_tokyo has seen it
     bases = [folder, folder / "tokyo247"]
@@ -110,6 +93,11 @@ def _pittsburgh_sets(folder: Path) -> list[str]:
     return sorted(found, key=lambda name: not is_set(folder, name))
 
 
+def _pittsburgh_tables(mat: Path, folder: Path) -> tuple[PhotoTable, PhotoTable]:
+    queries = [folder / "queries_real"]
+    return _table(mat, "db", [folder], "17T"), _table(mat, "q", queries, "17T")
+
+
 def _mat(folder: Path, stem: str) -> Path | None:
     candidates = (folder / "datasets" / f"{stem}.mat", folder / f"{stem}.mat")
     return next((file for file in candidates if file.is_file()), None)
@@ -118,16 +106,9 @@ def _mat(folder: Path, stem: str) -> Path | None:
 def _table(mat: Path, side: str, folders: Sequence[Path], zone: str) -> PhotoTable:
     names, utm = _side(mat, side)
     folder, names = _where(folders, names)
-    found = find_named(folder, names)
-    kept = found.kept
-    columns = {
-        "path": found.paths,
-        "easting": utm[kept, 0],
-        "northing": utm[kept, 1],
-        "zone": [zone] * len(kept),
-    }
-    source = f"photos; which and where, {mat.name} says"
-    return PhotoTable.from_columns(columns, unusable=found.unusable, source=source)
+    facts = pl.DataFrame({"easting": utm[:, 0], "northing": utm[:, 1]})
+    facts = facts.with_columns(zone=pl.lit(zone))
+    return find_named(folder, names).table(f"photos; which and where, {mat.name} says", facts)
 
 
 def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
@@ -137,7 +118,8 @@ def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
     images, places = f"{side}ImageFns", "utmDb" if side == "db" else "utmQ"
     try:
         struct = loadmat(mat, variable_names=["dbStruct"])["dbStruct"][0, 0]
-        names = [str(cell.item()) for cell in np.ravel(_unwrapped(struct[images]))]
+        # A cell array: each cell is an array of one text.
+        names = [str(np.ravel(cell)[0].item()) for cell in np.ravel(struct[images])]
         utm = np.asarray(struct[places], np.float64).T
     # scipy does not document what it raises for a broken file.
     except Exception as error:
@@ -151,11 +133,6 @@ def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
             f"expected (2, {len(names)})"
         )
     return names, utm
-
-
-def _unwrapped(cells: NDArray[Any]) -> NDArray[Any]:
-    """A cell array of names; each cell is an array of one text."""
-    return np.array([np.ravel(cell)[0] for cell in np.ravel(cells)], object).reshape(-1)
 
 
 def _where(folders: Sequence[Path], names: list[str]) -> tuple[Path, list[str]]:

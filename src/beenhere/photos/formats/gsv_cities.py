@@ -11,6 +11,7 @@ import polars as pl
 
 from beenhere.errors import DataError
 from beenhere.photos.formats.listing import Listing, list_photos
+from beenhere.photos.formats.photo_list import read_csv_columns
 from beenhere.photos.table import PhotoTable
 from beenhere.wording import one_line
 
@@ -59,7 +60,7 @@ def read_gsv_cities(folder: Path) -> PhotoTable:
         else:
             notes.append((str(table), "no such dataframe: the city is read from its photos' names"))
         frames.append(photos.with_columns(city=pl.lit(city)))
-    for table in sorted((folder / "Dataframes").glob("*.csv")):
+    for table in (folder / "Dataframes").glob("*.csv"):
         if table.stem not in cities:
             unusable.append((str(table), f"there are no photos in Images/{table.stem}"))
     stray = [photo for photo in listing.photos if "/" not in photo]
@@ -68,16 +69,14 @@ def read_gsv_cities(folder: Path) -> PhotoTable:
         raise DataError(
             f"{folder}: looks like GSV-Cities, but Images holds no photos in folders of cities"
         )
-    found = pl.concat(frames)
+    month = pl.col("month").cast(pl.String).str.zfill(2)
+    found = pl.concat(frames).with_columns(
+        captured=pl.format("{}-{}", "year", month), place=pl.format("{}_{}", "city", "place_id")
+    )
     return PhotoTable.from_columns(
         {
-            "path": found["path"],
-            "lat": found["lat"],
-            "lon": found["lon"],
             "heading": found["northdeg"],
-            "captured": found.select(_captured()).to_series(),
-            "place": found.select(pl.format("{}_{}", "city", "place_id")).to_series(),
-            "city": found["city"],
+            **{name: found[name] for name in ("path", "lat", "lon", "captured", "place", "city")},
         },
         unusable=sorted(unusable),
         notes=notes,
@@ -91,10 +90,11 @@ def _parsed(city: str, listing: Listing, unusable: list[tuple[str, str]]) -> pl.
     frame = pl.DataFrame({"path": listing.paths(photos), "photo": photos})
     name = pl.col("photo").str.extract(r"([^/]*)$")
     frame = frame.with_columns(name.str.extract_groups(_NAME).alias("groups")).unnest("groups")
-    refused = frame.filter(pl.col("place_id").is_null())["path"]
+    named = frame["place_id"].is_not_null()
+    refused = frame.filter(~named)["path"]
     unusable += [(path, "not named as GSV-Cities names photos") for path in refused]
-    named = frame.filter(pl.col("place_id").is_not_null())
-    return named.select("path", *(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()))
+    frame = frame.filter(named)
+    return frame.select("path", *(pl.col(name).cast(kind) for name, kind in _COLUMNS.items()))
 
 
 def _matched(
@@ -112,22 +112,11 @@ def _matched(
 
 
 def _dataframe(table: Path) -> pl.DataFrame:
+    text = read_csv_columns(table, _COLUMNS, "a dataframe of GSV-Cities")
     try:
-        rows = pl.read_csv(table, infer_schema=False, glob=False)
-        rows = rows.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
-    except pl.exceptions.ColumnNotFoundError as error:
-        missing = sorted(set(_COLUMNS) - set(rows.columns))
-        raise DataError(
-            f"{table}: the column {missing[0]!r} is missing; got {', '.join(rows.columns)}"
-        ) from error
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{table}: not a dataframe of GSV-Cities ({problem})") from error
+        rows = text.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{table}: not a dataframe of GSV-Cities ({one_line(error)})") from error
     if rows.select(pl.any_horizontal(pl.all().is_null()).any()).item():
         raise DataError(f"{table}: has empty cells; expected {', '.join(_COLUMNS)} in every row")
     return rows
-
-
-def _captured() -> pl.Expr:
-    month = pl.col("month").cast(pl.String).str.zfill(2)
-    return pl.format("{}-{}", "year", month)

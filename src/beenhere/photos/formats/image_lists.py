@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
@@ -20,9 +21,6 @@ from beenhere.photos.formats.listing import existing
 from beenhere.photos.formats.npy_lists import read_index_lists, read_names
 from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
 from beenhere.photos.table import PhotoTable
-
-MISSING = -1
-"""The row of an image that is named and not there."""
 
 _WAYS = (
     ("_dbImages.npy", "_qImages.npy", "_gt*.npy"),
@@ -32,24 +30,23 @@ _WAYS = (
 
 @dataclass(frozen=True)
 class NamedImages:
-    """Images of a list.
-
-    Attributes:
-        paths: of those that are there, in the order of the list.
-        kept: ``(rows,)``, the place in the list of each.
-        row: ``(names,)``, the row of each name; :data:`MISSING` where there is no such file.
-        unusable: path and reason of those that are not there.
-    """
+    """Images of a list: the path of every name, and ``(names,)``, whether such a file is there."""
 
     paths: list[str]
-    kept: NDArray[np.intp]
-    row: NDArray[np.intp]
-    unusable: list[tuple[str, str]]
+    there: NDArray[np.bool_]
 
     def rows_of(self, lists: Sequence[NDArray[np.int64]]) -> list[NDArray[np.intp]]:
-        """Lists of places in the list of names, as lists of rows; what is missing falls out."""
-        rows = [self.row[places] for places in lists]
-        return [found[found != MISSING] for found in rows]
+        """Lists of places in the list, as lists of rows of the table; what is missing falls out."""
+        row = np.cumsum(self.there) - 1
+        return [row[places[self.there[places]]] for places in lists]
+
+    def table(self, source: str, facts: pl.DataFrame | None = None) -> PhotoTable:
+        """The photos that are there, with what is known of every name of the list."""
+        paths, there = pl.Series(self.paths, dtype=pl.String), pl.Series(self.there)
+        known = {} if facts is None else facts.filter(there).to_dict()
+        unusable = [(path, "no such file") for path in paths.filter(~there)]
+        columns = {"path": paths.filter(there), **known}
+        return PhotoTable.from_columns(columns, unusable, source=source)
 
 
 def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
@@ -61,12 +58,7 @@ def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
     """
     start = os.path.join(folder, "")  # noqa: PTH118 - pathlib drops the end slash
     paths = [start + name for name in names]
-    there = np.array(existing(paths), bool)
-    kept = np.flatnonzero(there)
-    row = np.full(len(names), MISSING, np.intp)
-    row[kept] = np.arange(len(kept))
-    unusable = [(paths[place], "no such file") for place in np.flatnonzero(~there)]
-    return NamedImages([paths[place] for place in kept], kept, row, unusable)
+    return NamedImages(paths, np.array(existing(paths), bool))
 
 
 class _Files(NamedTuple):
@@ -94,20 +86,25 @@ def read_image_lists(folder: Path, protocol: str) -> EvaluationTables:
     files = _found(folder)[protocol]
     database, queries = (find_named(folder, read_names(file)) for file in files[:2])
     lists = read_index_lists(files.truth)
-    if len(lists) != len(queries.row):
+    if len(lists) != len(queries.paths):
         raise DataError(
-            f"{files.truth}: has lists for {len(lists)} queries; expected {len(queries.row)}, as "
+            f"{files.truth}: has lists for {len(lists)} queries; expected {len(queries.paths)}, as "
             f"{files.queries.name} names them"
         )
     most = max((int(one.max()) for one in lists if len(one)), default=0)
-    if most >= len(database.row):
+    if most >= len(database.paths):
         raise DataError(
             f"{files.truth}: lists database photo {most}; {files.database.name} names "
-            f"{len(database.row)}, from 0"
+            f"{len(database.paths)}, from 0"
         )
-    listed = ListedTruth(database.rows_of([lists[at] for at in queries.kept]), len(database.paths))
-    tables = (_table(database, files.database), _table(queries, files.queries))
-    return EvaluationTables(*tables, protocol, listed)
+    lists = [lists[query] for query in np.flatnonzero(queries.there)]
+    listed = ListedTruth(database.rows_of(lists), int(database.there.sum()))
+    return EvaluationTables(
+        database.table(f"photos that {files.database.name} names"),
+        queries.table(f"photos that {files.queries.name} names"),
+        protocol,
+        listed,
+    )
 
 
 def _found(folder: Path) -> dict[str, _Files]:
@@ -119,8 +116,3 @@ def _found(folder: Path) -> dict[str, _Files]:
             if (folder / f"{name}{queries}").is_file() and len(lists) == 1:
                 found[name] = _Files(file, folder / f"{name}{queries}", lists[0])
     return found
-
-
-def _table(images: NamedImages, file: Path) -> PhotoTable:
-    source = f"photos that {file.name} names"
-    return PhotoTable.from_columns({"path": images.paths}, images.unusable, source=source)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from beenhere.errors import DataError
 from beenhere.photos.formats.npy_lists import read_index_lists
+from beenhere.photos.formats.photo_list import read_csv_columns
 from beenhere.photos.ground_truth import ListedTruth
 from beenhere.photos.table import PhotoTable, paths_from
-from beenhere.wording import one_line
 
 TRUTH_FILES = ("ground_truth.csv", "ground_truth.npy", "ground_truth_new.npy")
 """Names of such files, the first that is there counts; the last is VPR-Bench's."""
@@ -89,25 +89,24 @@ def by_number(file: Path, lists: Lists, database: PhotoTable, queries: PhotoTabl
         DataError: numbers that may mean one photo or another.
     """
     row_of_query, row_of_photo = _numbered(file, database, queries, len(lists))
-    found = [np.empty(0, np.intp)] * len(queries)
-    lost = []
-    for number, positives in enumerate(lists):
+    found: list[list[int]] = [[] for _ in range(len(queries))]
+    lost, absent = [], []
+    for number, listed in enumerate(lists):
+        positives = listed.tolist()
+        lost += [one for one in positives if one not in row_of_photo]
         if number in row_of_query:
-            there = [row_of_photo[one] for one in positives.tolist() if one in row_of_photo]
-            found[row_of_query[number]] = np.array(there, np.intp)
-        lost += [one for one in positives.tolist() if one not in row_of_photo]
-    absent = [number for number in range(len(lists)) if number not in row_of_query]
+            there = [row_of_photo[one] for one in positives if one in row_of_photo]
+            found[row_of_query[number]] = there
+        else:
+            absent.append(number)
     _note(queries, file, "database photos", lost)
     _note(queries, file, "queries", absent)
     return ListedTruth(found, len(database), file.name)
 
 
 def _pairs(file: Path) -> pl.DataFrame:
-    try:
-        rows = pl.read_csv(file, infer_schema=False, glob=False).select("query", "database")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{file}: expected the columns query,database ({problem})") from error
+    rows = read_csv_columns(file, ("query", "database"), "a list of pairs")
+    rows = rows.select("query", "database")
     empty = rows.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
     if len(empty):
         raise DataError(f"{file} line {empty[0] + 2}: is not whole; expected query,database")
@@ -117,7 +116,7 @@ def _pairs(file: Path) -> pl.DataFrame:
 def _lists(file: Path, pairs: pl.DataFrame) -> Lists | None:
     """For each query its numbers; None where the cells are paths."""
     numbers = pairs.with_columns(pl.all().str.strip_chars().str.extract(r"^(\d{1,9})$"))
-    if pairs.height == 0 or numbers.select(pl.all().is_null().any()).row(0) != (False, False):
+    if pairs.is_empty() or numbers.null_count().row(0) != (0, 0):
         return None
     whole = numbers.cast(pl.Int64).to_numpy()
     count = int(whole[:, 0].max()) + 1
@@ -126,12 +125,9 @@ def _lists(file: Path, pairs: pl.DataFrame) -> Lists | None:
             f"{file}: has {len(whole)} pairs, and a query numbered {count - 1}; expected numbers "
             "from 0 on"
         )
-    lists = [np.empty(0, np.int64)] * count
     order = np.argsort(whole[:, 0], kind="stable")
-    names, starts = np.unique(whole[order, 0], return_index=True)
-    for query, positives in zip(names, np.split(whole[order, 1], starts[1:]), strict=True):
-        lists[query] = positives
-    return lists
+    ends = np.searchsorted(whole[order, 0], np.arange(1, count))
+    return np.split(whole[order, 1], ends)
 
 
 def _by_path(
@@ -139,15 +135,16 @@ def _by_path(
 ) -> ListedTruth:
     rows_of_query, rows_of_photo = (_rows(table, file.parent) for table in (queries, database))
     lists: list[list[int]] = [[] for _ in range(len(queries))]
-    asked, answers = (_from(file.parent, pairs[name]) for name in ("query", "database"))
+    asked, answers = (
+        # Written in one way: tables bring ".." into paths.
+        paths_from([os.path.join(file.parent, name) for name in pairs[side]], file.parent)  # noqa: PTH118
+        for side in ("query", "database")
+    )
     for query, photo in zip(asked, answers, strict=True):
         for row in rows_of_query.get(query, ()):
             lists[row] += rows_of_photo.get(photo, ())
-    for what, names, rows in (
-        ("queries", asked, rows_of_query),
-        ("database photos", answers, rows_of_photo),
-    ):
-        _note(queries, file, what, [name for name in names if name not in rows])
+    _note(queries, file, "queries", [name for name in asked if name not in rows_of_query])
+    _note(queries, file, "database photos", [name for name in answers if name not in rows_of_photo])
     if pairs.height and not any(lists):
         query, photo = pairs.row(0)
         lost, side = f"database photo {photo}", database
@@ -159,11 +156,6 @@ def _by_path(
             f"or of no use; expected paths from its folder, such as {', '.join(expected)}"
         )
     return ListedTruth(lists, len(database), file.name)
-
-
-def _from(folder: Path, names: pl.Series) -> list[str]:
-    """Paths as a file in the folder has them, written in one way: tables bring ``..`` in."""
-    return paths_from([os.path.join(folder, name) for name in names], folder)  # noqa: PTH118
 
 
 def _rows(table: PhotoTable, folder: Path) -> dict[str, list[int]]:
@@ -178,22 +170,20 @@ def _numbered(
     file: Path, database: PhotoTable, queries: PhotoTable, count: int
 ) -> tuple[dict[int, int], dict[int, int]]:
     """The row of each query's and each database photo's number."""
-    numbers = [_numbers(table) for table in (queries, database)]
-    of_queries, of_photos = numbers
+    of_queries, of_photos = _numbers(queries), _numbers(database)
     if of_queries is None or of_photos is None:
-        ranks = _ranked(queries), _ranked(database)
-        if len(queries) + len(queries.unusable) != count:
+        everyone = len(queries) + len(queries.unusable)
+        if everyone != count:
             raise DataError(
-                f"{file}: has lists for {count} queries, and there are "
-                f"{len(queries) + len(queries.unusable)} whose names are no numbers: which one is "
-                "missing? Write a ground_truth.csv with paths"
+                f"{file}: has lists for {count} queries, and there are {everyone} whose names are "
+                "no numbers: which one is missing? Write a ground_truth.csv with paths"
             )
-        return ranks
-    lowest = min([*of_queries, *of_photos], default=0)
-    if lowest > 1 or max(of_queries, default=0) - lowest >= count:
+        return _ranked(queries), _ranked(database)
+    lowest, highest = min([*of_queries, *of_photos], default=0), max(of_queries, default=0)
+    if lowest > 1 or highest - lowest >= count:
         raise DataError(
             f"{file}: has lists for {count} queries, and names are numbers from {lowest} to "
-            f"{max(of_queries, default=0)}; expected 0 to {count - 1}, or 1 to {count}"
+            f"{highest}; expected 0 to {count - 1}, or 1 to {count}"
         )
     return (
         {number - lowest: row for number, row in of_queries.items()},

@@ -70,7 +70,11 @@ def list_photos(root: Path) -> Listing:
         folder = pending.pop()
         try:
             with os.scandir(root / folder) as entries:
-                inner = [entry for entry in entries if not _hidden(entry.name)]
+                inner = [
+                    entry
+                    for entry in entries
+                    if not entry.name.startswith(".") and entry.name not in _NOT_OURS
+                ]
         except OSError as error:
             if not folder:
                 raise DataError(f"{root}: cannot be read ({error.strerror})") from error
@@ -93,13 +97,10 @@ def sides(tree: Path) -> tuple[Path, Path] | None:
     """Database and queries of a folder: folders, or tables of these names; None without both."""
     ends = ("", *sorted(TABLE_SUFFIXES))
     for names in SIDES:
-        found = [
-            next((tree / f"{name}{end}" for end in ends if (tree / f"{name}{end}").exists()), None)
-            for name in names
-        ]
-        database, queries = found
-        if database is not None and queries is not None:
-            return database, queries
+        found = [[tree / f"{name}{end}" for end in ends] for name in names]
+        database, queries = ([path for path in paths if path.exists()] for paths in found)
+        if database and queries:
+            return database[0], queries[0]
     return None
 
 
@@ -116,10 +117,6 @@ def existing(paths: Sequence[str]) -> list[bool]:
                 names[folder] = set()
         there.append(name in names[folder])
     return there
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name in _NOT_OURS
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

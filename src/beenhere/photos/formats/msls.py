@@ -16,9 +16,9 @@ from beenhere import geo
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
 from beenhere.photos.formats.image_lists import find_named
+from beenhere.photos.formats.photo_list import read_csv_columns
 from beenhere.photos.ground_truth import EvaluationTables
 from beenhere.photos.table import PhotoTable
-from beenhere.wording import one_line
 
 VALIDATION = ("cph", "sf")
 """Cities of the validation set."""
@@ -26,7 +26,7 @@ VALIDATION = ("cph", "sf")
 _RADIUS = 25.0
 _INDEX = "__index"
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-_POSITION = {"lat": "lat", "lon": "lon", "easting": "easting", "northing": "northing"}
+_POSITION = ("lat", "lon", "easting", "northing")
 
 
 def fits_msls(folder: Path) -> bool:
@@ -40,11 +40,7 @@ def msls_protocols(folder: Path) -> list[str]:
 
 
 def read_msls(folder: Path, protocol: str) -> EvaluationTables:
-    """The validation set.
-
-    Raises:
-        DataError: a table of a city that is not as its authors hand it out.
-    """
+    """The validation set."""
     cities = [folder / "train_val" / city for city in VALIDATION]
     database, queries = (
         pl.concat([_of_subtask(city / side) for city in cities]) for side in ("database", "query")
@@ -57,11 +53,7 @@ def read_msls(folder: Path, protocol: str) -> EvaluationTables:
 
 
 def read_msls_training(folder: Path) -> PhotoTable | None:
-    """The cities that are not for validation, if any of them are here.
-
-    Raises:
-        DataError: a table of a city that is not as its authors hand it out.
-    """
+    """The cities that are not for validation, if any of them are here."""
     cities = msls_training_cities(folder / "train_val")
     return read_msls_cities(cities) if cities else None
 
@@ -119,6 +111,7 @@ def _photos(side: Path) -> pl.DataFrame:
             f"{file}: an image has no position, or is not in raw.csv; get the metadata again"
         )
     _, _, zones = geo.to_utm(numbers["lat"].to_numpy(), numbers["lon"].to_numpy())
+    dates = [text and iso_date(text) for text in joined["captured_at"]]
     below = f"train_val/{side.parent.name}/{side.name}/images/"
     return joined.select(
         _INDEX,
@@ -128,37 +121,23 @@ def _photos(side: Path) -> pl.DataFrame:
         path=below + pl.col("key") + ".jpg",
         zone=pl.Series(zones, dtype=pl.String),
         heading=pl.col("ca").cast(pl.Float64, strict=False),
-        captured=pl.Series([_date(text) for text in joined["captured_at"]], dtype=pl.String),
-        condition=pl.when(_flag(file, joined, "night"))
-        .then(pl.lit("night"))
-        .otherwise(pl.lit("day")),
+        captured=pl.Series(dates, dtype=pl.String),
+        condition=_flag(file, joined, "night").replace_strict({True: "night", False: "day"}),
         city=pl.lit(side.parent.name),
     )
 
 
 def _csv(file: Path, columns: list[str]) -> pl.DataFrame:
-    try:
-        rows = pl.read_csv(file, infer_schema=False, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{file}: not a table of MSLS ({problem})") from error
-    missing = [name for name in columns if name not in rows.columns]
-    if missing:
-        raise DataError(f"{file}: has no column {missing[0]!r}; got {', '.join(rows.columns)}")
+    rows = read_csv_columns(file, columns, "a table of MSLS")
     return rows.rename({rows.columns[0]: _INDEX})
 
 
 def _flag(file: Path, rows: pl.DataFrame, name: str) -> pl.Series:
-    flags = (
-        rows[name].str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
-    )
+    texts = rows[name].str.to_lowercase()
+    flags = texts.replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
     if flags.null_count():
         raise DataError(f"{file}: column {name!r} is not True or False in every row")
     return flags
-
-
-def _date(text: str | None) -> str | None:
-    return None if text is None else iso_date(text)
 
 
 def _positions(rows: pl.DataFrame) -> geo.Positions:
@@ -168,11 +147,6 @@ def _positions(rows: pl.DataFrame) -> geo.Positions:
 
 
 def _table(root: Path, rows: pl.DataFrame) -> PhotoTable:
-    found = find_named(root, rows["path"].to_list())
-    kept = rows[found.kept.astype(np.int64)]
-    columns = (*_POSITION, "zone", "heading", "captured", "city", "condition")
-    return PhotoTable.from_columns(
-        {"path": found.paths, **{name: kept[name] for name in columns}},
-        unusable=found.unusable,
-        source="photos of MSLS; what is known of them comes from its tables",
-    )
+    facts = rows.select(*_POSITION, "zone", "heading", "captured", "city", "condition")
+    source = "photos of MSLS; what is known of them comes from its tables"
+    return find_named(root, rows["path"].to_list()).table(source, facts)

@@ -18,6 +18,8 @@ from beenhere.wording import one_line
 MOST_BYTES = 1 << 30
 """Of a file; ground truths of the benchmarks are a few MB."""
 
+_Lists = list[Sequence[int] | NDArray[Any]]
+
 
 def read_index_lists(file: Path) -> list[NDArray[np.int64]]:
     """For each query the numbers of its positives, from 0.
@@ -31,10 +33,9 @@ def read_index_lists(file: Path) -> list[NDArray[np.int64]]:
     """
     found = _read(file)
     try:
-        lists = _lists(found)
+        return [np.asarray(each, np.int64) for each in _lists(found)]
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
-    return [np.asarray(each, np.int64) for each in lists]
 
 
 def read_names(file: Path) -> list[str]:
@@ -44,13 +45,10 @@ def read_names(file: Path) -> list[str]:
         DataError: something else.
     """
     found = _read(file)
-    names = [
-        name.decode("utf-8", "replace") if isinstance(name, bytes) else name
-        for name in found.ravel().tolist()
-    ]
-    if found.ndim != 1 or not all(isinstance(name, str) for name in names):
+    names = found.ravel().tolist()
+    if found.ndim != 1 or not all(isinstance(name, str | bytes) for name in names):
         raise DataError(f"{file}: holds {_what(found)}; expected one row of file names")
-    return names
+    return [name if isinstance(name, str) else name.decode("utf-8", "replace") for name in names]
 
 
 def _read(file: Path) -> NDArray[Any]:
@@ -91,14 +89,13 @@ def _pickled(file: Path, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
     return found
 
 
-def _lists(found: NDArray[Any]) -> list[Sequence[int] | NDArray[Any]]:
+def _lists(found: NDArray[Any]) -> _Lists:
     if found.dtype != object:
         return _rows(found)
     items = found.ravel().tolist()
     # One list may be in many places: counted before each is looked at.
-    arrays = [item for item in items if isinstance(item, np.ndarray)]
-    lists = [item for item in items if isinstance(item, list | tuple | range)]
-    total = sum(item.size for item in arrays) + sum(map(len, lists))
+    total = sum(item.size for item in items if isinstance(item, np.ndarray))
+    total += sum(len(item) for item in items if isinstance(item, list | tuple | range))
     if total > MOST_ENTRIES:
         raise DataError(f"lists {total:,} positives; expected {MOST_ENTRIES:,} at most")
     if found.ndim == 1:
@@ -110,7 +107,7 @@ def _lists(found: NDArray[Any]) -> list[Sequence[int] | NDArray[Any]]:
     raise DataError(_expected(found))
 
 
-def _rows(found: NDArray[Any]) -> list[Sequence[int] | NDArray[Any]]:
+def _rows(found: NDArray[Any]) -> _Lists:
     if found.dtype.kind not in "iu" or found.ndim not in (1, 2):
         raise DataError(_expected(found))
     rows = found.astype(np.int64)
@@ -123,7 +120,7 @@ def _rows(found: NDArray[Any]) -> list[Sequence[int] | NDArray[Any]]:
     return [row[row >= 0] for row in rows]
 
 
-def _by_query(queries: list[Any], positives: list[Any]) -> list[Sequence[int] | NDArray[Any]]:
+def _by_query(queries: list[Any], positives: list[Any]) -> _Lists:
     if not all(map(_is_index, queries)) or sorted(queries) != list(range(len(queries))):
         raise DataError(
             f"rows of (query, list) whose queries are not 0 to {len(queries) - 1}, each once"

@@ -47,18 +47,13 @@ def nordland_protocols(folder: Path) -> list[str]:
         DataError: neither is there, or lists that do not fit the frames.
     """
     database, queries, truth = _read(folder)
-    by_number = _same_line(database, queries)
-    if truth is None and not by_number:
+    if _numbered_alike(database, queries, truth):
+        return ["1-frame", "10-frames"]
+    if truth is None:
         raise DataError(
             f"{folder}: has no ground_truth_new.npy, and names do not number the frames of both "
             "sides alike; expected either"
         )
-    if truth is not None and by_number:
-        # Lists show whether a number means the same frame on both sides.
-        listed = read_listed_truth(truth, database, queries)
-        by_number = _agree(listed, database, queries)
-    if by_number:
-        return ["1-frame", "10-frames"]
     return ["1-frame"]
 
 
@@ -103,16 +98,15 @@ def read_amstertime(folder: Path, protocol: str) -> EvaluationTables:
 
 def _sides(folder: Path) -> tuple[Path, Path] | None:
     """Two folders of frames; tables of photos, as a conversion writes them, are no frames."""
-    found = (sides(folder / below) for below in _BELOW)
-    return next((pair for pair in found if pair is not None and not _has_table(pair)), None)
-
-
-def _has_table(both: tuple[Path, Path]) -> bool:
-    return any(
-        side.suffix in TABLE_SUFFIXES or (side / f"photos{suffix}").is_file()
-        for side in both
-        for suffix in TABLE_SUFFIXES
-    )
+    for below in _BELOW:
+        both = sides(folder / below)
+        if both is not None and not any(
+            side.suffix in TABLE_SUFFIXES or (side / f"photos{suffix}").is_file()
+            for side in both
+            for suffix in TABLE_SUFFIXES
+        ):
+            return both
+    return None
 
 
 def _read(folder: Path) -> tuple[PhotoTable, PhotoTable, Path | None]:
@@ -134,42 +128,43 @@ def _table(
 
 
 def _within(database: PhotoTable, queries: PhotoTable, tolerance: int) -> ListedTruth:
-    frames = _frames(database)
+    frames, asked = _frames(database), _frames(queries)
     order = np.argsort(frames, kind="stable")
-    asked = _frames(queries)
     first = np.searchsorted(frames[order], asked - tolerance, side="left")
     end = np.searchsorted(frames[order], asked + tolerance, side="right")
-    rows = [order[a:b] for a, b in zip(first, end, strict=True)]
-    return ListedTruth(rows, len(database))
+    return ListedTruth([order[a:b] for a, b in zip(first, end, strict=True)], len(database))
 
 
-def _same_line(database: PhotoTable, queries: PhotoTable) -> bool:
-    """Whether every photo is numbered, and no query beyond the database."""
+def _numbered_alike(database: PhotoTable, queries: PhotoTable, truth: Path | None) -> bool:
+    """Whether every photo is numbered, and a number means the same frame on both sides."""
     try:
         frames, asked = _frames(database), _frames(queries)
     except DataError:
         return False
     farthest = max(TOLERANCE.values())
-    return bool(len(frames) and len(asked) and asked.max() <= frames.max() + farthest)
-
-
-def _agree(listed: ListedTruth, database: PhotoTable, queries: PhotoTable) -> bool:
-    frames, asked = _frames(database), _frames(queries)
+    if not len(frames) or not len(asked) or asked.max() > frames.max() + farthest:
+        return False
+    if truth is None:
+        return True
+    lists = read_listed_truth(truth, database, queries).positives(None)
     return all(
-        (np.abs(frames[rows] - frame) <= 1).all()
-        for frame, rows in zip(asked, listed.positives(None), strict=True)
+        (np.abs(frames[rows] - frame) <= 1).all() for frame, rows in zip(asked, lists, strict=True)
     )
 
 
 def _frames(table: PhotoTable) -> NDArray[np.int64]:
+    """``(photos,)``, the number of each photo's frame.
+
+    Raises:
+        DataError: a name without one.
+    """
     return np.array([_frame(path) for path in table.paths], np.int64)
 
 
 def _frame(path: str) -> int:
     name = os.path.basename(path)  # noqa: PTH119 - 27,592 Paths take a while
     if name.startswith("@"):
-        fields = name.split("@")
-        numbers = fields[_AT_NAME_FRAME : _AT_NAME_FRAME + 1]
+        numbers = name.split("@")[_AT_NAME_FRAME : _AT_NAME_FRAME + 1]
     else:
         numbers = re.findall(r"\d+", name.rpartition(".")[0])[-1:]
     if not numbers or not re.fullmatch(r"\d{1,12}", numbers[0]):

@@ -9,7 +9,7 @@ other name are not used, and the table's notes name them.
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -61,10 +61,8 @@ def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
     raw = _raw(file)
     columns = _named(file, raw.columns)
     texts = _texts(raw).select(pl.col(old).alias(new) for new, old in columns.items())
-    table = texts.select(
-        pl.when(~pl.col(name).str.to_lowercase().is_in(_EMPTY)).then(pl.col(name)).alias(name)
-        for name in columns
-    )
+    empty = pl.all().str.to_lowercase().is_in(_EMPTY)
+    table = texts.select(pl.when(~empty).then(pl.all()))
     checked, wrong = _check_cells(file, table, columns)
     if strict and wrong:
         raise DataError(f"{file} {next(iter(wrong.values()))}")
@@ -76,17 +74,15 @@ def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
             f"{file}: lists {repeated[0]} more than once ({count(len(repeated), 'such photo')}); "
             "expected one row a photo"
         )
-    there = existing(paths)
-    unusable = [
-        (path, wrong[row] if is_there else "no such file")
-        for row, (path, is_there) in enumerate(zip(paths, there, strict=True))
-        if row in wrong or not is_there
+    reasons = [
+        wrong.get(row) if there else "no such file" for row, there in enumerate(existing(paths))
     ]
-    used = [is_there and row not in wrong for row, is_there in enumerate(there)]
-    kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(pl.Series(used))
+    unusable = [(path, reason) for path, reason in zip(paths, reasons, strict=True) if reason]
+    used = pl.Series([reason is None for reason in reasons], dtype=pl.Boolean)
+    kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(used)
     unused = [name for name in raw.columns if name not in columns.values()]
     return PhotoTable.from_columns(
-        {name: kept[name] for name in kept.columns},
+        kept.to_dict(),
         unusable=unusable,
         notes=[(str(file), f"columns not used: {', '.join(unused)}")] if unused else [],
         source=f"{SOURCE} ({file.name})",
@@ -110,7 +106,7 @@ def photo_list_in(listing: Listing) -> Path | None:
 def is_photo_list(file: Path) -> bool:
     """Whether a table's columns are those of a list of photos; only its header is read."""
     try:
-        columns = {ALIASES.get(name.lower(), name.lower()) for name in _header(file)}
+        columns = {ALIASES.get(name.lower(), name.lower()) for name in _raw(file, 0).columns}
     except DataError:
         return False  # some other program's file
     return "path" in columns and not columns.isdisjoint({"lat", "easting", "place"})
@@ -131,41 +127,53 @@ def listed_folders(root: Path, table: str) -> set[str]:
     return {folder.replace(os.sep, "/") for folder in below if not folder.startswith(os.pardir)}
 
 
-def _header(file: Path) -> list[str]:
-    if file.suffix.lower() == ".parquet":
-        try:
-            return list(pl.read_parquet_schema(file))
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"{file}: not a Parquet table") from error
-    return [name.strip() for name in _first_line(file).split(_separator(file))]
+def read_csv_columns(file: Path, columns: Iterable[str], what: str = "a CSV table") -> pl.DataFrame:
+    """Every column of a CSV file as text, in the file's order; empty cells are null.
 
+    Args:
+        file: with the names of the columns in its first line.
+        columns: those that it must have.
+        what: it is expected to be, for the message.
 
-def _first_line(file: Path) -> str:
+    Raises:
+        DataError: it cannot be read, or lacks a column.
+    """
+    expected = f"expected the columns {','.join(columns)}"
     try:
-        with file.open(encoding="utf-8-sig") as lines:
-            return lines.readline(1 << 16).rstrip("\r\n").replace('"', "")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: is not UTF-8 text; save it as UTF-8") from error
+        rows = pl.read_csv(file, infer_schema=False, glob=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{file}: not {what} ({one_line(error)}); {expected}") from error
+    missing = sorted(set(columns) - set(rows.columns))
+    if missing:
+        got = ", ".join(rows.columns)
+        raise DataError(f"{file}: the column {missing[0]!r} is missing; got {got}, {expected}")
+    return rows
+
+
+def _raw(file: Path, most: int | None = None) -> pl.DataFrame:
+    """The first rows of a table as they are, or all of them."""
+    parquet = file.suffix.lower() == ".parquet"
+    try:
+        if parquet:
+            return pl.read_parquet(file, n_rows=most, glob=False)
+        separator = _separator(file)
+        rows = pl.read_csv(file, separator=separator, infer_schema=False, n_rows=most, glob=False)
+        return rows.rename({name: name.strip() for name in rows.columns})
     except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+        problem = error.strerror or one_line(error)
+        raise DataError(f"{file}: cannot be read ({problem})") from error
+    except pl.exceptions.PolarsError as error:
+        kind = "Parquet" if parquet else "CSV"
+        raise DataError(f"{file}: not a {kind} table ({one_line(error)})") from error
 
 
 def _separator(file: Path) -> str:
     """The one that the first line has most of; spreadsheets in some countries write ``;``."""
-    line = _first_line(file)
-    return max(",", ";", "\t", key=line.count)
-
-
-def _raw(file: Path) -> pl.DataFrame:
     try:
-        if file.suffix.lower() == ".parquet":
-            return pl.read_parquet(file, glob=False)
-        rows = pl.read_csv(file, separator=_separator(file), infer_schema=False, glob=False)
-        return rows.rename({name: name.strip() for name in rows.columns})
-    except (pl.exceptions.PolarsError, OSError) as error:
-        kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
-        problem = one_line(error)
-        raise DataError(f"{file}: not a {kind} table ({problem})") from error
+        with file.open(encoding="utf-8-sig") as lines:
+            return max(",", ";", "\t", key=lines.readline(1 << 16).count)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: is not UTF-8 text; save it as UTF-8") from error
 
 
 def _named(file: Path, columns: list[str]) -> dict[str, str]:
@@ -194,15 +202,14 @@ def _named(file: Path, columns: list[str]) -> dict[str, str]:
 def _texts(raw: pl.DataFrame) -> pl.DataFrame:
     """Every cell as text; dates as ISO writes them."""
 
-    def text(name: str) -> pl.Expr:
-        if isinstance(raw.schema[name], pl.Datetime):
+    def text(name: str, kind: pl.DataType) -> pl.Expr:
+        if isinstance(kind, pl.Datetime):
             return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S")
+        if kind.is_nested() or kind == pl.Binary:
+            return pl.lit(None, pl.String).alias(name)
         return pl.col(name).cast(pl.String, strict=False).str.strip_chars()
 
-    nested = [name for name, kind in raw.schema.items() if kind.is_nested() or kind == pl.Binary]
-    return raw.with_columns(pl.lit(None, pl.String).alias(name) for name in nested).with_columns(
-        text(name) for name in raw.columns if name not in nested
-    )
+    return raw.with_columns(text(name, kind) for name, kind in raw.schema.items())
 
 
 def _resolve(folder: Path, path: str) -> str:
@@ -223,14 +230,16 @@ def _check_cells(
         columns: the file's name of each of them.
 
     Returns:
-        The table, and why rows cannot be used: by their numbers, the first that was found first.
-        That is a cell that cannot be read, or half a position.
+        The table, and by row why it cannot be used: a cell that cannot be read, half a position.
 
     Raises:
         DataError: a row without a path.
     """
     wrong: dict[int, str] = {}
-    swapped = _swapped(table)
+    swapped = [False] * table.height
+    if {"lat", "lon"} <= set(table.columns):
+        lat, lon = (_numbers(table[name], 180).abs() for name in ("lat", "lon"))
+        swapped = ((lat > 90) & (lon <= 90)).to_list()
     place, start = ("row", 1) if file.suffix.lower() == ".parquet" else ("line", 2)
 
     def look(bad: pl.Series, name: str, expected: str) -> None:
@@ -261,15 +270,6 @@ def _check_cells(
     return table.with_columns(**done), wrong
 
 
-def _swapped(table: pl.DataFrame) -> pl.Series:
-    """Whether latitude and longitude of each row would do the other way round alone."""
-    if not {"lat", "lon"} <= set(table.columns):
-        return pl.Series([False] * table.height, dtype=pl.Boolean)
-    lat, lon = (_numbers(table[name], 180) for name in ("lat", "lon"))
-    good = (lat.abs() > 90) & (lon.abs() <= 90)
-    return good.fill_null(False)
-
-
 def _numbers(texts: pl.Series, limit: float = float("inf")) -> pl.Series:
     """Null where a text is no finite number or beyond the limit."""
     number = texts.cast(pl.Float64, strict=False)
@@ -277,8 +277,8 @@ def _numbers(texts: pl.Series, limit: float = float("inf")) -> pl.Series:
     return pl.select(pl.when(good).then(number)).to_series()
 
 
-def _mapped(read: Callable[[str], str | None], texts: pl.Series) -> pl.Series:
-    """Each different text read once; null where it cannot be."""
+def read_each(read: Callable[[str], str | None], texts: pl.Series) -> pl.Series:
+    """What a function reads out of each text, each different one once; null where it cannot."""
     different = texts.drop_nulls().unique()
     values = pl.Series([read(text) for text in different], dtype=pl.String)
     return texts.replace_strict(different, values, default=None, return_dtype=pl.String)
@@ -298,7 +298,7 @@ _CELLS: dict[str, tuple[Callable[[pl.Series], pl.Series], str]] = {
     "lat": (partial(_numbers, limit=90), "degrees from -90 to 90, with a point for decimals"),
     "lon": (partial(_numbers, limit=180), "degrees from -180 to 180, with a point for decimals"),
     **dict.fromkeys(("easting", "northing", "heading"), _NUMBER),
-    "zone": (partial(_mapped, _zone), "a UTM zone such as 10S"),
-    "captured": (partial(_mapped, iso_date), "a date such as 2015-06-01"),
+    "zone": (partial(read_each, _zone), "a UTM zone such as 10S"),
+    "captured": (partial(read_each, iso_date), "a date such as 2015-06-01"),
 }
 """How the cells of a column are read, and what is expected in them."""

@@ -89,7 +89,7 @@ class _Unpickler(pickle.Unpickler):
             **dict.fromkeys(("builtins.range", "__builtin__.xrange", "__builtin__.range"), _range),
             # How Python 3 writes bytes, and none of them, in protocol 2.
             "_codecs.encode": self._encode,
-            "__builtin__.bytes": _no_bytes,
+            "__builtin__.bytes": lambda: b"",
         }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -180,10 +180,6 @@ class _PickledArray:
 
 def _scalar(kind: Any, data: Any) -> Any:
     return kind.numbers((), data).item()
-
-
-def _no_bytes() -> bytes:
-    return b""
 
 
 def _range(*limits: Any) -> range:

@@ -25,7 +25,8 @@ class PublishedLayout:
     Attributes:
         name: as the catalogue has it, or in words where several sets share the layout.
         fits: whether a folder has the layout; looks at names alone.
-        read: the tables of one of its protocols.
+        read: the tables of one of its protocols; DataError where its files are not as its authors
+            hand them out.
         protocols: those that the folder can serve, the default first; never empty where it fits.
         training: the photos of its training split; None where the folder has none of it.
     """

@@ -41,7 +41,7 @@ def has_query_folders(folder: Path) -> bool:
         or queries.name != "queries"
         for database, queries in served
     )
-    return special and all(_at_named(database) for database, _ in served)
+    return special and all((_first_file(one) or "").startswith("@") for one, _ in served)
 
 
 def query_protocols(folder: Path) -> list[str]:
@@ -69,19 +69,12 @@ def read_training_folder(folder: Path) -> PhotoTable | None:
 
     They have no places where their names hold none: ``beenhere data places`` forms them.
     """
-    base = folder / "images" if (folder / "images").is_dir() else folder
-    if not (base / "train").is_dir() or _first_file(base / "train") is None:
-        return None
-    return _read_side(base / "train")
-
-
-def _at_named(folder: Path) -> bool:
-    """Whether the first file that is met below a folder has a name with ``@``."""
-    first = _first_file(folder)
-    return first is not None and first.startswith("@")
+    train = _base(folder) / "train"
+    return _read_side(train) if train.is_dir() and _first_file(train) is not None else None
 
 
 def _first_file(folder: Path) -> str | None:
+    """The name of the first file that is met below a folder."""
     with os.scandir(folder) as entries:  # millions of names: the first will do
         for entry in entries:
             if entry.name.startswith("."):
@@ -96,24 +89,26 @@ def _first_file(folder: Path) -> str | None:
 
 def _served(folder: Path) -> dict[str, tuple[Path, Path]]:
     """Database and queries by protocol: of the splits below, else of the folder as a split."""
-    base = folder / "images" if (folder / "images").is_dir() else folder
     served: dict[str, tuple[Path, Path]] = {}
     for split in _SPLITS:
-        served |= _of_split(base / split, split)
+        served |= _of_split(_base(folder) / split, split)
     return served or _of_split(folder, "test")
 
 
+def _base(folder: Path) -> Path:
+    return folder / "images" if (folder / "images").is_dir() else folder
+
+
 def _of_split(folder: Path, split: str) -> dict[str, tuple[Path, Path]]:
-    database = next(
-        (folder / name for name in ("database", "gallery") if (folder / name).is_dir()), None
-    )
+    sides = [folder / name for name in ("database", "gallery")]
+    database = next((side for side in sides if side.is_dir()), None)
     if database is None:
         return {}
     with os.scandir(folder) as entries:
         names = [
             entry.name
             for entry in entries
-            if (entry.name == "queries" or entry.name.startswith("queries_")) and entry.is_dir()
+            if f"{entry.name}_".startswith("queries_") and entry.is_dir()
         ]
     served = {}
     for name in sorted(names, key=lambda name: (name != "queries", not name[-1].isdigit(), name)):
@@ -125,22 +120,17 @@ def _of_split(folder: Path, split: str) -> dict[str, tuple[Path, Path]]:
 
 def _read_side(folder: Path) -> PhotoTable:
     listing = list_photos(folder)
-    rows = [_without_zone(photo.rpartition("/")[2]) for photo in listing.photos]
-    if not any(rows):
+    named = ((photo, _without_zone(photo.rpartition("/")[2])) for photo in listing.photos)
+    known = {photo: facts for photo, facts in named if facts is not None}
+    if not known:
         return read_at_names(listing)
-    kept = [photo for photo, row in zip(listing.photos, rows, strict=True) if row]
-    others = [photo for photo, row in zip(listing.photos, rows, strict=True) if not row]
-    known = [row for row in rows if row]
+    others = [photo for photo in listing.photos if photo not in known]
     refused = [(path, "its name is unlike the others") for path in listing.paths(others)]
+    easting, northing, captured = zip(*known.values(), strict=True)
+    columns = {"path": listing.paths(list(known)), "easting": easting, "northing": northing}
+    constant = {"zone": ["30U"] * len(known), "city": ["Oxford"] * len(known)}
     return PhotoTable.from_columns(
-        {
-            "path": listing.paths(kept),
-            "easting": [row[0] for row in known],
-            "northing": [row[1] for row in known],
-            "zone": ["30U"] * len(known),
-            "captured": [row[2] for row in known],
-            "city": ["Oxford"] * len(known),
-        },
+        {**columns, "captured": captured, **constant},
         unusable=sorted([*listing.unusable, *refused]),
         source=SOURCE,
     )

@@ -1,14 +1,16 @@
 """The photos at a path, and the database and queries of an evaluation, in whatever format."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
 from beenhere.config.training import EvaluationData
-from beenhere.errors import ConfigError, DataError
+from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.catalog.marker import assert_photos
+from beenhere.photos.exif import PhotoFacts, read_facts
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
-from beenhere.photos.formats.exif_folder import read_exif_folder
 from beenhere.photos.formats.gsv_cities import is_gsv_cities, read_gsv_cities
 from beenhere.photos.formats.listed_truth import read_listed_truth, truth_file
 from beenhere.photos.formats.listing import (
@@ -20,13 +22,16 @@ from beenhere.photos.formats.listing import (
     sides,
 )
 from beenhere.photos.formats.msls import msls_training_cities, read_msls_cities
-from beenhere.photos.formats.photo_list import photo_list_in, read_photo_list
+from beenhere.photos.formats.photo_list import photo_list_in, read_csv_columns, read_photo_list
 from beenhere.photos.formats.published_layouts import published_at, read_published
 from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.photos.ground_truth import EvaluationTables
+from beenhere.photos.photo_file import HEADER_READERS
 from beenhere.photos.table import PhotoTable
-from beenhere.wording import one_line
+from beenhere.progress import progress
 
+FROM_EXIF = "photos; what is known of them comes from their EXIF headers"
+"""The source of a table of photos as cameras and phones make them."""
 SHARDS_MANIFEST = "shards.yaml"
 """The file that makes a folder one of tar shards; see :mod:`beenhere.training.shards`."""
 
@@ -97,11 +102,10 @@ def read_evaluation(data: EvaluationData, strict: bool = True) -> EvaluationTabl
         database, queries = data.database.expanduser(), data.queries.expanduser()
         together = database.absolute().parent == queries.absolute().parent
         name = _name(database.parent) if together else f"{_name(database)}-{_name(queries)}"
-    tables = _with_conditions(
-        read_photos(database, strict),
-        read_photos(queries, strict),
-        [database.parent, queries.parent],
-    )
+    tables = read_photos(database, strict), read_photos(queries, strict)
+    for folder in dict.fromkeys((database.parent, queries.parent)):
+        if (folder / CONDITIONS).is_file():
+            tables = _with_conditions(*tables, folder / CONDITIONS)
     truth = truth_file(database.parent) if together else None
     listed = read_listed_truth(truth, *tables) if truth is not None else None
     return EvaluationTables(*tables, name, listed)
@@ -114,7 +118,15 @@ def _read(path: Path, strict: bool) -> PhotoTable:
             "beenhere data show; give the photos themselves"
         )
     if path.is_file():
-        return _read_file(path, strict)
+        suffix = path.suffix.lower()
+        if suffix in TABLE_SUFFIXES:
+            return read_photo_list(path, strict)
+        if suffix in PHOTO_SUFFIXES:
+            return _read_exif(Listing(path.parent, photos=[path.name]))
+        raise DataError(
+            f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
+            f"{', '.join(sorted(TABLE_SUFFIXES))}"
+        )
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
     if is_gsv_cities(path):
@@ -141,49 +153,63 @@ def _read(path: Path, strict: bool) -> PhotoTable:
         return read_photo_list(table, strict)
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
-    return read_exif_folder(listing)
+    return _read_exif(listing)
 
 
 def holds_shards(path: Path) -> bool:
     """Whether a path is a folder of tar shards, or the manifest of one."""
-    if path.name == SHARDS_MANIFEST:
-        return path.is_file()
-    return (path / SHARDS_MANIFEST).is_file()
+    return (path if path.name == SHARDS_MANIFEST else path / SHARDS_MANIFEST).is_file()
 
 
 def _refuse_several(listing: Listing) -> None:
     """Photos to train on, to search and to find are never thrown together."""
-    sets = sets_of(listing).sets
-    if not sets:
-        return
     names: list[Path] = []
-    for each in sets:
-        names += (sides(each.path) or [each.path]) if each.evaluation else [each.path]
-    raise DataError(
-        f"{listing.root}: holds several sets of photos; name one of {', '.join(map(str, names))}"
-    )
+    for each in sets_of(listing).sets:
+        names += (each.evaluation and sides(each.path)) or [each.path]
+    if names:
+        several = ", ".join(map(str, names))
+        raise DataError(f"{listing.root}: holds several sets of photos; name one of {several}")
 
 
-def _read_file(path: Path, strict: bool) -> PhotoTable:
-    suffix = path.suffix.lower()
-    if suffix in TABLE_SUFFIXES:
-        return read_photo_list(path, strict)
-    if suffix in PHOTO_SUFFIXES:
-        return read_exif_folder(Listing(path.parent, photos=[path.name]))
-    raise DataError(
-        f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
-        f"{', '.join(sorted(TABLE_SUFFIXES))}"
+def _read_exif(listing: Listing) -> PhotoTable:
+    """One row for each photo whose header can be read, with or without a position."""
+
+    def facts_of(path: str) -> PhotoFacts | PhotoError:
+        try:
+            return read_facts(path)
+        except PhotoError as error:
+            return error
+
+    paths = listing.paths(listing.photos)
+    facts: list[tuple[str, PhotoFacts]] = []
+    unusable = list(listing.unusable)
+    with (
+        ThreadPoolExecutor(HEADER_READERS) as pool,
+        progress("photo headers", len(paths)) as advance,
+    ):
+        for path, found in zip(paths, pool.map(facts_of, paths), strict=True):
+            if isinstance(found, PhotoError):
+                unusable.append((path, found.reason))
+            else:
+                facts.append((path, found))
+            advance(1)
+    return PhotoTable.from_columns(
+        {"path": [path for path, _ in facts]}
+        | {
+            name: [getattr(fact, name) for _, fact in facts]
+            for name in ("lat", "lon", "heading", "captured")
+        },
+        unusable=sorted(unusable),
+        notes=[(path, fact.note) for path, fact in facts if fact.note],
+        source=FROM_EXIF,
     )
 
 
 def _nothing(listing: Listing) -> str:
     if not listing.others:
         return f"{listing.root}: is empty; expected photos in it"
-    some = ", ".join(listing.others[:3])
-    return (
-        f"{listing.root}: holds no photos; found {some}"
-        f"{', ...' if len(listing.others) > 3 else ''}, expected files such as .jpg or .png"
-    )
+    some = ", ".join([*listing.others[:3], *(["..."] if len(listing.others) > 3 else [])])
+    return f"{listing.root}: holds no photos; found {some}, expected files such as .jpg or .png"
 
 
 def _name(path: Path) -> str:
@@ -209,46 +235,27 @@ def _what_would_work(tree: Path) -> str:
 
 
 def _with_conditions(
-    database: PhotoTable, queries: PhotoTable, folders: list[Path]
+    database: PhotoTable, queries: PhotoTable, file: Path
 ) -> tuple[PhotoTable, PhotoTable]:
-    """Both tables with conditions from the files in these folders, where there are any."""
-    for folder in dict.fromkeys(folders):
-        file = folder / CONDITIONS
-        if not file.is_file():
-            continue
-        given = _conditions(file)
-        known = {*database.paths, *queries.paths, *dict(database.unusable), *dict(queries.unusable)}
-        strange = [path for path in given["path"] if path not in known]
-        database, queries = _joined(database, given), _joined(queries, given)
-        if strange:
-            note = (
-                f"{len(strange)} of {given.height} paths are no photos here, such as {strange[0]}"
-            )
-            queries.notes.append((str(file), note))
-    return database, queries
-
-
-def _conditions(file: Path) -> pl.DataFrame:
-    """``path`` as photos have it, and ``condition``."""
-    try:
-        rows = pl.read_csv(file, infer_schema=False, glob=False).select("path", "condition")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        problem = one_line(error)
-        raise DataError(f"{file}: expected the columns path,condition ({problem})") from error
-    twice = rows.filter(rows["path"].is_duplicated())
+    """Both tables with the conditions that a file gives; what it names in vain is noted."""
+    columns = ("path", "condition")
+    given = read_csv_columns(file, columns, "a table of conditions").select(columns)
+    twice = given.filter(given["path"].is_duplicated())
     if twice.height:
         raise DataError(f"{file}: names {twice['path'][0]!r} more than once")
-    here = pl.lit(str(file.parent / "_")[:-1])
-    return rows.with_columns((here + pl.col("path")).alias("path"))
+    here = os.path.join(file.parent, "")  # noqa: PTH118 - pathlib drops the end slash
+    given = given.with_columns(path=pl.lit(here) + pl.col("path"))
+    known = {*database.paths, *queries.paths, *dict(database.unusable), *dict(queries.unusable)}
+    strange = [path for path in given["path"] if path not in known]
+    database, queries = _joined(database, given), _joined(queries, given)
+    if strange:
+        note = f"{len(strange)} of {given.height} paths are no photos here, such as {strange[0]}"
+        queries.notes.append((str(file), note))
+    return database, queries
 
 
 def _joined(table: PhotoTable, given: pl.DataFrame) -> PhotoTable:
     joined = table.frame.join(given, on="path", how="left", maintain_order="left")
-    frame = joined.with_columns(pl.coalesce("condition_right", "condition").alias("condition"))
-    return PhotoTable(
-        frame.drop("condition_right"),
-        table.unusable,
-        list(table.notes),
-        table.source,
-        table.headings_outside,
-    )
+    frame = joined.with_columns(condition=pl.coalesce("condition_right", "condition"))
+    found = (table.unusable, list(table.notes), table.source, table.headings_outside)
+    return PhotoTable(frame.drop("condition_right"), *found)

@@ -1,6 +1,7 @@
 """Which sets of photos lie below a folder: training photos, databases with queries."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,7 @@ _IN_NONE = "is next to sets, in none of them: move it into a folder of its own"
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """A folder or file that can be read by itself.
-
-    Attributes:
-        evaluation: whether it has a database and queries.
-    """
+    """A folder or file that can be read by itself; for evaluation with a database and queries."""
 
     path: Path
     evaluation: bool
@@ -34,12 +31,7 @@ class PhotoSet:
 
 @dataclass(frozen=True)
 class PhotoSets:
-    """The sets below a folder.
-
-    Attributes:
-        sets: by path.
-        loose: ``(path, reason)`` of photos that are in none of them.
-    """
+    """The sets below a folder, by path, and ``(path, reason)`` of photos that are in none."""
 
     sets: list[PhotoSet]
     loose: list[tuple[str, str]] = field(default_factory=list)
@@ -47,9 +39,7 @@ class PhotoSets:
 
 def is_evaluation(folder: Path) -> bool:
     """Whether a folder has a database and queries, or is a published set that has them."""
-    if published_at(folder) is not None:
-        return True
-    return sides(folder) is not None
+    return published_at(folder) is not None or sides(folder) is not None
 
 
 def sets_in(path: Path) -> list[PhotoSet]:
@@ -75,14 +65,15 @@ def sets_of(listing: Listing) -> PhotoSets:
     """
     trees = _trees(listing)
     tables = _tables(listing, trees)
-    photos = _by_folder(listing.photos)
+    photos = defaultdict(list)
+    for photo in listing.photos:
+        photos[_parent(photo)].append(photo)
     full = {above for folder in (*photos, *tables) for above in (*_above(folder), folder)}
+    around = {above for tree in trees for above in _above(tree)}
     splits = {
         folder
-        for folder in full
-        if folder.rpartition("/")[2] in SPLITS
-        and not _within(folder, trees)
-        and not any(_within(tree, {folder}) for tree in trees)
+        for folder in full - around
+        if folder.rpartition("/")[2] in SPLITS and not _within(folder, trees)
     }
     splits = {folder for folder in splits if not _within(_parent(folder), splits)}
     several = trees or len({folder.rpartition("/")[2] for folder in splits}) > 1
@@ -126,7 +117,7 @@ def _trees(listing: Listing) -> set[str]:
     plain = {
         folder
         for folder in ("", *listing.folders)
-        if any({_inside(folder, name) for name in pair} <= sided for pair in SIDES)
+        if any({f"{folder}/{name}".lstrip("/") for name in pair} <= sided for pair in SIDES)
     }
     published: set[str] = set()
     for folder in listing.folders:  # those around others come first
@@ -149,13 +140,6 @@ def _tables(listing: Listing, taken: set[str]) -> dict[str, str]:
     }
 
 
-def _by_folder(photos: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for photo in photos:
-        found.setdefault(_parent(photo), []).append(photo)
-    return found
-
-
 def _above(folder: str) -> Iterator[str]:
     """The folders around one, the root first."""
     if folder:
@@ -170,10 +154,6 @@ def _within(folder: str, others: Iterable[str]) -> bool:
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-def _inside(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
 
 
 def _is_own_map(photo: Path) -> bool:

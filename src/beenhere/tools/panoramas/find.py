@@ -16,7 +16,7 @@ from defusedxml.ElementTree import iterparse
 
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos.exif import PhotoFacts, read_facts
-from beenhere.photos.formats.exif_folder import SOURCE as FROM_EXIF
+from beenhere.photos.formats.reading import FROM_EXIF
 from beenhere.photos.photo_file import HEADER_READERS, PhotoHeader, opened, read_header
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
