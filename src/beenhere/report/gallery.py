@@ -1,7 +1,8 @@
 """Queries that a model got wrong, a few of every kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
@@ -59,7 +60,7 @@ def failures(results: StudyResults, figures: Sequence[TableFigures]) -> list[Fai
     for test in results.tests:
         for place, (model, table, name) in enumerate(_models(figures, test)):
             groups = _grouped(results, table, name, test, model, place == 0)
-            (best if place == 0 else others).append(list(_in_turn(groups)))
+            (best if place == 0 else others).append(_in_turn(groups))
     chosen: list[Failure] = []
     photos: set[str] = set()
     for models, budget in ((best, MOST_PHOTOS // 2), (others, MOST_PHOTOS)):
@@ -117,8 +118,6 @@ def _grouped(
     return [groups[key] for key in sorted(groups, key=lambda key: (key[1] != "wrong", key[0]))]
 
 
-def _in_turn(groups: Sequence[Sequence[Failure]]) -> Iterator[Failure]:
-    for turn in range(max((len(group) for group in groups), default=0)):
-        for group in groups:
-            if turn < len(group):
-                yield group[turn]
+def _in_turn(groups: Sequence[Sequence[Failure]]) -> list[Failure]:
+    """The first of each group, then the second of each, and so on."""
+    return [one for turn in zip_longest(*groups) for one in turn if one is not None]

@@ -46,7 +46,9 @@ class RowFigures:
     @property
     def validation(self) -> float | None:
         """R@1 on the validation set at the epoch that was tested, in percent; mean over seeds."""
-        return _mean([_validation(run) for run in self.row.finished])
+        runs = self.row.finished
+        tested = [each for run in runs for each in run.epochs if each["epoch"] == run.best_epoch]
+        return _mean([validation_recall(epoch) for epoch in tested])
 
     @property
     def epochs(self) -> float | None:
@@ -165,11 +167,9 @@ def _published(results: StudyResults, table: Table, test: str) -> dict[int, dict
     return found
 
 
-def _validation(run: Run) -> float | None:
-    for epoch in run.epochs:
-        if epoch["epoch"] == run.best_epoch:
-            return (epoch.get("validation") or {}).get("R@1")
-    return None
+def validation_recall(epoch: dict[str, Any]) -> float | None:
+    """R@1 on the validation set after an epoch, in percent; None where it was not measured."""
+    return (epoch.get("validation") or {}).get("R@1")
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
