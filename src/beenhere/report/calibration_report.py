@@ -107,8 +107,8 @@ def _figures(figures: CalibrationFigures) -> dict[str, str]:
         "Brier score": f"{figures.brier:.3f}",
         "log loss": f"{figures.log_loss:.3f}; of always saying the mean "
         f"{figures.base_log_loss:.3f}",
-        "area under the curve": f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f}), of precision "
-        "against recall",
+        "area under the curve": f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f}), of "
+        "precision against recall",
         "outside, accepted": _percent(figures.outside_accepted),
         "inside, answered": _percent(figures.answered),
         "of answers, right": _percent(figures.precision),

@@ -6,9 +6,9 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -190,8 +190,9 @@ def _uri(kind: str, text: str) -> str:
 
 
 def _environment(pictures: Thumbnails) -> Environment:
+    loader = PackageLoader("beenhere.report")
     environment = Environment(
-        loader=PackageLoader("beenhere.report"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -201,23 +202,14 @@ def _environment(pictures: Thumbnails) -> Environment:
     named = "percent as_published signed p_value duration metres option short_name count"
     environment.filters.update({name: getattr(wording, name) for name in named.split()})
     environment.filters["title_of"] = lambda name, titles: titles[name]
-    environment.filters["yaml"] = _yaml
+    environment.filters["yaml"] = partial(yaml.safe_dump, sort_keys=False, allow_unicode=True)
     environment.filters["file_name"] = lambda path: Path(path).name
     environment.globals["interval"] = wording.interval
     environment.globals["of_photo"] = pictures.of_photo
     environment.globals["of_picture"] = pictures.of_picture
-    environment.globals["part"] = lambda name: _part(environment, name)
+    # A style sheet or script as it is.
+    environment.globals["part"] = lambda name: loader.get_source(environment, name)[0]
     return environment
-
-
-def _part(environment: Environment, name: str) -> str:
-    """A style sheet or script as it is."""
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
 
 
 def progress(results: StudyResults) -> str:

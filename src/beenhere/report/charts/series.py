@@ -50,7 +50,7 @@ def series_of(rows: Sequence[RowFigures], test: str) -> dict[str, Series]:
     """By name of the row, in their order; the rows were measured on ``test``."""
     shown = rows
     if len(rows) > MOST:
-        by_recall = sorted(rows, key=lambda row: -next(iter(row.measured[test].values())).percent)
+        by_recall = sorted(rows, key=lambda row: -row.first_recall(test).percent)
         shown = by_recall[: MOST - 1]
     names = [row.name for row in rows if row in shown]
     numbered = [
