@@ -67,20 +67,19 @@ def contains(sets: Sequence[ArrayLike], rows: Rows) -> NDArray[np.bool_]:
 
 
 def leave_out(
-    rows: Rows, similarity: NDArray[np.float32], excluded: Sequence[ArrayLike], k: int
+    rows: Rows, similarity: NDArray[np.float32], out: NDArray[np.bool_], k: int
 ) -> tuple[Rows, NDArray[np.float32]]:
-    """The first ``k`` predictions that are not excluded, in their order.
+    """The first ``k`` predictions that are not left out, in their order.
 
     Args:
         rows: ``(m, more)`` database rows, best first.
         similarity: ``(m, more)``.
-        excluded: for each query the database rows that are no answer, such as the photo itself.
+        out: ``(m, more)``, those that are no answer, such as the photo itself.
         k: how many to keep.
 
     Returns:
         Rows and similarities, ``(m, min(k, more))``; :data:`NOTHING` and NaN where too few remain.
     """
-    out = contains(excluded, rows)
     order = np.argsort(out, axis=1, kind="stable")[:, :k]
     gone = np.take_along_axis(out, order, axis=1)
     kept = np.take_along_axis(rows, order, axis=1)

@@ -10,13 +10,7 @@ from beenhere.evaluation.thresholds import recall_against_threshold
 from beenhere.report.charts import recall, training_curves
 from beenhere.report.charts.drawing import chart_style
 from beenhere.report.charts.error_map import error_map
-from beenhere.report.charts.series import (
-    BACKGROUND,
-    ChartRows,
-    LegendEntry,
-    legend,
-    series_of,
-)
+from beenhere.report.charts.series import BACKGROUND, ChartRows, LegendEntry, legend, series_of
 from beenhere.report.study_figures import TableFigures
 from beenhere.studies.results import StudyResults
 from beenhere.wording import count
@@ -160,12 +154,7 @@ class _TableCharts:
         if any(len(row.row.finished) > 1 for row in rows):
             caption += " Of rows with several seeds, the first."
         return ChartGroup(
-            "How training went",
-            caption,
-            charts,
-            legend(self.series),
-            beneath=True,
-            folded=True,
+            "How training went", caption, charts, legend(self.series), beneath=True, folded=True
         )
 
     def _cost(self) -> ChartGroup:
