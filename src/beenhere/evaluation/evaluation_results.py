@@ -120,11 +120,7 @@ class Evaluation:
     def recall(
         self, at: int = 1, threshold: float | None = None, condition: str | None = None
     ) -> float:
-        """Recall@N in percent; at the first threshold and over all queries unless said.
-
-        Raises:
-            DataError: it was not measured.
-        """
+        """Recall@N in percent, as :meth:`measured` finds it."""
         return self.measured(at, threshold, condition).percent
 
     def measured(
@@ -280,7 +276,7 @@ class SavedEvaluation:
 
         Args:
             at: N of Recall@N; their mean is that recall.
-            threshold: metres; where lists say what is right, it does not matter.
+            threshold: as of :meth:`first_hits`.
 
         Returns:
             ``(queries,)``, in the order of ``queries``.

@@ -36,8 +36,7 @@ def recall_at(predictions: Rows, positives: Sequence[ArrayLike], at: Sequence[in
     5.1; Berton et al., 2022).
 
     Args:
-        predictions: ``(m, k)`` database rows, best first; :data:`NOTHING` where there is none.
-        positives: for each of the ``m`` queries the database rows within the threshold.
+        predictions, positives: as :func:`first_hits` takes them.
         at: each N.
     """
     first = first_hits(predictions, positives)

@@ -155,9 +155,8 @@ def rank_published(
     too few rows apart, hardly too many.
 
     Args:
-        percents: by name of the row, in [0, 100]; rows without a published figure left out.
-        queries: of the test set.
-        confidence: in (0, 1).
+        percents: by name of the row; rows without a published figure left out.
+        queries, confidence: as of :func:`published_interval`.
 
     Returns:
         By name, in the given order.

@@ -99,10 +99,9 @@ def bootstrap_interval(
     drawn: :func:`resampled_shares`.
 
     Args:
-        hits: ``(m,)``, whether each query was a hit, or ``(seeds, m)``; at least one query.
+        hits: of at least one query.
         confidence: in (0, 1), such as 0.95.
-        resamples: how many times the queries are drawn.
-        seed: of the draws; one seed, one interval.
+        resamples, seed: as there.
 
     Returns:
         Lowest and highest share, in [0, 1]. With no hit, or hits alone, both are that share: see

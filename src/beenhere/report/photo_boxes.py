@@ -15,9 +15,10 @@ from PIL import Image, ImageDraw, ImageFont
 from beenhere import wording
 from beenhere.errors import PhotoError
 from beenhere.evaluation.protocol import is_right
+from beenhere.files.atomic import replacing
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.pixels import load_photo
-from beenhere.report.pictures import EMPTY, GREEN, GREY, INK, PAPER, QUIET, RED, save_picture
+from beenhere.report.pictures import EMPTY, GREEN, GREY, INK, PAPER, QUIET, RED
 
 BOX = (272, 204)
 """Width and height in pixels that a photo is fitted into, with its frame."""
@@ -170,9 +171,14 @@ class PhotoSheet:
         self.text((x, y + 20), second, _SECOND_LINE, QUIET, BOX[0] - FRAME)
 
     def save(self, path: Path, quality: int = 90) -> None:
-        """Write it as :func:`save_picture` does; its folder is made where it is not there."""
+        """Write it as PNG or JPEG by the name's end, whole or not at all, and make its folder.
+
+        Args:
+            quality: of a JPEG, 1 to 95.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_picture(self.picture, path, quality)
+        with replacing(path) as new:
+            self.picture.save(new, quality=quality)
 
 
 def caption(prediction: Prediction) -> str:

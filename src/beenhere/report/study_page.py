@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,16 +21,15 @@ from beenhere.files.atomic import write_file
 from beenhere.report.compared_queries import ComparedPair
 from beenhere.report.gallery import failures
 from beenhere.report.photo_boxes import fitted, small_photo
-from beenhere.report.study_charts import ChartGroup, chart_groups
+from beenhere.report.study_charts import chart_groups
 from beenhere.report.study_figures import TableFigures, all_figures, distinct_runs
-from beenhere.report.study_tables import Column, as_csv, as_latex, as_markdown, columns
+from beenhere.report.study_tables import as_csv, as_latex, as_markdown, columns
 from beenhere.studies.results import State, StudyResults
 
 THUMBNAIL = (168, 168)
 """Width and height in pixels that a photo is fitted into."""
 
 _QUALITY = 72
-
 
 _STATES: tuple[State, ...] = ("finished", "running", "interrupted", "failed", "waiting")
 
@@ -49,28 +49,6 @@ class BestRow:
     at: int
     recall: RankedRow
     others: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table as the page shows it.
-
-    Attributes:
-        figures: of its rows.
-        columns: of recall, by test set.
-        with_ranges: each N of which intervals are shown: all, or where published figures make the
-            table wide, the first and those that were published.
-        best_rows: the best of its rows, by test set.
-        chart_groups: its charts.
-        downloads: kind, file name and ``data:`` URI of each file.
-    """
-
-    figures: TableFigures
-    columns: dict[str, list[Column]]
-    with_ranges: set[int]
-    best_rows: list[BestRow]
-    chart_groups: list[ChartGroup]
-    downloads: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -165,24 +143,24 @@ def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedPair
     return path
 
 
-def _section(results: StudyResults, figures: TableFigures) -> Section:
+def _section(results: StudyResults, figures: TableFigures) -> dict[str, Any]:
+    """A table as the page shows it, by the names that its template uses."""
     name = figures.table.name
-    downloads = [
-        ("CSV", f"{name}.csv", _uri("text/csv", as_csv(results, figures))),
-        ("Markdown", f"{name}.md", _uri("text/markdown", as_markdown(results, figures))),
-        ("LaTeX", f"{name}.tex", _uri("application/x-tex", as_latex(results, figures))),
-    ]
     shown = columns(results, figures)
-    by_test = {test: list(found) for test, found in groupby(shown, lambda one: one.test)}
     published = {one.at for one in shown if one.source == "published"}
-    return Section(
-        figures=figures,
-        columns=by_test,
-        with_ranges=published | {results.recall_at[0]} if published else set(results.recall_at),
-        best_rows=best_rows(results, figures),
-        chart_groups=chart_groups(results, figures),
-        downloads=downloads,
-    )
+    return {
+        "figures": figures,
+        "columns": {test: list(found) for test, found in groupby(shown, lambda one: one.test)},
+        # Published figures make the table wide: intervals of the first N and of those alone, then.
+        "with_ranges": {*published, results.recall_at[0]} if published else {*results.recall_at},
+        "best_rows": best_rows(results, figures),
+        "chart_groups": chart_groups(results, figures),
+        "downloads": [
+            ("CSV", f"{name}.csv", _uri("text/csv", as_csv(results, figures))),
+            ("Markdown", f"{name}.md", _uri("text/markdown", as_markdown(results, figures))),
+            ("LaTeX", f"{name}.tex", _uri("application/x-tex", as_latex(results, figures))),
+        ],
+    }
 
 
 def _uri(kind: str, text: str) -> str:

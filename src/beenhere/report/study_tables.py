@@ -173,13 +173,12 @@ def _record(results: StudyResults, row: RowFigures, options: Sequence[str]) -> d
         "state": row.state,
         "seeds": " ".join(str(run.seed) for run in row.row.finished),
         **{name: _plain(row.row.changes.get(name)) for name in options},
-        **{name: _rounded(value) for name, value in measures.items()},
+        # To six significant digits: more would say nothing.
+        **{
+            name: f"{value:.6g}" if isinstance(value, float) else value
+            for name, value in measures.items()
+        },
     }
-
-
-def _rounded(value: float | None) -> Cell:
-    """To six significant digits: more would say nothing."""
-    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _plain(value: Any) -> Cell:

@@ -87,7 +87,10 @@ class CalibrationQueries:
         self._index, self._config, self._locate = index, config, locate
         self._own = queries is None
         if queries is None:
-            queries = _drawn(index, config)
+            photos, rng = index.searchable_photos(), np.random.default_rng(config.seed)
+            usable = np.flatnonzero(photos.positions.known)
+            chosen = rng.choice(usable, min(config.queries, len(usable)), replace=False)
+            queries = photos.rows(np.sort(chosen))
         placed = queries.positions.known
         without = [(path, "no position") for path in queries.rows(np.flatnonzero(~placed)).paths]
         self._inside = self._described(
@@ -170,14 +173,6 @@ class CalibrationQueries:
                 features[row] = one.evidence
                 where[row] = one.places[0].lat, one.places[0].lon
         return features, geo.distance(geo.positions(*where.T), photos.table.positions)
-
-
-def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
-    photos = index.searchable_photos()
-    placed = np.flatnonzero(photos.positions.known)
-    rng = np.random.default_rng(config.seed)
-    chosen = rng.choice(placed, min(config.queries, len(placed)), replace=False)
-    return photos.rows(np.sort(chosen))
 
 
 AT_FIRST = 64

@@ -161,21 +161,16 @@ def _attributes(old: dict[str, str], used: set[str], key: str) -> dict[str, str]
         elif name == "clip-path":
             new[name] = value.replace("url(#", f"url(#{key}-")
         elif name == "style":
-            new[name] = _style(value)
+            rules = [rule.strip() for rule in value.split(";")]
+            new[name] = ";".join(rule for rule in rules if not rule.startswith("font-family"))
+            for variable, colour in _VARIABLES.items():
+                new[name] = new[name].replace(colour, f"var(--{variable})")
         elif name in _GEOMETRY:
             if not value.startswith("rotate(-0 "):
                 new[name] = " ".join(re.sub(r"-?\d+\.\d+", _tenth, value).split())
         else:
             new[name] = value
     return new
-
-
-def _style(value: str) -> str:
-    rules = [rule.strip() for rule in value.split(";")]
-    kept = ";".join(rule for rule in rules if not rule.startswith("font-family"))
-    for name, colour in _VARIABLES.items():
-        kept = kept.replace(colour, f"var(--{name})")
-    return kept
 
 
 def _tenth(match: re.Match[str]) -> str:
