@@ -28,28 +28,18 @@ def first_hits(predictions: Rows, positives: Sequence[ArrayLike]) -> Rows:
     return np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0)
 
 
-def recall_at(predictions: Rows, positives: Sequence[ArrayLike], at: Sequence[int]) -> list[float]:
-    """Recall@N in percent, for each N: the share of all queries with a positive in the first N.
-
-    A hit rate, not the share of positives that were found. Queries without a positive stay in
-    the denominator, as in the protocol that VPR papers share (Arandjelovic et al., 2016, section
-    5.1; Berton et al., 2022).
-
-    Args:
-        predictions, positives: as :func:`first_hits` takes them.
-        at: each N.
-    """
-    first = first_hits(predictions, positives)
-    return [share(hits_within(first, n)) for n in at]
-
-
 def hits_within(first: Rows, n: int) -> NDArray[np.bool_]:
     """Which of the queries ``(m,)`` have their first hit among the first ``n``."""
     return (first > 0) & (first <= n)
 
 
 def share(hits: NDArray[np.bool_]) -> float:
-    """Percent of the queries ``(m,)`` that are hits."""
+    """Percent of the queries ``(m,)`` that are hits: Recall@N of :func:`hits_within`.
+
+    A hit rate, not the share of positives that were found. Queries without a positive stay in
+    the denominator, as in the protocol that VPR papers share (Arandjelovic et al., 2016, section
+    5.1; Berton et al., 2022).
+    """
     return int(hits.sum()) / len(hits) * 100
 
 
