@@ -167,6 +167,7 @@ def _put_answer(
     if maps is None:
         return
     sheet.text((column_left(maps) + FRAME, top + 16), f"what {letter} looks at", 16, INK)
+    # A model that found nothing has an empty box where the query's map would be.
     pair = zip(answer.overlays or (None,), ("query", "found first"), strict=False)
     for column, (photo, name) in enumerate(pair, maps):
         corner = column_left(column), top + _NAME

@@ -166,6 +166,7 @@ def _attributes(old: dict[str, str], used: set[str], key: str) -> dict[str, str]
             for variable, colour in _VARIABLES.items():
                 new[name] = new[name].replace(colour, f"var(--{variable})")
         elif name in _GEOMETRY:
+            # Matplotlib turns what is not turned by minus zero degrees.
             if not value.startswith("rotate(-0 "):
                 new[name] = " ".join(re.sub(r"-?\d+\.\d+", _tenth, value).split())
         else:

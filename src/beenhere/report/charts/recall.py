@@ -99,6 +99,7 @@ def against_threshold(
     for name, curve in curves.items():
         style = series[name]
         _line(axes, curve.thresholds, curve.percent, style)
+        # Many bands hide each other: then only the best curve has one.
         if len(curves) <= _BANDS or curve is highest:
             axes.fill_between(
                 curve.thresholds, curve.low, curve.high, color=style.colour, alpha=0.16, linewidth=0
