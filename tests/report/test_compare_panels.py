@@ -26,7 +26,7 @@ def query(photo: str, winner: str, found: int = 3, overlay: str | None = None) -
         if overlay is None:
             return ModelAnswer(letter, predictions)
         picture = Image.new("RGB", (200, 150), overlay)
-        return ModelAnswer(letter, predictions, picture, (picture,))
+        return ModelAnswer(letter, predictions, (picture, picture))
 
     return ComparedQuery(photo, "night", "a" if winner == "a" else "b", side("a"), side("b"))
 
@@ -78,7 +78,7 @@ def test_missing_photos_and_maps_leave_their_places_empty(tmp_path: Path) -> Non
         gone.query,
         None,
         "b",
-        ModelAnswer("a", gone.a.predictions, None, (None,)),
+        ModelAnswer("a", gone.a.predictions, (None, None)),
         ModelAnswer("b", []),
     )
     pixels = draw([gone], tmp_path)

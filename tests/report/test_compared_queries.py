@@ -37,7 +37,7 @@ def test_both_directions_and_all_conditions(found: Differences) -> None:
             assert [p.right for p in side.predictions].index(True) == (letter != query.winner)
             assert [p.metres for p in side.predictions].count(500) == 2
             assert side.predictions[0].similarity == pytest.approx(0.8)
-            assert side.query_overlay is None and not side.prediction_overlays
+            assert side.overlays is None
 
 
 def test_the_same_seed_shows_the_same_queries(found: Differences) -> None:
@@ -51,10 +51,10 @@ def test_the_same_seed_shows_the_same_queries(found: Differences) -> None:
 def test_each_model_looks_at_its_own_first_prediction(found: Differences) -> None:
     (query, _) = compared_queries(found, ("a", "b"), MODELS, 1)
     for side in (query.a, query.b):
-        assert side.query_overlay is not None and len(side.prediction_overlays) == 1
-        (first,) = side.prediction_overlays
-        assert first is not None and first.size == side.query_overlay.size
-    pixels = [np.asarray(side.query_overlay) for side in (query.a, query.b)]
+        assert side.overlays is not None
+        of_query, first = side.overlays
+        assert of_query is not None and first is not None and first.size == of_query.size
+    pixels = [np.asarray(side.overlays[0]) for side in (query.a, query.b)]
     assert not np.array_equal(*pixels)
 
 
@@ -64,9 +64,8 @@ def test_photos_that_cannot_be_read_have_no_map(found: Differences) -> None:
     Path(whole[1].a.predictions[0].path).write_bytes(b"no photo")
     again = compared_queries(found, ("a", "b"), MODELS, 9)
     assert [query.query for query in again] == [query.query for query in whole]
-    assert again[0].a.query_overlay is again[0].b.query_overlay is None
-    assert again[1].a.query_overlay is None and again[1].a.prediction_overlays == (None,)
-    assert again[-1].a.query_overlay is not None
+    assert again[0].a.overlays == again[0].b.overlays == again[1].a.overlays == (None, None)
+    assert again[-1].a.overlays[0] is not None
 
 
 def test_photos_that_b_found_in_another_folder_are_the_same_queries(
@@ -79,7 +78,7 @@ def test_photos_that_b_found_in_another_folder_are_the_same_queries(
         assert [Path(p.path).name for p in one.b.predictions] == [
             Path(p.path).name for p in two.b.predictions
         ]
-        np.testing.assert_array_equal(one.b.query_overlay, two.b.query_overlay)
+        np.testing.assert_array_equal(one.b.overlays[0], two.b.overlays[0])
 
 
 RIGHT_A = [True, True, True, True, True, False, True, False]
@@ -118,8 +117,8 @@ def test_every_query_is_counted_and_a_few_are_drawn(results: StudyResults) -> No
     assert len(pair.drawn("a")) == COUNT < 5 and len(pair.drawn("b")) == 1
     assert pair.mapped
     bare = [
-        replace(query, a=replace(query.a, query_overlay=None, prediction_overlays=()),
-                b=replace(query.b, query_overlay=None, prediction_overlays=(None,)))
+        replace(query, a=replace(query.a, overlays=None),
+                b=replace(query.b, overlays=(None, None)))
         for query in pair.queries
     ]  # fmt: skip
     assert not replace(pair, queries=bare).mapped

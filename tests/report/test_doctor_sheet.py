@@ -11,7 +11,7 @@ from PIL import Image, ImageFont
 from beenhere.config.tools import CheckConfig
 from beenhere.report import doctor_sheet
 from beenhere.report.doctor_sheet import Tile, draw_sheet, drawn, wrapped
-from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG, cut
+from beenhere.report.photo_boxes import BOX, UNKNOWN, WRONG, PhotoSheet, cut
 from beenhere.tools.doctor import Finding, examine, gather
 from beenhere.tools.doctor.photo_collection import PhotoCollection
 
@@ -66,9 +66,9 @@ def test_each_photo_says_where_it_belongs(
     tiles: list[Tile] = []
     put = doctor_sheet.put_tile
 
-    def recorded(picture: Image.Image, corner: tuple[int, int], tile: Tile) -> None:
+    def recorded(sheet: PhotoSheet, corner: tuple[int, int], tile: Tile) -> None:
         tiles.append(tile)
-        put(picture, corner, tile)
+        put(sheet, corner, tile)
 
     monkeypatch.setattr(doctor_sheet, "put_tile", recorded)
     collection, findings = examined

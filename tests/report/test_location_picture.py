@@ -20,7 +20,6 @@ from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.errors import DataError
-from beenhere.report import location_picture, photo_boxes
 from beenhere.report.location_map import location_map
 from beenhere.report.location_picture import draw_location
 from beenhere.report.location_view import (
@@ -31,6 +30,7 @@ from beenhere.report.location_view import (
     match_colour,
     own_position,
 )
+from beenhere.report.photo_boxes import PhotoSheet
 from beenhere.retrieval.locate.answer import Location
 
 STREET = geo.positions(LAT + np.arange(-30, 30) * 7 * METRE, np.full(60, LON + 5 * METRE))
@@ -119,11 +119,10 @@ def test_a_place_for_the_picture_is_looked_at_first(tmp_path: Path) -> None:
 def test_what_the_words_of_a_picture_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
-    def put_text(canvas: object, at: object, text: str, *look: object) -> None:
+    def put_text(sheet: object, at: object, text: str, *look: object) -> None:
         written.append(text)
 
-    for module in (location_picture, photo_boxes):
-        monkeypatch.setattr(module, "put_text", put_text)
+    monkeypatch.setattr(PhotoSheet, "text", put_text)
     long = replace(match(17, 0, inliers=45), path="streets/" * 40 + "17.jpg")
     location = replace(known_location(), place=place(long), matches=(long, match(1, 5, 9)))
     query = write_photo(tmp_path / "q.jpg", 1, 60, 80)

@@ -86,7 +86,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> list[ComparedPair]:
     query = write_photo(folder / 'a<b> "c".jpg', 1)
     near, far = write_photo(folder / "near.jpg", 2), write_photo(folder / "far.jpg", 3)
     heat = Image.new("RGB", (64, 48), "orange")
-    right = ModelAnswer("A&<i>", [Prediction(near, 0.9, 3.0, True)], heat, [heat])
+    right = ModelAnswer("A&<i>", [Prediction(near, 0.9, 3.0, True)], (heat, heat))
     found = [(far, 0.8, 700.0, False), (near, 0.7, None, None), (far, 0.6, None, False)]
     wrong = ModelAnswer("B", [Prediction(*one) for one in found])  # the last is on no list
     drawn = [ComparedQuery(query, "night", "a", right, wrong)]

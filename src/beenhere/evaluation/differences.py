@@ -79,15 +79,14 @@ class Differences:
     def by_condition(self) -> list[ConditionDifference]:
         """All queries first, then those of each condition, with A's options for the bootstrap."""
         options = self.a.results["config"]
+        bootstrap = [options[name] for name in ("confidence", "resamples", "seed")]
         found = []
         for condition in [None, *self.a.conditions]:
             members = self.a.members(condition)
             a, b = self.right_a[members], self.right_b[members]
             both, neither = int((a & b).sum()), int((~a & ~b).sum())
-            bootstrap = (options[name] for name in ("confidence", "resamples", "seed"))
-            found.append(
-                ConditionDifference(condition, both, neither, compare_rows(a, b, *bootstrap))
-            )
+            comparison = compare_rows(a, b, *bootstrap)
+            found.append(ConditionDifference(condition, both, neither, comparison))
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,25 +150,19 @@ def differences(
         threshold = None
     elif threshold is None:
         threshold = float(a.results["config"]["thresholds"][0])
-    rows = _rows_of(a.queries["query"].to_list(), b.queries["query"].to_list())
-    if rows is None:
+    wanted, paths = (_below(one.queries["query"].to_list()) for one in (a, b))
+    places = {name: row for row, name in enumerate(paths)}
+    if not places.keys() >= set(wanted):
         raise DataError(
             f"{a.folder} and {b.folder} do not name the same queries; evaluate both on one test set"
         )
+    rows = np.array([places[name] for name in wanted], np.int64)
     right_b = b.hits(at, threshold)[rows]
     return Differences(a, b, at, threshold, a.hits(at, threshold), right_b, rows)
 
 
-def _rows_of(wanted: Sequence[str], paths: Sequence[str]) -> NDArray[np.int64] | None:
-    """For each wanted path its place among the others, by its part below their common folder."""
-    places = {name: row for row, name in enumerate(_below(paths))}
-    try:
-        return np.array([places[name] for name in _below(wanted)], np.int64)
-    except KeyError:
-        return None
-
-
 def _below(paths: Sequence[str]) -> list[str]:
+    """Each path below the folder that all of them share, wherever that lies."""
     folders = {os.path.dirname(path) for path in paths}  # noqa: PTH120
     if len({os.path.isabs(folder) for folder in folders}) > 1:  # noqa: PTH117
         return list(paths)

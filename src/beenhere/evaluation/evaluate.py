@@ -56,9 +56,8 @@ def evaluate(
         photos: photos that are each searched in the rest (leave-one-out).
         out: a folder for results, predictions and descriptors, which are then computed once and
             found again; None: nothing is written, nothing printed.
-        **options: those of :class:`beenhere.config.evaluation.EvalConfig`,
-            such as ``thresholds=[25]``,
-            ``recall_at=[1, 5]``, ``extract={"batch_size": 32}``.
+        **options: those of :class:`beenhere.config.evaluation.EvalConfig`, such as
+            ``thresholds=[25]``, ``recall_at=[1, 5]``, ``extract={"batch_size": 32}``.
 
     Raises:
         ConfigError: an unknown option, no such device, or photos given in no way or in two.
@@ -66,9 +65,8 @@ def evaluate(
         ModelError: no such model, or a photo of a size that it cannot take.
     """
     config = config_yaml.validate(EvalConfig, options, "options of evaluate")
-    folder = Path(out) if out is not None else None
-    keep = folder / "tables" if folder is not None else None
-    tables = tables_of(data, protocol, database, queries, photos, keep)
+    folder = None if out is None else Path(out)
+    tables = tables_of(data, protocol, database, queries, photos, folder and folder / "tables")
     provenance = None
     if not isinstance(model, VPRModel):
         spec = str(model)
@@ -110,16 +108,12 @@ def evaluate_tables(
         if len(table) == 0:
             raise DataError(f"{tables.name}: the {which} hold no photo; expected at least one")
     _check_truth(tables)
-    store = out / "descriptors" if out is not None else None
-    quiet = out is None
-    database = extract(
-        model, tables.database, config.extract, store, None if quiet else "database photos"
-    )
+    store = out and out / "descriptors"
+    said = (None, None) if out is None else ("database photos", "query photos")
+    database = extract(model, tables.database, config.extract, store, said[0])
     queries = database
     if tables.queries is not tables.database:
-        queries = extract(
-            model, tables.queries, config.extract, store, None if quiet else "query photos"
-        )
+        queries = extract(model, tables.queries, config.extract, store, said[1])
     own = _own_rows(tables)
     start = time.perf_counter()
     predictions, similarity = _predict(
@@ -132,6 +126,7 @@ def evaluate_tables(
     }
     listed = positives.get(None)
     computed = [database] if queries is database else [database, queries]
+    paths = tables.queries.paths
     result = Evaluation(
         name=tables.name,
         recalls=_recalls(tables.queries, predictions, positives, config),
@@ -140,16 +135,10 @@ def evaluate_tables(
         queries=len(tables.queries),
         database=len(tables.database),
         without_positive={
-            threshold: [
-                path
-                for path, rows in zip(tables.queries.paths, found, strict=True)
-                if not len(rows)
-            ]
+            threshold: [path for path, rows in zip(paths, found, strict=True) if not len(rows)]
             for threshold, found in positives.items()
         },
-        without_position=tables.queries.frame.filter(~tables.queries.positions.known)[
-            "path"
-        ].to_list(),
+        without_position=[paths[row] for row in np.flatnonzero(~tables.queries.positions.known)],
         unreadable={"database": database.unreadable, "queries": queries.unreadable},
         unusable={"database": tables.database.unusable, "queries": tables.queries.unusable},
         timing=Timing(
@@ -207,18 +196,15 @@ def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:
 
 
 def _predict(
-    database: Descriptors,
-    queries: Descriptors,
-    own: list[list[int]],
-    k: int,
-    device: torch.device,
+    database: Descriptors, queries: Descriptors, own: list[list[int]], k: int, device: torch.device
 ) -> tuple[protocol.Rows, NDArray[np.float32]]:
     """For every query, readable or not, rows of the database table and similarities, ``(m, k)``."""
     k = min(k, len(database.rows))
     wanted = k + max(map(len, own))
     similarity, found = nearest(database.vectors, queries.vectors, wanted, device)
-    excluded = [own[query] for query in queries.rows]
-    rows, similarity = protocol.leave_out(database.rows[found], similarity, excluded, k)
+    rows = database.rows[found]
+    itself = protocol.contains([own[query] for query in queries.rows], rows)
+    rows, similarity = protocol.leave_out(rows, similarity, itself, k)
     everyone = np.full((len(own), rows.shape[1]), protocol.NOTHING, np.int64)
     alike = np.full(everyone.shape, np.nan, np.float32)
     everyone[queries.rows], alike[queries.rows] = rows, similarity
@@ -234,10 +220,7 @@ def _own_rows(tables: EvaluationTables) -> list[list[int]]:
 
 
 def _positives(
-    tables: EvaluationTables,
-    database: Descriptors,
-    own: list[list[int]],
-    threshold: float | None,
+    tables: EvaluationTables, database: Descriptors, own: list[list[int]], threshold: float | None
 ) -> Positives:
     """For each query the rows of readable database photos that are right, without itself."""
     readable = np.zeros(len(tables.database), np.bool_)
@@ -249,10 +232,7 @@ def _positives(
 
 
 def _query_table(
-    tables: EvaluationTables,
-    database: Descriptors,
-    own: list[list[int]],
-    listed: Positives | None,
+    tables: EvaluationTables, database: Descriptors, own: list[list[int]], listed: Positives | None
 ) -> pl.DataFrame:
     counts = [None] * len(tables.queries) if listed is None else [len(rows) for rows in listed]
     positions = tables.database.positions[database.rows]
@@ -277,19 +257,17 @@ def _recalls(
     conditions = queries.frame["condition"].to_numpy()
     names = sorted({name for name in conditions if name is not None})
     groups = {None: np.ones(len(queries), np.bool_)} | {name: conditions == name for name in names}
-    recalls = []
+    recalls, level = [], config.confidence
     for condition, members in groups.items():
         for threshold, found in positives.items():
             first = protocol.first_hits(predictions, found)[members]
             possible = np.array([len(rows) > 0 for rows in found])[members]
             for n in config.recall_at:
                 hits = protocol.hits_within(first, n)
-                bootstrap = bootstrap_interval(
-                    hits, config.confidence, config.resamples, config.seed
-                )
-                low, high, wilson_low, wilson_high = (
-                    100 * end for end in (*bootstrap, *wilson_interval(hits, config.confidence))
-                )
+                bootstrap = bootstrap_interval(hits, level, config.resamples, config.seed)
+                low, high = (100 * end for end in bootstrap)
+                wilson_low, wilson_high = (100 * end for end in wilson_interval(hits, level))
+                of_possible = protocol.share(hits[possible]) if possible.any() else None
                 recalls.append(
                     Recall(
                         threshold=threshold,
@@ -301,9 +279,7 @@ def _recalls(
                         high=high,
                         wilson_low=wilson_low,
                         wilson_high=wilson_high,
-                        percent_of_possible=(
-                            protocol.share(hits[possible]) if possible.any() else None
-                        ),
+                        percent_of_possible=of_possible,
                     )
                 )
     return recalls
@@ -318,7 +294,9 @@ def _predictions_frame(
     query, place = np.nonzero(predictions != protocol.NOTHING)
     row = predictions[query, place]
     metres = geo.distance(tables.database.positions[row], tables.queries.positions[query])
-    positive = None if listed is None else protocol.contains(listed, predictions)[query, place]
+    positive = [None] * len(row)
+    if listed is not None:
+        positive = protocol.contains(listed, predictions)[query, place].tolist()
     return pl.DataFrame(
         {
             "query": tables.queries.frame["path"][query],
@@ -326,9 +304,7 @@ def _predictions_frame(
             "database": tables.database.frame["path"][row],
             "similarity": similarity[query, place],
             "distance_m": pl.Series(metres).fill_nan(None),
-            "positive": pl.Series(
-                [None] * len(row) if positive is None else positive, dtype=pl.Boolean
-            ),
+            "positive": pl.Series(positive, dtype=pl.Boolean),
             "query_condition": tables.queries.frame["condition"][query],
         }
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from beenhere import __version__
 from beenhere.errors import DataError
-from beenhere.evaluation.protocol import is_right, rule_in_words
+from beenhere.evaluation.protocol import hits_within, is_right, rule_in_words
 from beenhere.files.atomic import replacing, write_file
 
 FORMAT_VERSION = 1
@@ -21,7 +21,6 @@ FORMAT_VERSION = 1
 
 RANKS = 20
 """Predictions that are kept at least of each query, where the database has them."""
-
 
 FILES = ("results.json", "predictions.parquet", "queries.parquet")
 """Of an evaluation, in its folder."""
@@ -121,11 +120,7 @@ class Evaluation:
     def recall(
         self, at: int = 1, threshold: float | None = None, condition: str | None = None
     ) -> float:
-        """Recall@N in percent; at the first threshold and over all queries unless said.
-
-        Raises:
-            DataError: it was not measured.
-        """
+        """Recall@N in percent, as :meth:`measured` finds it."""
         return self.measured(at, threshold, condition).percent
 
     def measured(
@@ -141,11 +136,13 @@ class Evaluation:
         for one in self.recalls:
             if (one.at, one.threshold, one.condition) == (at, threshold, condition):
                 return one
+        n, metres, conditions = (
+            ", ".join(dict.fromkeys(str(getattr(one, name)) for one in self.recalls))
+            for name in ("at", "threshold", "condition")
+        )
         raise DataError(
             f"Recall@{at}, {rule_in_words(threshold)}, condition {condition}, was not measured; "
-            f"there are N {_values(self.recalls, 'at')}, metres "
-            f"{_values(self.recalls, 'threshold')}, conditions "
-            f"{_values(self.recalls, 'condition')}"
+            f"there are N {n}, metres {metres}, conditions {conditions}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -177,21 +174,14 @@ class Evaluation:
             with replacing(out / name) as new:
                 frame.write_parquet(new)
         # Whoever finds results.json finds the other two whole.
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        write_file(out / FILES[0], text + "\n")
+        write_file(out / FILES[0], json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
 
 
-def _with_reasons(
-    sides: dict[str, list[tuple[str, str]]],
-) -> dict[str, list[dict[str, str]]]:
+def _with_reasons(sides: dict[str, list[tuple[str, str]]]) -> dict[str, list[dict[str, str]]]:
     return {
         side: [{"path": path, "reason": reason} for path, reason in photos]
         for side, photos in sides.items()
     }
-
-
-def _values(recalls: list[Recall], name: str) -> str:
-    return ", ".join(str(value) for value in dict.fromkeys(getattr(r, name) for r in recalls))
 
 
 @dataclass(frozen=True)
@@ -201,12 +191,8 @@ class SavedEvaluation:
     Attributes:
         folder: where it lies.
         results: ``results.json``.
-        predictions: ``query``, ``rank`` (from 1), ``database``, ``similarity``, ``distance_m``
-            (null where unknown), ``positive`` (null where positions say what is right),
-            ``query_condition``.
-        queries: every query, the denominator of every recall: ``query``, ``condition``, ``lat``,
-            ``lon``, ``nearest_m`` (metres to the nearest database photo; null where unknown),
-            ``positives`` (how many are listed; null where positions say what is right).
+        predictions: those of :class:`Evaluation`.
+        queries: its ``query_table``: every query, the denominator of every recall.
     """
 
     folder: Path
@@ -290,7 +276,7 @@ class SavedEvaluation:
 
         Args:
             at: N of Recall@N; their mean is that recall.
-            threshold: metres; where lists say what is right, it does not matter.
+            threshold: as of :meth:`first_hits`.
 
         Returns:
             ``(queries,)``, in the order of ``queries``.
@@ -299,8 +285,7 @@ class SavedEvaluation:
             DataError: fewer predictions were kept.
         """
         self.check_depth(at)
-        first = self.first_hits(threshold)
-        return (first > 0) & (first <= at)
+        return hits_within(self.first_hits(threshold), at)
 
     def check_depth(self, at: int) -> None:
         """See that the first ``at`` predictions of each query are there.

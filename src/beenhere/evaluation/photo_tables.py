@@ -54,7 +54,11 @@ def tables_of(
             paths = EvaluationData(database=Path(found), queries=Path(asked))
             return read_tables(paths, keep)
         case (None, found, asked, None) if found is not None and asked is not None:
-            return EvaluationTables(_table(found), _table(asked), "database and queries")
+            one, two = (
+                side if isinstance(side, PhotoTable) else read_photos(side)
+                for side in (found, asked)
+            )
+            return EvaluationTables(one, two, "database and queries")
     given = {"data": data, "database": database, "queries": queries, "photos": photos}
     names = [name for name, value in given.items() if value is not None]
     raise ConfigError(
@@ -108,14 +112,10 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
         with replacing(keep / "positives.parquet") as new:
             lists.write_parquet(new)
     # Last, and unlinked first: whoever finds it finds whole tables of this stamp.
-    written: dict[str, Any] = {
-        "stamp": stamp,
-        "name": tables.name,
-        "listed": tables.listed is not None,
-    }
-    for side, table in (("database", tables.database), ("queries", tables.queries)):
-        written[side] = {name: getattr(table, name) for name in _KEPT}
-    write_json(description, written)
+    written = {"stamp": stamp, "name": tables.name, "listed": tables.listed is not None}
+    sides = {"database": tables.database, "queries": tables.queries}
+    about = {side: {name: getattr(one, name) for name in _KEPT} for side, one in sides.items()}
+    write_json(description, written | about)
     return tables
 
 
@@ -123,10 +123,6 @@ def _read(data: EvaluationData | Path) -> EvaluationTables:
     if isinstance(data, Path):
         return leave_one_out(read_photos(data), data.resolve().name)
     return read_evaluation(data)
-
-
-def _table(photos: Photos) -> PhotoTable:
-    return photos if isinstance(photos, PhotoTable) else read_photos(photos)
 
 
 def _load(keep: Path, side: str, description: dict[str, Any]) -> PhotoTable:

@@ -28,29 +28,18 @@ def first_hits(predictions: Rows, positives: Sequence[ArrayLike]) -> Rows:
     return np.where(right.any(axis=1), right.argmax(axis=1) + 1, 0)
 
 
-def recall_at(predictions: Rows, positives: Sequence[ArrayLike], at: Sequence[int]) -> list[float]:
-    """Recall@N in percent, for each N: the share of all queries with a positive in the first N.
-
-    A hit rate, not the share of positives that were found. Queries without a positive stay in
-    the denominator, as in the protocol that VPR papers share (Arandjelovic et al., 2016, section
-    5.1; Berton et al., 2022).
-
-    Args:
-        predictions: ``(m, k)`` database rows, best first; :data:`NOTHING` where there is none.
-        positives: for each of the ``m`` queries the database rows within the threshold.
-        at: each N.
-    """
-    first = first_hits(predictions, positives)
-    return [share(hits_within(first, n)) for n in at]
-
-
 def hits_within(first: Rows, n: int) -> NDArray[np.bool_]:
     """Which of the queries ``(m,)`` have their first hit among the first ``n``."""
     return (first > 0) & (first <= n)
 
 
 def share(hits: NDArray[np.bool_]) -> float:
-    """Percent of the queries ``(m,)`` that are hits."""
+    """Percent of the queries ``(m,)`` that are hits: Recall@N of :func:`hits_within`.
+
+    A hit rate, not the share of positives that were found. Queries without a positive stay in
+    the denominator, as in the protocol that VPR papers share (Arandjelovic et al., 2016, section
+    5.1; Berton et al., 2022).
+    """
     return int(hits.sum()) / len(hits) * 100
 
 
@@ -67,20 +56,19 @@ def contains(sets: Sequence[ArrayLike], rows: Rows) -> NDArray[np.bool_]:
 
 
 def leave_out(
-    rows: Rows, similarity: NDArray[np.float32], excluded: Sequence[ArrayLike], k: int
+    rows: Rows, similarity: NDArray[np.float32], out: NDArray[np.bool_], k: int
 ) -> tuple[Rows, NDArray[np.float32]]:
-    """The first ``k`` predictions that are not excluded, in their order.
+    """The first ``k`` predictions that are not left out, in their order.
 
     Args:
         rows: ``(m, more)`` database rows, best first.
         similarity: ``(m, more)``.
-        excluded: for each query the database rows that are no answer, such as the photo itself.
+        out: ``(m, more)``, those that are no answer, such as the photo itself.
         k: how many to keep.
 
     Returns:
         Rows and similarities, ``(m, min(k, more))``; :data:`NOTHING` and NaN where too few remain.
     """
-    out = contains(excluded, rows)
     order = np.argsort(out, axis=1, kind="stable")[:, :k]
     gone = np.take_along_axis(out, order, axis=1)
     kept = np.take_along_axis(rows, order, axis=1)

@@ -1,6 +1,6 @@
 """A whole table: the best row, and every row that cannot be told from it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -81,9 +81,8 @@ def rank_rows(
     rows = {name: by_seed(hits) for name, hits in hits_by_row.items()}
     check_same_number(list(rows.values()))
     recalls = {name: share(hits.ravel()) for name, hits in rows.items()}
-    reference = first_best(recalls)
-    adjusted = adjusted_against(
-        reference, list(rows), lambda one, other: paired_p_value(rows[one], rows[other])
+    reference, adjusted = _against_best(
+        recalls, lambda one, other: paired_p_value(rows[one], rows[other])
     )
     ranked = {}
     for name, hits in rows.items():
@@ -105,33 +104,19 @@ def rank_rows(
     return ranked
 
 
-def first_best(percents: Mapping[str, float]) -> str:
-    """The first row with the highest recall.
+def _against_best(
+    percents: Mapping[str, float], p_value: Callable[[str, str], float]
+) -> tuple[str, dict[str, float]]:
+    """The first row with the highest recall, and p values of the others against it, by name.
 
-    Raises:
-        DataError: no rows.
+    They are corrected for all pairs of rows: any row might have come out best.
     """
     if not percents:
         raise DataError("a table without rows has no best one; expected at least one row")
-    return max(percents, key=percents.__getitem__)
-
-
-def adjusted_against(
-    reference: str, names: Sequence[str], p_value: Callable[[str, str], float]
-) -> dict[str, float]:
-    """P values of every row against the reference, corrected for all pairs of rows.
-
-    Args:
-        reference: one of the names; chosen after looking at the results.
-        names: of all rows.
-        p_value: of two rows, by their names.
-
-    Returns:
-        By name, without the reference.
-    """
-    pairs = list(combinations(names, 2))
+    reference = max(percents, key=percents.__getitem__)
+    pairs = list(combinations(percents, 2))
     adjusted = holm([p_value(one, other) for one, other in pairs])
-    return {
+    return reference, {
         one if other == reference else other: value
         for (one, other), value in zip(pairs, adjusted, strict=True)
         if reference in (one, other)
@@ -170,9 +155,8 @@ def rank_published(
     too few rows apart, hardly too many.
 
     Args:
-        percents: by name of the row, in [0, 100]; rows without a published figure left out.
-        queries: of the test set.
-        confidence: in (0, 1).
+        percents: by name of the row; rows without a published figure left out.
+        queries, confidence: as of :func:`published_interval`.
 
     Returns:
         By name, in the given order.
@@ -181,11 +165,8 @@ def rank_published(
         DataError: no rows, or figures that cannot be.
     """
     right = {name: _right(percent, queries) for name, percent in percents.items()}
-    reference = first_best(percents)
-    adjusted = adjusted_against(
-        reference,
-        list(percents),
-        lambda one, other: two_proportions_p_value(right[one], right[other], queries),
+    reference, adjusted = _against_best(
+        percents, lambda one, other: two_proportions_p_value(right[one], right[other], queries)
     )
     ranked = {}
     for name, percent in percents.items():

@@ -72,15 +72,15 @@ def resampled_shares(rows: Sequence[Hits], resamples: int, seed: int) -> NDArray
     # Hits first: for one row of one seed this draws what a plain binomial generator draws.
     kinds, counts = kinds[:, ::-1], counts[::-1]
     drawn = rng.multinomial(queries, counts / queries, resamples)
-    shares, start = np.empty((len(rows), resamples)), 0
-    for number, row in enumerate(rows):
+    shares = np.empty((len(rows), resamples))
+    ends = np.cumsum([len(row) for row in rows])
+    for number, (row, own_kinds) in enumerate(zip(rows, np.split(kinds, ends[:-1]), strict=True)):
         seeds = len(row)
-        by_queries = drawn @ kinds[start : start + seeds].sum(axis=0) / (seeds * queries)
+        by_queries = drawn @ own_kinds.sum(axis=0) / (seeds * queries)
         recalls = row.sum(axis=1) / queries
         draws = max(1, seeds - 1)
         times = rng.multinomial(draws, np.full(seeds, 1 / seeds), resamples)
         shares[number] = by_queries + times @ (recalls - recalls.mean()) / draws
-        start += seeds
     return shares
 
 
@@ -99,10 +99,9 @@ def bootstrap_interval(
     drawn: :func:`resampled_shares`.
 
     Args:
-        hits: ``(m,)``, whether each query was a hit, or ``(seeds, m)``; at least one query.
+        hits: of at least one query.
         confidence: in (0, 1), such as 0.95.
-        resamples: how many times the queries are drawn.
-        seed: of the draws; one seed, one interval.
+        resamples, seed: as there.
 
     Returns:
         Lowest and highest share, in [0, 1]. With no hit, or hits alone, both are that share: see

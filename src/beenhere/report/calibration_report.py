@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,6 +13,7 @@ from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration
 from beenhere.evaluation.calibration.held_out import CalibrationFigures, Share
 from beenhere.files.atomic import replacing
+from beenhere.report.charts.drawing import plain_axes
 from beenhere.report.pictures import BLUE, INK, ORANGE, PAPER, QUIET, RULE, check_picture
 
 CHART_SUFFIXES = (".png",)
@@ -22,26 +22,7 @@ CHART_SUFFIXES = (".png",)
 WIDTH, HEIGHT = 10.0, 4.6
 """Of the picture, in inches of 120 pixels."""
 
-_STYLE: dict[Any, Any] = {
-    "font.size": 10.5,
-    "axes.titlesize": 11.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": RULE,
-    "axes.labelcolor": QUIET,
-    "axes.titlecolor": INK,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": RULE,
-    "grid.linewidth": 0.7,
-    "text.color": INK,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-}
+_STYLE = plain_axes(INK, QUIET, RULE) | {"font.size": 10.5, "axes.titlesize": 11.5}
 
 
 def draw_calibration(calibration: Calibration, path: Path) -> None:
@@ -82,10 +63,9 @@ def _reliability(axes: Axes, figures: CalibrationFigures) -> None:
         ha="right",
         color=QUIET,
     )
-    axes.set_title("Do probabilities come true?")
-    axes.set_xlabel("probability of being within 25 m")
-    axes.set_ylabel("share that is")
-    _unit_square(axes)
+    _unit_square(
+        axes, "Do probabilities come true?", "probability of being within 25 m", "share that is"
+    )
 
 
 def _precision(axes: Axes, figures: CalibrationFigures) -> None:
@@ -94,38 +74,28 @@ def _precision(axes: Axes, figures: CalibrationFigures) -> None:
     default = (figures.recall.value, figures.precision.value)
     if np.isfinite(default).all():
         axes.plot(*default, "x", color=ORANGE, markersize=9, markeredgewidth=2.2, zorder=3)
-        axes.annotate(
-            "default threshold",
-            default,
-            (10, 8),
-            textcoords="offset points",
-            color=ORANGE,
-        )
-    axes.set_title("How many are found, how surely?")
-    axes.set_xlabel("share of queries inside the map that is answered right")
-    axes.set_ylabel("precision")
-    _unit_square(axes)
+        words, offset = "default threshold", (10, 8)
+        axes.annotate(words, default, offset, textcoords="offset points", color=ORANGE)
+    x = "share of queries inside the map that is answered right"
+    _unit_square(axes, "How many are found, how surely?", x, "precision")
 
 
-def _unit_square(axes: Axes) -> None:
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.08)
-    axes.set_xticks(np.linspace(0, 1, 6))
-    axes.set_yticks(np.linspace(0, 1, 6))
+def _unit_square(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.08))
+    axes.set(xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
 
 
 def calibration_text(calibration: Calibration) -> str:
     """A line a figure, with its interval where it has one; then notes."""
-    lines = _figures(calibration.held_out) | {
-        "default threshold": f"{calibration.confidence.threshold:.3f}"
-    }
+    lines = _figures(calibration.held_out)
+    lines["default threshold"] = f"{calibration.confidence.threshold:.3f}"
     width = max(map(len, lines)) + 2
     rows = [f"  {name:<{width}}{value}" for name, value in lines.items()]
     return "\n".join([*rows, *(f"  note: {note}" for note in calibration.notes)])
 
 
 def _figures(figures: CalibrationFigures) -> dict[str, str]:
-    radius = figures.radius_known
+    radius, area = figures.radius_known, figures.area
     median = "" if math.isnan(radius) else f"; half of these radii are below {radius:.0f} m"
     return {
         "queries": f"{figures.inside:,} inside the map, {figures.outside:,} outside, on "
@@ -137,7 +107,8 @@ def _figures(figures: CalibrationFigures) -> dict[str, str]:
         "Brier score": f"{figures.brier:.3f}",
         "log loss": f"{figures.log_loss:.3f}; of always saying the mean "
         f"{figures.base_log_loss:.3f}",
-        "area under the curve": f"{_share(figures.area, 3)}, of precision against recall",
+        "area under the curve": f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f}), of "
+        "precision against recall",
         "outside, accepted": _percent(figures.outside_accepted),
         "inside, answered": _percent(figures.answered),
         "of answers, right": _percent(figures.precision),
@@ -149,10 +120,6 @@ def _figures(figures: CalibrationFigures) -> dict[str, str]:
         "radius holds, known": _percent(figures.held_known) + median,
         "radius holds, all": _percent(figures.held),
     }
-
-
-def _share(share: Share, digits: int) -> str:
-    return f"{share.value:.{digits}f} ({share.low:.{digits}f} to {share.high:.{digits}f})"
 
 
 def _percent(share: Share) -> str:

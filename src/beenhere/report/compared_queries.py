@@ -1,7 +1,7 @@
 """Queries that one model gets right and another wrong, with the parts of the photos that decide."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -37,16 +37,13 @@ class ModelAnswer:
     Attributes:
         name: of the model, for people.
         predictions: up to three, best first.
-        query_overlay: the query with a heat map laid over it: where it agrees with the first
-            prediction; None: nobody has asked.
-        prediction_overlays: the same for each prediction, in their order; may be shorter than
-            ``predictions``, and None where there is none.
+        overlays: the query and the first photo found, each with a heat map laid over it: where it
+            agrees with the other; None for one that cannot be read, and of all: nobody has asked.
     """
 
     name: str
     predictions: Sequence[Prediction]
-    query_overlay: Image | None = None
-    prediction_overlays: Sequence[Image | None] = field(default=())
+    overlays: tuple[Image | None, Image | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,9 +90,7 @@ class ComparedPair:
     def mapped(self) -> bool:
         """Whether any similarity map is drawn."""
         return any(
-            side.query_overlay is not None or any(side.prediction_overlays)
-            for query in self.queries
-            for side in (query.a, query.b)
+            any(side.overlays or ()) for query in self.queries for side in (query.a, query.b)
         )
 
 
@@ -117,12 +112,9 @@ def compared_queries(
         seed: another seed chooses others.
     """
     model_a, model_b = models or (None, None)
-    winners: tuple[tuple[Literal["a", "b"], NDArray[np.bool_]], ...] = (
-        ("a", found.only_a),
-        ("b", found.only_b),
-    )
+    winners: dict[Literal["a", "b"], NDArray[np.bool_]] = {"a": found.only_a, "b": found.only_b}
     queries = []
-    for winner, among in winners:
+    for winner, among in winners.items():
         for row in found.choose(among, count, seed):
             path, condition = found.a.queries.select("query", "condition").row(row)
             path_b = found.b.queries["query"][int(found.rows_b[row])]
@@ -143,26 +135,20 @@ def _answer(
     predictions = predictions_of(rows, threshold)
     if model is None or not predictions:
         return ModelAnswer(name, predictions)
-    one, two = _overlays(model, query, predictions[0].path)
-    return ModelAnswer(name, predictions, one, (two,))
-
-
-def _overlays(model: "VPRModel", query: str, prediction: str) -> tuple[Image | None, Image | None]:
     options = model.preprocessing
+    photos = query, predictions[0].path
     try:
-        pixels = [
-            load_photo(path, options.target_size, options.interpolation)
-            for path in (query, prediction)
-        ]
-        maps = similarity_maps(model, *pixels)
+        first, second = (
+            load_photo(path, options.target_size, options.interpolation) for path in photos
+        )
+        maps = similarity_maps(model, first, second)
     except (PhotoError, ModelError):
-        return None, None
-    photos = small_photo(query), small_photo(prediction)
+        return ModelAnswer(name, predictions, (None, None))
     one, two = (
-        None if photo is None else overlay(photo, shares)
-        for photo, shares in zip(photos, (maps.first, maps.second), strict=True)
+        None if (photo := small_photo(path)) is None else overlay(photo, shares)
+        for path, shares in zip(photos, (maps.first, maps.second), strict=True)
     )
-    return one, two
+    return ModelAnswer(name, predictions, (one, two))
 
 
 def compared_rows(results: StudyResults) -> list[ComparedPair]:

@@ -5,31 +5,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont
 
 from beenhere.report.doctor_text import size_text
 from beenhere.report.photo_boxes import (
     BOX,
     FRAME,
     GAP,
+    INSIDE,
     MARGIN,
     UNKNOWN,
     WRONG,
+    PhotoSheet,
     column_left,
-    cut,
-    put_photo,
-    put_text,
     small_photo,
-    width_of,
 )
-from beenhere.report.pictures import EMPTY, INK, PAPER, QUIET, save_picture
+from beenhere.report.pictures import EMPTY, INK, PAPER, QUIET
 from beenhere.tools.doctor import Finding, PhotoCollection
 from beenhere.wording import count
 
 Frame = Literal["score", "note"] | None
 """Of a photo: whether its fault would change a score or is worth knowing; None: one without."""
 
-COLOURS = {"score": WRONG, "note": UNKNOWN}
+COLOURS: dict[str | None, str] = {"score": WRONG, "note": UNKNOWN}
 CROSS = "#8A8A8A"
 
 _TEXT_WIDTH = BOX[0] - FRAME
@@ -97,21 +95,22 @@ def draw_sheet(collection: PhotoCollection, findings: Sequence[Finding], path: P
     sections = len({finding.severity for finding in findings})
     heights = [_TITLE + sum(map(_height, rows)) for _, rows in shown]
     height = MARGIN + _HEAD + _SECTION * sections + sum(heights)
-    picture = Image.new("RGB", (width_of(_COLUMNS), height), PAPER)
-    canvas = ImageDraw.Draw(picture)
-    _put_head(canvas, collection, findings)
+    sheet = PhotoSheet(_COLUMNS, height)
+    _put_head(sheet, collection, findings)
     top, section = MARGIN + _HEAD, ""
     for finding, rows in shown:
         if finding.severity != section:
             section = finding.severity
-            _put_section(canvas, section, top, picture.width)
+            band = (MARGIN, top, MARGIN + sheet.room, top + 34)
+            sheet.canvas.rectangle(band, COLOURS[section])
+            sheet.text((MARGIN + 10, top + 6), _SECTIONS[section], 18, PAPER)
             top += _SECTION
-        _put_title(canvas, finding, sum(map(len, rows)), top, picture.width - 2 * MARGIN)
+        _put_title(sheet, finding, sum(map(len, rows)), top)
         top += _TITLE
         for row in rows:
-            _put_row(picture, row, top)
+            _put_row(sheet, row, top)
             top += _height(row)
-    save_picture(picture, path)
+    sheet.save(path)
 
 
 def _groups(collection: PhotoCollection, finding: Finding) -> list[Group]:
@@ -145,74 +144,63 @@ def _height(row: list[Group]) -> int:
     return max(tile.height for group in row for tile in group) + 2 * _PAD + GAP
 
 
-def _put_head(
-    canvas: ImageDraw.ImageDraw, collection: PhotoCollection, findings: Sequence[Finding]
-) -> None:
+def _put_head(sheet: PhotoSheet, collection: PhotoCollection, findings: Sequence[Finding]) -> None:
     bad = sum(finding.severity == "score" for finding in findings)
     name = collection.root.absolute().name
     title = f"{name}: what would change a score" if bad else f"{name}: what is worth knowing"
-    width = width_of(_COLUMNS) - 2 * MARGIN
-    put_text(canvas, (MARGIN, MARGIN), title, 28, INK, width)
+    sheet.text((MARGIN, MARGIN), title, 28, INK, sheet.room)
     faults = f"{count(bad, 'kind') if bad else 'No kind'} of fault would change a score."
-    put_text(canvas, (MARGIN, MARGIN + 40), f"{size_text(collection)}. {faults}", 16, QUIET, width)
+    about = f"{size_text(collection)}. {faults}"
+    sheet.text((MARGIN, MARGIN + 40), about, 16, QUIET, sheet.room)
     left, top = MARGIN, MARGIN + 72
     font = ImageFont.load_default(15)
     for frame, text in (*_LEGEND, ("cross", "cannot be read")):
         box = (left, top, left + 28, top + 21)
-        canvas.rectangle(box, EMPTY, COLOURS.get(frame or "", EMPTY), 4)
+        sheet.canvas.rectangle(box, EMPTY, COLOURS.get(frame, EMPTY), 4)
         if frame == "cross":
-            put_cross(canvas, box)
-        put_text(canvas, (left + 37, top + 2), text, 15, INK)
+            put_cross(sheet.canvas, box)
+        sheet.text((left + 37, top + 2), text, 15, INK)
         left += 37 + round(font.getlength(text)) + 30
 
 
-def _put_section(canvas: ImageDraw.ImageDraw, severity: str, top: int, width: int) -> None:
-    canvas.rectangle((MARGIN, top, width - MARGIN, top + 34), COLOURS[severity])
-    put_text(canvas, (MARGIN + 10, top + 6), _SECTIONS[severity], 18, PAPER)
-
-
-def _put_title(
-    canvas: ImageDraw.ImageDraw, finding: Finding, cases: int, top: int, width: int
-) -> None:
-    title = finding.kind.title[:1].upper() + finding.kind.title[1:]
+def _put_title(sheet: PhotoSheet, finding: Finding, cases: int, top: int) -> None:
+    kind = finding.kind
     some = f", {cases} shown" if cases < len(finding) else ""
-    put_text(canvas, (MARGIN, top), f"{title}: {len(finding):,}{some}", 20, INK, width)
-    put_text(canvas, (MARGIN, top + 27), finding.kind.meaning, 15, QUIET, width)
-    put_text(canvas, (MARGIN, top + 48), f"To do: {finding.kind.remedy}", 15, QUIET, width)
+    title = f"{kind.title[:1].upper()}{kind.title[1:]}: {len(finding):,}{some}"
+    sheet.text((MARGIN, top), title, 20, INK, sheet.room)
+    sheet.text((MARGIN, top + 27), kind.meaning, 15, QUIET, sheet.room)
+    sheet.text((MARGIN, top + 48), f"To do: {kind.remedy}", 15, QUIET, sheet.room)
 
 
-def _put_row(picture: Image.Image, row: list[Group], top: int) -> None:
-    canvas = ImageDraw.Draw(picture)
+def _put_row(sheet: PhotoSheet, row: list[Group], top: int) -> None:
     column = 0
     for group in row:
-        left = column_left(column)
         if len(group) > 1:
-            right = column_left(column + len(group) - 1) + BOX[0]
+            left, right = column_left(column), column_left(column + len(group) - 1) + BOX[0]
             bottom = top + _height(row) - GAP
-            canvas.rectangle((left - _PAD, top, right + _PAD, bottom), _PANEL)
+            sheet.canvas.rectangle((left - _PAD, top, right + _PAD, bottom), _PANEL)
         for tile in group:
-            put_tile(picture, (column_left(column), top + _PAD), tile)
+            put_tile(sheet, (column_left(column), top + _PAD), tile)
             column += 1
 
 
-def put_tile(picture: Image.Image, corner: tuple[int, int], tile: Tile) -> None:
+def put_tile(sheet: PhotoSheet, corner: tuple[int, int], tile: Tile) -> None:
     """Draw one; a photo that cannot be read is a crossed-out box.
 
     Args:
         corner: the left upper one of its box.
     """
-    photo = small_photo(tile.path)
-    left, top = put_photo(picture, corner, photo, COLOURS[tile.frame] if tile.frame else None)
-    canvas = ImageDraw.Draw(picture)
+    photo, colour = small_photo(tile.path), COLOURS.get(tile.frame)
+    left, top = sheet.photo(corner, photo, colour)
     if photo is None:
-        put_cross(canvas, (left, top, left + BOX[0] - 2 * FRAME, top + BOX[1] - 2 * FRAME))
+        put_cross(sheet.canvas, (left, top, left + INSIDE[0], top + INSIDE[1]))
     left, top = corner[0] + FRAME, corner[1] + BOX[1] + 6
-    put_text(canvas, (left, top), cut(tile.belongs, _SIZE, _TEXT_WIDTH, "both"), _SIZE, INK)
+    sheet.text((left, top), tile.belongs, _SIZE, INK, _TEXT_WIDTH, "both")
     for line in wrapped(tile.detail, _SIZE, _TEXT_WIDTH):
         top += _LINE
-        put_text(canvas, (left, top), line, _SIZE, COLOURS[tile.frame] if tile.frame else QUIET)
+        sheet.text((left, top), line, _SIZE, colour or QUIET)
     name = tile.path.replace("\\", "/").rpartition("/")[2]
-    put_text(canvas, (left, top + _LINE), cut(name, _SMALL, _TEXT_WIDTH, "both"), _SMALL, QUIET)
+    sheet.text((left, top + _LINE), name, _SMALL, QUIET, _TEXT_WIDTH, "both")
 
 
 def put_cross(canvas: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:

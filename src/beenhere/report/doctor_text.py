@@ -22,7 +22,12 @@ def findings_text(
     lines = [f"{collection.root}: {size_text(collection)}{opened}"]
     if not findings:
         return [*lines, "Nothing found."]
-    lines += ["", *_table(findings), "", verdict(findings)]
+    # The long texts last: a narrow terminal breaks lines at their end.
+    lines += ["", "  how many  changes a score  what"]
+    for finding in findings:
+        changes = "yes" if finding.severity == "score" else "no"
+        lines.append(f"  {len(finding):>8,}  {changes:<15}  {finding.kind.title}")
+    lines += ["", verdict(findings)]
     for finding in findings:
         lines += ["", *_details(collection, finding)]
     return lines
@@ -82,15 +87,6 @@ def size_text(collection: PhotoCollection) -> str:
     """Such as ``"144 photos in 4 sets"``."""
     folders = len({part.folder for part in collection.parts})
     return f"{count(len(collection), 'photo')} in {count(folders, 'set')}"
-
-
-def _table(findings: Sequence[Finding]) -> list[str]:
-    """The long texts last: a narrow terminal breaks lines at their end."""
-    lines = ["  how many  changes a score  what"]
-    for finding in findings:
-        changes = "yes" if finding.severity == "score" else "no"
-        lines.append(f"  {len(finding):>8,}  {changes:<15}  {finding.kind.title}")
-    return lines
 
 
 def _details(collection: PhotoCollection, finding: Finding) -> list[str]:

@@ -1,14 +1,16 @@
 """Queries that a model got wrong, a few of every kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from beenhere.evaluation.protocol import has_positive
-from beenhere.report.study_figures import TableFigures
+from beenhere.report.study_figures import RowFigures, TableFigures
 from beenhere.studies.results import StudyResults
 
 MOST_PHOTOS = 60
@@ -57,9 +59,9 @@ def failures(results: StudyResults, figures: Sequence[TableFigures]) -> list[Fai
     best: list[list[Failure]] = []
     others: list[list[Failure]] = []
     for test in results.tests:
-        for place, (model, table, name) in enumerate(_models(figures, test)):
-            groups = _grouped(results, table, name, test, model, place == 0)
-            (best if place == 0 else others).append(list(_in_turn(groups)))
+        for place, (model, row) in enumerate(_models(figures, test)):
+            groups = _grouped(results, row, test, model, place == 0)
+            (best if place == 0 else others).append(_in_turn(groups))
     chosen: list[Failure] = []
     photos: set[str] = set()
     for models, budget in ((best, MOST_PHOTOS // 2), (others, MOST_PHOTOS)):
@@ -71,28 +73,23 @@ def failures(results: StudyResults, figures: Sequence[TableFigures]) -> list[Fai
     return sorted(chosen, key=lambda one: (not one.best, one.model, one.test))
 
 
-def _models(figures: Sequence[TableFigures], test: str) -> list[tuple[str, TableFigures, str]]:
+def _models(figures: Sequence[TableFigures], test: str) -> list[tuple[str, RowFigures]]:
     """The best row of each table on a test set, the best of all first, each training once."""
-    found: dict[str, tuple[float, str, TableFigures, str]] = {}
+    found: dict[Path, tuple[str, RowFigures]] = {}
     for table in figures:
         best = table.best(test)
         if best is not None:
-            percent = next(iter(best.measured[test].values())).percent
-            folder = str(best.row.finished[0].folder)
-            found.setdefault(
-                folder, (percent, f"{table.table.title}: {best.name}", table, best.name)
-            )
-    ranked = sorted(found.values(), key=lambda one: -one[0])
-    return [(model, table, name) for _, model, table, name in ranked]
+            model = f"{table.table.title}: {best.name}"
+            found.setdefault(best.row.finished[0].folder, (model, best))
+    return sorted(found.values(), key=lambda one: -one[1].first_recall(test).percent)
 
 
 def _grouped(
-    results: StudyResults, table: TableFigures, name: str, test: str, model: str, best: bool
+    results: StudyResults, row: RowFigures, test: str, model: str, best: bool
 ) -> list[list[Failure]]:
     """A model's failures on a test set by condition and kind, each group in random order."""
-    row = next(row for row in table.rows if row.name == name)
     evaluation = row.evaluations(test)[0]
-    right = evaluation.hits(1, results.threshold)
+    wrong = np.flatnonzero(~evaluation.hits(1, results.threshold))
     first = evaluation.queries.with_columns(possible=has_positive(results.threshold)).join(
         evaluation.predictions.filter(pl.col("rank") == 1).drop("query_condition"),
         on="query",
@@ -100,7 +97,7 @@ def _grouped(
         maintain_order="left",
     )
     groups: dict[tuple[str, Kind], list[Failure]] = {}
-    order = np.random.default_rng(results.seed).permutation(np.flatnonzero(~right))
+    order = np.random.default_rng(results.seed).permutation(wrong)
     for asked in first[order.tolist()].iter_rows(named=True):
         failure = Failure(
             model=model,
@@ -117,8 +114,6 @@ def _grouped(
     return [groups[key] for key in sorted(groups, key=lambda key: (key[1] != "wrong", key[0]))]
 
 
-def _in_turn(groups: Sequence[Sequence[Failure]]) -> Iterator[Failure]:
-    for turn in range(max((len(group) for group in groups), default=0)):
-        for group in groups:
-            if turn < len(group):
-                yield group[turn]
+def _in_turn(groups: Sequence[Sequence[Failure]]) -> list[Failure]:
+    """The first of each group, then the second of each, and so on."""
+    return [one for turn in zip_longest(*groups) for one in turn if one is not None]

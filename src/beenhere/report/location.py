@@ -101,26 +101,11 @@ def supporting(location: Location) -> list[int]:
     return [] if location.place is None else [match.rank for match in location.place.matches]
 
 
-CSV_COLUMNS = (
-    "query",
-    "known",
-    "lat",
-    "lon",
-    "radius_m",
-    "probability",
-    "threshold",
-    "supporting",
-    "matches",
-    "best_match",
-    "similarity",
-    "inliers",
-    "guess_lat",
-    "guess_lon",
-    "runner_up_lat",
-    "runner_up_lon",
-    "runner_up_distance_m",
-    "reason",
-)
+_COLUMNS = """
+query known lat lon radius_m probability threshold supporting matches best_match similarity inliers
+guess_lat guess_lon runner_up_lat runner_up_lon runner_up_distance_m reason
+"""
+CSV_COLUMNS = tuple(_COLUMNS.split())
 """One row a photo; empty where there is nothing. ``lat`` and ``lon`` are empty where the place is
 unknown, ``guess_lat`` and ``guess_lon`` then hold the likeliest one. ``best_match`` is the
 strongest match for it, with its ``similarity`` and ``inliers``."""
@@ -136,8 +121,11 @@ def to_json(locations: Sequence[Location]) -> str:
     likeliest too. A match has ``rank``, ``path``, ``similarity``, ``inliers``, ``lat``, ``lon``,
     ``heading``, ``captured`` and ``distance_m`` from the likeliest place.
     """
-    found = [_location_values(location) for location in locations]
-    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _json([_location_values(location) for location in locations])
+
+
+def _json(values: Any) -> str:
+    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(locations: Sequence[Location]) -> str:
@@ -146,8 +134,7 @@ def to_csv(locations: Sequence[Location]) -> str:
     table = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     table.writeheader()
     for location in locations:
-        row = flat(location)
-        table.writerow(row | {"known": str(location.known).lower()})
+        table.writerow(flat(location) | {"known": str(location.known).lower()})
     return text.getvalue()
 
 
@@ -170,41 +157,27 @@ def flat(location: Location) -> dict[str, Any]:
 
 def _location_values(location: Location) -> dict[str, Any]:
     place, rival = location.place, location.runner_up
-    runner_up = None
-    if place is not None and rival is not None:
-        runner_up = {**_place_values(rival), "distance_m": metres_between(place, rival)}
     row = flat(location)
+    away = {"distance_m": row["runner_up_distance_m"]}
     return {
         **{name: row[name] for name in CSV_COLUMNS[:7]},
-        "place": None if place is None else _place_values(place),
-        "runner_up": runner_up,
+        "place": place and _place_values(place),
+        "runner_up": rival and _place_values(rival) | away,
         "matches": [_match_values(match, place) for match in location.matches],
         "reason": location.reason,
     }
 
 
 def _place_values(place: Place) -> dict[str, Any]:
-    return {
-        "lat": place.lat,
-        "lon": place.lon,
-        "spread_m": place.spread,
-        "share": place.share,
-        "supporting": [match.rank for match in place.matches],
-    }
+    supporting = [match.rank for match in place.matches]
+    where = {"lat": place.lat, "lon": place.lon, "spread_m": place.spread}
+    return {**where, "share": place.share, "supporting": supporting}
 
 
 def _match_values(match: Match, likeliest: Place | None) -> dict[str, Any]:
-    return {
-        "rank": match.rank,
-        "path": match.path,
-        "similarity": match.similarity,
-        "inliers": match.inliers,
-        "lat": match.lat,
-        "lon": match.lon,
-        "heading": match.heading,
-        "captured": match.captured,
-        "distance_m": metres_between(likeliest, match),
-    }
+    names = ("rank", "path", "similarity", "inliers", "lat", "lon", "heading", "captured")
+    values = {name: getattr(match, name) for name in names}
+    return values | {"distance_m": metres_between(likeliest, match)}
 
 
 CORNERS = 72
@@ -236,8 +209,7 @@ def to_geojson(locations: Sequence[Location]) -> str:
             area = circle(place.lat, place.lon, location.radius)
             if area is not None:
                 features.append(_feature("radius", area, facts))
-    found = {"type": "FeatureCollection", "features": features}
-    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _json({"type": "FeatureCollection", "features": features})
 
 
 def circle(lat: float, lon: float, radius: float) -> dict[str, Any] | None:

@@ -37,7 +37,12 @@ from beenhere.wording import round_below, whole_metres
 
 PHOTO = "#A9A9A9"
 
-_SHAPES = {FOR_IT: "o", FOR_RUNNER_UP: "s", FOR_NEITHER: "D"}
+_LOOKS = {
+    FOR_IT: ("o", "matches that speak for it"),
+    FOR_RUNNER_UP: ("s", "matches for the runner-up"),
+    FOR_NEITHER: ("D", "matches for neither"),
+}
+"""Shape and meaning of a match's mark, by its colour."""
 
 _TOGETHER = math.radians(20)
 """Marks outside the map in directions that differ by less share an arrow."""
@@ -96,43 +101,32 @@ def _draw(
     numbered: int,
     tall: float,
 ) -> None:
-    marks = list(match_marks(location, middle, numbered))
-    others = list(other_marks(location, truth, middle))
+    marks, others = match_marks(location, middle, numbered), other_marks(location, truth, middle)
     view = view_of(location, marks + others, photos, middle, tall)
     (left, low), (right, high) = view.centre - view.half, view.centre + view.half
     axes.set(xlim=(left, right), ylim=(low, high), aspect="equal")
-    legend: list[tuple[Any, str]] = []
     dots = on_plane(middle, photos, float(np.hypot(*view.centre) + np.hypot(*view.half)))
     axes.scatter(dots[:, 0], dots[:, 1], s=9, color=PHOTO, linewidths=0, zorder=1)
-    legend.append((_handle("o", PHOTO, 4), "photos of the index"))
-    legend += _draw_answer(axes, location, view)
+    legend = {"photos of the index": _handle("o", PHOTO, 4), **_draw_answer(axes, location, view)}
     inside = [mark for mark in marks if view.holds(mark)]
     for mark in reversed(_apart(inside, 0.03 * float(view.half.min()))):
         _draw_match(axes, mark)
     colours = {mark.colour for mark in marks}
-    for colour, words in (
-        (FOR_IT, "matches that speak for it"),
-        (FOR_RUNNER_UP, "matches for the runner-up"),
-        (FOR_NEITHER, "matches for neither"),
-    ):
+    for colour, (shape, words) in _LOOKS.items():
         if colour in colours:
-            legend.append((_handle(_SHAPES[colour], colour, 8), words))
-    for mark in others:
-        if view.holds(mark):
-            shape = "P" if mark.colour == FOR_RUNNER_UP else "*"
-            axes.plot(
-                mark.east, mark.north, shape, color=mark.colour, mec=PAPER, mew=1.2, ms=15, zorder=7
-            )
+            legend[words] = _handle(shape, colour, 8)
+    for mark in filter(view.holds, others):
+        shape, where = "P" if mark.colour == FOR_RUNNER_UP else "*", (mark.east, mark.north)
+        axes.plot(*where, shape, color=mark.colour, mec=PAPER, mew=1.2, ms=15, zorder=7)
     if location.runner_up is not None:
-        legend.append((_handle("P", FOR_RUNNER_UP, 10), "runner-up"))
+        legend["runner-up"] = _handle("P", FOR_RUNNER_UP, 10)
     if truth is not None:
-        legend.append((_handle("*", INK, 12), f"where {truth.source} says it was taken"))
+        legend[f"where {truth.source} says it was taken"] = _handle("*", INK, 12)
     _draw_arrows(axes, [mark for mark in marks + others if not view.holds(mark)], view)
     _draw_scale(axes, view)
-    handles, words_of = zip(*legend, strict=True)
     axes.figure.legend(
-        handles,
-        words_of,
+        list(legend.values()),
+        list(legend),
         loc="lower left",
         bbox_to_anchor=(0, 0),
         ncols=2,
@@ -145,24 +139,23 @@ def _draw(
     )
 
 
-def _draw_answer(axes: Axes, location: Location, view: MapView) -> list[tuple[Any, str]]:
+def _draw_answer(axes: Axes, location: Location, view: MapView) -> dict[str, Line2D]:
     if location.place is None:
-        return []
-    line = "-" if location.known else (0, (4, 3))
-    legend: list[tuple[Any, str]] = []
+        return {}
+    line: Any = "-" if location.known else (0, (4, 3))
+    legend = {}
     if location.radius is not None:
         around = {"ls": line, "lw": 1.6, "ec": FOR_IT, "zorder": 2}
         axes.add_patch(Circle((0, 0), location.radius, fc=FOR_IT, alpha=0.1, zorder=2))
         axes.add_patch(Circle((0, 0), location.radius, fill=False, **around))
-        handle = Line2D([], [], color=FOR_IT, lw=1.6, ls=line)
         words = f"radius of {whole_metres(location.radius)} (90%)"
         if location.radius > float((view.half - np.abs(view.centre)).min()):
             words += ",\nbeyond this map"
-        legend.append((handle, words))
+        legend[words] = Line2D([], [], color=FOR_IT, lw=1.6, ls=line)
     for colour, width, size in ((PAPER, 6, 41), (INK, 2.6, 38)):
         axes.plot(0, 0, marker=_CROSSHAIR, color=colour, mew=width, ms=size, zorder=8)
-    handle = Line2D([], [], marker=_CROSSHAIR, ls="", color=INK, mew=2, ms=13)
-    legend.append((handle, "the answer" if location.known else "the best guess"))
+    words = "the answer" if location.known else "the best guess"
+    legend[words] = Line2D([], [], marker=_CROSSHAIR, ls="", color=INK, mew=2, ms=13)
     return legend
 
 
@@ -186,7 +179,7 @@ def _draw_match(axes: Axes, mark: MapMark) -> None:
     axes.plot(
         mark.east,
         mark.north,
-        _SHAPES[mark.colour],
+        _LOOKS[mark.colour][0],
         color=mark.colour,
         mec=PAPER,
         mew=1.0,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
 from beenhere import geo
 from beenhere.report.location import (
@@ -17,18 +17,14 @@ from beenhere.report.location_view import OwnPosition, match_colour, own_positio
 from beenhere.report.photo_boxes import (
     BOX,
     CAPTION,
-    FRAME,
     GAP,
     MARGIN,
+    PhotoSheet,
     column_left,
     cut,
-    put_captions,
-    put_photo,
-    put_text,
     small_photo,
-    width_of,
 )
-from beenhere.report.pictures import INK, PAPER, QUIET, check_picture, save_picture
+from beenhere.report.pictures import INK, QUIET, check_picture
 from beenhere.retrieval.locate.answer import Location, Match, Place
 from beenhere.wording import metres
 
@@ -61,52 +57,47 @@ def draw_location(
     """
     check_picture(path)
     truth = own_position(photo)
-    picture = Image.new("RGB", (width_of(_COLUMNS), _HEAD + _LINES * _ROW), PAPER)
-    canvas = ImageDraw.Draw(picture)
-    _put_head(canvas, location, picture.width - 2 * MARGIN)
+    sheet = PhotoSheet(_COLUMNS, _HEAD + _LINES * _ROW)
+    _put_head(sheet, location)
     size = column_left(_MAP_COLUMNS) - GAP - MARGIN, _LINES * _ROW - MARGIN
     drawn = location_map(location, photos, truth, size, _SHOWN)
-    picture.paste(drawn, (MARGIN, _HEAD))
+    sheet.picture.paste(drawn, (MARGIN, _HEAD))
     corners = [
         (column_left(column), _HEAD + line * _ROW)
         for line in range(_LINES)
         for column in range(_MAP_COLUMNS, _COLUMNS)
     ]
-    put_photo(picture, corners[0], small_photo(photo))
-    put_captions(canvas, corners[0], ("the query", _own(location.place, truth)))
+    sheet.photo(corners[0], small_photo(photo))
+    sheet.captions(corners[0], "the query", _own(location.place, truth))
     for number, (match, corner) in enumerate(zip(location.matches, corners[1:], strict=False), 1):
-        _put_match(picture, corner, location, match, number)
-    save_picture(picture, path, quality=92)
+        _put_match(sheet, corner, location, match, number)
+    sheet.save(path, quality=92)
 
 
-def _put_head(canvas: ImageDraw.ImageDraw, location: Location, width: int) -> None:
+def _put_head(sheet: PhotoSheet, location: Location) -> None:
     answer, *evidence = describe_location(location)
     best = "" if location.place is None else best_match(location.place).path
     top = MARGIN - 6
-    put_text(canvas, (MARGIN, top), cut(location.query, 15, width, "end"), 15, QUIET)
-    put_text(canvas, (MARGIN, top + 22), answer, 24, INK, width)
+    sheet.text((MARGIN, top), location.query, 15, QUIET, sheet.room, "end")
+    sheet.text((MARGIN, top + 22), answer, 24, INK, sheet.room)
     for number, line in enumerate(evidence):
-        room = width - ImageFont.load_default(14).getlength(line.replace(best, ""))
+        room = sheet.room - ImageFont.load_default(14).getlength(line.replace(best, ""))
         shown = line.replace(best, cut(best, 14, room, "end"))
-        put_text(canvas, (MARGIN, top + 58 + 20 * number), shown, 14, QUIET, width)
+        sheet.text((MARGIN, top + 58 + 20 * number), shown, 14, QUIET, sheet.room)
 
 
 def _put_match(
-    picture: Image.Image, corner: tuple[int, int], location: Location, match: Match, number: int
+    sheet: PhotoSheet, corner: tuple[int, int], location: Location, match: Match, number: int
 ) -> None:
-    canvas = ImageDraw.Draw(picture)
     colour = match_colour(location, match)
-    left, top = put_photo(picture, corner, small_photo(match.path), colour)
-    badge = (left - FRAME, top - FRAME, left - FRAME + 32, top - FRAME + 30)
-    canvas.rectangle(badge, fill=colour)
-    middle = ((badge[0] + badge[2]) // 2, (badge[1] + badge[3]) // 2)
-    canvas.text(middle, str(number), PAPER, ImageFont.load_default(20), anchor="mm")
+    photo = sheet.photo(corner, small_photo(match.path), colour)
+    sheet.badge(photo, colour, str(number), 20, width=32)
     far = metres_between(location.place, match)
     where = "its position is not known" if match.lat is None else ""
     if far is not None:
         away = "at" if far < _NOWHERE_ELSE else f"{metres(far)} from"
         where = f"{away} the {'answer' if location.known else 'best guess'}"
-    put_captions(canvas, corner, (where, likeness(match, number)))
+    sheet.captions(corner, where, likeness(match, number))
 
 
 def _own(place: Place | None, truth: OwnPosition | None) -> str:

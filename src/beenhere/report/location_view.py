@@ -5,7 +5,6 @@ anywhere on Earth.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,26 +145,27 @@ def _at(middle: tuple[float, float], lat: float, lon: float) -> tuple[float, flo
     return float(east), float(north)
 
 
-def match_marks(
-    location: Location, middle: tuple[float, float], numbered: int
-) -> Iterator[MapMark]:
+def match_marks(location: Location, middle: tuple[float, float], numbered: int) -> list[MapMark]:
     """Of the matches that have positions; the first ``numbered`` have their number as label."""
+    marks = []
     for number, match in enumerate(location.matches, 1):
         if match.lat is not None and match.lon is not None:
             label = str(number) if number <= numbered else ""
             colour = match_colour(location, match)
-            yield MapMark(label, *_at(middle, match.lat, match.lon), colour)
+            marks.append(MapMark(label, *_at(middle, match.lat, match.lon), colour))
+    return marks
 
 
 def other_marks(
     location: Location, truth: OwnPosition | None, middle: tuple[float, float]
-) -> Iterator[MapMark]:
+) -> list[MapMark]:
     """Of the runner-up, and of where the query says it was taken."""
-    if location.runner_up is not None:
-        where = _at(middle, location.runner_up.lat, location.runner_up.lon)
-        yield MapMark("runner-up", *where, FOR_RUNNER_UP)
+    marks, rival = [], location.runner_up
+    if rival is not None:
+        marks.append(MapMark("runner-up", *_at(middle, rival.lat, rival.lon), FOR_RUNNER_UP))
     if truth is not None:
-        yield MapMark(truth.source, *_at(middle, truth.lat, truth.lon), INK)
+        marks.append(MapMark(truth.source, *_at(middle, truth.lat, truth.lon), INK))
+    return marks
 
 
 def view_of(

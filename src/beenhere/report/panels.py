@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from PIL import Image, ImageDraw
 
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import balanced_choice
@@ -19,19 +18,15 @@ from beenhere.report.photo_boxes import (
     FRAME,
     GAP,
     MARGIN,
+    PhotoSheet,
     Prediction,
     colour_bar,
     column_left,
     predictions_of,
-    put_captions,
-    put_photo,
-    put_prediction,
-    put_text,
     query_caption,
     small_photo,
-    width_of,
 )
-from beenhere.report.pictures import INK, PAPER, QUIET, check_picture, save_picture
+from beenhere.report.pictures import INK, QUIET, check_picture
 
 _HEAD = 72
 
@@ -68,9 +63,8 @@ def choose_panels(
 def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
     """Write the picture, a row a query, as PNG or JPEG by the name's end.
 
-    A frame's colour and the mark in its corner say the same: a green frame with a tick is right,
-    a red one with a cross is wrong, a grey one with a question mark cannot be told. A photo
-    that cannot be read leaves its place empty.
+    Photos found are framed and marked as :meth:`PhotoSheet.prediction` does. A photo that cannot
+    be read leaves its place empty.
 
     Raises:
         DataError: no panels, or another kind of file.
@@ -79,21 +73,19 @@ def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
         raise DataError(f"{path}: there is no query to draw")
     check_picture(path, makes_folder=True)
     columns = 1 + max(len(panel.predictions) for panel in panels)
-    width, row_height = width_of(columns), BOX[1] + CAPTION + GAP
-    picture = Image.new("RGB", (width, MARGIN + _HEAD + len(panels) * row_height), PAPER)
-    canvas = ImageDraw.Draw(picture)
-    put_text(canvas, (MARGIN, MARGIN), title, 20, INK, width - 2 * MARGIN)
+    row_height = BOX[1] + CAPTION + GAP
+    sheet = PhotoSheet(columns, MARGIN + _HEAD + len(panels) * row_height)
+    sheet.text((MARGIN, MARGIN), title, 20, INK, sheet.room)
     for column in range(columns):
         heading = "query" if column == 0 else f"found {_ordinal(column)}"
-        put_text(canvas, (column_left(column), MARGIN + 38), heading, 15, QUIET)
+        sheet.text((column_left(column), MARGIN + 38), heading, 15, QUIET)
     for row, panel in enumerate(panels):
         top = MARGIN + _HEAD + row * row_height
-        put_photo(picture, (MARGIN, top), small_photo(panel.query))
-        put_captions(canvas, (MARGIN, top), panel.notes)
+        sheet.photo((MARGIN, top), small_photo(panel.query))
+        sheet.captions((MARGIN, top), *panel.notes)
         for column, prediction in enumerate(panel.predictions, 1):
-            put_prediction(picture, (column_left(column), top), prediction)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_picture(picture, path)
+            sheet.prediction((column_left(column), top), prediction)
+    sheet.save(path)
 
 
 def _panel(rows: pl.DataFrame, threshold: float | None, without_positive: set[str]) -> Panel:
@@ -141,68 +133,54 @@ def draw_comparison(
         raise DataError(f"{path}: there is no query to draw")
     check_picture(path, makes_folder=True)
     found = max(len(side.predictions) for query in queries for side in (query.a, query.b))
-    mapped = any(side.prediction_overlays for query in queries for side in (query.a, query.b))
-    width = width_of(1 + found + (2 if mapped else 0))
+    mapped = any(side.overlays for query in queries for side in (query.a, query.b))
     sections = len({query.winner for query in queries})
     height = MARGIN + _COMPARISON_TITLE + sections * _SECTION + len(queries) * _QUERY + MARGIN
-    picture = Image.new("RGB", (width, height + (_LEGEND if mapped else 0)), PAPER)
-    canvas = ImageDraw.Draw(picture)
-    put_text(canvas, (MARGIN, MARGIN), title, 24, INK, width - 2 * MARGIN)
+    sheet = PhotoSheet(1 + found + (2 if mapped else 0), height + (_LEGEND if mapped else 0))
+    sheet.text((MARGIN, MARGIN), title, 24, INK, sheet.room)
     top, winner = MARGIN + _COMPARISON_TITLE, ""
     for query in queries:
-        canvas.line([(MARGIN, top), (width - MARGIN, top)], _RULE, 1)
+        sheet.canvas.line([(MARGIN, top), (MARGIN + sheet.room, top)], _RULE, 1)
         if query.winner != winner:
             winner = query.winner
-            put_text(canvas, (MARGIN, top + 20), headings[winner], 20, INK, width - 2 * MARGIN)
+            sheet.text((MARGIN, top + 20), headings[winner], 20, INK, sheet.room)
             top += _SECTION
-        _put_query(picture, top, query, found, mapped)
+        sheet.text((MARGIN + FRAME, top + 16), "query", 16, QUIET)
+        sheet.photo((MARGIN, top + _NAME), small_photo(query.query))
+        sheet.captions((MARGIN, top + _NAME), query_caption(query.query, query.condition), "")
+        for side, letter, answer in ((top, "A", query.a), (top + _SIDE, "B", query.b)):
+            _put_answer(sheet, side, letter, answer, 1 + found if mapped else None)
         top += _QUERY
     if mapped:
-        _put_legend(picture, top + 8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_picture(picture, path)
+        _put_legend(sheet, top + 8)
+    sheet.save(path)
 
 
-def _put_query(
-    picture: Image.Image, top: int, query: ComparedQuery, found: int, mapped: bool
-) -> None:
-    canvas = ImageDraw.Draw(picture)
-    put_text(canvas, (MARGIN + FRAME, top + 16), "query", 16, QUIET)
-    put_photo(picture, (MARGIN, top + _NAME), small_photo(query.query))
-    lines = (query_caption(query.query, query.condition), "")
-    put_captions(canvas, (MARGIN, top + _NAME), lines)
-    for letter, side in (("A", query.a), ("B", query.b)):
-        _put_side(picture, top, letter, side, 1 + found if mapped else None)
-        top += _SIDE
-
-
-def _put_side(
-    picture: Image.Image, top: int, letter: str, side: ModelAnswer, maps: int | None
+def _put_answer(
+    sheet: PhotoSheet, top: int, letter: str, answer: ModelAnswer, maps: int | None
 ) -> None:
     """One model's row; its maps start in column ``maps``."""
-    canvas = ImageDraw.Draw(picture)
-    span = 3 * BOX[0]
-    put_text(canvas, (column_left(1) + FRAME, top + 16), f"{letter}: {side.name}", 16, INK, span)
-    for column, prediction in enumerate(side.predictions, 1):
-        put_prediction(picture, (column_left(column), top + _NAME), prediction)
+    heading = f"{letter}: {answer.name}"
+    sheet.text((column_left(1) + FRAME, top + 16), heading, 16, INK, 3 * BOX[0])
+    for column, prediction in enumerate(answer.predictions, 1):
+        sheet.prediction((column_left(column), top + _NAME), prediction)
     if maps is None:
         return
-    put_text(canvas, (column_left(maps) + FRAME, top + 16), f"what {letter} looks at", 16, INK)
-    pair = (side.query_overlay, *side.prediction_overlays[:1])
-    for column, (photo, name) in enumerate(zip(pair, ("query", "found first"), strict=False), maps):
-        put_photo(picture, (column_left(column), top + _NAME), photo)
-        lines = (name, f"similarity map, {METHOD}")
-        put_captions(canvas, (column_left(column), top + _NAME), lines)
+    sheet.text((column_left(maps) + FRAME, top + 16), f"what {letter} looks at", 16, INK)
+    # A model that found nothing has an empty box where the query's map would be.
+    pair = zip(answer.overlays or (None,), ("query", "found first"), strict=False)
+    for column, (photo, name) in enumerate(pair, maps):
+        corner = column_left(column), top + _NAME
+        sheet.photo(corner, photo)
+        sheet.captions(corner, name, f"similarity map, {METHOD}")
 
 
-def _put_legend(picture: Image.Image, top: int) -> None:
-    canvas = ImageDraw.Draw(picture)
+def _put_legend(sheet: PhotoSheet, top: int) -> None:
     left = MARGIN + FRAME
-    bar = colour_bar(160, 16)
-    put_text(canvas, (left, top), "adds nothing", 15, QUIET)
-    picture.paste(bar, (left + 100, top + 2))
+    sheet.text((left, top), "adds nothing", 15, QUIET)
+    sheet.picture.paste(colour_bar(160, 16), (left + 100, top + 2))
     text = (
         f"adds most to the similarity of query and photo found first ({METHOD}); each map has its "
         "own scale"
     )
-    put_text(canvas, (left + 270, top), text, 15, QUIET, picture.width - left - 270 - MARGIN)
+    sheet.text((left + 270, top), text, 15, QUIET, sheet.room - FRAME - 270)

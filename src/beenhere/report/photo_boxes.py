@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from beenhere import wording
 from beenhere.errors import PhotoError
 from beenhere.evaluation.protocol import is_right
+from beenhere.files.atomic import replacing
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.pixels import load_photo
 from beenhere.report.pictures import EMPTY, GREEN, GREY, INK, PAPER, QUIET, RED
@@ -63,11 +64,6 @@ def column_left(column: int) -> int:
     return MARGIN + column * (BOX[0] + GAP)
 
 
-def width_of(columns: int) -> int:
-    """The width of a picture of so many columns, in pixels."""
-    return column_left(columns) - GAP + MARGIN
-
-
 def fitted(box: tuple[int, int], height: int, width: int) -> tuple[int, int]:
     """The (height, width) in pixels of a photo in a box (width, height); the aspect is kept."""
     scale = min(box[0] / width, box[1] / height)
@@ -83,51 +79,106 @@ def small_photo(photo: Photo, box: tuple[int, int] = INSIDE) -> Image.Image | No
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def put_photo(
-    picture: Image.Image,
-    corner: tuple[int, int],
-    photo: Image.Image | None,
-    colour: str | None = None,
-) -> tuple[int, int]:
-    """Put a photo into its box, at the bottom, framed if there is a colour.
+class PhotoSheet:
+    """A picture of photos in columns of boxes, and of text.
 
     Args:
-        picture: to draw on.
-        corner: the left upper one of the box.
-        photo: as :func:`small_photo` gives it; None leaves an empty box.
-        colour: of the frame.
-
-    Returns:
-        Left upper corner of the photo.
+        columns: of boxes.
+        height: pixels.
     """
-    canvas = ImageDraw.Draw(picture)
-    if photo is None:
-        photo = Image.new("RGB", INSIDE, EMPTY)
-    left, top = corner[0] + FRAME, corner[1] + BOX[1] - FRAME - photo.height
-    around = (
-        left - FRAME,
-        top - FRAME,
-        left + photo.width + FRAME - 1,
-        top + photo.height + FRAME - 1,
-    )
-    if colour is not None:
-        canvas.rectangle(around, fill=colour)
-    picture.paste(photo, (left, top))
-    return left, top
 
+    def __init__(self, columns: int, height: int) -> None:
+        self.picture = Image.new("RGB", (column_left(columns) - GAP + MARGIN, height), PAPER)
+        self.canvas = ImageDraw.Draw(self.picture)
+        self.room = self.picture.width - 2 * MARGIN
+        """Pixels between the margins."""
 
-def put_prediction(picture: Image.Image, corner: tuple[int, int], prediction: Prediction) -> None:
-    """A photo that was found, its frame, its mark, its :func:`caption` and how similar it is.
+    def text(
+        self,
+        at: tuple[int, int],
+        text: str,
+        size: int,
+        colour: str,
+        most: int | None = None,
+        keep: Literal["start", "both", "end"] = "start",
+    ) -> None:
+        """Text from its left upper corner; as :func:`cut` where wider than ``most`` pixels."""
+        shown = text if most is None else cut(text, size, most, keep)
+        self.canvas.text(at, shown, colour, ImageFont.load_default(size))
 
-    A frame's colour and the mark in its corner say the same: a green frame with a tick is right,
-    a red one with a cross is wrong, a grey one with a question mark cannot be told.
-    """
-    canvas = ImageDraw.Draw(picture)
-    colour = {True: RIGHT, False: WRONG, None: UNKNOWN}[prediction.right]
-    place = put_photo(picture, corner, small_photo(prediction.path), colour)
-    _mark(canvas, place, prediction.right, colour)
-    lines = (caption(prediction), f"similarity {prediction.similarity:.3f}")
-    put_captions(canvas, corner, lines)
+    def photo(
+        self, corner: tuple[int, int], photo: Image.Image | None, colour: str | None = None
+    ) -> tuple[int, int]:
+        """Put a photo into its box, at the bottom, framed if there is a colour.
+
+        Args:
+            corner: the left upper one of the box.
+            photo: as :func:`small_photo` gives it; None leaves an empty box.
+            colour: of the frame.
+
+        Returns:
+            Left upper corner of the photo.
+        """
+        if photo is None:
+            photo = Image.new("RGB", INSIDE, EMPTY)
+        left, top = corner[0] + FRAME, corner[1] + BOX[1] - FRAME - photo.height
+        if colour is not None:
+            right, bottom = left + photo.width - 1, top + photo.height - 1
+            around = (left - FRAME, top - FRAME, right + FRAME, bottom + FRAME)
+            self.canvas.rectangle(around, fill=colour)
+        self.picture.paste(photo, (left, top))
+        return left, top
+
+    def badge(
+        self, photo: tuple[int, int], colour: str, text: str, size: int, width: int = 30
+    ) -> tuple[int, int]:
+        """A field over the corner of a frame, with a text in its middle.
+
+        Args:
+            photo: the left upper corner of the photo.
+
+        Returns:
+            Left upper corner of the field.
+        """
+        x, y = photo[0] - FRAME, photo[1] - FRAME
+        self.canvas.rectangle((x, y, x + width, y + 30), fill=colour)
+        middle, font = (x + width // 2, y + 15), ImageFont.load_default(size)
+        self.canvas.text(middle, text, PAPER, font, anchor="mm")
+        return x, y
+
+    def prediction(self, corner: tuple[int, int], prediction: Prediction) -> None:
+        """A photo that was found, its frame, its mark, its :func:`caption` and how similar it is.
+
+        A frame's colour and the mark in its corner say the same: a green frame with a tick is
+        right, a red one with a cross is wrong, a grey one with a question mark cannot be told.
+        """
+        right = prediction.right
+        colour = {True: RIGHT, False: WRONG, None: UNKNOWN}[right]
+        photo = self.photo(corner, small_photo(prediction.path), colour)
+        x, y = self.badge(photo, colour, "?" if right is None else "", 22)
+        if right:
+            tick = [(x + 7, y + 16), (x + 13, y + 22), (x + 24, y + 9)]
+            self.canvas.line(tick, PAPER, 4, joint="curve")
+        elif right is not None:
+            self.canvas.line([(x + 8, y + 8), (x + 22, y + 22)], PAPER, 4)
+            self.canvas.line([(x + 22, y + 8), (x + 8, y + 22)], PAPER, 4)
+        self.captions(corner, caption(prediction), f"similarity {prediction.similarity:.3f}")
+
+    def captions(self, corner: tuple[int, int], first: str, second: str) -> None:
+        """Two lines below the box with this left upper corner."""
+        x, y = corner[0] + FRAME, corner[1] + BOX[1] + 4
+        self.text((x, y), first, _FIRST_LINE, INK, BOX[0] - FRAME)
+        self.text((x, y + 20), second, _SECOND_LINE, QUIET, BOX[0] - FRAME)
+
+    def save(self, path: Path, quality: int = 90) -> None:
+        """Write it as PNG or JPEG by the name's end, whole or not at all, and make its folder.
+
+        Args:
+            quality: of a JPEG, 1 to 95.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            self.picture.save(new, quality=quality)
 
 
 def caption(prediction: Prediction) -> str:
@@ -140,28 +191,6 @@ def caption(prediction: Prediction) -> str:
     # Of the @ between the fields of a name, empty or not, one is shown.
     name = re.sub("@+", "@", path.stem).strip("@") + path.suffix
     return cut(name, _FIRST_LINE, BOX[0] - FRAME, "both")
-
-
-def put_captions(
-    canvas: ImageDraw.ImageDraw, corner: tuple[int, int], lines: tuple[str, str]
-) -> None:
-    """Two lines below the box with this left upper corner."""
-    x, y = corner[0] + FRAME, corner[1] + BOX[1] + 4
-    put_text(canvas, (x, y), lines[0], _FIRST_LINE, INK, BOX[0] - FRAME)
-    put_text(canvas, (x, y + 20), lines[1], _SECOND_LINE, QUIET, BOX[0] - FRAME)
-
-
-def put_text(
-    canvas: ImageDraw.ImageDraw,
-    at: tuple[int, int],
-    text: str,
-    size: int,
-    colour: str,
-    most: int | None = None,
-) -> None:
-    """Text from its left upper corner; cut where it is wider than ``most`` pixels."""
-    shown = text if most is None else cut(text, size, most)
-    canvas.text(at, shown, colour, ImageFont.load_default(size))
 
 
 def cut(text: str, size: int, most: float, keep: Literal["start", "both", "end"] = "start") -> str:
@@ -177,20 +206,6 @@ def cut(text: str, size: int, most: float, keep: Literal["start", "both", "end"]
         first = {"start": kept, "both": (kept + 1) // 2, "end": 0}[keep]
         shown = f"{text[:first]}...{text[len(text) - kept + first :]}"
     return shown
-
-
-def _mark(
-    canvas: ImageDraw.ImageDraw, corner: tuple[int, int], right: bool | None, colour: str
-) -> None:
-    x, y = corner[0] - FRAME, corner[1] - FRAME
-    canvas.rectangle((x, y, x + 30, y + 30), fill=colour)
-    if right is None:
-        canvas.text((x + 15, y + 15), "?", PAPER, ImageFont.load_default(22), anchor="mm")
-    elif right:
-        canvas.line([(x + 7, y + 16), (x + 13, y + 22), (x + 24, y + 9)], PAPER, 4, joint="curve")
-    else:
-        canvas.line([(x + 8, y + 8), (x + 22, y + 22)], PAPER, 4)
-        canvas.line([(x + 22, y + 8), (x + 8, y + 22)], PAPER, 4)
 
 
 HEAT = colormaps["inferno"]

@@ -87,10 +87,20 @@ def neighbours(table: PhotoTable, radius: float) -> str:
 
 
 def _described(source: str, summary: Summary, sizes: Sizes) -> list[str]:
-    rows = [("format", source), ("photos", _photos(summary)), *_labels(summary)]
+    rows = [("format", source), ("photos", _photos(summary))]
+    if summary.places:
+        rows.append(("places", places_of(summary.places)))
+    if summary.cities:
+        rows.append(("cities", f"{len(summary.cities)}: {_most(summary.cities.items())}"))
+    if summary.conditions:
+        rows.append(("conditions", _most(summary.conditions.items())))
     if summary.extent is not None:
         rows += _extent(summary.extent)
-    rows += [("taken", _dates(summary)), ("headings", _headings(summary))]
+    headings = _share(summary.with_heading, summary.photos)
+    rows += [
+        ("taken", _dates(summary)),
+        ("headings", headings if summary.with_heading else "no photo has a heading"),
+    ]
     if sizes.counts:
         rows.append(("pixels", _sizes(sizes, summary.photos)))
     return [_row(*row) for row in rows]
@@ -107,17 +117,6 @@ def _photos(summary: Summary) -> str:
     if summary.with_position == 0:
         return f"{summary.photos:,}, none with a position"
     return f"{summary.photos:,}, of which {missing:,} without a position"
-
-
-def _labels(summary: Summary) -> list[tuple[str, str]]:
-    rows = []
-    if summary.places:
-        rows.append(("places", places_of(summary.places)))
-    if summary.cities:
-        rows.append(("cities", f"{len(summary.cities)}: {_most(summary.cities.items())}"))
-    if summary.conditions:
-        rows.append(("conditions", _most(summary.conditions.items())))
-    return rows
 
 
 def places_of(counts: Sequence[int]) -> str:
@@ -156,14 +155,6 @@ def _dates(summary: Summary) -> str:
     when = first if first == last else f"{first} to {last}"
     missing = summary.photos - summary.with_date
     return f"{when}, {missing:,} without a date" if missing else when
-
-
-def _headings(summary: Summary) -> str:
-    return (
-        _share(summary.with_heading, summary.photos)
-        if summary.with_heading
-        else "no photo has a heading"
-    )
 
 
 def _sizes(sizes: Sizes, photos: int) -> str:

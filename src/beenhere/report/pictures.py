@@ -1,4 +1,4 @@
-"""The look of pictures, and the files they go to.
+"""The look of pictures, and the names of their files.
 
 Nothing here imports torch, so that a map of mere metadata is drawn without waiting for it.
 """
@@ -8,7 +8,6 @@ from pathlib import Path
 from PIL import Image
 
 from beenhere.errors import DataError
-from beenhere.files.atomic import replacing
 
 INK, QUIET, PAPER, EMPTY = "#1A1A1A", "#5F5F5F", "#FFFFFF", "#EDEDED"
 GROUND, RULE = "#F6F5F2", "#D9D9D9"
@@ -43,13 +42,3 @@ def check_picture(
         raise DataError(f"{path}: is a folder; expected the name of a picture")
     if not makes_folder and not path.parent.is_dir():
         raise DataError(f"{path}: there is no folder {path.parent}; make it first")
-
-
-def save_picture(picture: Image.Image, path: Path, quality: int = 90) -> None:
-    """Write a picture as PNG or JPEG by the name's end, whole or not at all.
-
-    Args:
-        quality: of a JPEG, 1 to 95.
-    """
-    with replacing(path) as new:
-        picture.save(new, quality=quality)

@@ -7,7 +7,7 @@ import numpy as np
 
 from beenhere.config.tools import PlacesConfig
 from beenhere.report.photo_set import places_of
-from beenhere.tools.places import BuiltPlaces, EvaluationPart
+from beenhere.tools.places import BuiltPlaces
 from beenhere.tools.places.split import SplitPart
 from beenhere.wording import count
 
@@ -28,12 +28,14 @@ _WAYS = {
 
 def places_text(built: BuiltPlaces, config: PlacesConfig) -> str:
     """Lines for a person: places, parts with their shares, what is left out and why, cautions."""
-    lines = [_row("photos", f"{len(built.photos):,} with a position, in {_areas(built)}")]
-    lines += _places(built, config)
-    total = len(built.photos)
+    total, number = len(built.photos), len(np.unique(built.planes.area))
+    areas = "one area" if number == 1 else f"{number:,} areas more than 1 km apart"
+    lines = [_row("photos", f"{total:,} with a position, in {areas}"), *_places(built, config)]
     lines.append(_row("train", _share(len(built.train), total)))
     for name, part in built.evaluation.items():
-        lines.append(_row(name, f"{_share(_size(part), total)}: {_sides(part)}"))
+        database, queries = len(part.database), len(part.queries)
+        sides = f"database {database:,}, queries {queries:,}, by {part.sides.way}"
+        lines.append(_row(name, f"{_share(database + queries, total)}: {sides}"))
     if built.evaluation:
         lines.append(_row("gap", f"{config.split.gap:g} m between photos of two parts, at least"))
     if built.left_out:
@@ -46,11 +48,6 @@ def places_text(built: BuiltPlaces, config: PlacesConfig) -> str:
 def _row(label: str, text: str) -> str:
     start = f"  {label:<11}"
     return "\n".join(wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
-
-
-def _areas(built: BuiltPlaces) -> str:
-    number = len(np.unique(built.planes.area))
-    return "one area" if number == 1 else f"{number:,} areas more than 1 km apart"
 
 
 def _places(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
@@ -71,14 +68,6 @@ def _places(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
 
 def _share(part: int, whole: int) -> str:
     return f"{part:,} photos ({100 * part / whole:.0f}%)"
-
-
-def _size(part: EvaluationPart) -> int:
-    return len(part.database) + len(part.queries)
-
-
-def _sides(part: EvaluationPart) -> str:
-    return f"database {len(part.database):,}, queries {len(part.queries):,}, by {part.sides.way}"
 
 
 def _cautions(built: BuiltPlaces, config: PlacesConfig) -> list[str]:

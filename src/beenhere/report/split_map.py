@@ -84,16 +84,13 @@ def _draw_area(
     axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_color(RULE)
-    axes.set_title(_title(built, inside), loc="left", fontsize=10, color=INK)
-    _scale_bar(axes, half)
-
-
-def _title(built: BuiltPlaces, inside: NDArray[np.bool_]) -> str:
     rows = np.flatnonzero(inside)
     cities = built.photos.frame["city"][rows].drop_nulls().mode().sort()
     at = built.photos.positions[rows[:1]]
     where = cities[0] if len(cities) else f"{at.lat[0]:.3f}, {at.lon[0]:.3f}"
-    return f"{where}: {count(len(rows), 'photo')}"
+    title = f"{where}: {count(len(rows), 'photo')}"
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    _scale_bar(axes, half)
 
 
 def _scale_bar(axes: Axes, half: float) -> None:

@@ -1,7 +1,7 @@
 """Every chart of a study's table, with its caption and legend."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from beenhere.evaluation.thresholds import recall_against_threshold
 from beenhere.report.charts import recall, training_curves
 from beenhere.report.charts.drawing import chart_style
 from beenhere.report.charts.error_map import error_map
-from beenhere.report.charts.series import BACKGROUND, LegendEntry, legend, series_of
-from beenhere.report.study_figures import RowFigures, TableFigures
+from beenhere.report.charts.series import BACKGROUND, ChartRows, LegendEntry, legend, series_of
+from beenhere.report.study_figures import TableFigures
 from beenhere.studies.results import StudyResults
 from beenhere.wording import count
 
@@ -50,11 +50,19 @@ class _TableCharts:
 
     def __init__(self, results: StudyResults, figures: TableFigures) -> None:
         self.results, self.figures = results, figures
-        self.tests = [test for test in results.tests if figures.on(test)]
-        self.rows = figures.on(self.tests[0]) if self.tests else []
-        self.series = series_of(self.rows, self.tests[0]) if self.tests else {}
-        self.titled = [(test, results.tests[test]) for test in self.tests]
+        tests = [test for test in results.tests if figures.on(test)]
+        self.rows = figures.on(tests[0]) if tests else []
+        self.series = series_of(self.rows, tests[0]) if tests else {}
         self.first_n = results.recall_at[0]
+        self.every = [
+            ChartRows(figures.on(test), test, results.tests[test], self.first_n, self.series)
+            for test in tests
+        ]
+        # Rows that were not measured on the first test set have no look of their own.
+        self.known = [
+            replace(one, rows=[row for row in one.rows if row.name in self.series])
+            for one in self.every
+        ]
 
     def draw(self) -> Iterator[ChartGroup]:
         if not self.rows:
@@ -74,16 +82,11 @@ class _TableCharts:
         number = f"-{list(self.results.tests).index(test)}" if test else ""
         return f"chart-{self.figures.table.name}-{kind}{number}"
 
-    def _on(self, test: str) -> list[RowFigures]:
-        return [row for row in self.figures.on(test) if row.name in self.series]
-
     def _intervals(self) -> ChartGroup:
         n, confidence = self.first_n, self.results.confidence
         charts = [
-            recall.with_intervals(
-                self.figures.on(test), test, title, n, self._key("intervals", test), confidence
-            )
-            for test, title in self.titled
+            recall.with_intervals(one, self._key("intervals", one.test), confidence)
+            for one in self.every
         ]
         signs = []
         caption = (
@@ -99,34 +102,32 @@ class _TableCharts:
         return ChartGroup("How sure the order is", caption, charts, signs)
 
     def _against_n(self) -> ChartGroup:
-        charts = [
-            recall.against_n(self._on(test), test, title, self.series, self._key("n", test))
-            for test, title in self.titled
-        ]
+        charts = [recall.against_n(one, self._key("n", one.test)) for one in self.known]
         caption = "Share of the queries with a right photo among the first N found."
         return ChartGroup("Recall against N", caption, charts, legend(self.series))
 
     def _against_threshold(self) -> ChartGroup:
         charts, listed, results = [], [], self.results
         shown = {name: one for name, one in self.series.items() if one is not BACKGROUND}
-        for test, title in self.titled:
-            if any(one.listed for row in self._on(test) for one in row.evaluations(test)):
-                listed.append(title)
+        for one in self.known:
+            evaluations = {row.name: row.evaluations(one.test) for row in one.rows}
+            if any(each.listed for found in evaluations.values() for each in found):
+                listed.append(one.title)
                 continue
             curves = {
-                row.name: recall_against_threshold(
-                    row.evaluations(test),
+                name: recall_against_threshold(
+                    found,
                     self.first_n,
                     sorted(self.figures.table.thresholds),
                     results.confidence,
                     results.resamples,
                     results.seed,
                 )
-                for row in self._on(test)
-                if row.name in shown
+                for name, found in evaluations.items()
+                if name in shown
             }
-            key = self._key("threshold", test)
-            charts.append(recall.against_threshold(curves, title, self.series, key))
+            key = self._key("threshold", one.test)
+            charts.append(recall.against_threshold(curves, one.title, self.series, key))
         caption = (
             "What counts as right is a choice. The dashed line is the share of queries that have "
             f"any photo that near; bands are {100 * results.confidence:g}% intervals."
@@ -138,10 +139,7 @@ class _TableCharts:
     def _against_option(self) -> ChartGroup:
         along = self.figures.table.along
         charts = [
-            recall.against_option(
-                self.figures.on(test), along, test, title, self.first_n, self._key("along", test)
-            )
-            for test, title in self.titled
+            recall.against_option(one, along, self._key("along", one.test)) for one in self.every
         ]
         caption = f"Whiskers are {100 * self.results.confidence:g}% intervals."
         return ChartGroup(f"Recall against {along}", caption, charts, [])
@@ -156,34 +154,24 @@ class _TableCharts:
         if any(len(row.row.finished) > 1 for row in rows):
             caption += " Of rows with several seeds, the first."
         return ChartGroup(
-            "How training went",
-            caption,
-            charts,
-            legend(self.series),
-            beneath=True,
-            folded=True,
+            "How training went", caption, charts, legend(self.series), beneath=True, folded=True
         )
 
     def _cost(self) -> ChartGroup:
         charts = []
-        for test, title in self.titled:
-            rows = self._on(test)
-            times = {row.name: row.milliseconds for row in rows if row.milliseconds is not None}
+        for one in self.known:
+            times = {row.name: row.milliseconds for row in one.rows if row.milliseconds is not None}
             sizes = {
-                row.name: float(row.evaluations(test)[0].results["model"]["descriptor_dim"])
-                for row in rows
+                row.name: float(row.evaluations(one.test)[0].results["model"]["descriptor_dim"])
+                for row in one.rows
             }
             for kind, unit, costs in (
                 ("time", "milliseconds of the model for a photo", times),
                 ("descriptor", "numbers in a descriptor", sizes),
             ):
                 if len(set(costs.values())) > 1:
-                    key = self._key(kind, test)
-                    charts.append(
-                        recall.against_cost(
-                            costs, rows, test, title, self.first_n, kind, unit, self.series, key
-                        )
-                    )
+                    key = self._key(kind, one.test)
+                    charts.append(recall.against_cost(one, costs, kind, unit, key))
         caption = (
             "Rings and the dashed line mark the Pareto front: rows that no other beats in both "
             "recall and cost."
@@ -198,18 +186,17 @@ class _TableCharts:
         )
 
     def _conditions(self) -> ChartGroup:
-        ranked = sorted(
-            self.rows, key=lambda row: -row.measured[self.tests[0]][self.first_n].percent
-        )
-        names = [row.name for row in ranked if self.series[row.name] is not BACKGROUND]
-        shown = {n: s for n, s in self.series.items() if n in names[:_MOST_BARS]}
+        recalls = {row.name: self.every[0].measured(row).percent for row in self.rows}
+        ranked = sorted(recalls, key=lambda name: -recalls[name])
+        names = [name for name in ranked if self.series[name] is not BACKGROUND][:_MOST_BARS]
+        shown = {name: one for name, one in self.series.items() if name in names}
         charts = []
-        for test, title in self.titled:
-            rows = [row for row in self._on(test) if row.name in shown]
-            groups = recall.by_condition(rows, test, self.first_n, self.results)
+        for one in self.known:
+            rows = [row for row in one.rows if row.name in shown]
+            groups = recall.by_condition(rows, one.test, self.first_n, self.results)
             if len(groups) > 1:
-                key = self._key("conditions", test)
-                charts.append(recall.bars(groups, title, self.first_n, shown, key))
+                key = self._key("conditions", one.test)
+                charts.append(recall.bars(groups, one.title, self.first_n, shown, key))
         best = f" The best {count(len(shown), 'row')}." if len(shown) < len(self.rows) else ""
         caption = (
             "Below each condition, how many queries it has; whiskers are Wilson's "
@@ -219,25 +206,22 @@ class _TableCharts:
 
     def _maps(self) -> ChartGroup:
         charts, named = [], []
-        for test, title in self.titled:
-            best = self.figures.best(test)
+        threshold = self.results.threshold
+        for shown in self.every:
+            best = self.figures.best(shown.test)
             if best is None:
                 continue
-            one = best.evaluations(test)[0]
+            one = best.evaluations(shown.test)[0]
             lat, lon = (
                 one.queries[name].cast(float).fill_null(np.nan).to_numpy()
                 for name in ("lat", "lon")
             )
             if not np.isfinite(lat).any():
                 continue
-            right = one.hits(self.first_n, self.results.threshold)
-            possible = (
-                one.queries.select(has_positive(self.results.threshold).fill_null(False))
-                .to_series()
-                .to_numpy()
-            )
-            charts.append(error_map(lat, lon, right, possible, title, self._key("map", test)))
-            named.append(f"{best.name} on {title}")
+            possible = one.queries.select(has_positive(threshold).fill_null(False)).to_series()
+            right, key = one.hits(self.first_n, threshold), self._key("map", shown.test)
+            charts.append(error_map(lat, lon, right, possible.to_numpy(), shown.title, key))
+            named.append(f"{best.name} on {shown.title}")
         caption = (
             f"Each query at its place, by the best row: {'; '.join(named)}. Groups that lie far "
             "apart are moved together, the northernmost first."

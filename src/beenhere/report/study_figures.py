@@ -1,6 +1,6 @@
 """The figures of a study's table for its tables, charts and texts, worked out once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,9 @@ class RowFigures:
     @property
     def validation(self) -> float | None:
         """R@1 on the validation set at the epoch that was tested, in percent; mean over seeds."""
-        return _mean([_validation(run) for run in self.row.finished])
+        runs = self.row.finished
+        tested = [each for run in runs for each in run.epochs if each["epoch"] == run.best_epoch]
+        return _mean([validation_recall(epoch) for epoch in tested])
 
     @property
     def epochs(self) -> float | None:
@@ -62,6 +64,10 @@ class RowFigures:
     def milliseconds(self) -> float | None:
         """The model's time for a photo, as a training measures it at its end; mean over seeds."""
         return _mean([run.record.get("milliseconds_per_photo") for run in self.row.finished])
+
+    def first_recall(self, test: str) -> RankedRow:
+        """On a test set where it was measured, at the first N."""
+        return next(iter(self.measured[test].values()))
 
     def evaluations(self, test: str) -> list[SavedEvaluation]:
         """On one test set, one a seed."""
@@ -88,9 +94,7 @@ class TableFigures:
 
     def best(self, test: str) -> RowFigures | None:
         """The first of those with the highest R@1; None where nothing was measured."""
-        rows = self.on(test)
-        first = {row.name: next(iter(row.measured[test].values())) for row in rows}
-        return next((row for row in rows if first[row.name].best), None)
+        return next((row for row in self.on(test) if row.first_recall(test).best), None)
 
 
 def all_figures(results: StudyResults) -> list[TableFigures]:
@@ -99,7 +103,7 @@ def all_figures(results: StudyResults) -> list[TableFigures]:
     Raises:
         DataError: rows of one table were asked different queries.
     """
-    return [TableFigures(table, list(_rows(results, table))) for table in results.tables]
+    return [TableFigures(table, _rows(results, table)) for table in results.tables]
 
 
 def distinct_runs(results: StudyResults) -> list[tuple[Run, list[str]]]:
@@ -113,42 +117,33 @@ def distinct_runs(results: StudyResults) -> list[tuple[Run, list[str]]]:
     return list(places.values())
 
 
-def _rows(results: StudyResults, table: Table) -> Iterator[RowFigures]:
-    measured = {test: _measured(results, table, test) for test in results.tests}
-    published = {test: _published(results, table, test) for test in results.tests}
-    for row in table.rows:
-        yield RowFigures(row, _of(row, measured), _of(row, published))
+def _rows(results: StudyResults, table: Table) -> list[RowFigures]:
+    rows = [RowFigures(row, {}, {}) for row in table.rows]
+    for test in results.tests:
+        measured, published = _measured(results, rows, test), _published(results, table, test)
+        for row in rows:
+            for figures, ranked in ((row.measured, measured), (row.published, published)):
+                by_n = {at: named[row.name] for at, named in ranked.items() if row.name in named}
+                if by_n:
+                    figures[test] = by_n
+    return rows
 
 
-def _of(row: Row, by_test: dict[str, dict[int, dict[str, Any]]]) -> dict[str, dict[int, Any]]:
-    found = {
-        test: {at: rows[row.name] for at, rows in by_n.items() if row.name in rows}
-        for test, by_n in by_test.items()
-    }
-    return {test: by_n for test, by_n in found.items() if by_n}
-
-
-def _measured(results: StudyResults, table: Table, test: str) -> dict[int, dict[str, RankedRow]]:
-    evaluations = {
-        row.name: [run.evaluations[test] for run in row.finished if test in run.tests]
-        for row in table.rows
-    }
-    evaluations = {name: found for name, found in evaluations.items() if found}
+def _measured(
+    results: StudyResults, rows: Sequence[RowFigures], test: str
+) -> dict[int, dict[str, RankedRow]]:
+    evaluations = {row.name: found for row in rows if (found := row.evaluations(test))}
     if not evaluations:
         return {}
     check_same_order([one for found in evaluations.values() for one in found])
-    return {
-        at: rank_rows(
-            {
-                name: np.stack([one.hits(at, results.threshold) for one in found])
-                for name, found in evaluations.items()
-            },
-            results.confidence,
-            results.resamples,
-            results.seed,
-        )
-        for at in results.recall_at
-    }
+    ranked = {}
+    for at in results.recall_at:
+        hits = {
+            name: np.stack([one.hits(at, results.threshold) for one in found])
+            for name, found in evaluations.items()
+        }
+        ranked[at] = rank_rows(hits, results.confidence, results.resamples, results.seed)
+    return ranked
 
 
 def _published(results: StudyResults, table: Table, test: str) -> dict[int, dict[str, RankedRow]]:
@@ -165,11 +160,9 @@ def _published(results: StudyResults, table: Table, test: str) -> dict[int, dict
     return found
 
 
-def _validation(run: Run) -> float | None:
-    for epoch in run.epochs:
-        if epoch["epoch"] == run.best_epoch:
-            return (epoch.get("validation") or {}).get("R@1")
-    return None
+def validation_recall(epoch: dict[str, Any]) -> float | None:
+    """R@1 on the validation set after an epoch, in percent; None where it was not measured."""
+    return (epoch.get("validation") or {}).get("R@1")
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

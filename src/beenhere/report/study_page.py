@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,15 @@ from beenhere.files.atomic import write_file
 from beenhere.report.compared_queries import ComparedPair
 from beenhere.report.gallery import failures
 from beenhere.report.photo_boxes import fitted, small_photo
-from beenhere.report.study_charts import ChartGroup, chart_groups
+from beenhere.report.study_charts import chart_groups
 from beenhere.report.study_figures import TableFigures, all_figures, distinct_runs
-from beenhere.report.study_tables import Column, as_csv, as_latex, as_markdown, columns
+from beenhere.report.study_tables import as_csv, as_latex, as_markdown, columns
 from beenhere.studies.results import State, StudyResults
 
 THUMBNAIL = (168, 168)
 """Width and height in pixels that a photo is fitted into."""
 
 _QUALITY = 72
-
 
 _STATES: tuple[State, ...] = ("finished", "running", "interrupted", "failed", "waiting")
 
@@ -49,28 +49,6 @@ class BestRow:
     at: int
     recall: RankedRow
     others: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table as the page shows it.
-
-    Attributes:
-        figures: of its rows.
-        columns: of recall, by test set.
-        with_ranges: each N of which intervals are shown: all, or where published figures make the
-            table wide, the first and those that were published.
-        best_rows: the best of its rows, by test set.
-        chart_groups: its charts.
-        downloads: kind, file name and ``data:`` URI of each file.
-    """
-
-    figures: TableFigures
-    columns: dict[str, list[Column]]
-    with_ranges: set[int]
-    best_rows: list[BestRow]
-    chart_groups: list[ChartGroup]
-    downloads: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -165,24 +143,24 @@ def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedPair
     return path
 
 
-def _section(results: StudyResults, figures: TableFigures) -> Section:
+def _section(results: StudyResults, figures: TableFigures) -> dict[str, Any]:
+    """A table as the page shows it, by the names that its template uses."""
     name = figures.table.name
-    downloads = [
-        ("CSV", f"{name}.csv", _uri("text/csv", as_csv(results, figures))),
-        ("Markdown", f"{name}.md", _uri("text/markdown", as_markdown(results, figures))),
-        ("LaTeX", f"{name}.tex", _uri("application/x-tex", as_latex(results, figures))),
-    ]
     shown = columns(results, figures)
-    by_test = {test: list(found) for test, found in groupby(shown, lambda one: one.test)}
     published = {one.at for one in shown if one.source == "published"}
-    return Section(
-        figures=figures,
-        columns=by_test,
-        with_ranges=published | {results.recall_at[0]} if published else set(results.recall_at),
-        best_rows=best_rows(results, figures),
-        chart_groups=chart_groups(results, figures),
-        downloads=downloads,
-    )
+    return {
+        "figures": figures,
+        "columns": {test: list(found) for test, found in groupby(shown, lambda one: one.test)},
+        # Published figures make the table wide: intervals of the first N and of those alone, then.
+        "with_ranges": {*published, results.recall_at[0]} if published else {*results.recall_at},
+        "best_rows": best_rows(results, figures),
+        "chart_groups": chart_groups(results, figures),
+        "downloads": [
+            ("CSV", f"{name}.csv", _uri("text/csv", as_csv(results, figures))),
+            ("Markdown", f"{name}.md", _uri("text/markdown", as_markdown(results, figures))),
+            ("LaTeX", f"{name}.tex", _uri("application/x-tex", as_latex(results, figures))),
+        ],
+    }
 
 
 def _uri(kind: str, text: str) -> str:
@@ -190,8 +168,9 @@ def _uri(kind: str, text: str) -> str:
 
 
 def _environment(pictures: Thumbnails) -> Environment:
+    loader = PackageLoader("beenhere.report")
     environment = Environment(
-        loader=PackageLoader("beenhere.report"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -201,23 +180,14 @@ def _environment(pictures: Thumbnails) -> Environment:
     named = "percent as_published signed p_value duration metres option short_name count"
     environment.filters.update({name: getattr(wording, name) for name in named.split()})
     environment.filters["title_of"] = lambda name, titles: titles[name]
-    environment.filters["yaml"] = _yaml
+    environment.filters["yaml"] = partial(yaml.safe_dump, sort_keys=False, allow_unicode=True)
     environment.filters["file_name"] = lambda path: Path(path).name
     environment.globals["interval"] = wording.interval
     environment.globals["of_photo"] = pictures.of_photo
     environment.globals["of_picture"] = pictures.of_picture
-    environment.globals["part"] = lambda name: _part(environment, name)
+    # A style sheet or script as it is.
+    environment.globals["part"] = lambda name: loader.get_source(environment, name)[0]
     return environment
-
-
-def _part(environment: Environment, name: str) -> str:
-    """A style sheet or script as it is."""
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
 
 
 def progress(results: StudyResults) -> str:

@@ -97,8 +97,8 @@ def as_csv(results: StudyResults, figures: TableFigures) -> str:
     """
     options = list(dict.fromkeys(name for row in figures.rows for name in row.row.changes))
     lines = [_record(results, row, options) for row in figures.rows]
-    columns = {name: [line[name] for line in lines] for name in (lines[0] if lines else ())}
-    known = [name for name, cells in columns.items() if any(cell is not None for cell in cells)]
+    names = lines[0] if lines else ()
+    known = [name for name in names if any(line[name] is not None for line in lines)]
     text = io.StringIO()
     writer = csv.DictWriter(text, known, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -113,18 +113,26 @@ def as_markdown(results: StudyResults, figures: TableFigures) -> str:
         f"{results.tests[one.test]} R@{one.at}{' published' if one.source == 'published' else ''}"
         for one in shown
     ]
+    names = [
+        row.name if row.state == "finished" else f"{row.name} ({row.state})" for row in figures.rows
+    ]
     lines = [
         [name.translate(_MARKDOWN) for name in ["row", *header]],
         ["---", *["---:"] * len(header)],
         *(
-            [_markdown_name(row).translate(_MARKDOWN), *(_markdown_cell(one, row) for one in shown)]
-            for row in figures.rows
+            [name.translate(_MARKDOWN), *(_markdown_cell(one, row) for one in shown)]
+            for name, row in zip(names, figures.rows, strict=True)
         ),
     ]
     table = figures.table
     texts = [f"## {table.title.translate(_MARKDOWN)}", table.about.translate(_MARKDOWN)]
     texts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    texts.append(_markdown_note(results).translate(_MARKDOWN))
+    note = (
+        f"R@N in percent {results.right_in_words} on {results.data_title}, with "
+        f"{100 * results.confidence:g}% intervals; bold: best of its column; ≈: "
+        f"R@{results.recall_at[0]} cannot be told from the best. {results.caveat}"
+    )
+    texts.append(note.rstrip().translate(_MARKDOWN))
     return "\n\n".join(filter(None, texts)) + "\n"
 
 
@@ -146,17 +154,12 @@ def _value(one: RankedRow) -> str:
     return as_published(one.percent) if one.seeds is None else percent(one.percent)
 
 
-def _markdown_name(row: RowFigures) -> str:
-    return row.name if row.state == "finished" else f"{row.name} ({row.state})"
-
-
 def _record(results: StudyResults, row: RowFigures, options: Sequence[str]) -> dict[str, Cell]:
     measures: dict[str, Any] = {}
     for test in results.tests:
         for at in results.recall_at:
-            ours = row.measured.get(test, {}).get(at)
-            theirs = row.published.get(test, {}).get(at)
-            for one, labels in ((ours, _MEASURED), (theirs, _PUBLISHED)):
+            for recalls, labels in ((row.measured, _MEASURED), (row.published, _PUBLISHED)):
+                one = recalls.get(test, {}).get(at)
                 for label, name in labels.items():
                     measures[f"{test} R@{at}{label}"] = getattr(one, name, None)
     measures |= {
@@ -170,27 +173,17 @@ def _record(results: StudyResults, row: RowFigures, options: Sequence[str]) -> d
         "state": row.state,
         "seeds": " ".join(str(run.seed) for run in row.row.finished),
         **{name: _plain(row.row.changes.get(name)) for name in options},
-        **{name: _rounded(value) for name, value in measures.items()},
+        # To six significant digits: more would say nothing.
+        **{
+            name: f"{value:.6g}" if isinstance(value, float) else value
+            for name, value in measures.items()
+        },
     }
-
-
-def _rounded(value: float | None) -> Cell:
-    """To six significant digits: more would say nothing."""
-    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _plain(value: Any) -> Cell:
     """An option as it is, every digit of it."""
     return value if value is None or isinstance(value, str | int | float) else str(value)
-
-
-def _markdown_note(results: StudyResults) -> str:
-    caveat = f" {results.caveat}" if results.caveat else ""
-    return (
-        f"R@N in percent {results.right_in_words} on {results.data_title}, with "
-        f"{100 * results.confidence:g}% intervals; bold: best of its column; ≈: "
-        f"R@{results.recall_at[0]} cannot be told from the best.{caveat}"
-    )
 
 
 _MEASURES = 2
@@ -233,14 +226,10 @@ def as_latex(results: StudyResults, figures: TableFigures) -> str:
     """
     shown = [one for one in columns(results, figures) if one.at in results.recall_at[:_MEASURES]]
     names = [_latex_name(row) for row in figures.rows]
-    first = "l"
-    if max(map(len, names), default=0) > _LONG_NAME:
-        first = f"p{{{_NAME_WIDTH}}}"
-        names = [rf"\raggedright {name.translate(_LATEX)}" for name in names]
-    else:
-        names = [name.translate(_LATEX) for name in names]
+    long = max(map(len, names), default=0) > _LONG_NAME
+    first, start = (f"p{{{_NAME_WIDTH}}}", r"\raggedright ") if long else ("l", "")
     lines = [
-        [name, *(_latex_cell(one, row) for one in shown)]
+        [start + name.translate(_LATEX), *(_latex_cell(one, row) for one in shown)]
         for name, row in zip(names, figures.rows, strict=True)
     ]
     head = ["", *(f"R@{one.at}" if one.source == "measured" else "publ." for one in shown)]

@@ -21,6 +21,7 @@ from beenhere.retrieval.locate.decision import LOCATE_OPTIONS
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
+    from beenhere.retrieval.verify import Verifier
 
 _REASONS = 3
 """Why photos were left out, that an error names."""
@@ -44,11 +45,11 @@ class IndexCalibration:
 
     def values(self) -> dict[str, Any]:
         """Plain values, as an index keeps them: the confidences, and how they were fitted."""
-        confidences = {way: one.confidence.values() for way, one in self.calibrations.items()}
-        held_out = {way: one.held_out.values() for way, one in self.calibrations.items()}
-        notes = {way: list(one.notes) for way, one in self.calibrations.items()}
+        found = self.calibrations.items()
+        held_out = {way: one.held_out.values() for way, one in found}
+        notes = {way: list(one.notes) for way, one in found}
         return {
-            **confidences,
+            **{way: one.confidence.values() for way, one in found},
             LOCATE_OPTIONS: self.locate.evidence(),
             "fitted": {**self.fitted, "held_out": held_out, "notes": notes},
         }
@@ -81,19 +82,20 @@ def calibrate_index(
             another process writes the index, or it cannot be written.
         ConfigError: verification needs a package that is not there.
     """
-    verifier = None
+    # Plain first: that queries are too few is known before minutes of verification.
+    ways: dict[str, Verifier | None] = {"plain": None}
     if verify:
-        from beenhere.retrieval.verify import Verifier
+        from beenhere.retrieval import verify as verification
 
-        verifier = Verifier(locate.verification)
-    inside, elsewhere = (_table(photos) for photos in (queries, outside))
+        ways["verified"] = verification.Verifier(locate.verification)
+    inside, elsewhere = (
+        read_photos(photos) if isinstance(photos, str | Path) else photos
+        for photos in (queries, outside)
+    )
     set_of = CalibrationQueries(index, inside, elsewhere, config, locate)
     asked, calibrations = {}, {}
-    # Plain first: that queries are too few is known before minutes of verification.
-    for way, check in {"plain": None, "verified": verifier}.items():
-        if way == "verified" and verifier is None:
-            continue
-        asked[way] = set_of.ask(check)
+    for way, verifier in ways.items():
+        asked[way] = set_of.ask(verifier)
         try:
             calibrations[way] = fit_calibration(asked[way].labelled, config)
         except DataError as error:
@@ -108,10 +110,6 @@ def calibrate_index(
     found = IndexCalibration(calibrations, asked, locate, fitted)
     index.set_calibration(found.values(), wait)
     return found
-
-
-def _table(photos: PhotoTable | str | Path | None) -> PhotoTable | None:
-    return read_photos(photos) if isinstance(photos, str | Path) else photos
 
 
 def _named(given: PhotoTable | str | Path | None, table: PhotoTable) -> str:

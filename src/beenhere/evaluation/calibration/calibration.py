@@ -74,18 +74,15 @@ def _check(labelled: LabelledEvidence) -> None:
             f"{inside:,} queries from inside the map; expected {FEWEST} or more to calibrate: give "
             "more photos whose position is known"
         )
-    if right < FEWEST_OF_A_KIND or len(labelled) - right < FEWEST_OF_A_KIND:
-        kind = "right" if right < FEWEST_OF_A_KIND else "wrong"
-        many = min(right, len(labelled) - right)
-        raise DataError(
-            f"{many:,} of {len(labelled):,} answers are {kind}; expected {FEWEST_OF_A_KIND} or "
-            "more: "
-            + (
-                "take a better model, or other queries"
-                if kind == "right"
-                else "give harder queries, or photos from outside the map"
+    for many, kind, advice in (
+        (right, "right", "take a better model, or other queries"),
+        (len(labelled) - right, "wrong", "give harder queries, or photos from outside the map"),
+    ):
+        if many < FEWEST_OF_A_KIND:
+            raise DataError(
+                f"{many:,} of {len(labelled):,} answers are {kind}; expected {FEWEST_OF_A_KIND} "
+                f"or more: {advice}"
             )
-        )
     found = len(np.unique(labelled.groups[labelled.right]))
     if found < FEWEST_STREETS:
         raise DataError(

@@ -12,6 +12,7 @@ from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
+from beenhere.evaluation.protocol import leave_out
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.store import Matches
 from beenhere.retrieval.locate.candidates import Searchable, SearchResult, find_candidates
@@ -86,7 +87,10 @@ class CalibrationQueries:
         self._index, self._config, self._locate = index, config, locate
         self._own = queries is None
         if queries is None:
-            queries = _drawn(index, config)
+            photos, rng = index.searchable_photos(), np.random.default_rng(config.seed)
+            usable = np.flatnonzero(photos.positions.known)
+            chosen = rng.choice(usable, min(config.queries, len(usable)), replace=False)
+            queries = photos.rows(np.sort(chosen))
         placed = queries.positions.known
         without = [(path, "no position") for path in queries.rows(np.flatnonzero(~placed)).paths]
         self._inside = self._described(
@@ -171,14 +175,6 @@ class CalibrationQueries:
         return features, geo.distance(geo.positions(*where.T), photos.table.positions)
 
 
-def _drawn(index: "Index", config: CalibrateConfig) -> PhotoTable:
-    photos = index.searchable_photos()
-    placed = np.flatnonzero(photos.positions.known)
-    rng = np.random.default_rng(config.seed)
-    chosen = rng.choice(placed, min(config.queries, len(placed)), replace=False)
-    return photos.rows(np.sort(chosen))
-
-
 AT_FIRST = 64
 """Matches to search for more than are wanted; four times as many until they are enough."""
 
@@ -193,9 +189,7 @@ class HiddenPhotos:
     """
 
     def __init__(self, index: Searchable, positions: geo.Positions, radius: float) -> None:
-        self._index = index
-        self._positions = positions
-        self._radius = radius
+        self._index, self._positions, self._radius = index, positions, radius
 
     def __len__(self) -> int:
         return len(self._index)
@@ -215,7 +209,8 @@ class HiddenPhotos:
             # A row of -1 among the matches: the index has no more of them.
             short = (seen.sum(axis=1) < k) & (found.rows >= 0).all(axis=1)
             if looked >= len(self._index) or not short.any():
-                return _first(found, seen, k)
+                rows, similarity = leave_out(found.rows, found.similarity, ~seen, k)
+                return Matches(similarity, rows, found)
             looked = min(4 * looked, len(self._index))
 
     def _seen(self, found: SearchResult) -> NDArray[np.bool_]:
@@ -227,11 +222,3 @@ class HiddenPhotos:
         # A photo without a position (NaN) may have been taken anywhere, here too.
         seen[there] = metres > self._radius
         return seen
-
-
-def _first(found: SearchResult, seen: NDArray[np.bool_], k: int) -> Matches:
-    order = np.argsort(~seen, axis=1, kind="stable")[:, :k]
-    kept = np.take_along_axis(seen, order, axis=1)
-    similarity = np.take_along_axis(found.similarity, order, axis=1)
-    rows = np.take_along_axis(found.rows, order, axis=1)
-    return Matches(np.where(kept, similarity, np.float32(np.nan)), np.where(kept, rows, -1), found)

@@ -12,7 +12,6 @@ Steps 3 and 4 look at probabilities of queries whose street the model did not se
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +59,8 @@ def fit_confidence(labelled: LabelledEvidence, config: CalibrateConfig) -> Confi
         DataError: right answers on too few streets to hold one out.
     """
     logit, level = np.empty(len(labelled)), np.empty(len(labelled))
-    for model, held in cross_fitted(labelled, config.outside_share, config.folds):
+    for fitted, held in folds(labelled, config.folds):
+        model = fit_model(labelled[fitted], config.outside_share)
         logit[held] = model.probability.logit(labelled.features[held])
         level[held] = model.errors.level(logit[held], labelled.error_m[held])
     probability, inside = sigmoid(logit), ~labelled.outside
@@ -132,15 +132,11 @@ def fit_model(labelled: LabelledEvidence, outside_share: float) -> FittedModel:
         for name, slope, column in zip(names, slopes, values.T, strict=True)
     )
     model = ProbabilityModel(intercept, terms)
-    return FittedModel(model, _fit_errors(labelled, model.logit(labelled.features)))
-
-
-def _fit_errors(labelled: LabelledEvidence, logit: Floats) -> ErrorModel:
-    inside, right = ~labelled.outside, labelled.right
+    inside, logit = ~labelled.outside, model.logit(labelled.features)
     slope, intercept = _platt(logit[inside], right[inside])
     near, far = labelled.error_m[right], labelled.error_m[inside & ~right]
-    far = far[np.isfinite(far)]
-    return ErrorModel(slope, intercept, _quantiles(near), _quantiles(far))
+    errors = ErrorModel(slope, intercept, _quantiles(near), _quantiles(far[np.isfinite(far)]))
+    return FittedModel(model, errors)
 
 
 def _platt(logit: Floats, right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -180,14 +176,6 @@ def _quantiles(metres: Floats) -> tuple[float, ...]:
     # Positions that were rounded alike give equal errors; then the level would not be one number.
     table = np.maximum.accumulate(table) + _TIE * np.arange(QUANTILES)
     return tuple(table.tolist())
-
-
-def cross_fitted(
-    labelled: LabelledEvidence, outside_share: float, count: int
-) -> Iterator[tuple[FittedModel, NDArray[np.intp]]]:
-    """A model for each part of the queries, fitted on the others, and the part's rows."""
-    for fitted, held in folds(labelled, count):
-        yield fit_model(labelled[fitted], outside_share), held
 
 
 def highest_share(accepted: int, queries: int, confidence: float) -> float:

@@ -1,6 +1,7 @@
 """Figures of queries that were held out, with intervals."""
 
 from dataclasses import dataclass, fields
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,7 @@ def measure(held: HeldOutAnswers, config: CalibrateConfig) -> CalibrationFigures
     perfect = scores.error_if_perfect(p, weight, config.bins, config.resamples, config.seed)
     diagram = scores.reliability(p, right, weight, config.bins)
     value = _shares(p, known, right, outside, weight)
-    low, high = _intervals(held, config)
-    shares = {name: Share(value[name], low[name], high[name]) for name in value}
+    shares = {name: Share(value[name], *ends) for name, ends in _intervals(held, config).items()}
     known_inside = known & ~outside
     within = labelled.error_m <= held.radius
     return CalibrationFigures(
@@ -140,9 +140,7 @@ def measure(held: HeldOutAnswers, config: CalibrateConfig) -> CalibrationFigures
         outside_accepted=exact_share(known[outside], config.confidence),
         held_known=exact_share(within[known_inside], config.confidence),
         held=exact_share(within[~outside], config.confidence),
-        radius_known=float(np.median(held.radius[known_inside]))
-        if known_inside.any()
-        else float("nan"),
+        radius_known=float(np.median(held.radius[known_inside])) if known_inside.any() else nan,
     )
 
 
@@ -164,16 +162,14 @@ def exact_share(hits: Flags, confidence: float) -> Share:
     """
     n, count = len(hits), int(hits.sum())
     if n == 0:
-        return Share(float("nan"), float("nan"), float("nan"), 0, 0)
+        return Share(nan, nan, nan, 0, 0)
     tail = (1 - confidence) / 2
     low = float(betaincinv(count, n - count + 1, tail)) if count else 0.0
     high = float(betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
     return Share(count / n, low, high, count, n)
 
 
-def _intervals(
-    held: HeldOutAnswers, config: CalibrateConfig
-) -> tuple[dict[str, float], dict[str, float]]:
+def _intervals(held: HeldOutAnswers, config: CalibrateConfig) -> dict[str, tuple[float, float]]:
     rng = np.random.default_rng(config.seed)
     labelled, right = held.labelled, held.labelled.right
     _, street = np.unique(labelled.groups, return_inverse=True)
@@ -183,15 +179,15 @@ def _intervals(
         rows = np.flatnonzero(times[street])
         outside = labelled.outside[rows]
         weight = _mixed(outside, times[street[rows]], config.outside_share)
-        p, known = held.probability[rows], held.known[rows]
-        drawn.append(_shares(p, known, right[rows], outside, weight))
-    low, high = {}, {}
+        p, accepted = held.probability[rows], held.known[rows]
+        drawn.append(_shares(p, accepted, right[rows], outside, weight))
+    intervals = {}
     for name in drawn[0]:
         values = np.array([one[name] for one in drawn])
         values = values[np.isfinite(values)]
-        interval = percentile_interval(values, config.confidence) if len(values) else (np.nan,) * 2
-        low[name], high[name] = interval
-    return low, high
+        known = len(values) > 0
+        intervals[name] = percentile_interval(values, config.confidence) if known else (nan, nan)
+    return intervals
 
 
 def _mixed(outside: Flags, times: NDArray[np.int64], outside_share: float) -> Floats:
@@ -211,11 +207,11 @@ def _shares(
     there, accepted = float(weight[inside].sum()), float(weight[known].sum())
     if there == 0:
         names = ["answered", "precision", "recall", "area"]
-        return dict.fromkeys(names + [f"answered at {p}" for p in PRECISIONS], float("nan"))
+        return dict.fromkeys(names + [f"answered at {p}" for p in PRECISIONS], nan)
     found = float(weight[known & right].sum())
     return {
         "answered": float(weight[known & inside].sum()) / there,
-        "precision": found / accepted if accepted else float("nan"),
+        "precision": found / accepted if accepted else nan,
         "recall": found / there,
         "area": curve.area,
         **{f"answered at {p}": curve.answered_at(p) for p in PRECISIONS},

@@ -55,16 +55,11 @@ def error_if_perfect(
     """
     members, shares = _binned(probability, weight, bins)
     expected = np.bincount(members, shares * probability)
-    rng = np.random.default_rng(seed)
-    return np.array(
-        [
-            np.abs(
-                np.bincount(members, shares * (rng.random(len(probability)) < probability))
-                - expected
-            ).sum()
-            for _ in range(draws)
-        ]
-    )
+    rng, errors = np.random.default_rng(seed), np.empty(draws)
+    for draw in range(draws):
+        true = rng.random(len(probability)) < probability
+        errors[draw] = np.abs(np.bincount(members, shares * true) - expected).sum()
+    return errors
 
 
 def _binned(probability: Floats, weight: Floats, bins: int) -> tuple[NDArray[np.intp], Floats]:

@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree as xml
@@ -30,31 +30,38 @@ INK, QUIET, RULE, PAPER = (_VARIABLES[name] for name in ("ink", "quiet", "rule",
 RIGHT, WRONG, FADED = (_VARIABLES[name] for name in ("right", "wrong", "faded"))
 SERIES = tuple(value for name, value in _VARIABLES.items() if name.startswith("series"))
 
-_STYLE: dict[Any, Any] = {
+
+def plain_axes(ink: str, quiet: str, rule: str) -> dict[Any, Any]:
+    """Matplotlib's settings of axes with a light grid, a bold title on the left, and no ticks."""
+    return {
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.edgecolor": rule,
+        "axes.labelcolor": quiet,
+        "axes.titlecolor": ink,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": rule,
+        "grid.linewidth": 0.7,
+        "text.color": ink,
+        "xtick.color": quiet,
+        "ytick.color": quiet,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
+    }
+
+
+_STYLE = plain_axes(INK, QUIET, RULE) | {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 11.5,
     "axes.titlesize": 12.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
     "axes.titlepad": 12,
-    "axes.edgecolor": RULE,
-    "axes.labelcolor": QUIET,
-    "axes.titlecolor": INK,
     "axes.linewidth": 1,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.spines.left": False,
     "axes.unicode_minus": False,
-    "grid.color": RULE,
-    "grid.linewidth": 0.7,
-    "text.color": INK,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
     "xtick.minor.size": 0,
     "ytick.minor.size": 0,
     "xtick.major.pad": 5,
@@ -90,9 +97,7 @@ def blank(title: str, x: str, y: str, height: float = HEIGHT, left: float = 54) 
     )
     axes.patch.set_visible(False)
     figure.patch.set_visible(False)
-    axes.set_title(title)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set(title=title, xlabel=x, ylabel=y)
     return axes
 
 
@@ -109,38 +114,26 @@ def finish(axes: Axes, key: str, title: str, description: str) -> str:
     figure = axes.figure
     assert isinstance(figure, Figure)
     figure.savefig(text, format="svg", metadata={"Date": None})
-    return inline(text.getvalue(), key, title, description, _VARIABLES)
+    return _inline(text.getvalue(), key, title, description)
 
 
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _GEOMETRY = ("d", "x", "y", "width", "height", "transform", "points")
 
 
-def inline(text: str, key: str, title: str, description: str, colours: Mapping[str, str]) -> str:
-    """Make a chart part of an HTML page.
+def _inline(text: str, key: str, title: str, description: str) -> str:
+    """Make a chart, as matplotlib writes it, part of an HTML page.
 
     Ids that nothing refers to go, the others get ``key`` before them; coordinates keep a tenth of
-    a pixel; the font becomes the page's.
-
-    Args:
-        text: as matplotlib writes it, with ``svg.fonttype: none``.
-        key: unique on the page: letters, digits, ``-``.
-        title, description: what a screen reader says of it.
-        colours: by name of the CSS variable, the colour in ``text`` that it takes the place of.
+    a pixel; colours and the font become the page's.
     """
     # Control characters are no XML, and a file name may hold them.
     root = xml.fromstring(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text))
-    used = {
-        name
-        for element in root.iter()
-        for value in element.attrib.values()
-        for name in re.findall(r"^#(.+)|url\(#(.+?)\)", value)
-        for name in name
-        if name
-    }
+    values = [value for element in root.iter() for value in element.attrib.values()]
+    used = {name for value in values for name in re.findall(r"(?:^|url\()#([^)]+)", value)}
     for element in root.iter():
         element.tag = element.tag.removeprefix(_SVG)
-        element.attrib.update(_attributes(element, used, key, colours))
+        element.attrib = _attributes(element.attrib, used, key)
     _prune(root)
     width, height = root.attrib["viewBox"].split()[2:]
     named = xml.Element("title", id=f"{key}-t"), xml.Element("desc", id=f"{key}-d")
@@ -157,11 +150,7 @@ def inline(text: str, key: str, title: str, description: str, colours: Mapping[s
     return xml.tostring(root, encoding="unicode")
 
 
-def _attributes(
-    element: xml.Element, used: set[str], key: str, colours: Mapping[str, str]
-) -> dict[str, str]:
-    old = dict(element.attrib)
-    element.attrib.clear()
+def _attributes(old: dict[str, str], used: set[str], key: str) -> dict[str, str]:
     new = {}
     for name, value in old.items():
         if name == "id":
@@ -172,21 +161,17 @@ def _attributes(
         elif name == "clip-path":
             new[name] = value.replace("url(#", f"url(#{key}-")
         elif name == "style":
-            new[name] = _style(value, colours)
+            rules = [rule.strip() for rule in value.split(";")]
+            new[name] = ";".join(rule for rule in rules if not rule.startswith("font-family"))
+            for variable, colour in _VARIABLES.items():
+                new[name] = new[name].replace(colour, f"var(--{variable})")
         elif name in _GEOMETRY:
+            # Matplotlib turns what is not turned by minus zero degrees.
             if not value.startswith("rotate(-0 "):
                 new[name] = " ".join(re.sub(r"-?\d+\.\d+", _tenth, value).split())
         else:
             new[name] = value
     return new
-
-
-def _style(value: str, colours: Mapping[str, str]) -> str:
-    rules = [rule.strip() for rule in value.split(";")]
-    kept = ";".join(rule for rule in rules if not rule.startswith("font-family"))
-    for name, colour in colours.items():
-        kept = kept.replace(colour, f"var(--{name})")
-    return kept
 
 
 def _tenth(match: re.Match[str]) -> str:

@@ -130,20 +130,11 @@ def _side_by_side(
         axes.plot([column * cell] * 2, [0, -rows * line], color=RULE, linewidth=1)
     for row in range(1, rows + 1):
         axes.plot([0, columns * cell], [-row * line] * 2, color=RULE, linewidth=1)
-    _scale_bar(axes, cell / 2, -rows * line - _LABEL * cell / 2)
-    axes.set_xlim(0, columns * cell)
-    axes.set_ylim(-rows * line - _LABEL * cell, 0)
+    metres, y = round_below(cell / 2), -rows * line - _LABEL * cell / 2
+    axes.plot([0, metres], [y, y], color=QUIET, linewidth=2)
+    look: dict[str, Any] = {"textcoords": "offset points", "va": "center", "color": QUIET}
+    axes.annotate(f"{metres:g} m", (metres, y), (6, 0), **look)
+    axes.set(xlim=(0, columns * cell), ylim=(-rows * line - _LABEL * cell, 0), xticks=[], yticks=[])
     axes.set_aspect("equal", anchor="NW")
-    axes.set_xticks([])
-    axes.set_yticks([])
     axes.spines["bottom"].set_visible(False)
     return moved
-
-
-def _scale_bar(axes: Axes, longest: float, y: float) -> None:
-    """A bar of 1, 2 or 5 times a power of ten metres."""
-    metres = round_below(longest)
-    axes.plot([0, metres], [y, y], color=QUIET, linewidth=2)
-    axes.annotate(
-        f"{metres:g} m", (metres, y), (6, 0), textcoords="offset points", va="center", color=QUIET
-    )

@@ -9,10 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from beenhere.evaluation.protocol import share
+from beenhere.evaluation.ranking import RankedRow
 from beenhere.evaluation.statistics import wilson_score
 from beenhere.evaluation.thresholds import ThresholdCurve
 from beenhere.report.charts.drawing import INK, PAPER, QUIET, SERIES, blank, finish
-from beenhere.report.charts.series import BACKGROUND, Series
+from beenhere.report.charts.series import BACKGROUND, ChartRows, Series, behind_first
 from beenhere.report.study_figures import RowFigures
 from beenhere.studies.results import StudyResults
 from beenhere.wording import interval, option, percent
@@ -24,17 +25,20 @@ _BANDS = 3
 """Bands that can lie over each other and still be seen."""
 
 
-def with_intervals(
-    rows: Sequence[RowFigures], test: str, title: str, at: int, key: str, confidence: float
-) -> str:
+def with_intervals(shown: ChartRows, key: str, confidence: float) -> str:
     """One line a row: our recall and the published one, each with its interval."""
-    labels = [_label(row, test, at) for row in rows]
-    bottom = [sum(map(_pixels, labels[: place + 1])) for place in range(len(rows))]
-    unit = f"R@{at}, %, with {100 * confidence:g}% interval"
-    axes = blank(title, unit, "", (bottom or [0])[-1] + 78, left=4)
+    labels, bottom, y = [], [], 0
+    for row in shown.rows:
+        one = shown.measured(row)
+        mark = "● " if one.best else "≈ " if one.among_best else ""
+        labels.append(textwrap.wrap(mark + row.name, _BOLD_LETTERS if one.best else _LETTERS))
+        y += 15 * len(labels[-1]) + _BARS + 4
+        bottom.append(y)
+    unit = f"R@{shown.at}, %, with {100 * confidence:g}% interval"
+    axes = blank(shown.title, unit, "", y + 78, left=4)
     said = []
-    for row, lines, y in zip(rows, labels, bottom, strict=True):
-        ours, theirs = row.measured[test][at], row.published.get(test, {}).get(at)
+    for row, lines, y in zip(shown.rows, labels, bottom, strict=True):
+        ours, theirs = shown.measured(row), row.published.get(shown.test, {}).get(shown.at)
         axes.annotate(
             "\n".join(lines),
             (0, y - _BARS),
@@ -44,43 +48,33 @@ def with_intervals(
         )
         axes.plot([ours.low, ours.high], [y - 15] * 2, color=SERIES[0], linewidth=4, alpha=0.35)
         axes.plot(ours.percent, y - 15, "o", color=SERIES[0], markersize=6.5)
-        said.append(f"{row.name} {percent(ours.percent)} {interval(ours.low, ours.high)}")
+        said.append(f"{row.name} {_with_range(ours)}")
         if theirs is not None:
             axes.plot([theirs.low, theirs.high], [y - 7] * 2, color=QUIET, linewidth=1.2)
             axes.plot(theirs.percent, y - 7, "D", color=QUIET, mfc=PAPER, markersize=5)
             said[-1] += f", published {percent(theirs.percent)}"
-    axes.set_ylim((bottom or [0])[-1] + 2, 0)
+    axes.set_ylim(y + 2, 0)
     axes.set_yticks([])
-    return finish(axes, key, f"R@{at} of every row on {title}", "; ".join(said))
+    return finish(axes, key, f"R@{shown.at} of every row on {shown.title}", "; ".join(said))
 
 
-def _label(row: RowFigures, test: str, at: int) -> list[str]:
-    """Lines of a row's name with its mark."""
-    one = row.measured[test][at]
-    mark = "● " if one.best else "≈ " if one.among_best else ""
-    return textwrap.wrap(mark + row.name, _BOLD_LETTERS if one.best else _LETTERS)
+def _with_range(one: "RankedRow | Bar") -> str:
+    return f"{percent(one.percent)} {interval(one.low, one.high)}"
 
 
-def _pixels(lines: Sequence[str]) -> int:
-    """That a row's label and bars need."""
-    return 15 * len(lines) + _BARS + 4
-
-
-def against_n(
-    rows: Sequence[RowFigures], test: str, title: str, series: Mapping[str, Series], key: str
-) -> str:
+def against_n(shown: ChartRows, key: str) -> str:
     """Recall@N at each N."""
-    axes = blank(title, "N, photos looked at", "R@N, %")
-    said = []
-    for row in behind_first(rows, series):
-        at = list(row.measured[test])
-        values = [row.measured[test][n].percent for n in at]
-        _line(axes, range(len(at)), values, series[row.name])
+    axes = blank(shown.title, "N, photos looked at", "R@N, %")
+    for row in behind_first(shown.rows, shown.series):
+        at = list(row.measured[shown.test])
+        values = [row.measured[shown.test][n].percent for n in at]
+        _line(axes, range(len(at)), values, shown.series[row.name])
         axes.set_xticks(range(len(at)), [str(n) for n in at])
-    for row in rows:
-        found = [f"{percent(one.percent)} at {n}" for n, one in row.measured[test].items()]
+    said = []
+    for row in shown.rows:
+        found = [f"{percent(one.percent)} at {n}" for n, one in row.measured[shown.test].items()]
         said.append(f"{row.name}: {', '.join(found)}")
-    return finish(axes, key, f"Recall at N of every row on {title}", "; ".join(said))
+    return finish(axes, key, f"Recall at N of every row on {shown.title}", "; ".join(said))
 
 
 def _readable(axes: Axes, values: Sequence[float]) -> list[float]:
@@ -99,12 +93,14 @@ def against_threshold(
 ) -> str:
     """Recall@N at each threshold with its band, and the ceiling that no model can pass."""
     first = next(iter(curves.values()))
+    highest = max(curves.values(), key=lambda curve: float(curve.percent.sum()))
     axes = blank(title, "metres within which a photo is right", f"R@{first.at}, %")
     said = []
     for name, curve in curves.items():
         style = series[name]
         _line(axes, curve.thresholds, curve.percent, style)
-        if len(curves) <= _BANDS or style is series[max(curves, key=_height(curves))]:
+        # Many bands hide each other: then only the best curve has one.
+        if len(curves) <= _BANDS or curve is highest:
             axes.fill_between(
                 curve.thresholds, curve.low, curve.high, color=style.colour, alpha=0.16, linewidth=0
             )
@@ -128,40 +124,28 @@ def against_threshold(
     return finish(axes, key, f"Recall against the threshold on {title}", "; ".join(said))
 
 
-def against_option(
-    rows: Sequence[RowFigures], dotted: str, test: str, title: str, at: int, key: str
-) -> str:
+def against_option(shown: ChartRows, dotted: str, key: str) -> str:
     """Recall at each value of an option, in the order of the values."""
-    pairs: list[tuple[Any, RowFigures]] = [(row.option(dotted), row) for row in rows]
-    numbers = all(isinstance(value, int | float) for value, _ in pairs)
-    if numbers:
+    pairs: list[tuple[Any, RankedRow]] = [
+        (row.option(dotted), shown.measured(row)) for row in shown.rows
+    ]
+    x: list[float] = list(range(len(pairs)))
+    if all(isinstance(value, int | float) for value, _ in pairs):
         pairs.sort(key=lambda pair: float(pair[0]))
-    axes = blank(title, dotted, f"R@{at}, %")
-    found = [row.measured[test][at] for _, row in pairs]
-    x = [float(value) for value, _ in pairs] if numbers else [float(n) for n in range(len(pairs))]
+        x = [float(value) for value, _ in pairs]
+    axes = blank(shown.title, dotted, f"R@{shown.at}, %")
+    found = [one for _, one in pairs]
     heights = [one.percent for one in found]
     reach = [[one.percent - one.low for one in found], [one.high - one.percent for one in found]]
     axes.errorbar(x, heights, reach, color=SERIES[0], marker="o", elinewidth=1.2, capsize=3)
     axes.set_xticks(x, [option(value) for value, _ in pairs])
-    said = [
-        f"{percent(one.percent)} {interval(one.low, one.high)} at {option(value)}"
-        for (value, _), one in zip(pairs, found, strict=True)
-    ]
-    return finish(axes, key, f"R@{at} against {dotted} on {title}", "; ".join(said))
-
-
-def behind_first(rows: Sequence[RowFigures], series: Mapping[str, Series]) -> list[RowFigures]:
-    """The rows in the background first, so that they are drawn under the others."""
-    return sorted(rows, key=lambda row: series[row.name] is not BACKGROUND)
+    said = [f"{_with_range(one)} at {option(value)}" for value, one in pairs]
+    return finish(axes, key, f"R@{shown.at} against {dotted} on {shown.title}", "; ".join(said))
 
 
 def _line(axes: Axes, x: Sequence[float] | Any, y: Sequence[float] | Any, style: Series) -> None:
     width = 1.0 if style is BACKGROUND else 1.8
     axes.plot(x, y, color=style.colour, marker=style.marker or None, linewidth=width)
-
-
-def _height(curves: Mapping[str, ThresholdCurve]) -> Any:
-    return lambda name: curves[name].percent.sum()
 
 
 @dataclass(frozen=True)
@@ -182,16 +166,16 @@ def by_condition(
     The intervals are Wilson's: they hold for few queries, as a condition may have, and where all
     of them are right, or none.
     """
-    evaluations = {row.name: row.evaluations(test) for row in rows}
     groups: dict[str, dict[str, Bar]] = {}
-    for name, found in evaluations.items():
+    for row in rows:
+        found = row.evaluations(test)
         hits = np.stack([one.hits(at, results.threshold) for one in found])
         for condition in found[0].conditions:
             members = found[0].members(condition)
             mean, queries = share(hits[:, members].ravel()), int(members.sum())
             right = round(mean / 100 * queries)
             low, high = wilson_score(right, queries, results.confidence)
-            groups.setdefault(condition, {})[name] = Bar(queries, mean, 100 * low, 100 * high)
+            groups.setdefault(condition, {})[row.name] = Bar(queries, mean, 100 * low, 100 * high)
     return groups
 
 
@@ -214,9 +198,7 @@ def bars(
             axes.bar(x, one.percent, width * 0.86, color=style.colour, alpha=0.3, linewidth=0)
             axes.plot([x, x], [one.low, one.high], color=INK, linewidth=1)
             axes.plot(x, one.percent, marker=style.marker, color=style.colour, markersize=5)
-            said.append(
-                f"{condition}, {name}: {percent(one.percent)} {interval(one.low, one.high)}"
-            )
+            said.append(f"{condition}, {name}: {_with_range(one)}")
     labels = [
         f"{condition}\n{next(iter(group.values())).queries:,}"
         for condition, group in groups.items()
@@ -228,20 +210,8 @@ def bars(
     return finish(axes, key, f"R@{at} by condition on {title}", "; ".join(said))
 
 
-Point = tuple[float, float]
-"""Cost and recall."""
-
-
 def against_cost(
-    costs: Mapping[str, float],
-    rows: Sequence[RowFigures],
-    test: str,
-    title: str,
-    at: int,
-    kind: str,
-    unit: str,
-    series: Mapping[str, Series],
-    key: str,
+    shown: ChartRows, costs: Mapping[str, float], kind: str, unit: str, key: str
 ) -> str:
     """Recall of each row against a cost; a line joins the rows that no other row beats.
 
@@ -250,9 +220,12 @@ def against_cost(
         kind: of cost, such as ``"time"``.
         unit: of the costs, such as ``"milliseconds a photo"``.
     """
-    axes = blank(f"{title}, {kind}", unit, f"R@{at}, %")
-    shown = [row for row in behind_first(rows, series) if row.name in costs]
-    points = {row.name: (costs[row.name], row.measured[test][at].percent) for row in shown}
+    axes = blank(f"{shown.title}, {kind}", unit, f"R@{shown.at}, %")
+    points = {
+        row.name: (costs[row.name], shown.measured(row).percent)
+        for row in behind_first(shown.rows, shown.series)
+        if row.name in costs
+    }
     front = pareto_front(points)
     axes.plot(
         [points[name][0] for name in front],
@@ -263,10 +236,10 @@ def against_cost(
         drawstyle="steps-post",
         zorder=1,
     )
-    for row in shown:
-        style = series[row.name]
+    for name, point in points.items():
+        style = shown.series[name]
         axes.plot(
-            *points[row.name],
+            *point,
             marker=style.marker or "o",
             color=style.colour,
             markersize=3.5 if style is BACKGROUND else 7,
@@ -277,16 +250,19 @@ def against_cost(
     axes.margins(0.12)
     axes.set_xlim(left=0)
     said = [f"{name}: {percent(y)} at {x:.4g}" for name, (x, y) in points.items()]
-    best = f"no other row is both cheaper and better than {', '.join(front)}"
-    return finish(
-        axes, key, f"R@{at} on {title} against {unit}", "; ".join([*said, best] if front else said)
-    )
+    if front:
+        said.append(f"no other row is both cheaper and better than {', '.join(front)}")
+    return finish(axes, key, f"R@{shown.at} on {shown.title} against {unit}", "; ".join(said))
 
 
-def pareto_front(points: Mapping[str, Point]) -> list[str]:
+def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     """Names of the points that no other beats: as cheap and better, or cheaper and as good.
 
-    The cheapest first.
+    Args:
+        points: cost and recall, by name.
+
+    Returns:
+        The cheapest first.
     """
     front = [
         name

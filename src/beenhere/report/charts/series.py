@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.markers import MarkerStyle
 
+from beenhere.evaluation.ranking import RankedRow
 from beenhere.report.charts.drawing import FADED, SERIES
 from beenhere.report.study_figures import RowFigures
 
@@ -49,17 +50,44 @@ def series_of(rows: Sequence[RowFigures], test: str) -> dict[str, Series]:
     """By name of the row, in their order; the rows were measured on ``test``."""
     shown = rows
     if len(rows) > MOST:
-        by_recall = sorted(rows, key=lambda row: -next(iter(row.measured[test].values())).percent)
+        by_recall = sorted(rows, key=lambda row: -row.first_recall(test).percent)
         shown = by_recall[: MOST - 1]
     names = [row.name for row in rows if row in shown]
+    numbered = [
+        Series(colour, f"series-{number}", marker)
+        for number, (colour, marker) in enumerate(zip(SERIES, MARKERS, strict=True), 1)
+    ]
     return {
-        row.name: _numbered(names.index(row.name)) if row.name in names else BACKGROUND
+        row.name: numbered[names.index(row.name)] if row.name in names else BACKGROUND
         for row in rows
     }
 
 
-def _numbered(place: int) -> Series:
-    return Series(SERIES[place], f"series-{place + 1}", MARKERS[place])
+@dataclass(frozen=True)
+class ChartRows:
+    """The rows of a chart, measured on one test set.
+
+    Attributes:
+        rows: in the order of the table.
+        test, title: name of the test set, and the title of the chart.
+        at: N of Recall@N.
+        series: how each row looks, by name.
+    """
+
+    rows: Sequence[RowFigures]
+    test: str
+    title: str
+    at: int
+    series: Mapping[str, Series]
+
+    def measured(self, row: RowFigures) -> RankedRow:
+        """The recall of a row."""
+        return row.measured[self.test][self.at]
+
+
+def behind_first(rows: Sequence[RowFigures], series: Mapping[str, Series]) -> list[RowFigures]:
+    """The rows in the background first, so that they are drawn under the others."""
+    return sorted(rows, key=lambda row: series[row.name] is not BACKGROUND)
 
 
 @dataclass(frozen=True)

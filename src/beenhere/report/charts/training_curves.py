@@ -1,15 +1,14 @@
 """How training went: loss, recall on the validation set, learning rate, by epoch."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from beenhere.report.charts.drawing import blank, finish
-from beenhere.report.charts.recall import behind_first
-from beenhere.report.charts.series import BACKGROUND, Series
-from beenhere.report.study_figures import RowFigures
+from beenhere.report.charts.series import BACKGROUND, Series, behind_first
+from beenhere.report.study_figures import RowFigures, validation_recall
 from beenhere.wording import option
 
 _HEIGHT = 260
@@ -19,7 +18,7 @@ def curves(rows: Sequence[RowFigures], series: Mapping[str, Series], key: str) -
     """Three charts; of several seeds the first."""
     return [
         _by_epoch(rows, series, f"{key}-loss", "Loss", "", lambda epoch: epoch.get("loss")),
-        _by_epoch(rows, series, f"{key}-validation", "Validation", "R@1, %", _validation),
+        _by_epoch(rows, series, f"{key}-validation", "Validation", "R@1, %", validation_recall),
         _by_epoch(rows, series, f"{key}-rate", "Learning rate", "", _rate, True),
     ]
 
@@ -39,7 +38,8 @@ def _by_epoch(
     for row in behind_first(rows, series):
         style = series[row.name]
         points = [(epoch["epoch"], value(epoch)) for epoch in row.row.finished[0].epochs]
-        known = [(number, height) for number, height in points if _finite(height)]
+        # A training that diverges has a loss that is no number.
+        known = [(n, height) for n, height in points if height is not None and isfinite(height)]
         if not known:
             continue
         numbers, heights = zip(*known, strict=True)
@@ -62,15 +62,6 @@ def _by_epoch(
     axes.yaxis.set_major_formatter(lambda height, _: option(round(height, 12)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return finish(axes, key, f"{title} by epoch", "; ".join(said) or "no epoch was recorded")
-
-
-def _finite(height: float | None) -> bool:
-    """A training that diverges has a loss that is no number."""
-    return height is not None and math.isfinite(height)
-
-
-def _validation(epoch: dict[str, Any]) -> float | None:
-    return (epoch.get("validation") or {}).get("R@1")
 
 
 def _rate(epoch: dict[str, Any]) -> float | None:
