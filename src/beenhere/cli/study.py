@@ -127,7 +127,7 @@ def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
 
 
 def _plan(study: str, data: str | None, seeds: int | None, assignments: Sequence[str]) -> "Plan":
-    from beenhere.studies.plan import StudyPhotos, make_plan
+    from beenhere.studies.plan import make_plan
     from beenhere.studies.study import read_profile, read_study
 
     read = read_study(study)
@@ -142,7 +142,7 @@ def _plan(study: str, data: str | None, seeds: int | None, assignments: Sequence
         from beenhere.city import write_city
 
         write_city(profile.city_folder, profile.city, what="photos of the city")
-    return make_plan(read, name, profile, StudyPhotos(), seeds, assignments)
+    return make_plan(read, name, profile, seeds, assignments)
 
 
 def _train(
