@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from beenhere.cli.options import ADVANCED, Assignments
-from beenhere.cli.output import console
+from beenhere.cli.output import console, figures_table
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CityConfig
 from beenhere.config.training import DataConfig, EvaluationData, TrainConfig
@@ -135,17 +135,10 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
 
 
 def _table(found: dict[str, dict[str, "Evaluation"]]) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("network", "light"):
-        table.add_column(heading)
-    for n in SHOWN:
-        table.add_column(f"R@{n}", justify="right")
+    rows = []
     for network, by_light in found.items():
         for light, (_, condition) in LIGHTS.items():
             recalls = [by_light[light].measured(n, condition=condition) for n in SHOWN]
             cells = (f"{r.percent:.1f} [{r.low:.0f}, {r.high:.0f}]" for r in recalls)
-            table.add_row(network if light == "day" else "", light, *cells)
-    return table
+            rows.append([network if light == "day" else "", light, *cells])
+    return figures_table(["network", "light"], [f"R@{n}" for n in SHOWN], rows, edge=True)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Positive
-from beenhere.cli.output import console, leave_interrupted, say
+from beenhere.cli.output import console, figures_table, leave_interrupted, say
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.wording import count
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.table import Table
 
     from beenhere.report.study_figures import RowFigures, TableFigures
     from beenhere.studies.folder import StudyFolder
@@ -261,21 +261,14 @@ def _legend(results: "StudyResults") -> Iterator[str]:
         yield "in brackets: what was published"
 
 
-def _table(results: "StudyResults", figures: "TableFigures") -> "RichTable":
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    shown.add_column(Text(f"{figures.table.title} ({figures.table.name})"))
-    for test in results.tests:
-        shown.add_column(Text(f"{test} R@1"), justify="right")
-        shown.add_column(Text("R@5"), justify="right")
-    shown.add_column("state", justify="right")
+def _table(results: "StudyResults", figures: "TableFigures") -> "Table":
+    title = f"{figures.table.title} ({figures.table.name})"
+    headings = [heading for test in results.tests for heading in (f"{test} R@1", "R@5")]
+    rows = []
     for row in figures.rows:
         cells = [_recall(row, test, n) for test in results.tests for n in NS]
-        shown.add_row(Text(row.name), *map(Text, cells), Text(_state(row.row)))
-    return shown
+        rows.append([row.name, *cells, _state(row.row)])
+    return figures_table([title], [*headings, "state"], rows)
 
 
 def _recall(row: "RowFigures", test: str, n: int) -> str:

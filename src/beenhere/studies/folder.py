@@ -101,13 +101,17 @@ class StudyFolder:
         if not self.description.exists():
             return []
         lines = []
-        before = _by_row(_read_json(self.description))
-        for key, runs in _by_row(_description(plan)).items():
-            for old, new in zip(before.get(key, []), runs, strict=False):
-                folder = RowFolder(self.runs / old)
-                if old != new and folder.run.state.exists() and not (self.runs / new).exists():
-                    training = next(one for one in plan.trainings if one.folder == new)
-                    lines.append(f"{key[1]} ({key[0]}): {_difference(folder, training)}")
+        before = {
+            (table["title"], row["name"]): row["runs"]
+            for table in _read_json(self.description)["tables"]
+            for row in table["rows"]
+        }
+        for title, row in [(table.title, row) for table in plan.tables for row in table.rows]:
+            runs = before.get((title, row.name), [])
+            for old, training in zip(runs, row.trainings, strict=False):
+                folder, there = RowFolder(self.runs / old), self.row(training).path.exists()
+                if old != training.folder and folder.run.state.exists() and not there:
+                    lines.append(f"{row.name} ({title}): {_difference(folder, training)}")
                     break
         return lines
 
@@ -189,15 +193,6 @@ def _read_run(folder: RowFolder) -> Run:
     )
 
 
-def _by_row(described: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """Run folders by table and row."""
-    return {
-        (table["title"], row["name"]): row["runs"]
-        for table in described["tables"]
-        for row in table["rows"]
-    }
-
-
 def _difference(old: RowFolder, training: Training) -> str:
     before = flat(config_yaml.plain(config_yaml.load(TrainConfig, old.options)))
     now = flat(config_yaml.plain(training.config))
@@ -234,20 +229,14 @@ def _description(plan: Plan) -> dict[str, Any]:
         "caveat": profile.caveat,
         "published_queries": file.published_queries,
         "tests": {name: profile.titles.get(name, name) for name in tests},
-        "recall_at": evaluation.recall_at,
         "threshold": evaluation.thresholds[0],
-        "confidence": evaluation.confidence,
-        "resamples": evaluation.resamples,
-        "seed": evaluation.seed,
+        **evaluation.model_dump(include={"recall_at", "confidence", "resamples", "seed"}),
         "compare": file.compare,
         "tables": [
             {
                 "name": table.table.name,
                 "title": table.title,
-                "about": table.table.file.about,
-                "source": table.table.file.source,
-                "thresholds": table.table.file.thresholds,
-                "along": table.table.file.along,
+                **table.table.file.model_dump(include={"about", "source", "thresholds", "along"}),
                 "rows": [
                     {
                         "name": row.name,

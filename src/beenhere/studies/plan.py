@@ -235,24 +235,23 @@ def _config(
             config_yaml.change(values, copy.deepcopy(changes))
         config = config_yaml.validate(TrainConfig, values)
         config = config_yaml.validate(TrainConfig, _scaled(config, profile.scale))
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {str(error).removeprefix('options: ')}") from error
-    try:
+        where = "--set"
         return config_yaml.assign(config, assignments)
     except ConfigError as error:
-        raise ConfigError(f"--set: {str(error).removeprefix('options: ')}") from error
+        raise ConfigError(f"{where}: {str(error).removeprefix('options: ')}") from error
 
 
 def _scaled(config: TrainConfig, factors: dict[str, float]) -> dict[str, Any]:
     values = config_yaml.plain(config)
     found = flat(values)
     for name in factors.keys() & found.keys():
-        value, factor = found[name], factors[name]
-        if isinstance(value, int):
-            config_yaml.change(values, {name: max(1, round(value * factor))})
-        elif isinstance(value, float):
+        scaled = found[name]
+        if isinstance(scaled, int):
+            scaled = max(1, round(scaled * factors[name]))
+        elif isinstance(scaled, float):
             # As it is: 1e-3 x 20 would read 0.020000000000000004 in a table.
-            config_yaml.change(values, {name: float(f"{value * factor:.12g}")})
+            scaled = float(f"{scaled * factors[name]:.12g}")
+        config_yaml.change(values, {name: scaled})
     return values
 
 
