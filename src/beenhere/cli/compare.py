@@ -70,7 +70,7 @@ def compare(
         found = compare_runs(*folders, at=at, threshold=threshold)
     else:
         found = compare_runs(*sides, at=at, threshold=threshold)
-    device = extract.device if maps else None
+    device = extract.device if maps and count else None
     shown = [_choose(one, sides, count, seed, device) for one in found]
     pictures = compare_folder.write_comparison(folder, (a, b), list(zip(found, shown, strict=True)))
     if json:
@@ -112,7 +112,7 @@ def _choose(
     from beenhere.report.compared_queries import compared_queries
 
     models = None
-    if device is not None and count and (found.only_a | found.only_b).any():
+    if device is not None and (found.only_a | found.only_b).any():
         where = choose_device(device)
         models = sides[0].load(found.a, where), sides[1].load(found.b, where)
     return compared_queries(found, (sides[0].name, sides[1].name), models, count, seed)

@@ -50,9 +50,9 @@ def evaluate(
     Args:
         model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
         on: the photos.
-        leave_one_out: to be given with `--photos`.
+        leave_one_out: search each photo of `--photos` in the rest; goes with it.
         out: folder for the results [default: evaluations/MODEL-DATA].
-        panels: also draw so many queries with what was found.
+        panels: how many queries to draw with what was found for each.
         json: print results.json instead of a table.
         config: the options of an evaluation.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.

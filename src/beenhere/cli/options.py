@@ -39,7 +39,7 @@ class EvaluationPhotos:
     queries: Path | None = None
     """photos to find; goes with `--database`."""
     photos: Path | None = None
-    """one folder of photos, each of which is searched in the rest."""
+    """one folder of photos, each searched in the rest."""
 
     @property
     def name(self) -> str:
@@ -77,6 +77,8 @@ def as_typed(value: object) -> str | None:
     """A default as a person would type it; None, which shows nothing, for a switch that is off."""
     if value is None or value is False or value in ([], ()):
         return None
+    if value is True:
+        return "yes"
     if isinstance(value, list | tuple):
         return " ".join(str(as_typed(item)) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -74,7 +74,8 @@ def run(
     plan = _plan(study, data, seeds, set_)
     folder = StudyFolder(out, plan.data, plan.study.name)
     trainings = runner.select(plan, only)
-    _ask_about(folder.changed(plan), folder, yes)
+    if not yes:
+        _ask_about(folder.changed(plan), folder)
     folder.write(plan, _again(study, data, seeds, set_))
     rows = sum(len(table.rows) for table in plan.tables)
     print(
@@ -102,8 +103,8 @@ def status(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     """How far each row of a study is, and its figures so far.
 
     Args:
-        study: as for `beenhere study run`.
-        data: as for `beenhere study run` [default: the one that the study was run with].
+        study: the study, as it was given to `beenhere study run`.
+        data: its data profile [default: the only one that it was run with].
         out: folder of all studies.
     """
     folder = _folder(study, data, out)
@@ -117,8 +118,8 @@ def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     They are written to OUT/DATA/STUDY/: report.html, and tables/ with three files a table.
 
     Args:
-        study: as for `beenhere study run`.
-        data: as for `beenhere study run` [default: the one that the study was run with].
+        study: the study, as it was given to `beenhere study run`.
+        data: its data profile [default: the only one that it was run with].
         out: folder of all studies.
     """
     folder = _folder(study, data, out)
@@ -165,17 +166,16 @@ def _train(
         return runner.run(trainings, folder, launcher, partial(print, flush=True))
 
 
-def _ask_about(changed: list[str], folder: "StudyFolder", yes: bool) -> None:
+def _ask_about(changed: list[str], folder: "StudyFolder") -> None:
     """Rows whose options are others than when they were trained."""
-    if not changed or yes:
+    if not changed:
         return
-    have = "has" if len(changed) == 1 else "have"
+    these, have = ("this row", "has") if len(changed) == 1 else ("these rows", "have")
     print(f"{count(len(changed), 'row')} {have} changed:", *changed, sep="\n  ", file=sys.stderr)
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"{'this row' if have == 'has' else 'these rows'} {have} changed since the last "
-            f"training; add --yes to train again (what was trained stays in {folder.runs}), or "
-            "change it back"
+            f"{these} {have} changed since the last training; add --yes to train again (what was "
+            f"trained stays in {folder.runs}), or change it back"
         )
     answer = input(f"Train again? What was trained stays in {folder.runs}. [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
@@ -249,15 +249,14 @@ def _print_study(results: "StudyResults") -> None:
 
 
 def _legend(results: "StudyResults") -> Iterator[str]:
-    rows = [row for table in results.tables for row in table.rows]
     yield (
         f"\nR@N: percent of all queries with a photo {results.right_in_words} among the "
         f"first N found [{100 * results.confidence:g}% bootstrap interval]"
     )
     yield "* cannot be told from the best of the table (paired test on the same queries, Holm)"
-    if any(len(row.runs) > 1 for row in rows):
+    if any(len(row.runs) > 1 for row in results.rows):
         yield "±: standard deviation over seeds"
-    if any(row.published for row in rows):
+    if any(row.published for row in results.rows):
         yield "in brackets: what was published"
 
 
@@ -299,9 +298,8 @@ def _state(row: "Row") -> str:
 def _problems(results: "StudyResults") -> Iterator[str]:
     """Rows that failed, and why; a training that rows share is named once."""
     seen = set()
-    for table in results.tables:
-        for row in table.rows:
-            for run in row.runs:
-                if run.state == "failed" and run.folder not in seen:
-                    seen.add(run.folder)
-                    yield f"\n{row.name} failed: {run.error}"
+    for row in results.rows:
+        for run in row.runs:
+            if run.state == "failed" and run.folder not in seen:
+                seen.add(run.folder)
+                yield f"\n{row.name} failed: {run.error}"

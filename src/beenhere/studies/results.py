@@ -132,9 +132,14 @@ class StudyResults:
     command: str
 
     @property
+    def rows(self) -> list[Row]:
+        """Of all tables."""
+        return [row for table in self.tables for row in table.rows]
+
+    @property
     def right_in_words(self) -> str:
         """``"within 25 m"``, and on which test sets lists say what is right instead."""
-        runs = [run for table in self.tables for row in table.rows for run in row.finished]
+        runs = [run for row in self.rows for run in row.finished]
         listed = [
             title
             for name, title in self.tests.items()
