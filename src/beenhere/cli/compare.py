@@ -128,47 +128,32 @@ def _print(
     from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report.compare_folder import RECORD
 
-    output = console()
-    output.print(f"A: {sides[0].name}\nB: {sides[1].name}\n", markup=False)
+    print(f"A: {sides[0].name}\nB: {sides[1].name}\n")
     for one in found:
         sought = f"{one.a.queries.height} queries in {one.a.results['database']} photos"
-        output.print(f"{one.name}: {sought}, {rule_in_words(one.threshold)}", markup=False)
-        output.print(_table(one))
-        output.print()
-    for line in _notes(found, shown):
-        output.print(line, markup=False)
-    output.print(f"\nIn {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}", markup=False)
+        print(f"{one.name}: {sought}, {rule_in_words(one.threshold)}")
+        console().print(_table(one), end="\n\n")
+    print(*_notes(found, shown), sep="\n")
+    print(f"\nIn {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")
     for picture in pictures:
-        output.print(f"Look at {picture}", markup=False)
+        print(f"Look at {picture}")
 
 
 def _table(found: "Differences") -> "Table":
-    conditions = found.by_condition()
-    if (
-        len(conditions) == 2
-        and conditions[1].comparison.queries == conditions[0].comparison.queries
-    ):
-        conditions = conditions[1:]  # the one condition of all queries says nothing more
-    recall = f"R@{found.at}"
-    figures = [
-        "",
-        "both",
-        "only A",
-        "only B",
-        "neither",
-        f"{recall} A",
-        f"{recall} B",
-        "A - B",
-        "p",
-    ]
+    every, *conditions = found.by_condition()
+    # The one condition of all queries says nothing more than all queries do.
+    if len(conditions) != 1 or conditions[0].comparison.queries != every.comparison.queries:
+        conditions = [every, *conditions]
+    recalls = [f"R@{found.at} {side}" for side in "AB"]
+    figures = ["", "both", "only A", "only B", "neither", *recalls, "A - B", "p"]
     rows = []
     for one in conditions:
         pair = one.comparison
         counts = (pair.queries, one.both, pair.only_a, pair.only_b, one.neither)
-        recalls = (f"{one.recall_a:.1f}", f"{one.recall_b:.1f}")
+        percents = (f"{one.recall_a:.1f}", f"{one.recall_b:.1f}")
         difference = f"{pair.difference:+.1f} [{pair.low:+.1f}, {pair.high:+.1f}]"
         p = "< 0.001" if pair.p_value < 0.001 else f"{pair.p_value:.3f}"
-        rows.append([one.condition or "all", *map(str, counts), *recalls, difference, p])
+        rows.append([one.condition or "all", *map(str, counts), *percents, difference, p])
     return figures_table(["queries"], figures, rows, edge=True)
 
 

@@ -86,19 +86,16 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
 
 
 def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
-    output = console()
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
         sought = f"each of {result.queries} photos in the rest"
-    output.print(f"{result.name}: {sought}, by {model}\n", markup=False)
+    print(f"{result.name}: {sought}, by {model}\n")
     for table in _recall_tables(result):
-        output.print(table)
-        output.print()
-    for line in _notes(result):
-        output.print(line, markup=False)
-    output.print(f"\nIn {folder}: results.json, predictions.parquet, descriptors", markup=False)
+        console().print(table, end="\n\n")
+    print(*_notes(result), sep="\n")
+    print(f"\nIn {folder}: results.json, predictions.parquet, descriptors")
     picture = f"Look at {folder / 'matches.jpg'}"
-    output.print(picture if panels else "To look at the matches, add --panels 10", markup=False)
+    print(picture if panels else "To look at the matches, add --panels 10")
 
 
 def _recall_tables(result: "Evaluation") -> Iterator["Table"]:

@@ -236,16 +236,15 @@ def _print_study(results: "StudyResults") -> None:
     from beenhere.report.study_figures import all_figures
 
     output = console()
-    output.print(f"\n{results.title}, on {results.data_title}", markup=False)
+    print(f"\n{results.title}, on {results.data_title}")
     for figures in all_figures(results):
-        output.print()
+        print()
         output.print(_table(results, figures))
-    for line in _legend(results):
-        output.print(line, markup=False)
+    print(*_legend(results), sep="\n")
     if results.caveat:
         output.print(f"\n{results.caveat}", markup=False, soft_wrap=False)
     for line in _problems(results):
-        output.print(line, markup=False)
+        print(line)
 
 
 def _legend(results: "StudyResults") -> Iterator[str]:

@@ -145,7 +145,7 @@ class FramesConfig(Options):
     every_seconds: float | None = Field(None, gt=0, description="seconds between two frames")
     start: str | None = Field(
         None,
-        description="when the video starts, as 2024-05-01T14:30:00+02:00 [default: what its file says]",
+        description="when the video starts, as 2024-05-01T14:30:00+02:00 [default: as it says]",
     )
     quality: int = Field(92, ge=1, le=100, description="quality of the JPEG files")
 

@@ -199,10 +199,8 @@ def make_plan(
         if rows
     )
     once: dict[str, Training] = {}
-    for table in tables:
-        for row in table.rows:
-            for one in row.trainings:
-                once.setdefault(one.fingerprint, one)
+    for one in (one for planned in tables for row in planned.rows for one in row.trainings):
+        once.setdefault(one.fingerprint, one)
     return Plan(study, data, profile, tables, tuple(once.values()))
 
 

@@ -257,7 +257,8 @@ def _base(path: Path, base: str | None) -> str | None:
 
 def _table(path: Path, file: TableFile) -> StudyTable:
     rows = []
-    for row, *values in product(file.rows or [None], *file.grid.values()):
+    by_hand: list[RowFile | None] = [*file.rows] or [None]
+    for row, *values in product(by_hand, *file.grid.values()):
         chosen = dict(zip(file.grid, values, strict=True))
         parts = [f"{name.split('.')[-1]} {_short(value)}" for name, value in chosen.items()]
         if row is not None:
