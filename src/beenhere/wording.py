@@ -92,8 +92,9 @@ def file_size(bytes: int) -> str:
 
 def did_you_mean(got: str, choices: Iterable[str]) -> str:
     """``"did you mean 'lr'? "``, to begin a hint; empty where no choice is near to what was got."""
-    near = difflib.get_close_matches(got, list(choices), n=1, cutoff=0.55)
-    return f"did you mean {near[0]!r}? " if near else ""
+    named = {choice.lstrip("-"): choice for choice in choices}  # all options begin alike
+    near = difflib.get_close_matches(got.lstrip("-"), named, n=1, cutoff=0.5)  # as rl is to lr
+    return f"did you mean {named[near[0]]!r}? " if near else ""
 
 
 def one_line(error: BaseException | str, most: int | None = 200) -> str:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.cli.options import as_typed
+from beenhere.cli.options import EvaluationPhotos, as_typed
 from beenhere.cli.output import (
-    data_name,
     distinct_names,
     evaluation_folder,
     few,
@@ -32,12 +31,12 @@ def test_names_tell_two_models_apart(one: str, other: str, names: tuple[str, str
 
 
 def test_an_evaluation_is_called_after_model_and_data() -> None:
-    name = data_name(Path("sf_xs/test"), None, None, None)
+    name = EvaluationPhotos(Path("sf_xs/test")).name
     assert evaluation_folder("x", name) == Path("evaluations/x-sf_xs-test")
-    together = data_name(None, Path("a/database"), Path("a/queries"), None)
-    apart = data_name(None, Path("a/database"), Path("b/new.csv"), None)
-    assert (together, apart) == ("a", "new.csv")
-    assert data_name(None, None, None, Path("my/photos")) == "my-photos"
+    together = EvaluationPhotos(database=Path("a/database"), queries=Path("a/queries"))
+    apart = EvaluationPhotos(database=Path("a/database"), queries=Path("b/new.csv"))
+    assert (together.name, apart.name) == ("a", "new.csv")
+    assert EvaluationPhotos(photos=Path("my/photos")).name == "my-photos"
 
 
 def test_files_are_counted_and_the_first_are_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from beenhere.errors import ConfigError
 from beenhere.studies import runner
 from beenhere.studies.folder import StudyFolder
 from beenhere.studies.launchers import RayLauncher
-from beenhere.studies.plan import StudyPhotos, make_plan
+from beenhere.studies.plan import make_plan
 from beenhere.studies.study import read_profile, read_study
 
 ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
@@ -42,7 +42,7 @@ def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monke
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     rows = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
     study = write(rows, set={"fit.epochs": 6})
-    made = make_plan(read_study(str(study)), *read_profile(str(profile)), StudyPhotos())
+    made = make_plan(read_study(str(study)), *read_profile(str(profile)))
     folder = StudyFolder(tmp_path / "out", "town", "mine")
     folder.write(made, "beenhere study run")
     victim = folder.row(made.trainings[0])

@@ -16,7 +16,7 @@ from beenhere.errors import ConfigError
 from beenhere.studies import runner
 from beenhere.studies.folder import RowFolder, StudyFolder
 from beenhere.studies.launchers import LocalLauncher
-from beenhere.studies.plan import Plan, StudyPhotos, make_plan
+from beenhere.studies.plan import Plan, make_plan
 from beenhere.studies.study import read_profile, read_study
 
 PYTHON = sys.executable
@@ -24,7 +24,7 @@ SLOW, FAST = {"optimizer.lr": 1e-4}, {"optimizer.lr": 1e-2}
 
 
 def plan(study: Path, profile: Path) -> Plan:
-    return make_plan(read_study(str(study)), *read_profile(str(profile)), StudyPhotos())
+    return make_plan(read_study(str(study)), *read_profile(str(profile)))
 
 
 def run(made: Plan, out: Path, only: tuple[str, ...] = (), at_once: int = 1) -> tuple[bool, str]:

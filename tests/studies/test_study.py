@@ -7,14 +7,14 @@ import pytest
 
 from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.studies.plan import Plan, StudyPhotos, make_plan
+from beenhere.studies.plan import Plan, make_plan
 from beenhere.studies.study import profile_names, read_profile, read_study, study_names
 
 TWO = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
 
 
 def plan(study: Path | str, profile: Path | str, **options: Any) -> Plan:
-    return make_plan(read_study(str(study)), *read_profile(str(profile)), StudyPhotos(), **options)
+    return make_plan(read_study(str(study)), *read_profile(str(profile)), **options)
 
 
 def configs(made: Plan) -> dict[str, TrainConfig]:

@@ -185,11 +185,11 @@ def _explained(error: CycloptsError) -> str:
 
 
 def _missing(error: MissingArgumentError, argument: Argument) -> str:
-    meaning = ""
-    if error.app is not None:  # docstrings are read for help and errors alone: it takes its time
-        known = error.app.assemble_argument_collection(parse_docstring=True)
-        meaning = next((a.parameter.help or "" for a in known if a.name == argument.name), "")
-        meaning = one_line(f": {meaning}".replace("`", ""), None) if meaning else ""
+    assert error.app is not None
+    # Docstrings are read for help and errors alone: it takes its time.
+    known = error.app.assemble_argument_collection(parse_docstring=True)
+    meaning = next((a.parameter.help or "" for a in known if a.name == argument.name), "")
+    meaning = one_line(f": {meaning}".replace("`", ""), None) if meaning else ""
     given = error.keyword or next((t.keyword for t in argument.tokens if t.keyword), None)
     if given is not None:
         values = argument.token_count()[0]

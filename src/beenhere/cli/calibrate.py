@@ -39,7 +39,7 @@ def calibrate(
     Args:
         index: folder of the index.
         queries: photos with positions, taken on other days than the map; without them photos of
-            the index are asked, which is a makeshift.
+            the index are the queries, a weaker test.
         outside: photos from elsewhere, of places that the index does not have.
         verify: calibrate `locate --verify` too; takes some tenths of a second a query.
         plot: a `.png` to draw the reliability diagram and precision against recall in; with
@@ -62,7 +62,9 @@ def calibrate(
     )
     from beenhere.report.pictures import check_picture
 
-    charts = _charts(plot, verify)
+    charts = {} if plot is None else {"plain": plot}
+    if plot is not None and verify:
+        charts["verified"] = plot.with_name(f"{plot.stem}-verified{plot.suffix}")
     for chart in charts.values():
         check_picture(chart, CHART_SUFFIXES)
     found = calibrate_index(opened, queries, outside, verify, config, locate, wait)
@@ -79,15 +81,6 @@ def calibrate(
         print(calibration_text(calibration))
     for chart in charts.values():
         print(f"drawn: {chart}")
-
-
-def _charts(plot: Path | None, verify: bool) -> dict[str, Path]:
-    if plot is None:
-        return {}
-    charts = {"plain": plot}
-    if verify:
-        charts["verified"] = plot.with_name(f"{plot.stem}-verified{plot.suffix}")
-    return charts
 
 
 def _asked(asked: "QueryEvidence") -> str:

@@ -62,8 +62,7 @@ def show(
             _show(f"{root}, database", photo_set_text(tables.database, root, list_))
             _show(f"{root}, queries", photo_set_text(tables.queries, root, list_))
             print(positives(tables, radius))
-            offered = protocols_of(found.path)
-            if offered:
+            if offered := protocols_of(found.path):
                 print(f"  protocols  {', '.join(offered)} (the first is shown)")
         else:
             table = read_photos(found.path)
@@ -128,12 +127,10 @@ def check(
         rows = fixes(findings, fix_list.parent)
         with output_file(fix_list) as new:
             rows.write_csv(new)
-        choice = chosen(collection, read_fixes(fix_list))
-        print(f"\n{fix_list}: {tally(choice)}.", file=said)
+        print(f"\n{fix_list}: {tally(chosen(collection, read_fixes(fix_list)))}.", file=said)
         if rows.height:
-            print(
-                f"To go on without them: beenhere data leave-out {path} {fix_list} NEW", file=said
-            )
+            without_them = f"beenhere data leave-out {path} {fix_list} NEW"
+            print(f"To go on without them: {without_them}", file=said)
     if sheet is not None:
         from beenhere.report.doctor_sheet import draw_sheet, drawn
 
@@ -149,7 +146,7 @@ def leave_out(path: Path, fix_list: Path, out: Path, /) -> None:
     """Write tables of the same sets without the photos on a fix list. No photo is touched.
 
     Args:
-        path: what was checked.
+        path: the folder or table that was checked.
         fix_list: from `beenhere data check PATH --fix-list FILE`. Every photo is left out whose
             suggestion starts with `leave out`; all others stay, those to mend too. Delete the rows
             of photos that you want to keep.

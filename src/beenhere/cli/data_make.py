@@ -13,7 +13,6 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.wording import count
 
 if TYPE_CHECKING:
-    from beenhere.tools.tracks import TrackedPhotos
     from beenhere.tools.tracks.track import Track
 
 show_options(PlacesConfig, ADVANCED, "cells")
@@ -123,9 +122,8 @@ def track(
     if out.exists():
         raise DataError(f"{out} is there already; give another name, or delete it")
     video = photos.suffix.lower() in VIDEO_SUFFIXES and not photos.is_dir()
-    given = frames.model_fields_set
-    if given and not video:
-        flag = "--" + sorted(given)[0].replace("_", "-")
+    if frames.model_fields_set and not video:
+        flag = "--" + min(frames.model_fields_set).replace("_", "-")
         raise ConfigError(f"{flag} is for a video; {photos} is none")
     ending = out.suffix.lower()
     if video and ending in TABLE_SUFFIXES:
@@ -160,13 +158,6 @@ def _photos(source: Path, found: "Track", out: Path, config: TrackConfig, every:
         f"({count(len(found), 'point')}), {tracked.kept:,} had a position, {lacking:,} "
         f"{'has' if lacking == 1 else 'have'} none"
     )
-    _say_agreement(tracked, config)
-    list_files("without a position", tracked.missed, every)
-    list_files("cannot be used", tracked.unusable, every)
-    print(f"Have a look: beenhere data show {out}")
-
-
-def _say_agreement(tracked: "TrackedPhotos", config: TrackConfig) -> None:
     agreed = tracked.agreement
     if agreed.median is not None:
         print(
@@ -180,6 +171,9 @@ def _say_agreement(tracked: "TrackedPhotos", config: TrackConfig) -> None:
             f"  with --shift {config.shift + agreed.better_shift:g} they would be "
             f"{agreed.better_median:,.1f} m away: the clocks seem to differ; look, and run again"
         )
+    list_files("without a position", tracked.missed, every)
+    list_files("cannot be used", tracked.unusable, every)
+    print(f"Have a look: beenhere data show {out}")
 
 
 def _frames(
@@ -228,15 +222,15 @@ def convert(
 
     written = write(source, Path(out), to)
     how = tally({"hard links": written.linked, "copies": written.copied})
-    said = f" ({how})" if how else ""
-    print(f"{out}: {sum(written.photos.values()):,} photos as {to}{said}")
+    print(f"{out}: {sum(written.photos.values()):,} photos as {to}{f' ({how})' if how else ''}")
     width = max(16, *(len(folder) + 2 for folder in written.photos))
     for folder, number in written.photos.items():
         if folder:
             print(f"  {folder:<{width}}{number:,}")
     if written.lost:
         print(f"  {'not carried':<{width}}{'; '.join(written.lost)}")
-    _say_unusable(written.unusable, width)
+    if written.unusable:
+        print(f"  {'not used':<{width}}{few(written.unusable)}")
     print(f"Have a look: beenhere data show {out}")
 
 
@@ -254,14 +248,10 @@ def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
     print(f"{out}: {count(written.photos, 'photo')} of {places} in {shards}")
     if written.without_place:
         print(f"  not carried     {written.without_place:,} photos without a place")
-    _say_unusable([*parts[0].table.unusable, *written.left_out], 16)
+    if unusable := [*parts[0].table.unusable, *written.left_out]:
+        print(f"  not used        {few(unusable)}")
     print(f"Have a look: beenhere data show {out}")
     print(f"Train with: beenhere train CONFIG --set data.train={out}")
-
-
-def _say_unusable(unusable: list[tuple[str, str]], width: int) -> None:
-    if unusable:
-        print(f"  {'not used':<{width}}{few(unusable)}")
 
 
 def city(

@@ -35,7 +35,7 @@ def list_sets(name: str | None = None, /, *, to: Path = Path("data")) -> None:
     what to do to get it.
 
     Args:
-        name: such as `msls`; without one, all sets in a table.
+        name: a set's name, such as `msls`; without one, all sets in a table.
         to: the folder that sets lie in; says which are here already.
     """
     from beenhere.photos.catalog import named_set, named_sets
@@ -59,7 +59,7 @@ def get(name: str, /, *, to: Path = Path("data"), accept_licence: bool = False) 
     was. A set is there whole or not there.
 
     Args:
-        name: of a set, such as `sf_xs`; see `beenhere data list`.
+        name: the set's name, such as `sf_xs`; see `beenhere data list`.
         to: the folder of all sets; the set gets a folder of its name in it.
         accept_licence: agree to a licence that forbids commercial use, without being asked.
     """
@@ -91,7 +91,7 @@ def import_set(name: str, folder: Path, /, *, to: Path = Path("data")) -> None:
     must hold.
 
     Args:
-        name: of the set, such as `pitts30k`.
+        name: the set's name, such as `pitts30k`.
         folder: what you got: the set's folder, one around it, one with archives, or one archive.
         to: the folder that sets lie in; the set goes to a folder of its name there.
     """
@@ -127,15 +127,9 @@ def _table(sets: "list[NamedSet]", to: Path, wide: bool) -> "Table":
     if wide:
         table.add_column("licence")  # folds before anything else is cut
     for one in sets:
-        row = [
-            one.name,
-            " ".join(one.purpose),
-            _photos(one),
-            _size(one),
-            _COMMERCIAL[one.commercial],
-            "fetch" if one.files else "by hand",
-            "yes" if holds_something(to.expanduser() / one.name) else "-",
-        ]
+        use, how = _COMMERCIAL[one.commercial], "fetch" if one.files else "by hand"
+        here = "yes" if holds_something(to.expanduser() / one.name) else "-"
+        row = [one.name, " ".join(one.purpose), _photos(one), _size(one), use, how, here]
         table.add_row(*row, *([one.licence] if wide else []))
     return table
 
@@ -174,8 +168,11 @@ def _protocol(
     one: "NamedSet", name: str, protocol: "NamedProtocol", folder: Path, width: int
 ) -> list[str]:
     right = "by lists" if protocol.threshold is None else f"within {protocol.threshold:g} m"
-    counts = f"database {_count(protocol.database)}, queries {_count(protocol.queries)}"
-    by_folder = f"{protocol.split}/queries" in one.layouts[0] and not _has_query_folders(one)
+    photos = {"database": protocol.database, "queries": protocol.queries}
+    counts = ", ".join(f"{side} {'?' if n is None else f'{n:,}'}" for side, n in photos.items())
+    layout = one.layouts[0]
+    several = any("queries_" in path or path.startswith("images/") for path in layout)
+    by_folder = f"{protocol.split}/queries" in layout and not several
     which = "" if name == next(iter(one.protocols)) else f" --protocol {name}"
     use = f"{folder / protocol.split}" if by_folder else f"{folder}{which}"
     return [
@@ -183,10 +180,6 @@ def _protocol(
         *_wrapped(protocol.about, width, first="    ", indent=4),
         f"    beenhere eval MODEL --data {use}",
     ]
-
-
-def _has_query_folders(one: "NamedSet") -> bool:
-    return any("queries_" in path or path.startswith("images/") for path in one.layouts[0])
 
 
 def _wrapped(text: str, width: int, first: str = "", indent: int = 0) -> list[str]:
@@ -211,10 +204,6 @@ def _photos(one: "NamedSet") -> str:
         return "?"
     more = "+" if "train" in one.purpose else ""
     return f"{sum(filter(None, [*databases.values(), *queries])):,}{more}"
-
-
-def _count(count: int | None) -> str:
-    return "?" if count is None else f"{count:,}"
 
 
 def _size(one: "NamedSet") -> str:
@@ -265,7 +254,5 @@ def _next_steps(entry: "NamedSet", folder: Path) -> Iterator[str]:
         yield f"Train on it: beenhere train mixvpr --set data.train={train}"
     for name, protocol in list(entry.protocols.items())[:1]:
         tree = folder / protocol.split
-        if (tree / "database").is_dir():
-            yield f"Measure on it: beenhere eval offline-lite0 --data {tree}"
-        else:
-            yield f"Measure on it: beenhere eval offline-lite0 --data {folder} --protocol {name}"
+        where = tree if (tree / "database").is_dir() else f"{folder} --protocol {name}"
+        yield f"Measure on it: beenhere eval offline-lite0 --data {where}"

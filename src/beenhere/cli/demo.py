@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from beenhere.cli.options import ADVANCED, Assignments
-from beenhere.cli.output import console
+from beenhere.cli.output import console, figures_table
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CityConfig
 from beenhere.config.training import DataConfig, EvaluationData, TrainConfig
@@ -78,9 +78,8 @@ def _training(out: Path, assignments: Sequence[str]) -> TrainConfig:
     from beenhere.config.shipped import packaged
 
     config = config_yaml.load(TrainConfig, packaged("demo"), assignments)
-    data = DataConfig(
-        train=out / "city/gsv_xs/train", validation=EvaluationData(tree=out / "city/sf_xs/val")
-    )
+    validation = EvaluationData(tree=out / "city/sf_xs/val")
+    data = DataConfig(train=out / "city/gsv_xs/train", validation=validation)
     return config.model_copy(update={"data": data})
 
 
@@ -110,19 +109,17 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
         chosen, picture, "Trained on the demo city: found in streets it had never seen"
     )
 
-    output = console()
-    output.print()
-    output.print(_table(found))
-    output.print(
+    print()
+    console().print(_table(found))
+    print(
         "R@N: percent of the queries with a photo from within 25 m among the first N found,\n"
-        "[95% bootstrap interval]. All three stand on EfficientNet-Lite0 with ImageNet weights.\n",
-        markup=False,
+        "[95% bootstrap interval]. All three stand on EfficientNet-Lite0 with ImageNet weights.\n"
     )
-    output.print(f"Look at    {picture}: ten queries, and the first three photos found for each")
-    output.print(f"The model  {out / 'run'}")
-    output.print(f"The city   {out / 'city'}")
-    output.print(f"All else   {out / 'evaluations'}: results.json, predictions.parquet\n")
-    output.print("Next:", markup=False)
+    print(f"Look at    {picture}: ten queries, and the first three photos found for each")
+    print(f"The model  {out / 'run'}")
+    print(f"The city   {out / 'city'}")
+    print(f"All else   {out / 'evaluations'}: results.json, predictions.parquet\n")
+    print("Next:")
     for command, meaning in (
         ("beenhere data show PHOTOS", "what a folder of yours holds"),
         ("beenhere eval offline-lite0 --photos PHOTOS --leave-one-out", "measure on it"),
@@ -131,21 +128,14 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
         ("beenhere locate PHOTO --index my.index --plot map.png", "where was a photo taken?"),
         ("beenhere train mixvpr --print-config", "the options, to train your own"),
     ):
-        output.print(f"  {command:<60} {meaning}", markup=False)
+        print(f"  {command:<60} {meaning}")
 
 
 def _table(found: dict[str, dict[str, "Evaluation"]]) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("network", "light"):
-        table.add_column(heading)
-    for n in SHOWN:
-        table.add_column(f"R@{n}", justify="right")
+    rows = []
     for network, by_light in found.items():
         for light, (_, condition) in LIGHTS.items():
             recalls = [by_light[light].measured(n, condition=condition) for n in SHOWN]
             cells = (f"{r.percent:.1f} [{r.low:.0f}, {r.high:.0f}]" for r in recalls)
-            table.add_row(network if light == "day" else "", light, *cells)
-    return table
+            rows.append([network if light == "day" else "", light, *cells])
+    return figures_table(["network", "light"], [f"R@{n}" for n in SHOWN], rows, edge=True)

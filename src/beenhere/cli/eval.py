@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import ADVANCED, Assignments, Whole, show_last, show_options
-from beenhere.cli.output import console, data_name, evaluation_folder, few, short_name
+from beenhere.cli.options import (
+    ADVANCED,
+    NO_PHOTOS,
+    Assignments,
+    EvaluationPhotos,
+    Whole,
+    show_last,
+    show_options,
+)
+from beenhere.cli.output import console, evaluation_folder, few, figures_table, short_name
 from beenhere.config.evaluation import EvalConfig
 
 if TYPE_CHECKING:
@@ -25,11 +33,7 @@ def evaluate(
     model: str,
     /,
     *,
-    data: Path | None = None,
-    protocol: str | None = None,
-    database: Path | None = None,
-    queries: Path | None = None,
-    photos: Path | None = None,
+    on: EvaluationPhotos = NO_PHOTOS,
     leave_one_out: bool = False,
     out: Path | None = None,
     panels: Whole = 0,
@@ -45,14 +49,10 @@ def evaluate(
 
     Args:
         model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
-        data: a folder with `database/` and `queries/`, or a published set as it comes.
-        protocol: of a published set that has several [default: its first].
-        database: photos that can be found; goes with `--queries`.
-        queries: photos to find.
-        photos: one folder of photos; goes with `--leave-one-out`.
-        leave_one_out: search each photo in the rest.
+        on: the photos.
+        leave_one_out: search each photo of `--photos` in the rest; goes with it.
         out: folder for the results [default: evaluations/MODEL-DATA].
-        panels: also draw so many queries with what was found.
+        panels: how many queries to draw with what was found for each.
         json: print results.json instead of a table.
         config: the options of an evaluation.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
@@ -61,25 +61,14 @@ def evaluate(
     from beenhere.errors import ConfigError
     from beenhere.evaluation.evaluate import evaluate as evaluate_paths
 
-    if leave_one_out != (photos is not None):
+    if leave_one_out != (on.photos is not None):
         raise ConfigError(
             "--photos and --leave-one-out go together (each photo is searched in the rest); "
             "for photos to be found in others give --database and --queries, or --data"
         )
     options = config_yaml.plain(config_yaml.assign(config, set_))
-    folder = out or evaluation_folder(
-        short_name(Path(model)), data_name(data, database, queries, photos, protocol)
-    )
-    result = evaluate_paths(
-        model,
-        data=data,
-        protocol=protocol,
-        database=database,
-        queries=queries,
-        photos=photos,
-        out=folder,
-        **options,
-    )
+    folder = out or evaluation_folder(short_name(Path(model)), on.name)
+    result = evaluate_paths(model, **vars(on), out=folder, **options)
     if panels:
         _draw(result, model, folder, panels)
     if json:
@@ -97,21 +86,16 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
 
 
 def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
-    output = console()
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
         sought = f"each of {result.queries} photos in the rest"
-    output.print(f"{result.name}: {sought}, by {model}\n", markup=False)
+    print(f"{result.name}: {sought}, by {model}\n")
     for table in _recall_tables(result):
-        output.print(table)
-        output.print()
-    for line in _notes(result):
-        output.print(line, markup=False)
-    output.print(f"\nIn {folder}: results.json, predictions.parquet, descriptors", markup=False)
-    if panels:
-        output.print(f"Look at {folder / 'matches.jpg'}", markup=False)
-    else:
-        output.print("To look at the matches, add --panels 10")
+        console().print(table, end="\n\n")
+    print(*_notes(result), sep="\n")
+    print(f"\nIn {folder}: results.json, predictions.parquet, descriptors")
+    picture = f"Look at {folder / 'matches.jpg'}"
+    print(picture if panels else "To look at the matches, add --panels 10")
 
 
 def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
@@ -122,32 +106,23 @@ def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
     conditions = list(dict.fromkeys(one.condition for one in result.recalls))
     if len(conditions) == 2 and _queries(result, conditions[1]) == result.queries:
         conditions = conditions[1:]  # the one condition of all queries says nothing more
+    titles = {each: f"{each or 'all'} ({_queries(result, each)})" for each in conditions}
     if len(thresholds) == 1:
-        columns = {
-            f"{condition or 'all'} ({_queries(result, condition)})": (thresholds[0], condition)
-            for condition in conditions
-        }
+        columns = {title: (thresholds[0], each) for each, title in titles.items()}
         yield _table(result, in_words(thresholds[0]), columns)
         return
-    for condition in conditions:
-        title = f"{condition or 'all'} ({_queries(result, condition)})"
+    for condition, title in titles.items():
         yield _table(result, title, {in_words(t): (t, condition) for t in thresholds})
 
 
 def _table(
     result: "Evaluation", title: str, columns: dict[str, tuple[float | None, str | None]]
 ) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(title)
-    for heading in columns:
-        table.add_column(heading, justify="right")
+    rows = []
     for n in dict.fromkeys(one.at for one in result.recalls):
-        row = [result.measured(n, *column) for column in columns.values()]
-        table.add_row(f"R@{n}", *(f"{r.percent:.1f} [{r.low:.1f}, {r.high:.1f}]" for r in row))
-    return table
+        found = [result.measured(n, *column) for column in columns.values()]
+        rows.append([f"R@{n}", *(f"{r.percent:.1f} [{r.low:.1f}, {r.high:.1f}]" for r in found)])
+    return figures_table([title], list(columns), rows)
 
 
 def _queries(result: "Evaluation", condition: str | None) -> int:
@@ -193,9 +168,7 @@ def _notes(result: "Evaluation") -> Iterator[str]:
         if photos:
             yield f"{fate}: {few(photos, _ALL)}"
     timing = result.timing
-    described = "all descriptors were there already"
-    if timing.images_per_second is not None:
-        described = (
-            f"{timing.images_computed} photos described, {timing.images_per_second:.0f} a second"
-        )
-    yield f"{described}; search {timing.search_milliseconds_per_query:.2g} ms a query"
+    computed = "all descriptors were there already"
+    if (speed := timing.images_per_second) is not None:
+        computed = f"{timing.images_computed} photos described, {speed:.0f} a second"
+    yield f"{computed}; search {timing.search_milliseconds_per_query:.2g} ms a query"

@@ -103,13 +103,7 @@ def add(
     _name_unreadable(added, index)
 
 
-def remove(
-    index: Path,
-    paths: list[str],
-    /,
-    *,
-    wait: Wait = 0,
-) -> None:
+def remove(index: Path, paths: list[str], /, *, wait: Wait = 0) -> None:
     """Take photos out of an index; their files are not touched.
 
     Args:
@@ -192,13 +186,7 @@ def _name_unreadable(added: "Added", index: Path) -> None:
     print(f"photos that cannot be read, left out: {few(list(added.unreadable.items()), every)}")
 
 
-def info(
-    index: Path,
-    /,
-    *,
-    recall: bool = False,
-    json: bool = False,
-) -> None:
+def info(index: Path, /, *, recall: bool = False, json: bool = False) -> None:
     """Photos, model, search and size of an index.
 
     Args:

@@ -138,16 +138,10 @@ def _form(json: bool, geojson: bool, csv: bool) -> Form | None:
 
 
 def _text(locations: Sequence["Location"], form: Form | None) -> str:
-    if form == "geojson":
-        from beenhere.report.location import to_geojson
+    from beenhere.report.location import describe_location, to_csv, to_geojson, to_json
 
-        return to_geojson(locations)
     if form is not None:
-        from beenhere.report.location import to_csv, to_json
-
-        return (to_json if form == "json" else to_csv)(locations)
-    from beenhere.report.location import describe_location
-
+        return {"json": to_json, "geojson": to_geojson, "csv": to_csv}[form](locations)
     lines = []
     for location in locations:
         lines += [location.query, *(f"  {line}" for line in describe_location(location))]

@@ -1,11 +1,14 @@
 """Options that several commands have, and how the help shows options."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
+
+from beenhere.cli.output import short_name
 
 if TYPE_CHECKING:
     from beenhere.config.options import Options
@@ -20,6 +23,35 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Wait = Annotated[float, Parameter(validator=Number(gte=0))]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 Assignments = Annotated[Sequence[str], Parameter(name="--set")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class EvaluationPhotos:
+    """The photos that models are evaluated on; the help shows the texts below."""
+
+    data: Path | None = None
+    """a folder with `database/` and `queries/`, or a published set as it comes."""
+    protocol: str | None = None
+    """which one, of a published set that has several protocols [default: its first]."""
+    database: Path | None = None
+    """photos that can be found; goes with `--queries`."""
+    queries: Path | None = None
+    """photos to find; goes with `--database`."""
+    photos: Path | None = None
+    """one folder of photos, each searched in the rest."""
+
+    @property
+    def name(self) -> str:
+        """A short one, however they are given."""
+        if self.database is not None and self.queries is not None:
+            folder = self.database.resolve().parent
+            return short_name(folder if folder == self.queries.resolve().parent else self.queries)
+        name = short_name(self.data or self.photos or Path())
+        return f"{name}-{self.protocol}" if self.protocol else name
+
+
+NO_PHOTOS = EvaluationPhotos()
 
 
 def show_last(kind: "type[Options]", but: Sequence[str]) -> None:
@@ -45,6 +77,8 @@ def as_typed(value: object) -> str | None:
     """A default as a person would type it; None, which shows nothing, for a switch that is off."""
     if value is None or value is False or value in ([], ()):
         return None
+    if value is True:
+        return "yes"
     if isinstance(value, list | tuple):
         return " ".join(str(as_typed(item)) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

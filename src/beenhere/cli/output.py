@@ -1,7 +1,7 @@
 """How commands say what they did, and where they put it."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -10,6 +10,7 @@ from beenhere.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -41,6 +42,31 @@ def console() -> "Console":
 
     width = None if sys.stdout.isatty() else UNBOUND
     return Console(highlight=False, soft_wrap=True, width=width)
+
+
+def figures_table(
+    texts: Sequence[str], figures: Sequence[str], rows: Iterable[Sequence[str]], edge: bool = False
+) -> "Table":
+    """A table for :func:`console`; what its cells hold is no markup.
+
+    Args:
+        texts: headings of the first columns.
+        figures: headings of the others, which are aligned to the right.
+        rows: a cell for each column.
+        edge: whether to leave a line free before and after it.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=edge, pad_edge=False)
+    for heading in texts:
+        table.add_column(Text(heading))
+    for heading in figures:
+        table.add_column(Text(heading), justify="right")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def tally(counts: Mapping[str, int]) -> str:
@@ -128,18 +154,3 @@ def distinct_names(one: Path, other: Path) -> tuple[str, str]:
         names = "-".join(parts[0][-length:]), "-".join(parts[1][-length:])
         length += 1
     return names
-
-
-def data_name(
-    data: Path | None,
-    database: Path | None,
-    queries: Path | None,
-    photos: Path | None,
-    protocol: str | None = None,
-) -> str:
-    """A short name of the photos of an evaluation, however they are given."""
-    if database is not None and queries is not None:
-        together = database.resolve().parent == queries.resolve().parent
-        return short_name(database.resolve().parent if together else queries)
-    name = short_name(data or photos or Path())
-    return f"{name}-{protocol}" if protocol else name

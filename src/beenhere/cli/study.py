@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from beenhere.cli.options import ADVANCED, Assignments, Positive
-from beenhere.cli.output import console, leave_interrupted, say
+from beenhere.cli.output import console, figures_table, leave_interrupted, say
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.wording import count
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.table import Table
 
     from beenhere.report.study_figures import RowFigures, TableFigures
     from beenhere.studies.folder import StudyFolder
@@ -74,7 +74,8 @@ def run(
     plan = _plan(study, data, seeds, set_)
     folder = StudyFolder(out, plan.data, plan.study.name)
     trainings = runner.select(plan, only)
-    _ask_about(folder.changed(plan), folder, yes)
+    if not yes:
+        _ask_about(folder.changed(plan), folder)
     folder.write(plan, _again(study, data, seeds, set_))
     rows = sum(len(table.rows) for table in plan.tables)
     print(
@@ -102,8 +103,8 @@ def status(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     """How far each row of a study is, and its figures so far.
 
     Args:
-        study: as for `beenhere study run`.
-        data: as for `beenhere study run` [default: the one that the study was run with].
+        study: the study, as it was given to `beenhere study run`.
+        data: its data profile [default: the only one that it was run with].
         out: folder of all studies.
     """
     folder = _folder(study, data, out)
@@ -117,8 +118,8 @@ def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     They are written to OUT/DATA/STUDY/: report.html, and tables/ with three files a table.
 
     Args:
-        study: as for `beenhere study run`.
-        data: as for `beenhere study run` [default: the one that the study was run with].
+        study: the study, as it was given to `beenhere study run`.
+        data: its data profile [default: the only one that it was run with].
         out: folder of all studies.
     """
     folder = _folder(study, data, out)
@@ -127,7 +128,7 @@ def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
 
 
 def _plan(study: str, data: str | None, seeds: int | None, assignments: Sequence[str]) -> "Plan":
-    from beenhere.studies.plan import StudyPhotos, make_plan
+    from beenhere.studies.plan import make_plan
     from beenhere.studies.study import read_profile, read_study
 
     read = read_study(study)
@@ -142,7 +143,7 @@ def _plan(study: str, data: str | None, seeds: int | None, assignments: Sequence
         from beenhere.city import write_city
 
         write_city(profile.city_folder, profile.city, what="photos of the city")
-    return make_plan(read, name, profile, StudyPhotos(), seeds, assignments)
+    return make_plan(read, name, profile, seeds, assignments)
 
 
 def _train(
@@ -165,17 +166,16 @@ def _train(
         return runner.run(trainings, folder, launcher, partial(print, flush=True))
 
 
-def _ask_about(changed: list[str], folder: "StudyFolder", yes: bool) -> None:
+def _ask_about(changed: list[str], folder: "StudyFolder") -> None:
     """Rows whose options are others than when they were trained."""
-    if not changed or yes:
+    if not changed:
         return
-    have = "has" if len(changed) == 1 else "have"
+    these, have = ("this row", "has") if len(changed) == 1 else ("these rows", "have")
     print(f"{count(len(changed), 'row')} {have} changed:", *changed, sep="\n  ", file=sys.stderr)
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"{'this row' if have == 'has' else 'these rows'} {have} changed since the last "
-            f"training; add --yes to train again (what was trained stays in {folder.runs}), or "
-            "change it back"
+            f"{these} {have} changed since the last training; add --yes to train again (what was "
+            f"trained stays in {folder.runs}), or change it back"
         )
     answer = input(f"Train again? What was trained stays in {folder.runs}. [y/N] ")
     if answer.strip().lower() not in ("y", "yes"):
@@ -236,46 +236,37 @@ def _print_study(results: "StudyResults") -> None:
     from beenhere.report.study_figures import all_figures
 
     output = console()
-    output.print(f"\n{results.title}, on {results.data_title}", markup=False)
+    print(f"\n{results.title}, on {results.data_title}")
     for figures in all_figures(results):
-        output.print()
+        print()
         output.print(_table(results, figures))
-    for line in _legend(results):
-        output.print(line, markup=False)
+    print(*_legend(results), sep="\n")
     if results.caveat:
         output.print(f"\n{results.caveat}", markup=False, soft_wrap=False)
     for line in _problems(results):
-        output.print(line, markup=False)
+        print(line)
 
 
 def _legend(results: "StudyResults") -> Iterator[str]:
-    rows = [row for table in results.tables for row in table.rows]
     yield (
         f"\nR@N: percent of all queries with a photo {results.right_in_words} among the "
         f"first N found [{100 * results.confidence:g}% bootstrap interval]"
     )
     yield "* cannot be told from the best of the table (paired test on the same queries, Holm)"
-    if any(len(row.runs) > 1 for row in rows):
+    if any(len(row.runs) > 1 for row in results.rows):
         yield "±: standard deviation over seeds"
-    if any(row.published for row in rows):
+    if any(row.published for row in results.rows):
         yield "in brackets: what was published"
 
 
-def _table(results: "StudyResults", figures: "TableFigures") -> "RichTable":
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    shown.add_column(Text(f"{figures.table.title} ({figures.table.name})"))
-    for test in results.tests:
-        shown.add_column(Text(f"{test} R@1"), justify="right")
-        shown.add_column(Text("R@5"), justify="right")
-    shown.add_column("state", justify="right")
+def _table(results: "StudyResults", figures: "TableFigures") -> "Table":
+    title = f"{figures.table.title} ({figures.table.name})"
+    headings = [heading for test in results.tests for heading in (f"{test} R@1", "R@5")]
+    rows = []
     for row in figures.rows:
         cells = [_recall(row, test, n) for test in results.tests for n in NS]
-        shown.add_row(Text(row.name), *map(Text, cells), Text(_state(row.row)))
-    return shown
+        rows.append([row.name, *cells, _state(row.row)])
+    return figures_table([title], [*headings, "state"], rows)
 
 
 def _recall(row: "RowFigures", test: str, n: int) -> str:
@@ -306,9 +297,8 @@ def _state(row: "Row") -> str:
 def _problems(results: "StudyResults") -> Iterator[str]:
     """Rows that failed, and why; a training that rows share is named once."""
     seen = set()
-    for table in results.tables:
-        for row in table.rows:
-            for run in row.runs:
-                if run.state == "failed" and run.folder not in seen:
-                    seen.add(run.folder)
-                    yield f"\n{row.name} failed: {run.error}"
+    for row in results.rows:
+        for run in row.runs:
+            if run.state == "failed" and run.folder not in seen:
+                seen.add(run.folder)
+                yield f"\n{row.name} failed: {run.error}"

@@ -72,22 +72,22 @@ def _resolve(
     config: str | None, assignments: Sequence[str], out: Path | None
 ) -> tuple[TrainConfig, Path]:
     """The options, and the folder of the run."""
-    path = Path(config or "")
-    run = (path / "config.yaml").is_file()
-    if config is not None and path.is_dir() and (run or config not in abouts()):
-        if not run:
-            raise ConfigError(
-                f"{path} is not the folder of a run: it has no config.yaml; give a run, a YAML "
-                "file, or the name of a configuration that ships"
-            )
+    if config is None:
+        return config_yaml.load(TrainConfig, None, assignments), Path("runs")
+    path = Path(config)
+    file = path / "config.yaml"
+    if file.is_file():
         if out is not None:
             raise ConfigError(
                 f"{path} is a run and goes on in its own folder; to start another one with its "
-                f"options: beenhere train {path / 'config.yaml'} --out {out}"
+                f"options: beenhere train {file} --out {out}"
             )
-        return config_yaml.load(TrainConfig, path / "config.yaml", assignments), path
-    if config is None:
-        return config_yaml.load(TrainConfig, None, assignments), Path("runs")
+        return config_yaml.load(TrainConfig, file, assignments), path
+    if path.is_dir() and config not in abouts():
+        raise ConfigError(
+            f"{path} is not the folder of a run: it has no config.yaml; give a run, a YAML "
+            "file, or the name of a configuration that ships"
+        )
     file = path if path.suffix in (".yaml", ".yml") or path.is_file() else packaged(config)
     return config_yaml.load(TrainConfig, file, assignments), out or Path("runs") / file.stem
 

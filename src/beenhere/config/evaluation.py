@@ -11,12 +11,12 @@ class ComputeConfig(Options):
     """How descriptors are computed."""
 
     batch_size: int = Field(
-        64, ge=1, description="images at once on the device, at most; big ones make fewer"
+        64, ge=1, description="images at once on the device, at most; fewer where they are big"
     )
     workers: int | None = Field(
-        None, ge=1, description="threads that decode photos; null: one a core"
+        None, ge=1, description="threads that decode photos [default: one for each core]"
     )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
+    device: str = Field("auto", description="where to compute: auto, cpu, cuda, cuda:1, ...")
     precision: Annotated[Literal["auto", "32", "bf16"], NUMBER_AS_TEXT] = Field(
         "auto", description="auto: bf16 where the processor has it, else 32"
     )
@@ -51,17 +51,17 @@ class CalibrateConfig(Options):
     hide: float = Field(
         100.0,
         ge=25,
-        description="metres around a query's true position within which photos are hidden, to ask "
-        "it again as if its place were not in the map",
+        description="metres around a query's true position within which photos of the index are "
+        "hidden, to have queries from outside the map",
     )
     apart: float = Field(
         10.0,
         ge=0,
-        description="metres around a photo of the index that is asked for within which others are "
-        "hidden: neighbours of one drive would make it too easy to find",
+        description="metres around a query that is a photo of the index within which others are "
+        "hidden, as neighbours from one drive would make it too easy",
     )
     queries: int = Field(
-        1000, ge=1, description="photos of the index to ask for, where no queries are given"
+        1000, ge=1, description="how many photos of the index are queries, where none are given"
     )
     gap: float = Field(
         50.0,
@@ -73,10 +73,13 @@ class CalibrateConfig(Options):
         0.5,
         ge=0,
         lt=1,
-        description="share of queries from outside the map that probabilities reckon with",
+        description="share of queries from outside the map that is assumed",
     )
     outside_accepted: float = Field(
-        0.02, gt=0, lt=1, description="share of the queries from outside to accept at most"
+        0.02,
+        gt=0,
+        lt=1,
+        description="share of the queries from outside that may be accepted, at most",
     )
     outside_confidence: float = Field(
         0.95,
@@ -88,7 +91,7 @@ class CalibrateConfig(Options):
         0.5, ge=0, le=1, description="least probability of a place that counts as known"
     )
     bins: int = Field(
-        10, ge=2, description="bins of the reliability diagram, with equally many queries"
+        10, ge=2, description="bins of the reliability diagram, each with as many queries"
     )
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the confidence intervals")
     resamples: int = Field(1000, ge=100, description="bootstrap resamples, drawn from the streets")

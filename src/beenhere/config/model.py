@@ -23,7 +23,7 @@ class BackboneConfig(Options):
     freeze: Annotated[int, Field(ge=0)] | Literal["all"] | None = Field(
         None,
         description="keep the stem and the first n stages as they are, batch norms too; "
-        "0: the stem alone; all: every stage that is left; null: train everything",
+        "0: the stem alone; all: every stage that is left [default: none, all is trained]",
     )
 
 
@@ -86,7 +86,7 @@ class PreprocessingConfig(Options):
     """What happens to a photo before the network; it is saved with the weights."""
 
     image_size: tuple[int, int] | None = Field(
-        None, description="height and width in pixels that the network sees; null: as they are"
+        None, description="height and width in pixels that the network sees [default: as they are]"
     )
     keep_aspect: bool = Field(
         False,
@@ -94,13 +94,13 @@ class PreprocessingConfig(Options):
         "instead of stretching to image_size",
     )
     interpolation: Literal["bilinear", "bicubic"] = Field(
-        "bilinear", description="always antialiased, as Pillow resizes"
+        "bilinear", description="how photos are resized; always antialiased, as Pillow does"
     )
     mean: tuple[float, float, float] | None = Field(
-        None, description="mean of R, G, B in [0, 1]; null: the backbone's own"
+        None, description="mean of R, G, B in [0, 1] [default: the backbone's own]"
     )
     std: tuple[float, float, float] | None = Field(
-        None, description="standard deviation of R, G, B in [0, 1]; null: the backbone's own"
+        None, description="standard deviation of R, G, B in [0, 1] [default: the backbone's own]"
     )
 
 

@@ -20,7 +20,7 @@ class SearchConfig(Options):
         None,
         ge=1,
         description="candidates scored again by their whole descriptors, for each match wanted "
-        "(for fewer than 20, as for 20); null: as many as the kind needs",
+        "(for fewer than 20, as for 20) [default: as many as the kind needs]",
     )
     pq_share: float = Field(
         0.95,
@@ -33,10 +33,10 @@ class SearchConfig(Options):
     nlist: int | None = Field(
         None,
         ge=1,
-        description="lists that ivf sorts photos into; null: twice the root of their number",
+        description="lists that ivf sorts photos into [default: twice the root of their number]",
     )
     nprobe: int | None = Field(
-        None, ge=1, description="lists that ivf scans for a query; null: a fifth of them"
+        None, ge=1, description="lists that ivf scans for a query [default: a fifth of them]"
     )
     M: int = Field(16, ge=2, le=256, description="links of a photo to others in hnsw's graph")
     ef_construction: int = Field(
@@ -70,13 +70,13 @@ class IndexConfig(Options):
         "float32", description="number type of the kept descriptors; int8 has a scale for each"
     )
     whitening: WhiteningConfig | None = Field(
-        None, description="learned on the photos of the index; null: descriptors as they are"
+        None, description="learned on the photos of the index [default: descriptors as they are]"
     )
     search: _Search = SearchConfig()
     store: str | None = Field(
         None,
         description="a Milvus collection for photos and descriptors, milvus://HOST/COLLECTION or "
-        "FILE.db/COLLECTION; null: they are kept in the folder",
+        "FILE.db/COLLECTION [default: the folder itself]",
     )
     extract: ComputeConfig = ComputeConfig()
 
@@ -138,12 +138,12 @@ class VerifyConfig(Options):
         3.0, gt=0, description="pixels between a point and its epipolar line, at most about"
     )
     enough: int | None = Field(
-        None, ge=8, description="inliers from which on more say nothing more; null: they always do"
+        None, ge=8, description="inliers beyond which more count for nothing [default: all count]"
     )
     cache_mib: int = Field(
         256, ge=0, description="MiB of photos' features to keep; one photo takes about 0.5"
     )
-    workers: int | None = Field(None, ge=1, description="threads; null: one a core")
+    workers: int | None = Field(None, ge=1, description="threads [default: one for each core]")
 
     @model_validator(mode="after")
     def _enough_counts(self) -> "VerifyConfig":
@@ -172,7 +172,7 @@ class LocateConfig(Options):
         None,
         ge=0,
         le=1,
-        description="probability from which on a place counts as known; null: the calibration's",
+        description="probability that makes a place count as known [default: the calibration's]",
     )
     verification: VerifyConfig = VerifyConfig()
     extract: ComputeConfig = ComputeConfig()

@@ -69,7 +69,8 @@ class PlacesConfig(Options):
     """A training set from photos with positions."""
 
     method: Literal["clusters", "cells"] = Field(
-        "clusters", description="how places are formed; the group of its name says more"
+        "clusters",
+        description="how places are formed: clusters around spots with many photos, or grid cells",
     )
     headings: Literal["auto", "use", "ignore"] = Field(
         "auto",
@@ -101,7 +102,9 @@ class ViewsConfig(Options):
         "middle where its heading is not known",
     )
     quality: int = Field(92, ge=1, le=100, description="quality of the JPEG files")
-    workers: int | None = Field(None, ge=1, description="panoramas at a time; null: one a core")
+    workers: int | None = Field(
+        None, ge=1, description="panoramas at a time [default: one for each core]"
+    )
 
 
 class TrackConfig(Options):
@@ -117,15 +120,17 @@ class TrackConfig(Options):
         "-37 for a clock that runs 37 s ahead",
     )
     max_seconds: float = Field(
-        60.0, gt=0, description="between two points of the track, to take a position between them"
+        60.0,
+        gt=0,
+        description="seconds between two points of the track, at most, for positions between them",
     )
-    max_metres: float = Field(200.0, gt=0, description="the same as a distance")
+    max_metres: float = Field(200.0, gt=0, description="metres between two such points, at most")
     mount: float | None = Field(
         None,
         ge=-360,
         le=360,
         description="degrees clockwise from the direction of travel that the camera looked: "
-        "0 ahead, 90 to the right; gives headings; null: no heading is worked out",
+        "0 ahead, 90 to the right; gives headings [default: no headings]",
     )
 
 
@@ -133,12 +138,14 @@ class FramesConfig(Options):
     """Which frames of a video are taken."""
 
     every_metres: float | None = Field(
-        None, gt=0, description="metres of way between two frames; null: 5, unless every_seconds"
+        None,
+        gt=0,
+        description="metres travelled between two frames [default: 5, unless every_seconds]",
     )
     every_seconds: float | None = Field(None, gt=0, description="seconds between two frames")
     start: str | None = Field(
         None,
-        description="when the video starts, such as 2024-05-01T14:30:00+02:00; null: as it says",
+        description="when the video starts, as 2024-05-01T14:30:00+02:00 [default: as it says]",
     )
     quality: int = Field(92, ge=1, le=100, description="quality of the JPEG files")
 
@@ -150,7 +157,7 @@ class FramesConfig(Options):
 
 
 class CheckConfig(Options):
-    """From where on the doctor speaks of a fault in a set of photos."""
+    """From where on something in a set of photos counts as a fault."""
 
     radius: float = Field(
         25.0,
@@ -192,7 +199,7 @@ class CheckConfig(Options):
     )
     pixels: bool = Field(True, description="open the photos; else names and tables alone")
     workers: int | None = Field(
-        None, ge=1, description="threads that decode photos; null: one a core"
+        None, ge=1, description="threads that decode photos [default: one for each core]"
     )
     skip: Annotated[list[str], EACH_ONCE] = Field(
         [], description="kinds of findings to leave out, by name, such as other-size"
@@ -214,5 +221,5 @@ class CityConfig(Options):
     queries: int = Field(
         150, ge=1, le=50_000, description="queries of each evaluation set; 3 in 100 have no answer"
     )
-    size: int = Field(224, ge=32, le=2048, description="pixels of a side")
-    workers: int = Field(0, ge=0, description="processes; 0: one a core")
+    size: int = Field(224, ge=32, le=2048, description="pixels of each side of an image")
+    workers: int = Field(0, ge=0, description="processes; 0: one for each core")

@@ -25,7 +25,7 @@ class OptimizerConfig(Options):
     )
     lr: float = Field(1e-4, gt=0, description="learning rate")
     backbone_lr: float | None = Field(
-        None, gt=0, description="learning rate of the backbone; null: the same"
+        None, gt=0, description="learning rate of the backbone [default: the same]"
     )
     weight_decay: float = Field(1e-3, ge=0, description="weight decay")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum; for SGD alone")
@@ -49,7 +49,7 @@ class MultiStepConfig(Options):
     """The rate is multiplied by gamma at each milestone."""
 
     name: Literal["multi_step"] = "multi_step"
-    milestones: list[int] = Field([5, 8], description="epochs")
+    milestones: list[int] = Field([5, 8], description="epochs after which the rate falls")
     gamma: float = Field(0.3, gt=0, description="factor at each milestone")
 
 
@@ -71,7 +71,7 @@ class EvaluationData(Options):
         None, description="a folder with database/ and queries/, or a published set as it comes"
     )
     protocol: str | None = Field(
-        None, description="which of a published set's protocols; null: its first"
+        None, description="which of a published set's protocols [default: its first]"
     )
     database: Path | None = Field(None, description="photos that can be found")
     queries: Path | None = Field(None, description="photos to find")
@@ -101,9 +101,9 @@ def _named(value: Any) -> Any:
 
 
 class StreamConfig(Options):
-    """How tar shards are read in training; photos in a folder know nothing of it."""
+    """How tar shards are read in training; not for photos in a folder."""
 
-    shards: int = Field(4, ge=1, description="read side by side")
+    shards: int = Field(4, ge=1, description="how many shards are read side by side")
     buffer_mib: int = Field(
         1024,
         ge=1,
@@ -136,13 +136,13 @@ class DataConfig(Options):
         le=1,
         description="share of the training places; a smaller share lies within a larger",
     )
-    share_seed: int = Field(0, ge=0, description="which places are in the share")
+    share_seed: int = Field(0, ge=0, description="another seed is another share of the places")
     stream: StreamConfig = StreamConfig()
     validation: EvaluationPath | None = Field(
-        None, description="chooses the best checkpoint: a tree, or database and queries"
+        None, description="photos that choose the best checkpoint: a tree, or database and queries"
     )
     tests: Annotated[dict[str, EvaluationPath], BeforeValidator(_named)] = Field(
-        {}, description="evaluated with the best checkpoint after training, by name; null: none"
+        {}, description="test sets by name, for the best checkpoint after training; null: none"
     )
 
 
@@ -161,8 +161,8 @@ class BatchConfig(Options):
 class AugmentConfig(Options):
     """Random changes to training images, on the device, a batch at a time."""
 
-    randaugment: int = Field(3, ge=0, description="operations an image; 0: none")
-    magnitude: int = Field(9, ge=0, le=30, description="strength of an operation, of 30")
+    randaugment: int = Field(3, ge=0, description="RandAugment operations for each image; 0: none")
+    magnitude: int = Field(9, ge=0, le=30, description="strength of an operation, from 0 to 30")
     flip: float = Field(0.0, ge=0, le=1, description="share of places mirrored, all images alike")
 
 
@@ -175,12 +175,16 @@ class FitConfig(Options):
         description="auto: bf16-mixed where the processor has it, else 32; losses and miners "
         "always run in float32",
     )
-    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="what to train on")
-    devices: int = Field(1, ge=1, description="how many of them; more than one trains by DDP")
+    accelerator: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="kind of device to train on"
+    )
+    devices: int = Field(1, ge=1, description="how many devices; more than one train by DDP")
     accumulate: int = Field(1, ge=1, description="batches a step; each batch has its own pairs")
     compile: bool = Field(False, description="use torch.compile")
     workers: int | None = Field(
-        None, ge=1, description="threads that decode photos on each device; null: one a core"
+        None,
+        ge=1,
+        description="threads that decode photos on each device [default: one for each core]",
     )
     seed: int = Field(0, ge=0, description="seed of weights, order and augmentation")
     early_stop: int | None = Field(

@@ -52,10 +52,7 @@ class RowFolder:
 
     def read(self) -> dict[str, Any]:
         """``row.json``; empty where there is none."""
-        if not self._record.exists():
-            return {}
-        record: dict[str, Any] = json.loads(self._record.read_text(encoding="utf-8"))
-        return record
+        return _read_json(self._record) if self._record.exists() else {}
 
     def update(self, **values: Any) -> None:
         """Change some fields of ``row.json``, all of them or none."""
@@ -87,11 +84,9 @@ class StudyFolder:
     """The files of one study on certain photos."""
 
     def __init__(self, out: Path, data: str, study: str) -> None:
-        self.data, self.study = data, study
         self.path = out / data / study
         self.runs = out / data / "runs"
         self.description = self.path / "study.json"
-        self.page = self.path / "report.html"
 
     def row(self, training: Training) -> RowFolder:
         """Of one training."""
@@ -106,29 +101,28 @@ class StudyFolder:
         if not self.description.exists():
             return []
         lines = []
-        before = _by_row(json.loads(self.description.read_text(encoding="utf-8")))
-        for key, runs in _by_row(_description(plan)).items():
-            for old, new in zip(before.get(key, []), runs, strict=False):
-                folder = RowFolder(self.runs / old)
-                if old != new and folder.run.state.exists() and not (self.runs / new).exists():
-                    training = next(one for one in plan.trainings if one.folder == new)
-                    lines.append(f"{key[1]} ({key[0]}): {_difference(folder, training)}")
+        before = {
+            (table["title"], row["name"]): row["runs"]
+            for table in _read_json(self.description)["tables"]
+            for row in table["rows"]
+        }
+        for title, row in [(table.title, row) for table in plan.tables for row in table.rows]:
+            runs = before.get((title, row.name), [])
+            for old, training in zip(runs, row.trainings, strict=False):
+                folder, there = RowFolder(self.runs / old), self.row(training).path.exists()
+                if old != training.folder and folder.run.state.exists() and not there:
+                    lines.append(f"{row.name} ({title}): {_difference(folder, training)}")
                     break
         return lines
 
     def write(self, plan: Plan, command: str) -> None:
-        """Write ``study.json``.
-
-        Args:
-            plan: of the study.
-            command: that runs it.
+        """Write ``study.json``, with the command that runs the study.
 
         Raises:
             ConfigError: the folder is of another study that has the same name.
         """
         if self.description.exists():
-            before = json.loads(self.description.read_text(encoding="utf-8"))
-            other = Path(before.get("file", plan.study.path))
+            other = Path(_read_json(self.description).get("file", plan.study.path))
             if other.exists() and not other.samefile(plan.study.path):
                 raise ConfigError(
                     f"{self.path} holds the study of another file, {other}; give {plan.study.path} "
@@ -139,7 +133,7 @@ class StudyFolder:
 
     def is_older_than_files(self) -> bool:
         """Whether a file of the study has been changed since ``study.json`` was written."""
-        hashes: dict[str, str] = self._describe_file()["files"]
+        hashes: dict[str, str] = self._read_description()["files"]
         return any(Path(file).exists() and _hash(Path(file)) != was for file, was in hashes.items())
 
     def results(self) -> StudyResults:
@@ -150,19 +144,15 @@ class StudyFolder:
         """
         if not self.description.exists():
             raise DataError(f"{self.path} holds no study; run it first: beenhere study run")
-        described = self._describe_file()
+        described = self._read_description()
         values = {field.name: described[field.name] for field in fields(StudyResults)}
-        return StudyResults(
-            **values
-            | {
-                "recall_at": tuple(described["recall_at"]),
-                "compare": tuple(map(tuple, described["compare"])),
-                "tables": tuple(self._table(table) for table in described["tables"]),
-            }
-        )
+        values["recall_at"] = tuple(described["recall_at"])
+        values["compare"] = tuple(map(tuple, described["compare"]))
+        values["tables"] = tuple(self._table(table) for table in described["tables"])
+        return StudyResults(**values)
 
-    def _describe_file(self) -> dict[str, Any]:
-        described: dict[str, Any] = json.loads(self.description.read_text(encoding="utf-8"))
+    def _read_description(self) -> dict[str, Any]:
+        described = _read_json(self.description)
         if described.get("format") != FORMAT:
             raise DataError(
                 f"{self.description} has format {described.get('format')}, expected {FORMAT}: it "
@@ -172,42 +162,35 @@ class StudyFolder:
         return described
 
     def _table(self, table: dict[str, Any]) -> Table:
-        rows = tuple(self._row(row) for row in table["rows"])
-        return Table(**table | {"rows": rows, "thresholds": tuple(table["thresholds"])})
+        rows = []
+        for row in table["rows"]:
+            runs = tuple(_read_run(RowFolder(self.runs / name)) for name in row["runs"])
+            rows.append(Row(**row | {"shared_with": tuple(row["shared_with"]), "runs": runs}))
+        return Table(**table | {"rows": tuple(rows), "thresholds": tuple(table["thresholds"])})
 
-    def _row(self, row: dict[str, Any]) -> Row:
-        runs = tuple(read_run(self.runs / name) for name in row["runs"])
-        return Row(**row | {"shared_with": tuple(row["shared_with"]), "runs": runs})
+
+def _read_json(file: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return values
 
 
-def read_run(path: Path) -> Run:
-    """One run of a study from its folder, which need not be there yet."""
-    folder = RowFolder(path)
+def _read_run(folder: RowFolder) -> Run:
+    """One run of a study; its folder need not be there yet."""
     record, results = folder.read(), folder.run.read_results()
     options: dict[str, Any] = {}
     if folder.options.exists():
         options = config_yaml.plain(config_yaml.load(TrainConfig, folder.options))
-    epochs: list[dict[str, Any]] = results.get("epochs", [])
     return Run(
-        folder=path,
+        folder=folder.path,
         seed=options.get("fit", {}).get("seed", 0),
         state=folder.state(),
         error=record.get("error", ""),
         options=options,
-        epochs=epochs,
+        epochs=results.get("epochs", []),
         best_epoch=results.get("best_epoch", 0),
         tests=tuple(results.get("tests", {})),
         record=record,
     )
-
-
-def _by_row(described: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """Run folders by table and row."""
-    return {
-        (table["title"], row["name"]): row["runs"]
-        for table in described["tables"]
-        for row in table["rows"]
-    }
 
 
 def _difference(old: RowFolder, training: Training) -> str:
@@ -232,8 +215,7 @@ def _description(plan: Plan) -> dict[str, Any]:
     holders: dict[str, list[str]] = {}
     for table in plan.tables:
         for row in table.rows:
-            for one in row.trainings[:1]:
-                holders.setdefault(one.fingerprint, []).append(table.title)
+            holders.setdefault(row.trainings[0].fingerprint, []).append(table.title)
     tests = dict.fromkeys(name for one in plan.trainings for name in one.config.data.tests)
     return {
         "format": FORMAT,
@@ -247,20 +229,14 @@ def _description(plan: Plan) -> dict[str, Any]:
         "caveat": profile.caveat,
         "published_queries": file.published_queries,
         "tests": {name: profile.titles.get(name, name) for name in tests},
-        "recall_at": evaluation.recall_at,
         "threshold": evaluation.thresholds[0],
-        "confidence": evaluation.confidence,
-        "resamples": evaluation.resamples,
-        "seed": evaluation.seed,
+        **evaluation.model_dump(include={"recall_at", "confidence", "resamples", "seed"}),
         "compare": file.compare,
         "tables": [
             {
                 "name": table.table.name,
                 "title": table.title,
-                "about": table.table.file.about,
-                "source": table.table.file.source,
-                "thresholds": table.table.file.thresholds,
-                "along": table.table.file.along,
+                **table.table.file.model_dump(include={"about", "source", "thresholds", "along"}),
                 "rows": [
                     {
                         "name": row.name,

@@ -88,15 +88,11 @@ class TrainingProcess:
         self._resources.close()
         if code == 0:
             return ""
-        if code > 0:
-            return f"its process ended with exit code {code}; {self.folder.log} has what it said"
-        hint = "; perhaps memory ran out" if -code == signal.SIGKILL else ""
-        name = signal.Signals(-code).name
-        return f"its process was ended by {name}{hint}; {self.folder.log} has what it said"
-
-    def interrupt(self) -> None:
-        """Have it write down what it has, and end; to be followed by :meth:`wait`."""
-        self.process.send_signal(signal.SIGINT)
+        how = f"ended with exit code {code}"
+        if code < 0:
+            hint = "; perhaps memory ran out" if -code == signal.SIGKILL else ""
+            how = f"was ended by {signal.Signals(-code).name}{hint}"
+        return f"its process {how}; {self.folder.log} has what it said"
 
     def wait(self, most: float | None = None) -> None:
         """Wait until it has ended; it is killed after so many seconds."""
@@ -141,7 +137,7 @@ class LocalLauncher:
     def close(self) -> None:
         """See :class:`Launcher`."""
         for job in self._jobs:
-            job.interrupt()
+            job.process.send_signal(signal.SIGINT)  # it writes down what it has, and ends
         for job in self._jobs:
             job.wait(STOP_SECONDS)
 
@@ -151,17 +147,17 @@ def _environments(at_once: int | None, devices: int) -> list[dict[str, str]]:
     import torch
 
     count = torch.cuda.device_count()
+    number = at_once or 1
     if count == 0:
-        number = at_once or 1
         threads = {"OMP_NUM_THREADS": str(max(1, cores() // number))} if number > 1 else {}
         return [threads] * number
-    if (at_once or 1) * devices > count:
+    if number * devices > count:
         raise ConfigError(
-            f"{at_once or 1} trainings at once, each on {devices} GPUs, and torch sees {count}; "
+            f"{number} trainings at once, each on {devices} GPUs, and torch sees {count}; "
             "give a lower --parallel, or set fit.devices lower"
         )
-    named = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
-    names = named.split(",")
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = named.split(",") if named else list(map(str, range(count)))
     return [
         {"CUDA_VISIBLE_DEVICES": ",".join(names[i * devices : (i + 1) * devices])}
         for i in range(at_once or count // devices)

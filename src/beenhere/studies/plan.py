@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,11 @@ import numpy as np
 
 from beenhere import geo
 from beenhere.config import config_yaml
-from beenhere.config.training import DataConfig, EvaluationData, TrainConfig
+from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluation_fingerprint
-from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos
+from beenhere.photos.formats import read_evaluation, read_photos
 from beenhere.photos.summary import table_fingerprint
-from beenhere.photos.table import PhotoTable
 from beenhere.studies.study import DataProfile, RowFile, Study, StudyTable
 from beenhere.training.shards.store import is_shards
 
@@ -104,21 +104,11 @@ class StudyPhotos:
     """
 
     def __init__(self) -> None:
-        self._tables: dict[Path, PhotoTable] = {}
-        self._evaluations: dict[EvaluationData, EvaluationTables] = {}
-        self._fingerprints: dict[Path | EvaluationData, dict[str, Any]] = {}
-
-    def training(self, path: Path) -> dict[str, Any]:
-        """Fingerprint of training photos."""
-        if path not in self._fingerprints:
-            self._fingerprints[path] = table_fingerprint(self._table(path), path)
-        return self._fingerprints[path]
-
-    def evaluation(self, data: EvaluationData) -> dict[str, Any]:
+        self._table, self._tables = cache(read_photos), cache(read_evaluation)
+        self.training = cache(lambda path: table_fingerprint(self._table(path), path))
+        """Fingerprint of the training photos at a path."""
+        self.evaluation = cache(lambda data: evaluation_fingerprint(self._tables(data)))
         """Fingerprints of a database and queries."""
-        if data not in self._fingerprints:
-            self._fingerprints[data] = evaluation_fingerprint(self._evaluation(data))
-        return self._fingerprints[data]
 
     def check_apart(self, data: DataConfig, metres: float, allowed: float) -> None:
         """See that nothing is tested, or the best epoch chosen, on what was trained on.
@@ -142,7 +132,7 @@ class StudyPhotos:
             sets["the validation set"] = data.validation
         train = self._table(Path(data.train))
         for name, path in sets.items():
-            tables = self._evaluation(path)
+            tables = self._tables(path)
             for what, side in (("queries", tables.queries), ("database photos", tables.database)):
                 nobody = [np.empty(0, np.intp)] * len(side)
                 near = geo.nearest(train.positions, side.positions, nobody)
@@ -156,22 +146,11 @@ class StudyPhotos:
                         "the data profile"
                     )
 
-    def _table(self, path: Path) -> PhotoTable:
-        if path not in self._tables:
-            self._tables[path] = read_photos(path)
-        return self._tables[path]
-
-    def _evaluation(self, data: EvaluationData) -> EvaluationTables:
-        if data not in self._evaluations:
-            self._evaluations[data] = read_evaluation(data)
-        return self._evaluations[data]
-
 
 def make_plan(
     study: Study,
     data: str,
     profile: DataProfile,
-    photos: StudyPhotos,
     seeds: int | None = None,
     assignments: Sequence[str] = (),
 ) -> Plan:
@@ -185,7 +164,6 @@ def make_plan(
         study: as read.
         data: the profile's name.
         profile: where the photos are, and what they ask of every row.
-        photos: reads them.
         seeds: trainings of each row; None: as the study says.
         assignments: ``"a.b=c"`` for every row.
 
@@ -209,6 +187,7 @@ def make_plan(
     known = {name for config in configs for name in flat(config_yaml.plain(config))}
     for name in profile.scale.keys() - known:
         raise ConfigError(f"data profile {data!r}: scale names {name!r}, which no row has")
+    photos = StudyPhotos()
     metres = max(config.evaluation.thresholds[0] for config in configs)
     for places in {config.data.model_dump_json(): config.data for config in configs}.values():
         _check_there(places, data)
@@ -219,10 +198,10 @@ def make_plan(
         for table, rows in drafts
         if rows
     )
-    every = [one for table in tables for row in table.rows for one in row.trainings]
-    once = {one.fingerprint: one for one in reversed(every)}
-    order = dict.fromkeys(one.fingerprint for one in every)
-    return Plan(study, data, profile, tables, tuple(once[key] for key in order))
+    once: dict[str, Training] = {}
+    for one in (one for planned in tables for row in planned.rows for one in row.trainings):
+        once.setdefault(one.fingerprint, one)
+    return Plan(study, data, profile, tables, tuple(once.values()))
 
 
 def _check_there(data: DataConfig, profile: str) -> None:
@@ -232,10 +211,8 @@ def _check_there(data: DataConfig, profile: str) -> None:
             "training photo was taken; give the folder of photos by --set data.train=PATH"
         )
     paths = [("train", Path(data.train))]
-    pairs = {"validation": data.validation} | {
-        f"tests.{key}": one for key, one in data.tests.items()
-    }
-    for name, pair in pairs.items():
+    tests = {f"tests.{key}": one for key, one in data.tests.items()}
+    for name, pair in ({"validation": data.validation} | tests).items():
         if pair is not None:
             paths += [(name, path) for path in (pair.tree, pair.database, pair.queries) if path]
     for name, path in paths:
@@ -256,24 +233,23 @@ def _config(
             config_yaml.change(values, copy.deepcopy(changes))
         config = config_yaml.validate(TrainConfig, values)
         config = config_yaml.validate(TrainConfig, _scaled(config, profile.scale))
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {str(error).removeprefix('options: ')}") from error
-    try:
+        where = "--set"
         return config_yaml.assign(config, assignments)
     except ConfigError as error:
-        raise ConfigError(f"--set: {str(error).removeprefix('options: ')}") from error
+        raise ConfigError(f"{where}: {str(error).removeprefix('options: ')}") from error
 
 
 def _scaled(config: TrainConfig, factors: dict[str, float]) -> dict[str, Any]:
     values = config_yaml.plain(config)
     found = flat(values)
     for name in factors.keys() & found.keys():
-        value, factor = found[name], factors[name]
-        if isinstance(value, int):
-            config_yaml.change(values, {name: max(1, round(value * factor))})
-        elif isinstance(value, float):
+        scaled = found[name]
+        if isinstance(scaled, int):
+            scaled = max(1, round(scaled * factors[name]))
+        elif isinstance(scaled, float):
             # As it is: 1e-3 x 20 would read 0.020000000000000004 in a table.
-            config_yaml.change(values, {name: float(f"{value * factor:.12g}")})
+            scaled = float(f"{scaled * factors[name]:.12g}")
+        config_yaml.change(values, {name: scaled})
     return values
 
 

@@ -21,8 +21,6 @@ class Run:
 
     Attributes:
         folder: the run folder (see :mod:`beenhere.training.run_folder`).
-        seed: ``fit.seed``.
-        state: how far it is.
         error: why it failed, one line; empty otherwise.
         options: every option, as in ``config.yaml``.
         epochs: a record each: ``epoch`` (from 1), ``loss``, ``active_pairs``, ``validation``
@@ -55,7 +53,6 @@ class Row:
     """One line of a table.
 
     Attributes:
-        name: such as ``"ConvAP"``.
         changes: the options that make it this row, by dotted name.
         published: percent by test set and measure, ``{"sf_xs": {"R@1": 32.8, "R@5": 48.8}}``;
             empty where nothing was.
@@ -135,9 +132,14 @@ class StudyResults:
     command: str
 
     @property
+    def rows(self) -> list[Row]:
+        """Of all tables."""
+        return [row for table in self.tables for row in table.rows]
+
+    @property
     def right_in_words(self) -> str:
         """``"within 25 m"``, and on which test sets lists say what is right instead."""
-        runs = [run for table in self.tables for row in table.rows for run in row.finished]
+        runs = [run for row in self.rows for run in row.finished]
         listed = [
             title
             for name, title in self.tests.items()

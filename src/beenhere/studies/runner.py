@@ -19,13 +19,11 @@ Say = Callable[[str], None]
 
 @dataclass
 class _Progress:
-    """Of a training that has been started; how many of its epochs have been told."""
-
+    head: str
     training: Training
     folder: RowFolder
     job: Job
-    number: int
-    epochs: int
+    epochs: int  # that have been said
     start: float
 
 
@@ -39,9 +37,7 @@ def select(plan: Plan, only: Sequence[str]) -> list[Training]:
     Raises:
         ConfigError: a name that is neither; says which there are.
     """
-    if not only:
-        return list(plan.trainings)
-    wanted: set[str] = set()
+    wanted = set() if only else {one.fingerprint for one in plan.trainings}
     for name in only:
         found = {
             one.fingerprint
@@ -72,21 +68,23 @@ def run(trainings: Sequence[Training], folder: StudyFolder, launcher: Launcher, 
     Returns:
         Whether all of them are done now.
     """
+    count = len(trainings)
     waiting = [
-        (number, one) for number, one in enumerate(trainings, 1) if not folder.row(one).is_done(one)
+        (f"[{number}/{count}] {one.name}", one)
+        for number, one in enumerate(trainings, 1)
+        if not folder.row(one).is_done(one)
     ]
-    done, count = len(trainings) - len(waiting), len(trainings)
-    if done:
-        say(f"{done} of {count} trainings are done already")
+    if len(waiting) < count:
+        say(f"{count - len(waiting)} of {count} trainings are done already")
     going: list[_Progress] = []
     seconds: list[float] = []
-    failed = 0
+    done = True
     while waiting or going:
         while waiting and launcher.has_room():
-            number, training = waiting.pop(0)
-            started = _start(number, count, training, folder.row(training), launcher, say)
+            head, training = waiting.pop(0)
+            started = _start(head, training, folder.row(training), launcher, say)
             if started is None:
-                failed += 1
+                done = False
             else:
                 going.append(started)
         for one in list(going):
@@ -96,19 +94,20 @@ def run(trainings: Sequence[Training], folder: StudyFolder, launcher: Launcher, 
                 continue
             going.remove(one)
             took = time.monotonic() - one.start
-            if _ended(one, problem, count, took, say):
-                seconds.append(took)
-                _say_rest(seconds, len(waiting), len(going), say)
-            else:
-                failed += 1
+            if not _ended(one, problem, took, say):
+                done = False
+                continue
+            seconds.append(took)
+            if waiting:
+                left = sum(seconds) / len(seconds) * len(waiting) / (len(going) + 1)
+                say(f"  {len(waiting)} to go, about {duration(left)}")
         time.sleep(POLL)
-    return failed == 0
+    return done
 
 
 def _start(
-    number: int, count: int, training: Training, row: RowFolder, launcher: Launcher, say: Say
+    head: str, training: Training, row: RowFolder, launcher: Launcher, say: Say
 ) -> _Progress | None:
-    head = f"[{number}/{count}] {training.name}"
     epochs = len(row.run.read_results().get("epochs", []))
     try:
         row.prepare(training)
@@ -117,7 +116,7 @@ def _start(
         say(f"{head}: {error}; left to it")
         return None
     say(f"{head}: goes on after epoch {epochs}" if epochs else head)
-    return _Progress(training, row, job, number, epochs, time.monotonic())
+    return _Progress(head, training, row, job, epochs, time.monotonic())
 
 
 def _say_epochs(one: _Progress, say: Say) -> None:
@@ -128,22 +127,15 @@ def _say_epochs(one: _Progress, say: Say) -> None:
     one.epochs = max(one.epochs, len(epochs))
 
 
-def _ended(one: _Progress, problem: str, count: int, took: float, say: Say) -> bool:
+def _ended(one: _Progress, problem: str, took: float, say: Say) -> bool:
+    """Whether it is done; if not, why is said."""
     if problem:
         one.folder.update(state="failed", error=problem)
-    head = f"[{one.number}/{count}] {one.training.name}"
     record = one.folder.read()
     if record["state"] != "finished":
-        say(f"{head}: {record['state'].upper()}: {record.get('error') or 'see log.txt'}")
+        say(f"{one.head}: {record['state'].upper()}: {record.get('error') or 'see log.txt'}")
         return False
     tests = one.folder.run.read_results()["tests"]
     found = "  ".join(f"{name} R@1 {test['recalls']['R@1']:.1f}" for name, test in tests.items())
-    say(f"{head}: done in {duration(took)}  {found}")
+    say(f"{one.head}: done in {duration(took)}  {found}")
     return True
-
-
-def _say_rest(seconds: list[float], waiting: int, going: int, say: Say) -> None:
-    if waiting:
-        mean = sum(seconds) / len(seconds)
-        rounds = waiting / max(1, going + 1)
-        say(f"  {waiting} to go, about {duration(mean * rounds)}")

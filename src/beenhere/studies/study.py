@@ -157,19 +157,16 @@ def read_study(spec: str) -> Study:
     if file.tables and (file.rows or file.grid):
         raise ConfigError(f"{path}: has both tables and rows; put the rows into a file of tables")
     if file.tables:
-        paths = [path.parent / each for each in file.tables]
+        paths = (path.parent / each for each in file.tables)
         tables = tuple(_table(each, _read(TableFile, each, ())) for each in paths)
     else:
         tables = (_table(path, file),)
     _check_unique([table.name for table in tables], f"{path}: two tables have the name")
-    for compared in file.compare:
-        _check_compared(path, tables, compared)
+    _check_compared(path, tables, file)
     for table in tables:
         _check_published(table, file.published_queries)
-    files = dict.fromkeys(
-        one for each in (path, *(t.path for t in tables)) for one in _starts(each)
-    )
-    return Study(_name(path), path, file, tables, tuple(files))
+    starts = [one for each in (path, *(t.path for t in tables)) for one in _starts(each)]
+    return Study(_name(path), path, file, tables, tuple(dict.fromkeys(starts)))
 
 
 def profile_names() -> list[str]:
@@ -229,14 +226,12 @@ def _read(kind: type[T], path: Path, before: tuple[Path, ...]) -> T:
     if file.start is None:
         return file
     other = _read(TableFile, _start(path, file.start), (*before, path.resolve()))
-    own = {name: getattr(file, name) for name in file.model_fields_set}
-    taken = {name: getattr(other, name) for name in TableFile.model_fields if name not in own}
+    left_open = TableFile.model_fields.keys() - file.model_fields_set
+    taken = {name: getattr(other, name) for name in left_open}
     mine = {row.name for row in file.rows}
-    both = {
-        "set": {**other.set, **file.set},
-        "rows": [*(row for row in other.rows if row.name not in mine), *file.rows],
-    }
-    return file.model_copy(update={**taken, **both})
+    taken["rows"] = [*(row for row in other.rows if row.name not in mine), *file.rows]
+    taken["set"] = other.set | file.set
+    return file.model_copy(update=taken)
 
 
 def _starts(path: Path) -> list[Path]:
@@ -261,24 +256,16 @@ def _base(path: Path, base: str | None) -> str | None:
 
 
 def _table(path: Path, file: TableFile) -> StudyTable:
-    spans = [
-        (
-            ", ".join(f"{name.split('.')[-1]} {_short(value)}" for name, value in chosen.items()),
-            chosen,
-        )
-        for values in product(*file.grid.values())
-        for chosen in [dict(zip(file.grid, values, strict=True))]
-    ]
-    if file.rows:
-        rows = [
-            row.model_copy(
-                update={"name": ", ".join(filter(None, (row.name, said))), "set": row.set | chosen}
-            )
-            for row in file.rows
-            for said, chosen in spans
-        ]
-    else:
-        rows = [RowFile(name=said, set=chosen) for said, chosen in spans if said]
+    rows = []
+    by_hand: list[RowFile | None] = [*file.rows] or [None]
+    for row, *values in product(by_hand, *file.grid.values()):
+        chosen = dict(zip(file.grid, values, strict=True))
+        parts = [f"{name.split('.')[-1]} {_short(value)}" for name, value in chosen.items()]
+        if row is not None:
+            name = ", ".join([row.name, *parts])
+            rows.append(row.model_copy(update={"name": name, "set": row.set | chosen}))
+        elif parts:
+            rows.append(RowFile(name=", ".join(parts), set=chosen))
     if not rows:
         raise ConfigError(f"{path}: has no rows; give rows, a grid, or from (another file)")
     _check_unique([row.name for row in rows], f"{path}: two rows have the name")
@@ -290,9 +277,8 @@ def _short(value: Any) -> str:
 
 
 def _check_unique(found: list[str], what: str) -> None:
-    for name in found:
-        if found.count(name) > 1:
-            raise ConfigError(f"{what} {name!r}; give each its own")
+    if twice := [name for name in found if found.count(name) > 1]:
+        raise ConfigError(f"{what} {twice[0]!r}; give each its own")
 
 
 def _check_published(table: StudyTable, queries: dict[str, int]) -> None:
@@ -306,14 +292,12 @@ def _check_published(table: StudyTable, queries: dict[str, int]) -> None:
                 )
 
 
-def _check_compared(
-    path: Path, tables: tuple[StudyTable, ...], compared: tuple[str, str, str]
-) -> None:
+def _check_compared(path: Path, tables: tuple[StudyTable, ...], file: StudyFile) -> None:
     rows = {table.name: [row.name for row in table.rows] for table in tables}
-    table, *pair = compared
-    for row in pair:
-        if row not in rows.get(table, []):
-            choice = ", ".join(map(repr, rows.get(table, rows)))
-            raise ConfigError(
-                f"{path}: compare names row {row!r} of table {table!r}; there are {choice}"
-            )
+    for table, *pair in file.compare:
+        for row in pair:
+            if row not in rows.get(table, []):
+                choice = ", ".join(map(repr, rows.get(table, rows)))
+                raise ConfigError(
+                    f"{path}: compare names row {row!r} of table {table!r}; there are {choice}"
+                )
