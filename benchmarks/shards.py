@@ -25,7 +25,7 @@ from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.fit import fit
 from beenhere.training.sampling import PlaceSampler
 from beenhere.training.shards import Shards, write_shards
-from beenhere.training.shards.manifest import PLACES_SCHEMA
+from beenhere.training.shards.shards_manifest import PLACES_SCHEMA
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 EPOCHS = 5

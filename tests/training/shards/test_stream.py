@@ -14,8 +14,8 @@ from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import DataError
 from beenhere.training.batches import BatchLoader
 from beenhere.training.sampling import PlaceSampler
-from beenhere.training.shards import Shards, store, tar
-from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards import Shards, shard_store, tar
+from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 BATCH = BatchConfig(places=5, images=3)
@@ -51,7 +51,7 @@ def copy(shards_at, tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch) -> None:
-    monkeypatch.setattr(store, "WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(shard_store, "WAITS", (0.01, 0.01, 0.01))
 
 
 @pytest.mark.parametrize("world", [1, 2])
@@ -252,7 +252,7 @@ def test_checksums_are_compared_where_that_is_wished(copy):
 def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, monkeypatch):
     shards = Shards.open(shards_at)
     expected = [batch.images for batch in loader(shards)]
-    original = store._cat
+    original = shard_store._cat
     asked = []
     failures = iter([2, 0, 1, 0, 3, 0, 0, 1] * 50)
     left = 0
@@ -271,7 +271,7 @@ def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, 
         asked.append((path, start, end))
         return original(system, path, start, end)
 
-    monkeypatch.setattr(store, "_cat", failing)
+    monkeypatch.setattr(shard_store, "_cat", failing)
     got = [batch.images for batch in loader(shards)]
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
     assert any(start for _, start, _ in asked)
@@ -279,7 +279,7 @@ def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, 
 
 def test_reads_that_never_work_end_in_one_line(shards_at, monkeypatch):
     shards = Shards.open(shards_at)
-    original = store._cat
+    original = shard_store._cat
 
     def failing(system, path, start=None, end=None):
         if path.endswith("1.tar") and end > 600_000:
@@ -287,7 +287,7 @@ def test_reads_that_never_work_end_in_one_line(shards_at, monkeypatch):
         return original(system, path, start, end)
 
     monkeypatch.setattr(tar, "PIECE", 100_000)
-    monkeypatch.setattr(store, "_cat", failing)
+    monkeypatch.setattr(shard_store, "_cat", failing)
     with pytest.raises(DataError) as error:
         list(loader(shards))
     text = str(error.value)

@@ -20,7 +20,7 @@ from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import ConfigError
 from beenhere.training.batches import PlacePhotos, TrainingBatches, sizes_differ
 from beenhere.training.sampling import batch_sizes, check_enough, shared_out
-from beenhere.training.shards.manifest import Shards
+from beenhere.training.shards.shards_manifest import Shards
 from beenhere.training.shards.tar import Photos, ShardReader, read_places
 
 
@@ -65,7 +65,7 @@ class StreamPlan:
     parts is read by both.
 
     Args:
-        places: as of :class:`beenhere.training.shards.manifest.Shards`.
+        places: as of :class:`beenhere.training.shards.shards_manifest.Shards`.
         batch: P, K, ``min_images``; places are shuffled across cities.
         stream: how many shards side by side, and how big a buffer.
         seed: of the order.

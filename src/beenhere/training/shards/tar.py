@@ -15,8 +15,8 @@ from pathlib import PurePath
 from typing import Any
 
 from beenhere.errors import DataError
-from beenhere.training.shards.manifest import ShardEntry
-from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.shard_store import ShardStore
+from beenhere.training.shards.shards_manifest import ShardEntry
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)

@@ -25,7 +25,8 @@ from beenhere.photos.summary import summarise
 from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.progress import progress
 from beenhere.training.sampling import rows_by_place
-from beenhere.training.shards.manifest import (
+from beenhere.training.shards.shard_store import ShardStore
+from beenhere.training.shards.shards_manifest import (
     PLACES_SCHEMA,
     SUMMARY_NAMES,
     PhotoCounts,
@@ -33,7 +34,6 @@ from beenhere.training.shards.manifest import (
     ShardsManifest,
     write_manifest,
 )
-from beenhere.training.shards.store import ShardStore
 from beenhere.training.shards.tar import END, extension, sample, sample_key
 
 UNFINISHED = "unfinished"

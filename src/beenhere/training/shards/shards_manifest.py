@@ -15,7 +15,7 @@ from beenhere.errors import DataError
 from beenhere.photos.formats.reading import SHARDS_MANIFEST
 from beenhere.photos.summary import Sizes, Summary
 from beenhere.training.sampling import in_share
-from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.shard_store import ShardStore
 from beenhere.wording import one_line
 
 PLACES = "places.parquet"
