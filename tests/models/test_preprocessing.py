@@ -9,7 +9,7 @@ from PIL import Image
 
 from beenhere.config.model import BackboneConfig, PreprocessingConfig
 from beenhere.models.backbones import Backbone
-from beenhere.models.preprocessing import Preprocessing
+from beenhere.models.model import Preprocessing
 
 SIDES = st.integers(16, 5000)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import PhotoError
-from beenhere.models.preprocessing import Preprocessing
+from beenhere.models.model import Preprocessing
 from beenhere.photos.formats import read_photos
 from beenhere.photos.photo_file import photo_size
 from beenhere.photos.summary import table_fingerprint
