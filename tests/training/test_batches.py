@@ -7,13 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
+from beenhere.config.model import PreprocessingConfig
 from beenhere.config.training import BatchConfig
 from beenhere.errors import DataError
+from beenhere.models.model import Preprocessing
 from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader
 from beenhere.training.sampling import PlaceSampler
 
 PLACES, PHOTOS = 6, 5
+AS_THEY_ARE = Preprocessing(PreprocessingConfig())
 
 
 @pytest.fixture
@@ -29,15 +32,11 @@ def paths(tmp_path: Path) -> list[str]:
     return written
 
 
-def as_they_are(height: int, width: int) -> tuple[int, int]:
-    return height, width
-
-
 def loader(paths: list[str], **options: int) -> BatchLoader:
     places = [Path(path).stem.split("_")[0] for path in paths]
     table = PhotoTable.from_columns({"path": paths, "place": places})
     config = BatchConfig(**{"places": 3, "images": 3, "min_images": 2, **options})
-    return BatchLoader(PlaceSampler(table, config, 0), paths, as_they_are, "bilinear", threads=2)
+    return BatchLoader(PlaceSampler(table, config, 0), paths, AS_THEY_ARE, threads=2)
 
 
 def greys(images: torch.Tensor) -> list[int]:

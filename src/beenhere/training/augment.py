@@ -71,10 +71,6 @@ def _one_operation_each(images: Tensor, strength: float, generator: Generator) -
     return changed
 
 
-def _identity(images: Tensor, strength: float) -> Tensor:
-    return images
-
-
 def _affine(
     images: Tensor, translate: Sequence[int] = (0, 0), shear: Sequence[float] = (0.0, 0.0)
 ) -> Tensor:
@@ -86,35 +82,12 @@ def _affine(
     return moved
 
 
-def _shear_x(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, shear=(degrees(atan(0.3 * strength)), 0.0))
+def _shear(strength: float) -> float:
+    return degrees(atan(0.3 * strength))
 
 
-def _shear_y(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, shear=(0.0, degrees(atan(0.3 * strength))))
-
-
-def _translate_x(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, translate=(int(150 / 331 * images.shape[-1] * strength), 0))
-
-
-def _translate_y(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, translate=(0, int(150 / 331 * images.shape[-2] * strength)))
-
-
-def _rotate(images: Tensor, strength: float) -> Tensor:
-    turned: Tensor = F.rotate(images, 30 * strength)
-    return turned
-
-
-def _posterize(images: Tensor, strength: float) -> Tensor:
-    kept: Tensor = F.posterize(images, bits=round(8 - 4 * strength))
-    return kept
-
-
-def _solarize(images: Tensor, strength: float) -> Tensor:
-    inverted: Tensor = F.solarize(images, threshold=255 * (1 - strength))
-    return inverted
+def _shift(pixels: int, strength: float) -> int:
+    return int(150 / 331 * pixels * strength)
 
 
 def _enhanced(enhance: Callable[[Tensor, float], Tensor]) -> Operation:
@@ -129,18 +102,18 @@ class _Choice:
 
 
 OPERATIONS = (
-    _Choice(_identity, signed=False),
-    _Choice(_shear_x, signed=True),
-    _Choice(_shear_y, signed=True),
-    _Choice(_translate_x, signed=True),
-    _Choice(_translate_y, signed=True),
-    _Choice(_rotate, signed=True),
+    _Choice(lambda images, strength: images, signed=False),
+    _Choice(lambda images, strength: _affine(images, shear=(_shear(strength), 0.0)), signed=True),
+    _Choice(lambda images, strength: _affine(images, shear=(0.0, _shear(strength))), signed=True),
+    _Choice(lambda x, strength: _affine(x, (_shift(x.shape[-1], strength), 0)), signed=True),
+    _Choice(lambda x, strength: _affine(x, (0, _shift(x.shape[-2], strength))), signed=True),
+    _Choice(lambda images, strength: F.rotate(images, 30 * strength), signed=True),
     _Choice(_enhanced(F.adjust_brightness), signed=True),
     _Choice(_enhanced(F.adjust_saturation), signed=True),
     _Choice(_enhanced(F.adjust_contrast), signed=True),
     _Choice(_enhanced(F.adjust_sharpness), signed=True),
-    _Choice(_posterize, signed=False),
-    _Choice(_solarize, signed=False),
+    _Choice(lambda images, strength: F.posterize(images, round(8 - 4 * strength)), signed=False),
+    _Choice(lambda images, strength: F.solarize(images, 255 * (1 - strength)), signed=False),
     _Choice(lambda images, strength: F.autocontrast(images), signed=False),
     _Choice(lambda images, strength: F.equalize(images), signed=False),
 )

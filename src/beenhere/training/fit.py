@@ -10,21 +10,19 @@ from beenhere.config.model import ModelConfig
 from beenhere.config.training import EvaluationData, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
+from beenhere.files.atomic import write_json
 from beenhere.models import load_model, read_provenance
 from beenhere.photos.formats import EvaluationTables, read_evaluation
 from beenhere.training.loop import (
     choose_fit_device,
     choose_precision,
     named_recalls,
-    seed_everything,
     train,
     with_recall_at_1,
 )
 from beenhere.training.processes import run_on_devices
 from beenhere.training.run_folder import RunFolder
 from beenhere.training.source import TrainingPhotos, training_photos
-
-__all__ = ["FitResult", "fit", "seed_everything"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def _finish(
             options, provenance = with_recall_at_1(config.evaluation), read_provenance(run.best)
             evaluation = evaluate_tables(best, tables, options, run.tests / name, provenance)
             results["tests"][name] = {"recalls": named_recalls(evaluation), **asked}
-            run.write_results(results)
+            write_json(run.results, results)
     epoch = results["best_epoch"]
     return FitResult(
         run_dir=run.path,

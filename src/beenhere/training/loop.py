@@ -33,7 +33,7 @@ from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
-from beenhere.files.atomic import replacing
+from beenhere.files.atomic import replacing, write_json
 from beenhere.models import VPRModel, build_model, save_checkpoint
 from beenhere.photos.formats import EvaluationTables
 from beenhere.progress import progress
@@ -82,7 +82,7 @@ def train(
     fabric = _launched(fit)
     rank, first = fabric.global_rank, fabric.is_global_zero
     state = _read_state(run.state) if run.state.exists() else None
-    seed_everything(fit.seed)
+    torch.manual_seed(fit.seed)  # new weights are drawn from its generators
     # The weights of a run that goes on are in its state: none need to be fetched.
     model = build_model(architecture) if state is None else VPRModel(architecture)
     step = TrainingStep(model, config).to(fabric.device)  # before its optimizer's state is loaded
@@ -171,22 +171,16 @@ def train(
                 named |= {f"validation/{name}": value for name, value in recalls.items()}
                 for logger in loggers:
                     logger.log_metrics(named, steps)
-                run.write_results(
-                    {
-                        "best_epoch": best_epoch(history),
-                        "epochs": history,
-                        "unreadable": [{"path": p, "reason": r} for p, r in unreadable.items()],
-                        "tests": {},
-                    }
-                )
+                results = {
+                    "best_epoch": best_epoch(history),
+                    "epochs": history,
+                    "unreadable": [{"path": p, "reason": r} for p, r in unreadable.items()],
+                    "tests": {},
+                }
+                write_json(run.results, results)
                 _write_state(run.state, fabric, step, optimizer, steps, history, unreadable)
                 print(epoch_line(record, fit.epochs), flush=True)
             history = fabric.broadcast(history)  # until then the others wait
-
-
-def seed_everything(seed: int) -> None:
-    """Start torch's generators (CPU and GPU) from a seed; new weights are drawn from them."""
-    torch.manual_seed(seed)
 
 
 def choose_fit_device(fit: FitConfig) -> torch.device:

@@ -23,7 +23,7 @@ from beenhere.config import config_yaml
 from beenhere.config.training import TrainConfig
 from beenhere.devices import cores
 from beenhere.errors import TrainingError
-from beenhere.files.atomic import replacing, write_file, write_json
+from beenhere.files.atomic import replacing, write_file
 from beenhere.files.locks import locked
 
 History = list[dict[str, Any]]
@@ -103,10 +103,6 @@ class RunFolder:
             lines = self.metrics.read_text(encoding="utf-8").splitlines()
             kept = "".join(f"{line}\n" for line in lines if _epoch_of(line) <= epochs)
             write_file(self.metrics, kept)
-
-    def write_results(self, results: dict[str, Any]) -> None:
-        """Replace ``results.json`` at once."""
-        write_json(self.results, results)
 
     def read_results(self) -> dict[str, Any]:
         """The content of ``results.json``; empty before the first epoch has finished."""

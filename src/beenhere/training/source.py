@@ -61,14 +61,8 @@ class FolderPhotos:
         Raises:
             DataError: too few places for a batch on each device.
         """
-        return BatchLoader(
-            PlaceSampler(self.table, config.batch, config.fit.seed, rank, world),
-            self.table.paths,
-            preprocessing.target_size,
-            preprocessing.interpolation,
-            threads=config.fit.workers,
-            pin=pin,
-        )
+        sampler = PlaceSampler(self.table, config.batch, config.fit.seed, rank, world)
+        return BatchLoader(sampler, self.table.paths, preprocessing, config.fit.workers, pin)
 
 
 class ShardPhotos:
@@ -105,16 +99,8 @@ class ShardPhotos:
             ConfigError: an option that shards do not allow.
         """
         stream, seed = config.data.stream, config.fit.seed
-        return StreamLoader(
-            self.shards,
-            StreamPlan(self.shards.places, config.batch, stream, seed, rank, world),
-            stream,
-            config.batch.images,
-            preprocessing.target_size,
-            preprocessing.interpolation,
-            threads=config.fit.workers,
-            pin=pin,
-        )
+        plan = StreamPlan(self.shards.places, config.batch, stream, seed, rank, world)
+        return StreamLoader(self.shards, plan, preprocessing, config.fit.workers, pin)
 
 
 TrainingPhotos = FolderPhotos | ShardPhotos

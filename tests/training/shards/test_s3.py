@@ -8,8 +8,10 @@ import pytest
 import torch
 from object_store import BadWire, s3_server
 
+from beenhere.config.model import PreprocessingConfig
 from beenhere.config.training import BatchConfig, ShardsConfig, StreamConfig
 from beenhere.errors import DataError
+from beenhere.models.model import Preprocessing
 from beenhere.training.shards import Shards, shard_store, tar, write_shards
 from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
@@ -54,7 +56,7 @@ def remote(wire, photos, request) -> Shards:
 def images(shards: Shards) -> list[torch.Tensor]:
     stream = StreamConfig(shards=2, buffer_mib=1)
     plan = StreamPlan(shards.places, BatchConfig(places=5, images=3), stream, 0)
-    batches = StreamLoader(shards, plan, stream, 3, lambda h, w: (h, w), "bilinear", threads=1)
+    batches = StreamLoader(shards, plan, Preprocessing(PreprocessingConfig()), threads=1)
     return [batch.images for batch in batches]
 
 

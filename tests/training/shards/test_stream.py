@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from beenhere.config.model import PreprocessingConfig
 from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import DataError
+from beenhere.models.model import Preprocessing
 from beenhere.training.batches import BatchLoader
 from beenhere.training.sampling import PlaceSampler
 from beenhere.training.shards import Shards, shard_store, tar
@@ -20,16 +22,13 @@ from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 BATCH = BatchConfig(places=5, images=3)
 STREAM = StreamConfig(shards=2, buffer_mib=1)
-
-
-def as_they_are(height: int, width: int) -> tuple[int, int]:
-    return height, width
+AS_THEY_ARE = Preprocessing(PreprocessingConfig())
 
 
 def loader(shards: Shards, rank: int = 0, world: int = 1, stream: StreamConfig = STREAM, **options):
     batch = BATCH.model_copy(update=options)
     plan = StreamPlan(shards.places, batch, stream, 0, rank, world)
-    return StreamLoader(shards, plan, stream, batch.images, as_they_are, "bilinear", threads=2)
+    return StreamLoader(shards, plan, AS_THEY_ARE, threads=2)
 
 
 def labels(images: torch.Tensor) -> list[tuple[int, int]]:
@@ -80,7 +79,7 @@ def test_an_epoch_gives_each_place_once_with_k_different_photos(photos, shards_a
 
 def test_pixels_are_those_of_the_files(photos, shards_at):
     sampler = PlaceSampler(photos, BATCH, 0)
-    files = BatchLoader(sampler, photos.paths, as_they_are, "bilinear", threads=1)
+    files = BatchLoader(sampler, photos.paths, AS_THEY_ARE, threads=1)
     of_files = {
         label: image
         for batch in files

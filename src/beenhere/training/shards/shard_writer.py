@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -13,7 +13,6 @@ from typing import IO, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import __version__
@@ -100,23 +99,21 @@ def write_shards(
             "needs to know which photos show the same place; form places by beenhere data places"
         )
     store = ShardStore(out)
-    names = _names(table)
-    order = np.random.default_rng(config.seed).permutation(groups.height)
-    unfinished = UnfinishedShards(store, _digest(table, names, config))
+    named = table.frame.with_columns(path=pl.Series(_names(table), dtype=pl.String))
+    unfinished = UnfinishedShards(store, _digest(named, config))
     done = unfinished.begin()
     went_on = len(done)
     photos = int(groups["rows"].list.len().sum())
     with progress("photos", photos) as advance:
         advance(sum(len(notes.kept) + len(notes.left_out) for notes in done))
-        writer = _Writer(table, names, config, store, advance)
-        for notes in writer.shards(groups, order, done):
+        for notes in _missing_shards(table.paths, named, groups, done, store, config, advance):
             unfinished.add(notes)
             done.append(notes)
     manifest, places = _manifest(table, done, config, len(table) - photos)
     if manifest.photos == 0:
         unfinished.end()
-        for entry in manifest.shards:
-            store.remove(entry.name)
+        for shard in manifest.shards:
+            store.remove(shard.name)
         path, reason = manifest.left_out[0]
         raise DataError(f"none of {photos} photos can be read; the first is {path}: {reason}")
     write_manifest(store, manifest, places)
@@ -236,43 +233,35 @@ def shard_name(number: int) -> str:
     return f"shard-{number:06}.tar"
 
 
-@dataclass
-class _Writer:
-    table: PhotoTable
-    names: list[str]
-    config: ShardsConfig
-    store: ShardStore
-    advance: Callable[[int], None]
-
-    def shards(
-        self, groups: pl.DataFrame, order: NDArray[np.intp], done: list[ShardNotes]
-    ) -> Iterator[ShardNotes]:
-        """Write the shards that are still missing; each is added to ``done`` by the caller."""
-        labels = list(zip(groups["city"].to_list(), groups["place"].to_list(), strict=True))
-        position = done[-1].ends if done else 0
-        rows = deque(groups["rows"][int(place)].to_list() for place in order[position:])
-        written = sum(len(notes.places) for notes in done)
-        with ThreadPoolExecutor(READERS, "read") as readers:
-            photos = _ahead(readers, [self.table.paths[row] for one in rows for row in one])
-            while rows:
-                name = shard_name(len(done))
-                with self.store.writing(name) as path, path.open("wb") as file:
-                    shard = _Shard(file)
-                    while rows and shard.bytes < self.config.mib << 20:
-                        one, label = rows.popleft(), labels[order[position]]
-                        shard.add(label, written + len(shard.places), self._photos(one, photos))
-                        position += 1
-                        self.advance(len(one))
-                    shard.write(END)
-                yield shard.notes(name, position)
-                written += len(shard.places)
-
-    def _photos(
-        self, rows: list[int], photos: Iterator[_Photo | PhotoError]
-    ) -> Iterator[tuple[int, dict[str, Any], _Photo | PhotoError]]:
-        for row, photo in zip(rows, islice(photos, len(rows)), strict=True):
-            facts = self.table.frame.row(row, named=True)
-            yield row, facts | {"path": self.names[row]}, photo
+def _missing_shards(
+    paths: list[str],
+    named: pl.DataFrame,
+    groups: pl.DataFrame,
+    done: list[ShardNotes],
+    store: ShardStore,
+    config: ShardsConfig,
+    advance: Callable[[int], None],
+) -> Iterator[ShardNotes]:
+    """Write the shards that are still missing; each is added to ``done`` by the caller."""
+    order = np.random.default_rng(config.seed).permutation(groups.height)
+    position = done[-1].ends if done else 0
+    places = deque(groups[order[position:]].rows())
+    written = sum(len(notes.places) for notes in done)
+    with ThreadPoolExecutor(READERS, "read") as readers:
+        photos = _ahead(readers, [paths[row] for _, _, rows in places for row in rows])
+        while places:
+            name = shard_name(len(done))
+            with store.writing(name) as path, path.open("wb") as file:
+                shard = _Shard(file)
+                while places and shard.bytes < config.mib << 20:
+                    *label, rows = places.popleft()
+                    read = zip(rows, islice(photos, len(rows)), strict=True)
+                    shard.add(label, written + len(shard.places), read, named)
+                    position += 1
+                    advance(len(rows))
+                shard.write(END)
+            yield shard.notes(name, position)
+            written += len(shard.places)
 
 
 def _read(path: str) -> _Photo | PhotoError:
@@ -298,36 +287,36 @@ class _Shard:
 
     def add(
         self,
-        label: tuple[str | None, str],
+        label: Sequence[Any],
         number: int,
-        photos: Iterator[tuple[int, dict[str, Any], _Photo | PhotoError]],
+        photos: Iterable[tuple[int, _Photo | PhotoError]],
+        named: pl.DataFrame,
     ) -> None:
         """The photos of a place, if any can be read; ``number`` counts places over all shards."""
         count = size = 0
-        for row, facts, photo in photos:
+        for row, photo in photos:
+            facts = named.row(row, named=True)
             if isinstance(photo, PhotoError):
                 self.left_out.append((facts["path"], photo.reason))
                 continue
-            key, suffix = sample_key(number, count), extension(facts["path"])
             data, (height, width) = photo
-            self.write(sample(key, suffix, data, facts))
+            self.write(sample(sample_key(number, count), extension(facts["path"]), data, facts))
             self.sizes[width, height] += 1
             self.kept.append(row)
             count, size = count + 1, size + len(data)
         if count:
-            self.places.append((*label, count, size))
+            self.places.append((label[0], label[1], count, size))
 
     def notes(self, name: str, ends: int) -> ShardNotes:
         """For the next writer, and the manifest; ``ends`` as there."""
-        entry = ShardEntry(
-            name=name,
-            bytes=self.bytes,
-            sha256=self._digest.hexdigest(),
-            places=len(self.places),
-            photos=len(self.kept),
-        )
         return ShardNotes(
-            entry=entry,
+            entry=ShardEntry(
+                name=name,
+                bytes=self.bytes,
+                sha256=self._digest.hexdigest(),
+                places=len(self.places),
+                photos=len(self.kept),
+            ),
             ends=ends,
             places=self.places,
             left_out=self.left_out,
@@ -384,9 +373,9 @@ def _names(table: PhotoTable) -> list[str]:
     return [Path(os.path.relpath(path, folder)).as_posix() for path in paths]
 
 
-def _digest(table: PhotoTable, names: list[str], config: ShardsConfig) -> str:
+def _digest(named: pl.DataFrame, config: ShardsConfig) -> str:
     digest = hashlib.sha256(config.model_dump_json().encode())
-    for row in table.frame.with_columns(path=pl.Series(names, dtype=pl.String)).iter_rows():
+    for row in named.iter_rows():
         digest.update(repr(row).encode())
     return digest.hexdigest()
 
