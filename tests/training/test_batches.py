@@ -110,7 +110,7 @@ def test_mixed_sizes_are_refused_with_both_sizes_and_what_to_set(paths):
 def test_mixed_sizes_are_fine_with_a_target_size(paths):
     Image.new("RGB", (20, 10)).save(paths[7])
     batches = loader(paths)
-    batches.target_size = lambda height, width: (6, 6)
+    batches.preprocessing = Preprocessing(PreprocessingConfig(image_size=(6, 6)))
     batches.check_sizes()
     assert {tuple(batch.images.shape[1:]) for batch in batches} == {(3, 6, 6)}
 

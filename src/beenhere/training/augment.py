@@ -6,7 +6,6 @@ come from one generator that is passed in, so that a batch's changes are known b
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import atan, degrees
 
 import numpy as np
@@ -59,15 +58,14 @@ def _one_operation_each(images: Tensor, strength: float, generator: Generator) -
     drawn = torch.randint(len(OPERATIONS), (len(images),), generator=generator)
     negative = torch.rand(len(images), generator=generator) < 0.5
     changed = torch.empty_like(images)
-    for number, operation in enumerate(OPERATIONS):
-        signs = (1, -1) if operation.signed else (1,)
-        for sign in signs:
+    for number, (operation, signed) in enumerate(OPERATIONS):
+        for sign in (1, -1) if signed else (1,):
             mine = drawn == number
-            if operation.signed:
+            if signed:
                 mine &= negative == (sign < 0)
             rows = mine.nonzero().squeeze(1).to(images.device)
             if len(rows):
-                changed[rows] = operation.apply(images[rows], sign * strength)
+                changed[rows] = operation(images[rows], sign * strength)
     return changed
 
 
@@ -90,31 +88,20 @@ def _shift(pixels: int, strength: float) -> int:
     return int(150 / 331 * pixels * strength)
 
 
-def _enhanced(enhance: Callable[[Tensor, float], Tensor]) -> Operation:
-    return lambda images, strength: enhance(images, 1 + 0.9 * strength)
-
-
-@dataclass(frozen=True)
-class _Choice:
-    apply: Operation
-    signed: bool
-    """Whether the strength is taken with either sign."""
-
-
-OPERATIONS = (
-    _Choice(lambda images, strength: images, signed=False),
-    _Choice(lambda images, strength: _affine(images, shear=(_shear(strength), 0.0)), signed=True),
-    _Choice(lambda images, strength: _affine(images, shear=(0.0, _shear(strength))), signed=True),
-    _Choice(lambda x, strength: _affine(x, (_shift(x.shape[-1], strength), 0)), signed=True),
-    _Choice(lambda x, strength: _affine(x, (0, _shift(x.shape[-2], strength))), signed=True),
-    _Choice(lambda images, strength: F.rotate(images, 30 * strength), signed=True),
-    _Choice(_enhanced(F.adjust_brightness), signed=True),
-    _Choice(_enhanced(F.adjust_saturation), signed=True),
-    _Choice(_enhanced(F.adjust_contrast), signed=True),
-    _Choice(_enhanced(F.adjust_sharpness), signed=True),
-    _Choice(lambda images, strength: F.posterize(images, round(8 - 4 * strength)), signed=False),
-    _Choice(lambda images, strength: F.solarize(images, 255 * (1 - strength)), signed=False),
-    _Choice(lambda images, strength: F.autocontrast(images), signed=False),
-    _Choice(lambda images, strength: F.equalize(images), signed=False),
+OPERATIONS: tuple[tuple[Operation, bool], ...] = (
+    (lambda x, strength: x, False),
+    (lambda x, strength: _affine(x, shear=(_shear(strength), 0.0)), True),
+    (lambda x, strength: _affine(x, shear=(0.0, _shear(strength))), True),
+    (lambda x, strength: _affine(x, (_shift(x.shape[-1], strength), 0)), True),
+    (lambda x, strength: _affine(x, (0, _shift(x.shape[-2], strength))), True),
+    (lambda x, strength: F.rotate(x, 30 * strength), True),
+    (lambda x, strength: F.adjust_brightness(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.adjust_saturation(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.adjust_contrast(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.adjust_sharpness(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.posterize(x, round(8 - 4 * strength)), False),
+    (lambda x, strength: F.solarize(x, 255 * (1 - strength)), False),
+    (lambda x, strength: F.autocontrast(x), False),
+    (lambda x, strength: F.equalize(x), False),
 )
-"""What an image may draw, each with the same chance."""
+"""What an image may draw, each with the same chance; and whether with a strength of either sign."""

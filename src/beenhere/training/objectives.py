@@ -180,7 +180,8 @@ def active_share(
         a, p, n = chosen
         distance = loss.distance(descriptors)
         violated = distance[a, p] - distance[a, n] + loss.margin > 0
-        return violated.sum() / (positive.sum(1) * negative.sum(1)).sum().clamp(min=1)
+        total = (positive.sum(1) * negative.sum(1)).sum()
+        return torch.div(violated.sum(), total.clamp(min=1))
     # Pairs made of triplets repeat; a mask counts each once.
     pulled, pushed = torch.zeros_like(positive), torch.zeros_like(negative)
     pulled[chosen[0], chosen[1]] = True
@@ -195,7 +196,8 @@ def active_share(
         push = _weight(loss.beta * similarity, pushed)
         pulled = pull > ACTIVE_WEIGHT / positive.sum(1, keepdim=True)
         pushed = push > ACTIVE_WEIGHT / negative.sum(1, keepdim=True)
-    return (pulled.sum() + pushed.sum()) / (positive.sum() + negative.sum()).clamp(min=1)
+    total = positive.sum() + negative.sum()
+    return torch.div(pulled.sum() + pushed.sum(), total.clamp(min=1))
 
 
 def _weight(exponent: Tensor, mask: Tensor) -> Tensor:

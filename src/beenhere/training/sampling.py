@@ -230,10 +230,7 @@ def share_of_places(table: PhotoTable, share: float, seed: int) -> PhotoTable:
 def in_share(frame: pl.DataFrame, places: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
     """The rows of ``frame`` whose ``city`` and ``place`` are in the share, in their order.
 
-    Args:
-        frame: with the columns ``city`` and ``place``.
-        places: ``city``, ``place`` of all of which ``share`` is a part, each once.
-        share, seed: as of :func:`share_of_places`.
+    ``places`` holds each city and place once; see :func:`share_of_places`.
     """
     # A hash of its name gives each place its turn, whichever others there are.
     turn = pl.struct("city", "place").map_elements(

@@ -27,7 +27,6 @@ from beenhere.training.sampling import rows_by_place
 from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.shards_manifest import (
     PLACES_SCHEMA,
-    SUMMARY_NAMES,
     PhotoCounts,
     ShardEntry,
     ShardsManifest,
@@ -111,13 +110,12 @@ def write_shards(
             done.append(notes)
     manifest, places = _manifest(table, done, config, len(table) - photos)
     if manifest.photos == 0:
-        unfinished.end()
-        for shard in manifest.shards:
-            store.remove(shard.name)
+        for name in (UNFINISHED, *(shard.name for shard in manifest.shards)):
+            store.remove(name)
         path, reason = manifest.left_out[0]
         raise DataError(f"none of {photos} photos can be read; the first is {path}: {reason}")
     write_manifest(store, manifest, places)
-    unfinished.end()
+    store.remove(UNFINISHED)
     return WrittenShards(
         out=store.name,
         shards=len(done),
@@ -196,27 +194,20 @@ class UnfinishedShards:
                 f"{self.store.name} holds unfinished shards of other photos or options; give "
                 "the same again to go on, or another folder"
             )
-        return self._whole(there)
+        found: list[ShardNotes] = []
+        while (values := self._read(f"{shard_name(len(found))}.json")) is not None:
+            try:
+                whole = ShardNotes.model_validate(values)
+            except ValidationError:
+                break
+            if there.get(whole.entry.name) != whole.entry.bytes:
+                break
+            found.append(whole)
+        return found
 
     def add(self, notes: ShardNotes) -> None:
         """Remember a shard that lies there whole."""
         self._write(f"{notes.entry.name}.json", notes.model_dump())
-
-    def end(self) -> None:
-        """Forget all of it: the manifest is there."""
-        self.store.remove(UNFINISHED)
-
-    def _whole(self, there: dict[str, int]) -> list[ShardNotes]:
-        found: list[ShardNotes] = []
-        while (values := self._read(f"{shard_name(len(found))}.json")) is not None:
-            try:
-                notes = ShardNotes.model_validate(values)
-            except ValidationError:
-                break
-            if there.get(notes.entry.name) != notes.entry.bytes:
-                break
-            found.append(notes)
-        return found
 
     def _read(self, name: str) -> Any:
         try:
@@ -340,16 +331,9 @@ def _manifest(
     sizes: Counter[tuple[int, int]] = Counter()
     for notes in done:
         sizes.update({(width, height): count for width, height, count in notes.sizes})
-    summary, own = summarise(kept), ("extent", "sizes")
-    counts = PhotoCounts(
-        **{
-            name: getattr(summary, SUMMARY_NAMES.get(name, name))
-            for name in PhotoCounts.model_fields
-            if name not in own
-        },
-        extent=asdict(summary.extent) if summary.extent is not None else None,
-        sizes=[(*size, count) for size, count in sizes.most_common()],
-    )
+    counts = asdict(summarise(kept))
+    del counts["photos"], counts["places"]  # which the manifest and its table have
+    counts["sizes"] = [(*size, count) for size, count in sizes.most_common()]
     manifest = ShardsManifest(
         format=1,
         written_by=f"beenhere {__version__}",
@@ -359,7 +343,7 @@ def _manifest(
         places=places.height,
         without_place=without_place,
         left_out=[photo for notes in done for photo in notes.left_out],
-        counts=counts,
+        counts=PhotoCounts(**counts),
         places_sha256="",
         shards=[notes.entry for notes in done],
     )
