@@ -55,17 +55,14 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
     new, previous = target.with_name(f"{BESIDE}{target.name}"), _previous(target)
+    packages = {"torch": str(torch.__version__), "timm": timm.__version__}
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "architecture": config_yaml.plain(model.config),
         "provenance": {
             **provenance,
-            "versions": {
-                "beenhere": __version__,
-                "torch": str(torch.__version__),
-                "timm": timm.__version__,
-            },
+            "versions": {"beenhere": __version__, **packages},
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     }

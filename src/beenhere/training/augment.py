@@ -80,20 +80,12 @@ def _affine(
     return moved
 
 
-def _shear(strength: float) -> float:
-    return degrees(atan(0.3 * strength))
-
-
-def _shift(pixels: int, strength: float) -> int:
-    return int(150 / 331 * pixels * strength)
-
-
 OPERATIONS: tuple[tuple[Operation, bool], ...] = (
     (lambda x, strength: x, False),
-    (lambda x, strength: _affine(x, shear=(_shear(strength), 0.0)), True),
-    (lambda x, strength: _affine(x, shear=(0.0, _shear(strength))), True),
-    (lambda x, strength: _affine(x, (_shift(x.shape[-1], strength), 0)), True),
-    (lambda x, strength: _affine(x, (0, _shift(x.shape[-2], strength))), True),
+    (lambda x, strength: _affine(x, shear=(degrees(atan(0.3 * strength)), 0.0)), True),
+    (lambda x, strength: _affine(x, shear=(0.0, degrees(atan(0.3 * strength)))), True),
+    (lambda x, strength: _affine(x, (int(150 / 331 * x.shape[-1] * strength), 0)), True),
+    (lambda x, strength: _affine(x, (0, int(150 / 331 * x.shape[-2] * strength))), True),
     (lambda x, strength: F.rotate(x, 30 * strength), True),
     (lambda x, strength: F.adjust_brightness(x, 1 + 0.9 * strength), True),
     (lambda x, strength: F.adjust_saturation(x, 1 + 0.9 * strength), True),

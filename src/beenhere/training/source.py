@@ -3,6 +3,7 @@
 Both answer the same three questions, and go to each device's process.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,17 @@ from beenhere.training.shards import Shards, is_shards
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 
+@dataclass(frozen=True)
 class FolderPhotos:
     """Photos with places that lie as files.
 
-    Args:
+    Attributes:
         table: all of them to train on.
         root: the folder they were read from.
     """
 
-    def __init__(self, table: PhotoTable, root: Path) -> None:
-        self.table, self.root = table, root
+    table: PhotoTable
+    root: Path
 
     def fingerprint(self) -> dict[str, Any]:
         """Which photos these are, for a model's provenance; see :func:`table_fingerprint`."""

@@ -42,7 +42,6 @@ READERS = 8
 AHEAD = 64
 """Photos that they read ahead."""
 
-
 _Photo = tuple[bytes, tuple[int, int]]
 """A photo's file, and the photo's height and width."""
 
