@@ -230,7 +230,7 @@ def test_the_order_of_rows_does_not_matter_and_the_seed_does() -> None:
     kept = share_of_places(table_without_some(20), 0.5, 0)
     assert set(kept.paths) == set(share_of_places(table_without_some(20, shuffled), 0.5, 0).paths)
     assert set(kept.paths) != set(share_of_places(table_without_some(20), 0.5, 1).paths)
-    assert kept.paths == sorted(kept.paths, key=table(20).paths.index)
+    assert kept.paths == sorted(kept.paths, key=table_without_some(20).paths.index)
 
 
 def test_the_whole_share_is_the_table_itself() -> None:
