@@ -48,7 +48,7 @@ from beenhere.retrieval.search.exact import nearest
 from beenhere.training.loop import choose_precision
 from beenhere.training.objectives import TrainingStep
 from beenhere.training.optim import build_optimizer, set_learning_rates
-from beenhere.training.source import FolderPhotos
+from beenhere.training.source import FolderPhotos, training_batches
 
 PIXELS = 640
 """Side of the photos on disk; the networks see 320."""
@@ -175,7 +175,7 @@ def _our_steps(config: TrainConfig, photos: PhotoTable) -> float:
     model = build_model(config.model)
     optimizer = build_optimizer(config.optimizer, model)
     step, stepping = fabric.setup(TrainingStep(model, config), optimizer)
-    batches = FolderPhotos(photos, Path()).batches(config, model.preprocessing, 0, 1, pin=False)
+    batches = training_batches(FolderPhotos(photos, Path()), config, model.preprocessing)
     ends: list[float] = []
     while len(ends) < STEPS + 1:
         for number, batch in enumerate(islice(batches, STEPS + 1 - len(ends))):

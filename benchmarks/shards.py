@@ -18,14 +18,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from beenhere.config.model import PreprocessingConfig
 from beenhere.config.training import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
+from beenhere.models.model import Preprocessing
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader, TrainingBatches
 from beenhere.training.fit import fit
 from beenhere.training.sampling import PlaceSampler
 from beenhere.training.shards import Shards, write_shards
-from beenhere.training.shards.manifest import PLACES_SCHEMA
+from beenhere.training.shards.shards_manifest import PLACES_SCHEMA
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 EPOCHS = 5
@@ -64,14 +66,14 @@ def mixing(buffers: Iterable[int], together: int, mib: int = 256) -> None:
 def throughput(table: PhotoTable, folder: Path, s3: str | None) -> None:
     """Photos a second, decoded to batches; and of files alone, as they lie on the disk."""
     batch = BatchConfig(places=32)
-    stream = StreamConfig(buffer_mib=8)
+    stream, as_they_are = StreamConfig(buffer_mib=8), Preprocessing(PreprocessingConfig())
     local = Shards.open(folder)
 
     def streamed(shards: Shards) -> StreamLoader:
         plan = StreamPlan(shards.places, batch, stream, 0)
-        return StreamLoader(shards, plan, stream, batch.images, _as_is, "bilinear")
+        return StreamLoader(shards, plan, as_they_are)
 
-    files = BatchLoader(PlaceSampler(table, batch, 0), table.paths, _as_is, "bilinear")
+    files = BatchLoader(PlaceSampler(table, batch, 0), table.paths, as_they_are)
     loaders: dict[str, tuple[TrainingBatches, list[Path]]] = {
         "files": (files, [Path(path) for path in table.paths]),
         "shards": (streamed(local), [folder / one.name for one in local.manifest.shards]),
@@ -132,10 +134,6 @@ def losses(table_at: Path, shards_at: Path, runs: Path, epochs: int, seeds: int)
         mean, spread = np.mean(curves, axis=0), np.std(curves, axis=0, ddof=1)
         text = "  ".join(f"{m:.3f} ({s:.3f})" for m, s in zip(mean, spread, strict=True))
         print(f"{name:<32}{text}", flush=True)
-
-
-def _as_is(height: int, width: int) -> tuple[int, int]:
-    return height, width
 
 
 def _forget(paths: list[Path]) -> None:

@@ -1,6 +1,7 @@
-"""Processor cores, devices, and which of them compute in bfloat16."""
+"""Processor cores, devices, which of them compute in bfloat16, and the machine in words."""
 
 import os
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,30 @@ def has_bfloat16(device: "torch.device") -> bool:
 
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type != "cpu" or not _CPU_INFO.exists():
-        return False
-    for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("flags"):
-            return not _CPU_FLAGS.isdisjoint(line.split())
-    return False
+    return device.type == "cpu" and not _CPU_FLAGS.isdisjoint(_proc(_CPU_INFO, "flags").split())
+
+
+def hardware() -> dict[str, str]:
+    """The machine in words: ``processor``, ``cores``, ``memory``, ``gpu`` where there is one."""
+    import torch
+
+    processor = _proc(_CPU_INFO, "model name") or platform.processor() or platform.machine()
+    kibibytes = _proc(Path("/proc/meminfo"), "MemTotal").removesuffix("kB").strip()
+    found = {
+        "processor": processor,
+        "cores": str(cores()),
+        "memory": f"{int(kibibytes) / 2**20:.0f} GiB" if kibibytes else "",
+    }
+    if torch.cuda.is_available():
+        count, name = torch.cuda.device_count(), torch.cuda.get_device_name(0)
+        found["gpu"] = name if count == 1 else f"{count} x {name}"
+    return {name: text for name, text in found.items() if text}
+
+
+def _proc(file: Path, field: str) -> str:
+    """The first value of a field of a file of Linux's ``/proc``; empty elsewhere."""
+    if not file.exists():
+        return ""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    fields = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in fields if name.strip() == field), "")

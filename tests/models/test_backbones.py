@@ -8,8 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from beenhere.config.model import BackboneConfig
 from beenhere.errors import ModelError
-from beenhere.models.backbones import Backbone
-from beenhere.models.networks import create_network
+from beenhere.models.backbones import Backbone, create_network
 
 RESNET, LITE, CONVNEXT = "resnet18", "tf_efficientnet_lite0", "convnext_atto"
 VIT, DINO = "vit_tiny_patch16_224", "vit_small_patch14_reg4_dinov2"

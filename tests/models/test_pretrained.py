@@ -15,8 +15,7 @@ from beenhere.config.model import BackboneConfig, ModelConfig
 from beenhere.errors import ModelError
 from beenhere.models import build_model
 from beenhere.models.backbones import Backbone
-from beenhere.models.pretrained import pretrained_weights
-from beenhere.models.weights import read_weights
+from beenhere.models.pretrained import pretrained_weights, read_weights
 
 TINY = "test_resnet.r160_in1k"
 

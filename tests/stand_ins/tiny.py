@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from beenhere.config.model import ModelConfig, PreprocessingConfig
-from beenhere.models.preprocessing import Preprocessing
+from beenhere.models.model import Preprocessing
 
 
 class TinyModel(nn.Module):

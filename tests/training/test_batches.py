@@ -7,13 +7,16 @@ import pytest
 import torch
 from PIL import Image
 
+from beenhere.config.model import PreprocessingConfig
 from beenhere.config.training import BatchConfig
 from beenhere.errors import DataError
+from beenhere.models.model import Preprocessing
 from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader
 from beenhere.training.sampling import PlaceSampler
 
 PLACES, PHOTOS = 6, 5
+AS_THEY_ARE = Preprocessing(PreprocessingConfig())
 
 
 @pytest.fixture
@@ -29,15 +32,11 @@ def paths(tmp_path: Path) -> list[str]:
     return written
 
 
-def as_they_are(height: int, width: int) -> tuple[int, int]:
-    return height, width
-
-
 def loader(paths: list[str], **options: int) -> BatchLoader:
     places = [Path(path).stem.split("_")[0] for path in paths]
     table = PhotoTable.from_columns({"path": paths, "place": places})
     config = BatchConfig(**{"places": 3, "images": 3, "min_images": 2, **options})
-    return BatchLoader(PlaceSampler(table, config, 0), paths, as_they_are, "bilinear", threads=2)
+    return BatchLoader(PlaceSampler(table, config, 0), paths, AS_THEY_ARE, threads=2)
 
 
 def greys(images: torch.Tensor) -> list[int]:
@@ -111,7 +110,7 @@ def test_mixed_sizes_are_refused_with_both_sizes_and_what_to_set(paths):
 def test_mixed_sizes_are_fine_with_a_target_size(paths):
     Image.new("RGB", (20, 10)).save(paths[7])
     batches = loader(paths)
-    batches.target_size = lambda height, width: (6, 6)
+    batches.preprocessing = Preprocessing(PreprocessingConfig(image_size=(6, 6)))
     batches.check_sizes()
     assert {tuple(batch.images.shape[1:]) for batch in batches} == {(3, 6, 6)}
 

@@ -16,7 +16,7 @@ from beenhere.photos.formats import read_photos
 from beenhere.studies.plan import _check_there
 from beenhere.training.fit import fit
 from beenhere.training.shards import write_shards
-from beenhere.training.source import training_photos
+from beenhere.training.source import training_batches, training_photos
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_shards_go_to_the_processes_of_several_devices(options, sharded):
     seen = []
     for rank in range(2):
         there = pickle.loads(pickle.dumps(training_photos(config.data)))
-        batches = there.batches(config, preprocessing, rank, 2, pin=False)
+        batches = training_batches(there, config, preprocessing, rank, 2)
         assert len(batches) == 2
         seen += [place for batch in batches for place in batch.places.tolist()]
     assert sorted(seen) == sorted([*range(10)] * 2)

@@ -236,7 +236,7 @@ def convert(
 
 def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
     from beenhere.tools.convert import read_parts
-    from beenhere.training.shards.write import write_shards
+    from beenhere.training.shards.shard_writer import write_shards
 
     parts = read_parts(source.expanduser())
     if len(parts) != 1 or parts[0].tree is not None:

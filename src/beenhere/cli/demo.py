@@ -43,10 +43,11 @@ def demo(
         set_: an option of the training by name, such as `fit.epochs=4`; may be repeated.
         city: how much to render.
     """
+    import torch
+
     from beenhere.city import write_city
     from beenhere.models import build_model, load_model
     from beenhere.training.fit import fit
-    from beenhere.training.loop import seed_everything
 
     start = time.monotonic()
     say = partial(print, flush=True)
@@ -58,7 +59,7 @@ def demo(
 
     say("2. Measuring networks that know ImageNet and were not trained for places")
     found = {"GeM, untrained": _measure(load_model("offline-lite0"), out, "gem")}
-    seed_everything(config.fit.seed)
+    torch.manual_seed(config.fit.seed)
     untrained = build_model(config.model)
     found["MixVPR, untrained"] = _measure(untrained, out, "untrained")
 

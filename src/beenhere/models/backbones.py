@@ -1,14 +1,27 @@
-"""Backbones: any timm network as images ``(B, 3, H, W)`` to feature maps ``(B, C, h, w)``."""
+"""Backbones: any timm network as images ``(B, 3, H, W)`` to feature maps ``(B, C, h, w)``.
 
+Stages are counted as the field does. In a pyramid, stage k ends at total stride 2^(k+1): four
+stages at strides 4, 8, 16 and 32, and a stem before them. In a transformer of one stride (ViT,
+DINOv2) every block is a stage and the patch embedding is the stem.
+"""
+
+import copy
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import timm
 import torch
 from torch import nn
 
 from beenhere.config.model import BackboneConfig
 from beenhere.errors import ModelError
-from beenhere.models.networks import ImageSizes, create_network, dry_run, stage_map, stage_taps
-from beenhere.models.weights import Weights, check_fit
+from beenhere.wording import one_line
+
+Weights = Mapping[str, torch.Tensor]
+"""Names to tensors."""
 
 
 class Backbone(nn.Module):
@@ -16,8 +29,7 @@ class Backbone(nn.Module):
 
     With nothing cropped the maps are what timm's ``forward_features`` gives, tokens of
     transformers folded to a map (class and register tokens left out). With stages cropped they are
-    the output of the last stage kept, and what came after is not in the module any more. How
-    stages are counted: :mod:`beenhere.models.networks`.
+    the output of the last stage kept, and what came after is not in the module any more.
 
     Frozen parts get no gradient, record no graph, and stay in evaluation mode whatever
     :meth:`train` says: batch norms use and keep their running statistics.
@@ -87,40 +99,32 @@ class Backbone(nn.Module):
             ModelError: a height or width that the network cannot take.
         """
         self.sizes.check(height, width)
-        shape = dry_run(self.network, self._maps, (height, width)).shape
+        shape, _ = dry_run(self.network, self._maps, (height, width))
         return shape[2], shape[3]
 
     def _maps(self, network: Any, images: torch.Tensor) -> torch.Tensor:
         if self._plain:
-            return _features(network, images)
+            return network.forward_features(images)  # type: ignore[no-any-return]
         return stage_map(network, images, self._tap, norm=not self._cropped)
 
     def _gives_plain_maps(self) -> bool:
         """Whether ``forward_features`` gives ``(B, C, h, w)``, not tokens or ``(B, h, w, C)``."""
 
-        def tapped(network: Any, images: torch.Tensor) -> torch.Tensor:
-            return stage_map(network, images, self._tap, norm=False)
-
-        plain = dry_run(self.network, _features, self._native_size).shape
-        return (
-            len(plain) == 4
-            and plain[2:] == dry_run(self.network, tapped, self._native_size).shape[2:]
-        )
+        tapped = partial(stage_map, tap=self._tap, norm=False)
+        plain, _ = dry_run(self.network, type(self.network).forward_features, self._native_size)
+        folded, _ = dry_run(self.network, tapped, self._native_size)
+        return len(plain) == 4 and plain[2:] == folded[2:]
 
     def _remove_unused(self) -> int:
-        """Remove what the maps do not depend on: cropped stages, classifier, pooling head.
-
-        Returns:
-            Channels of the maps.
-        """
-        run = dry_run(self.network, self._maps, self._native_size)
+        """Remove cropped stages, classifier, pooling head; returns the channels of the maps."""
+        shape, needed = dry_run(self.network, self._maps, self._native_size)
         if self._cropped:
             self.network.prune_intermediate_layers([self._tap], prune_norm=True, prune_head=True)
         for name, child in list(self.network.named_children()):
             parameters = {f"{name}.{inner}" for inner, _ in child.named_parameters()}
-            if parameters and not parameters & run.parameters:
+            if parameters and not parameters & needed:
                 setattr(self.network, name, nn.Identity())
-        return run.shape[1]
+        return shape[1]
 
     def _load(self, weights: Weights, whole: set[str], name: str) -> None:
         """Copy weights of the whole network into what is left of it."""
@@ -150,16 +154,163 @@ class Backbone(nn.Module):
         itself.
         """
 
-        def tapped(network: Any, images: torch.Tensor) -> torch.Tensor:
-            return stage_map(network, images, max(tap, 0), norm=False)
-
-        names = dry_run(self.network, tapped, self._native_size).parameters
+        tapped = partial(stage_map, tap=max(tap, 0), norm=False)
+        _, names = dry_run(self.network, tapped, self._native_size)
         first = "" if tap >= 0 else f"{self.network.feature_info[0]['module']}."
         return {name for name in names if not first or not name.startswith(first)}
 
 
-def _features(network: Any, images: torch.Tensor) -> torch.Tensor:
-    return network.forward_features(images)  # type: ignore[no-any-return]
+def create_network(name: str, **options: Any) -> Any:
+    """The whole timm network; transformers that can take images of any size are made to.
+
+    Args:
+        name: as timm knows it, such as ``"resnet18.tv_in1k"``.
+        options: more of ``timm.create_model``'s arguments.
+
+    Raises:
+        ModelError: timm knows no such name.
+    """
+    base = name.partition(".")[0]
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(base, timm.list_models(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them"
+        raise ModelError(f"model.backbone.name is {name!r}, which timm does not know; {hint}")
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError as error:  # the part after the dot says which weights
+        known = timm.list_pretrained(f"{base}.*")
+        raise ModelError(
+            f"model.backbone.name is {name!r}; timm knows {', '.join(known)}"
+        ) from error
+    try:
+        return timm.create_model(name, dynamic_img_size=True, **options)
+    except TypeError:  # not such a transformer: the constructor has no such argument
+        return timm.create_model(name, **options)
+
+
+@dataclass(frozen=True)
+class ImageSizes:
+    """The sizes of images that a network takes.
+
+    Attributes:
+        multiple: heights and widths are multiples of it: a transformer's patch, else 1.
+        only: the one (height, width) that it takes, or None.
+        least: the smallest height and width.
+    """
+
+    multiple: int
+    only: tuple[int, int] | None
+    least: int
+
+    @classmethod
+    def of(cls, network: Any, stride: int) -> "ImageSizes":
+        """What a timm network takes whose maps have this stride."""
+        native = network.pretrained_cfg
+        if not native.get("fixed_input_size", False):
+            return cls(1, None, stride)
+        embed: Any = getattr(network, "patch_embed", None)
+        if getattr(embed, "strict_img_size", True):
+            return cls(1, tuple(native["input_size"][1:]), stride)
+        return cls(int(embed.patch_size[0]), None, stride)
+
+    def check(self, height: int, width: int) -> None:
+        """Refuse a size that the network cannot take.
+
+        Raises:
+            ModelError: names what was got, and sizes that fit.
+        """
+        got = f"the image is {height} x {width} pixels (height x width)"
+        option = "set model.preprocessing.image_size"
+        if self.only is not None:
+            if (height, width) != self.only:
+                only = f"{self.only[0]} x {self.only[1]}"
+                raise ModelError(f"{got}; this backbone takes {only} alone: {option} to it")
+        elif height % self.multiple or width % self.multiple:
+            near = [nearest_multiple(side, self.multiple) for side in (height, width)]
+            raise ModelError(
+                f"{got}; this backbone takes multiples of {self.multiple}: {option}, nearest {near}"
+            )
+        elif min(height, width) < self.least:
+            raise ModelError(
+                f"{got}; this backbone takes {self.least} x {self.least} or more: {option}"
+            )
+
+
+def nearest_multiple(side: float, of: int) -> int:
+    """The multiple of ``of``, not 0, that is nearest to ``side``."""
+    return max(1, round(side / of)) * of
+
+
+def stage_taps(network: Any) -> list[int]:
+    """For each stage, the place of its output in timm's ``feature_info``."""
+    strides = [info["reduction"] for info in network.feature_info]
+    if len(set(strides)) == 1:
+        return list(range(len(strides)))
+    return [tap for tap, stride in enumerate(strides) if stride >= 4]
+
+
+def stage_map(network: Any, images: torch.Tensor, tap: int, norm: bool) -> torch.Tensor:
+    """The map ``(B, C, h, w)`` at a tap; nothing after it is computed.
+
+    Transformers' tokens are folded, class and register tokens left out; ``norm`` puts the last norm
+    of the network behind it.
+    """
+    (maps,) = network.forward_intermediates(
+        images, indices=[tap], norm=norm, stop_early=True, intermediates_only=True
+    )
+    return maps  # type: ignore[no-any-return]
+
+
+def dry_run(
+    network: nn.Module, run: Callable[[Any, torch.Tensor], torch.Tensor], size: tuple[int, int]
+) -> tuple[tuple[int, ...], set[str]]:
+    """Run a twin of the network, without content, on an image ``(1, 3, *size)`` without content.
+
+    Only shapes and the autograd graph come out; nothing is computed and the network is untouched.
+
+    Returns:
+        Shape of the output, and names of the network's parameters that the output depends on.
+
+    Raises:
+        ModelError: the network cannot be run so, or not on images of this size.
+    """
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
+        twin = _without_content(network).eval()
+        images = torch.empty(1, 3, *size, device="meta")
+        try:
+            output = run(twin, images)
+            shape = tuple(output.shape)
+        except Exception as error:  # code of any of timm's hundred families
+            raise ModelError(
+                f"{type(network).__name__} gives no feature maps of images of {size[0]} x {size[1]}"
+                f" ({type(error).__name__}: {one_line(error, None)})"
+            ) from error
+    leaves = _leaves(output)
+    return shape, {name for name, parameter in twin.named_parameters() if parameter in leaves}
+
+
+def _without_content(network: nn.Module) -> nn.Module:
+    """A copy whose parameters and buffers have a shape and a type alone (the meta device)."""
+    memo: dict[int, Any] = {
+        id(one): torch.empty_like(one, device="meta") for one in network.buffers()
+    }
+    for parameter in network.parameters():
+        memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device="meta"))
+    return copy.deepcopy(network, memo)  # what is in the memo is taken, not copied
+
+
+def _leaves(output: torch.Tensor) -> set[torch.Tensor]:
+    """The tensors at the beginning of the autograd graph that ends in ``output``."""
+    leaves, seen, pending = set(), set(), [output.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            leaves.add(node.variable)
+        pending.extend(before for before, _ in node.next_functions)
+    return leaves
 
 
 def _is_frozen(module: nn.Module) -> bool:
@@ -179,3 +330,26 @@ def _check_stages(config: BackboneConfig, stages: int) -> None:
             f"model.backbone.freeze is {config.freeze}; of {config.name}'s {stages} stages {kept} "
             f"are kept: expected 0 to {kept}"
         )
+
+
+def check_fit(weights: Weights, wanted: Weights, what: str) -> None:
+    """Refuse weights that do not have the very names and shapes of ``wanted``.
+
+    Args:
+        weights: what was read.
+        wanted: a module's ``state_dict()``.
+        what: begins the error, such as ``"best/model.safetensors does not fit best/model.yaml"``.
+
+    Raises:
+        ModelError: names the first few differences.
+    """
+    problems = [f"{name} is missing" for name in wanted if name not in weights]
+    problems += [f"{name} is not expected" for name in weights if name not in wanted]
+    problems += [
+        f"{name} is {tuple(weights[name].shape)} and not {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ModelError(f"{what}: {', '.join(problems[:3])}{more}")

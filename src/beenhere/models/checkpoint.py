@@ -21,9 +21,9 @@ from beenhere.config import config_yaml
 from beenhere.config.model import ModelConfig
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
+from beenhere.models.backbones import check_fit
 from beenhere.models.model import VPRModel, build_model
-from beenhere.models.pretrained import OFFLINE_LITE0
-from beenhere.models.weights import check_fit, read_safetensors
+from beenhere.models.pretrained import OFFLINE_LITE0, read_safetensors
 
 FORMAT = "beenhere-model"
 FORMAT_VERSION = 1
@@ -55,11 +55,16 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
     new, previous = target.with_name(f"{BESIDE}{target.name}"), _previous(target)
+    packages = {"torch": str(torch.__version__), "timm": timm.__version__}
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "architecture": config_yaml.plain(model.config),
-        "provenance": {**provenance, **_made_by()},
+        "provenance": {
+            **provenance,
+            "versions": {"beenhere": __version__, **packages},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
     }
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
@@ -166,17 +171,6 @@ def _read_description(folder: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}: a newer beenhere reads newer ones"
         )
     return description
-
-
-def _made_by() -> dict[str, Any]:
-    return {
-        "versions": {
-            "beenhere": __version__,
-            "torch": str(torch.__version__),
-            "timm": timm.__version__,
-        },
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def _is_replaceable(target: Path) -> bool:

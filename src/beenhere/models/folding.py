@@ -10,12 +10,13 @@ import copy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 LEAST_COSINE = 0.9999
 """A folded network whose descriptors of the sample agree less, in float32, is not used."""
@@ -54,12 +55,14 @@ def fold_batch_norms(model: Model, sample: Tensor) -> Model:
         if not pairs:
             return model
     folded = copy.deepcopy(model).requires_grad_(False)
-    modules = dict(folded.named_modules())
+    modules: dict[str, Any] = dict(folded.named_modules())
     for conv_name, norm_name in pairs:
-        conv, norm = modules[conv_name], modules[norm_name]
-        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        _fold(conv, norm)
-        folded.set_submodule(norm_name, _rest(norm))
+        norm = modules[norm_name]
+        folded.set_submodule(conv_name, fuse_conv_bn_eval(modules[conv_name], norm))
+        # timm's norms hold an activation, which stays.
+        acts = isinstance(norm, BatchNormAct2d)
+        rest = nn.Sequential(norm.drop, norm.act) if acts else nn.Identity()
+        folded.set_submodule(norm_name, rest)
     with torch.inference_mode():
         agreement = nn.functional.cosine_similarity(folded(sample), expected)
     return folded if bool((agreement >= LEAST_COSINE).all()) else model
@@ -72,26 +75,20 @@ def _pairs(model: nn.Module, sample: Tensor) -> tuple[list[tuple[str, str]], Ten
     pairs: list[tuple[str, str]] = []
     hooks = []
 
-    def watch_conv(name: str, conv: nn.Module) -> None:
-        def after(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
-            runs[name] += 1
-            outputs[id(output)] = name, output
+    def after_conv(name: str, conv: nn.Module, inputs: Any, output: Tensor) -> None:
+        runs[name] += 1
+        outputs[id(output)] = name, output
 
-        hooks.append(conv.register_forward_hook(after))
-
-    def watch_norm(name: str, norm: nn.Module) -> None:
-        def before(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            runs[name] += 1
-            if id(inputs[0]) in outputs:
-                pairs.append((outputs[id(inputs[0])][0], name))
-
-        hooks.append(norm.register_forward_pre_hook(before))
+    def before_norm(name: str, norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        runs[name] += 1
+        if id(inputs[0]) in outputs:
+            pairs.append((outputs[id(inputs[0])][0], name))
 
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
-            watch_conv(name, module)
+            hooks.append(module.register_forward_hook(partial(after_conv, name)))
         elif type(module) in _NORMS and module.track_running_stats:
-            watch_norm(name, module)
+            hooks.append(module.register_forward_pre_hook(partial(before_norm, name)))
     try:
         descriptors = model(sample)
     finally:
@@ -100,24 +97,3 @@ def _pairs(model: nn.Module, sample: Tensor) -> tuple[list[tuple[str, str]], Ten
     taken = Counter(conv for conv, _ in pairs)
     alone = [(conv, norm) for conv, norm in pairs if taken[conv] == runs[conv] == runs[norm] == 1]
     return alone, descriptors
-
-
-def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    assert norm.running_mean is not None and norm.running_var is not None
-    weight, bias = fuse_conv_bn_weights(
-        conv.weight,
-        conv.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
-    conv.weight, conv.bias = nn.Parameter(weight, False), nn.Parameter(bias, False)
-
-
-def _rest(norm: nn.BatchNorm2d) -> nn.Module:
-    """What the norm does besides: timm's holds an activation."""
-    if isinstance(norm, BatchNormAct2d):
-        return nn.Sequential(norm.drop, norm.act)
-    return nn.Identity()

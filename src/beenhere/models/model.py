@@ -3,19 +3,23 @@
 import hashlib
 import json
 import logging
+from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2.functional import resize
 
-from beenhere.config.model import ModelConfig
+from beenhere.config.model import ModelConfig, PreprocessingConfig
 from beenhere.errors import ModelError
 from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR
-from beenhere.models.backbones import Backbone
-from beenhere.models.preprocessing import Preprocessing
+from beenhere.models.backbones import Backbone, Weights, nearest_multiple
 from beenhere.models.pretrained import pretrained_weights
-from beenhere.models.weights import Weights
 
 log = logging.getLogger(__name__)
+
+MAX_ASPECT = 8
+"""Photos are squeezed to this many times their shorter side: one row of pixels is no panorama."""
 
 
 class VPRModel(nn.Module):
@@ -47,15 +51,17 @@ class VPRModel(nn.Module):
         self.backbone = Backbone(config.backbone, backbone_weights)
         self.preprocessing = Preprocessing.of(config.preprocessing, self.backbone)
         self.config = config.model_copy(update={"preprocessing": self.preprocessing.config})
-        shape = MapShape(self.backbone.out_channels, self._map_size())
+        options, size = self.preprocessing.config, None
+        if options.image_size is not None and not options.keep_aspect:  # all images have one size
+            size = self.backbone.map_size(*options.image_size)
+        shape = MapShape(self.backbone.out_channels, size)
         self.aggregator = AGGREGATORS[config.aggregator.name](config.aggregator, shape)
         if isinstance(self.aggregator, MixVPR):
-            size = self.preprocessing.config.image_size or ()
-            log.info("mixvpr is tied to one image size: every image is resized to %s x %s", *size)
+            sides = options.image_size or ()
+            log.info("mixvpr is tied to one image size: every image is resized to %s x %s", *sides)
         # With the weights on their device, but in the options and not in the weights' file.
-        per_channel = (1, 3, 1, 1)
         for name in ("mean", "std"):
-            values = torch.tensor(getattr(self.preprocessing.config, name)).view(per_channel)
+            values = torch.tensor(getattr(options, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
         self._fingerprint: tuple[object, str] | None = None
 
@@ -119,12 +125,55 @@ class VPRModel(nn.Module):
             self._fingerprint = version, _hash(self.config, state)
         return self._fingerprint[1]
 
-    def _map_size(self) -> tuple[int, int] | None:
-        """(h, w) of the feature maps where all images are brought to one size."""
-        options = self.preprocessing.config
-        if options.image_size is None or options.keep_aspect:
-            return None
-        return self.backbone.map_size(*options.image_size)
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The resolved options, and the arithmetic that goes with them.
+
+    Attributes:
+        config: mean and std filled in.
+        multiple: sides are rounded to multiples of it where the aspect is kept.
+    """
+
+    config: PreprocessingConfig
+    multiple: int = 1
+
+    @classmethod
+    def of(cls, config: PreprocessingConfig, backbone: Backbone) -> "Preprocessing":
+        """The options with the backbone's own mean and std where they say null."""
+        own = {"mean": config.mean or backbone.mean, "std": config.std or backbone.std}
+        return cls(config.model_copy(update=own), backbone.sizes.multiple)
+
+    @property
+    def interpolation(self) -> str:
+        """``"bilinear"`` or ``"bicubic"``, always antialiased."""
+        return self.config.interpolation
+
+    def target_size(self, height: int, width: int) -> tuple[int, int]:
+        """The (height, width) that the network is to see of a photo of this size, in pixels.
+
+        A size that is a target already stays as it is, so photos may be resized while they are
+        decoded and the model will not resize them again.
+        """
+        size = self.config.image_size
+        if size is None:
+            return height, width
+        if not self.config.keep_aspect:
+            return size
+        shorter = nearest_multiple(min(size), self.multiple)
+        scale = shorter / min(height, width)
+        longest = min(max(height, width) * scale, shorter * MAX_ASPECT)
+        longer = nearest_multiple(longest, self.multiple)
+        return (shorter, longer) if height <= width else (longer, shorter)
+
+    def resize(self, images: torch.Tensor) -> torch.Tensor:
+        """``(B, 3, H, W)`` of any type to the target size; as it is where it has it."""
+        size = self.target_size(images.shape[2], images.shape[3])
+        if size == tuple(images.shape[2:]):
+            return images
+        mode = InterpolationMode(self.config.interpolation)
+        resized: torch.Tensor = resize(images, list(size), mode, antialias=True)
+        return resized
 
 
 def build_model(config: ModelConfig) -> VPRModel:

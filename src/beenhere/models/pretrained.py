@@ -3,17 +3,20 @@
 And :data:`OFFLINE_LITE0`, the model that is there without a network, a download or a training run.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import timm
+import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+from safetensors import SafetensorError
 
 from beenhere.config.model import BackboneConfig, GeMConfig, ModelConfig, PreprocessingConfig
 from beenhere.errors import ModelError
-from beenhere.models.networks import create_network
-from beenhere.models.weights import Weights, read_weights
+from beenhere.models.backbones import Weights, create_network
 from beenhere.wording import one_line
 
 PACKAGED = "tf_efficientnet_lite0"
@@ -69,6 +72,49 @@ def pretrained_weights(config: BackboneConfig) -> Weights | None:
     return _hub_weights(config.name)
 
 
+def read_safetensors(path: Path) -> Weights:
+    """The tensors of a safetensors file, on the CPU.
+
+    Raises:
+        ModelError: no such file, truncated, or of another format.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} is not there; expected a file of weights")
+    try:
+        return safetensors.torch.load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"{path}: not a whole safetensors file ({error}); it is truncated or of another "
+            "format: copy it or save it again"
+        ) from error
+
+
+def read_weights(path: Path) -> Weights:
+    """The tensors of a safetensors file, or of a torch file that holds tensors alone.
+
+    A torch file may have them under ``state_dict`` or ``model``. It is read with
+    ``weights_only=True``: code in it is never run.
+
+    Raises:
+        ModelError: no such file, or another content.
+    """
+    if path.suffix == ".safetensors" or not path.is_file():
+        return read_safetensors(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load fails in as many ways as there are files
+        raise ModelError(
+            f"{path}: not a torch file of tensors alone ({type(error).__name__}); expected one "
+            "written by torch.save(model.state_dict(), path), or a .safetensors file"
+        ) from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(map(torch.is_tensor, content.values())):
+        raise ModelError(f"{path}: holds no weights; expected tensors by name")
+    return content
+
+
 def _packaged_weights() -> Weights:
     """The package's tensors under timm's names.
 
@@ -93,8 +139,7 @@ def _hub_weights(name: str) -> Weights:
     try:
         network = create_network(name, pretrained=True, **origin)
     except Exception as error:  # the hub's, its client's and timm's errors share no parent
-        reason = one_line(error)
-        raise ModelError(_no_weights(name, reason)) from error
+        raise ModelError(_no_weights(name, one_line(error))) from error
     weights: Weights = network.state_dict()
     return weights
 

@@ -19,7 +19,7 @@ from beenhere.evaluation.evaluate import evaluation_fingerprint
 from beenhere.photos.formats import read_evaluation, read_photos
 from beenhere.photos.summary import table_fingerprint
 from beenhere.studies.study import DataProfile, RowFile, Study, StudyTable
-from beenhere.training.shards.store import is_shards
+from beenhere.training.shards.shard_store import is_shards
 
 UNIMPORTANT = (
     *("data.train", "data.validation", "data.tests"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from beenhere.config import config_yaml
 from beenhere.config.training import TrainConfig
+from beenhere.devices import hardware
 from beenhere.errors import BeenhereError, PhotoError
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.studies.folder import RowFolder
@@ -31,7 +32,7 @@ def work(path: Path) -> None:
     try:
         # These take seconds to import: only now, when row.json says that the row is running.
         from beenhere.training.fit import fit
-        from beenhere.training.run_folder import hardware, versions
+        from beenhere.training.run_folder import versions
 
         config = config_yaml.load(TrainConfig, folder.options)
         found = {"hardware": hardware(), "versions": versions()}

@@ -6,7 +6,6 @@ come from one generator that is passed in, so that a batch's changes are known b
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import atan, degrees
 
 import numpy as np
@@ -59,20 +58,15 @@ def _one_operation_each(images: Tensor, strength: float, generator: Generator) -
     drawn = torch.randint(len(OPERATIONS), (len(images),), generator=generator)
     negative = torch.rand(len(images), generator=generator) < 0.5
     changed = torch.empty_like(images)
-    for number, operation in enumerate(OPERATIONS):
-        signs = (1, -1) if operation.signed else (1,)
-        for sign in signs:
+    for number, (operation, signed) in enumerate(OPERATIONS):
+        for sign in (1, -1) if signed else (1,):
             mine = drawn == number
-            if operation.signed:
+            if signed:
                 mine &= negative == (sign < 0)
             rows = mine.nonzero().squeeze(1).to(images.device)
             if len(rows):
-                changed[rows] = operation.apply(images[rows], sign * strength)
+                changed[rows] = operation(images[rows], sign * strength)
     return changed
-
-
-def _identity(images: Tensor, strength: float) -> Tensor:
-    return images
 
 
 def _affine(
@@ -86,62 +80,20 @@ def _affine(
     return moved
 
 
-def _shear_x(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, shear=(degrees(atan(0.3 * strength)), 0.0))
-
-
-def _shear_y(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, shear=(0.0, degrees(atan(0.3 * strength))))
-
-
-def _translate_x(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, translate=(int(150 / 331 * images.shape[-1] * strength), 0))
-
-
-def _translate_y(images: Tensor, strength: float) -> Tensor:
-    return _affine(images, translate=(0, int(150 / 331 * images.shape[-2] * strength)))
-
-
-def _rotate(images: Tensor, strength: float) -> Tensor:
-    turned: Tensor = F.rotate(images, 30 * strength)
-    return turned
-
-
-def _posterize(images: Tensor, strength: float) -> Tensor:
-    kept: Tensor = F.posterize(images, bits=round(8 - 4 * strength))
-    return kept
-
-
-def _solarize(images: Tensor, strength: float) -> Tensor:
-    inverted: Tensor = F.solarize(images, threshold=255 * (1 - strength))
-    return inverted
-
-
-def _enhanced(enhance: Callable[[Tensor, float], Tensor]) -> Operation:
-    return lambda images, strength: enhance(images, 1 + 0.9 * strength)
-
-
-@dataclass(frozen=True)
-class _Choice:
-    apply: Operation
-    signed: bool
-    """Whether the strength is taken with either sign."""
-
-
-OPERATIONS = (
-    _Choice(_identity, signed=False),
-    _Choice(_shear_x, signed=True),
-    _Choice(_shear_y, signed=True),
-    _Choice(_translate_x, signed=True),
-    _Choice(_translate_y, signed=True),
-    _Choice(_rotate, signed=True),
-    _Choice(_enhanced(F.adjust_brightness), signed=True),
-    _Choice(_enhanced(F.adjust_saturation), signed=True),
-    _Choice(_enhanced(F.adjust_contrast), signed=True),
-    _Choice(_enhanced(F.adjust_sharpness), signed=True),
-    _Choice(_posterize, signed=False),
-    _Choice(_solarize, signed=False),
-    _Choice(lambda images, strength: F.autocontrast(images), signed=False),
-    _Choice(lambda images, strength: F.equalize(images), signed=False),
+OPERATIONS: tuple[tuple[Operation, bool], ...] = (
+    (lambda x, strength: x, False),
+    (lambda x, strength: _affine(x, shear=(degrees(atan(0.3 * strength)), 0.0)), True),
+    (lambda x, strength: _affine(x, shear=(0.0, degrees(atan(0.3 * strength)))), True),
+    (lambda x, strength: _affine(x, (int(150 / 331 * x.shape[-1] * strength), 0)), True),
+    (lambda x, strength: _affine(x, (0, int(150 / 331 * x.shape[-2] * strength))), True),
+    (lambda x, strength: F.rotate(x, 30 * strength), True),
+    (lambda x, strength: F.adjust_brightness(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.adjust_saturation(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.adjust_contrast(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.adjust_sharpness(x, 1 + 0.9 * strength), True),
+    (lambda x, strength: F.posterize(x, round(8 - 4 * strength)), False),
+    (lambda x, strength: F.solarize(x, 255 * (1 - strength)), False),
+    (lambda x, strength: F.autocontrast(x), False),
+    (lambda x, strength: F.equalize(x), False),
 )
-"""What an image may draw, each with the same chance."""
+"""What an image may draw, each with the same chance; and whether with a strength of either sign."""

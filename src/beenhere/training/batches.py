@@ -7,7 +7,7 @@ use every core, while nothing is pickled, copied between processes, or left behi
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
+from beenhere.models.model import Preprocessing
 from beenhere.photos.photo_file import photo_size
 from beenhere.photos.pixels import load_photo
 from beenhere.training.sampling import PlaceSampler
@@ -67,8 +68,7 @@ class TrainingBatches(ABC):
 
     Args:
         images: K, photos of a place.
-        target_size: height and width of a photo to those it is resized to, in pixels.
-        interpolation: ``"bilinear"`` or ``"bicubic"``, antialiased.
+        preprocessing: the model's; to its sizes photos are decoded.
         threads: how many decode; None: one a core.
         pin: whether batches go to page-locked memory, from which a GPU copies faster.
 
@@ -80,13 +80,11 @@ class TrainingBatches(ABC):
     def __init__(
         self,
         images: int,
-        target_size: Callable[[int, int], tuple[int, int]],
-        interpolation: str,
+        preprocessing: Preprocessing,
         threads: int | None = None,
         pin: bool = False,
     ) -> None:
-        self.images = images
-        self.target_size, self.interpolation = target_size, interpolation
+        self.images, self.preprocessing = images, preprocessing
         self.threads = threads or cores()
         self.pin = pin
         self.epoch = 0
@@ -150,11 +148,12 @@ class TrainingBatches(ABC):
     def _load(self, place: PlacePhotos) -> list[tuple[str, Tensor]]:
         """Name and image of the first K readable photos of a place."""
         found: list[tuple[str, Tensor]] = []
+        into = self.preprocessing
         for name, photo in place.photos:
             if len(found) == self.images:
                 break
             try:
-                found.append((name, load_photo(photo, self.target_size, self.interpolation)))
+                found.append((name, load_photo(photo, into.target_size, into.interpolation)))
             except PhotoError as error:
                 self.unreadable[name] = error.reason
         return found
@@ -173,7 +172,7 @@ class TrainingBatches(ABC):
         first_name, first = photos[0]
         for name, image in photos:
             if image.shape != first.shape:
-                raise sizes_differ(first_name, _size(first), name, _size(image))
+                raise sizes_differ(first_name, first.shape[1:], name, image.shape[1:])
         images = torch.empty((len(photos), *first.shape), dtype=torch.uint8, pin_memory=self.pin)
         torch.stack([image for _, image in photos], out=images)
         numbers = [one.place for one, found in zip(batch, loaded, strict=True) for _ in found]
@@ -186,19 +185,18 @@ class BatchLoader(TrainingBatches):
     Args:
         sampler: which photos make each batch.
         paths: of the table's rows.
-        target_size, interpolation, threads, pin: as of :class:`TrainingBatches`.
+        preprocessing, threads, pin: as of :class:`TrainingBatches`.
     """
 
     def __init__(
         self,
         sampler: PlaceSampler,
         paths: list[str],
-        target_size: Callable[[int, int], tuple[int, int]],
-        interpolation: str,
+        preprocessing: Preprocessing,
         threads: int | None = None,
         pin: bool = False,
     ) -> None:
-        super().__init__(sampler.config.images, target_size, interpolation, threads, pin)
+        super().__init__(sampler.config.images, preprocessing, threads, pin)
         self.sampler, self.paths = sampler, paths
 
     def __len__(self) -> int:
@@ -223,7 +221,7 @@ class BatchLoader(TrainingBatches):
         first: tuple[str, tuple[int, int]] | None = None
         for path in self.paths[::step]:
             try:
-                size = self.target_size(*photo_size(path))
+                size = self.preprocessing.target_size(*photo_size(path))
             except PhotoError:
                 continue  # counted and named when its turn comes
             if first is None:
@@ -232,12 +230,8 @@ class BatchLoader(TrainingBatches):
                 raise sizes_differ(*first, path, size)
 
 
-def _size(image: Tensor) -> tuple[int, int]:
-    return image.shape[1], image.shape[2]
-
-
 def sizes_differ(
-    name: str, size: tuple[int, int], other: str, other_size: tuple[int, int]
+    name: str, size: Sequence[int], other: str, other_size: Sequence[int]
 ) -> DataError:
     """What to tell of two photos that cannot be in one batch; sizes are height and width."""
     (height, width), (other_height, other_width) = size, other_size

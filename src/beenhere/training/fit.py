@@ -3,28 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from beenhere.config import config_yaml
 from beenhere.config.model import ModelConfig
 from beenhere.config.training import EvaluationData, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
+from beenhere.files.atomic import write_json
 from beenhere.models import load_model, read_provenance
 from beenhere.photos.formats import EvaluationTables, read_evaluation
 from beenhere.training.loop import (
     choose_fit_device,
     choose_precision,
     named_recalls,
-    seed_everything,
     train,
     with_recall_at_1,
 )
 from beenhere.training.processes import run_on_devices
 from beenhere.training.run_folder import RunFolder
 from beenhere.training.source import TrainingPhotos, training_photos
-
-__all__ = ["FitResult", "fit", "seed_everything"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,32 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
             run_on_devices(config.fit.devices, train, *arguments)
         else:
             train(*arguments)
-        return _finish(config, run, tests, device, len(before))
+        results = run.read_results()
+        best = load_model(run.best, device)
+        for name, tables in tests.items():
+            asked = {
+                "model": best.fingerprint(),
+                "data": config_yaml.plain(config.data.tests[name]),
+                "photos": evaluation_fingerprint(tables),
+                "evaluation": config_yaml.plain(config.evaluation),
+            }
+            done = results["tests"].get(name, {})
+            # A run that goes on has tested its best model already, unless that is another now.
+            if any(done.get(key) != value for key, value in asked.items()):
+                options, provenance = with_recall_at_1(config.evaluation), read_provenance(run.best)
+                evaluation = evaluate_tables(best, tables, options, run.tests / name, provenance)
+                results["tests"][name] = {"recalls": named_recalls(evaluation), **asked}
+                write_json(run.results, results)
+    epoch = results["best_epoch"]
+    return FitResult(
+        run_dir=run.path,
+        epochs=len(results["epochs"]),
+        trained=len(results["epochs"]) - len(before),
+        best_epoch=epoch,
+        validation=results["epochs"][epoch - 1]["validation"],
+        tests={name: results["tests"][name]["recalls"] for name in tests},
+        unreadable={photo["path"]: photo["reason"] for photo in results["unreadable"]},
+    )
 
 
 def _evaluation(option: str, data: EvaluationData) -> EvaluationTables:
@@ -112,38 +133,3 @@ def _with_image_size(config: ModelConfig, photos: TrainingPhotos) -> ModelConfig
     print(f"mixvpr takes images of one size: {size[0]} x {size[1]}, that of the training photos")
     preprocessing = config.preprocessing.model_copy(update={"image_size": size})
     return config.model_copy(update={"preprocessing": preprocessing})
-
-
-def _finish(
-    config: TrainConfig,
-    run: RunFolder,
-    tests: dict[str, EvaluationTables],
-    device: torch.device,
-    before: int,
-) -> FitResult:
-    """Test the best model, where that is not done yet."""
-    results = run.read_results()
-    best = load_model(run.best, device)
-    for name, tables in tests.items():
-        asked = {
-            "model": best.fingerprint(),
-            "data": config_yaml.plain(config.data.tests[name]),
-            "photos": evaluation_fingerprint(tables),
-            "evaluation": config_yaml.plain(config.evaluation),
-        }
-        done = results["tests"].get(name, {})
-        if any(done.get(key) != value for key, value in asked.items()):
-            options, provenance = with_recall_at_1(config.evaluation), read_provenance(run.best)
-            evaluation = evaluate_tables(best, tables, options, run.tests / name, provenance)
-            results["tests"][name] = {"recalls": named_recalls(evaluation), **asked}
-            run.write_results(results)
-    epoch = results["best_epoch"]
-    return FitResult(
-        run_dir=run.path,
-        epochs=len(results["epochs"]),
-        trained=len(results["epochs"]) - before,
-        best_epoch=epoch,
-        validation=results["epochs"][epoch - 1]["validation"],
-        tests={name: results["tests"][name]["recalls"] for name in tests},
-        unreadable={photo["path"]: photo["reason"] for photo in results["unreadable"]},
-    )

@@ -33,7 +33,7 @@ from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
-from beenhere.files.atomic import replacing
+from beenhere.files.atomic import replacing, write_json
 from beenhere.models import VPRModel, build_model, save_checkpoint
 from beenhere.photos.formats import EvaluationTables
 from beenhere.progress import progress
@@ -42,7 +42,7 @@ from beenhere.training.batches import TrainingBatches
 from beenhere.training.objectives import TrainingStep
 from beenhere.training.optim import build_optimizer, set_learning_rates
 from beenhere.training.run_folder import History, RunFolder, best_epoch, epoch_line, versions
-from beenhere.training.source import TrainingPhotos
+from beenhere.training.source import TrainingPhotos, training_batches
 from beenhere.wording import one_line
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
@@ -82,15 +82,18 @@ def train(
     fabric = _launched(fit)
     rank, first = fabric.global_rank, fabric.is_global_zero
     state = _read_state(run.state) if run.state.exists() else None
-    seed_everything(fit.seed)
+    torch.manual_seed(fit.seed)  # new weights are drawn from its generators
     # The weights of a run that goes on are in its state: none need to be fetched.
     model = build_model(architecture) if state is None else VPRModel(architecture)
     step = TrainingStep(model, config).to(fabric.device)  # before its optimizer's state is loaded
     optimizer = build_optimizer(config.optimizer, model)
-    batches = photos.batches(
-        config, model.preprocessing, rank, fabric.world_size, pin=fabric.device.type == "cuda"
-    )
+    pin = fabric.device.type == "cuda"
+    batches = training_batches(photos, config, model.preprocessing, rank, fabric.world_size, pin)
     batches.check_sizes()
+    evaluation = with_recall_at_1(config.evaluation)
+    # The model stays where it is trained, whatever device evaluations are to run on.
+    extract = evaluation.extract.model_copy(update={"device": "auto"})
+    evaluation = evaluation.model_copy(update={"extract": extract})
     history: History = []
     unreadable, steps = dict(photos.unusable()), 0
     if state is not None:
@@ -100,7 +103,7 @@ def train(
             fabric.strategy.precision.load_state_dict(state["MixedPrecision"])
         history, unreadable = state["history"], state["unreadable"]
         steps = state["global_step"]
-        del state
+        del state  # as big as the model
     data = photos.fingerprint() if first else {}
     if first:
         run.drop_unfinished_metrics(len(history))
@@ -112,7 +115,7 @@ def train(
             (run.metrics if first else Path(os.devnull)).open("a", encoding="utf-8")
         )
         for epoch in range(len(history), fit.epochs):
-            if _is_to_stop(history, fit.early_stop):
+            if history and fit.early_stop and epoch - best_epoch(history) >= fit.early_stop:
                 break
             start = time.monotonic()
             batches.epoch = epoch
@@ -153,7 +156,9 @@ def train(
             means = dict(zip(("loss", "active_pairs"), (t / count for t in totals), strict=True))
             unreadable |= _unreadable_on_all(batches)
             if first:
-                recalls = _validate(model, validation, config.evaluation)
+                recalls: dict[str, float] = {}
+                if validation is not None:
+                    recalls = named_recalls(evaluate_tables(model, validation, evaluation))
                 record = {
                     "epoch": epoch + 1,
                     "step": steps,
@@ -165,28 +170,42 @@ def train(
                 history.append(record)
                 # Who is killed between two of these goes on from the state of the epoch before,
                 # and writes the same models and metrics again.
-                _save_models(model, run, config, data, history)
+                provenance = {
+                    "training": config_yaml.plain(config),
+                    "data": data,
+                    "metrics": record,
+                    "trained_with": versions(),
+                }
+                if best_epoch(history) == epoch + 1:
+                    save_checkpoint(model, run.best, provenance)
+                save_checkpoint(model, run.last, provenance)
                 print(json.dumps(record), file=metrics, flush=True)
                 named = {f"epoch/{name}": value for name, value in means.items()}
                 named |= {f"validation/{name}": value for name, value in recalls.items()}
                 for logger in loggers:
                     logger.log_metrics(named, steps)
-                run.write_results(
-                    {
-                        "best_epoch": best_epoch(history),
-                        "epochs": history,
-                        "unreadable": [{"path": p, "reason": r} for p, r in unreadable.items()],
-                        "tests": {},
-                    }
-                )
-                _write_state(run.state, fabric, step, optimizer, steps, history, unreadable)
+                results = {
+                    "best_epoch": best_epoch(history),
+                    "epochs": history,
+                    "unreadable": [{"path": p, "reason": r} for p, r in unreadable.items()],
+                    "tests": {},
+                }
+                write_json(run.results, results)
+                # The names are those of Lightning's Trainer, which wrote these files at first.
+                finished = {
+                    "epoch": epoch,
+                    "global_step": steps,
+                    "state_dict": step.state_dict(),
+                    "optimizer_states": [optimizer.state_dict()],
+                    "history": history,
+                    "unreadable": unreadable,
+                }
+                if scaler := fabric.strategy.precision.state_dict():  # of 16-mixed alone
+                    finished["MixedPrecision"] = scaler
+                with replacing(run.state) as new:
+                    torch.save(finished, new)
                 print(epoch_line(record, fit.epochs), flush=True)
             history = fabric.broadcast(history)  # until then the others wait
-
-
-def seed_everything(seed: int) -> None:
-    """Start torch's generators (CPU and GPU) from a seed; new weights are drawn from them."""
-    torch.manual_seed(seed)
 
 
 def choose_fit_device(fit: FitConfig) -> torch.device:
@@ -291,63 +310,6 @@ def _unreadable_on_all(batches: TrainingBatches) -> dict[str, str]:
         found = [{} for _ in range(torch.distributed.get_world_size())]
         torch.distributed.all_gather_object(found, batches.unreadable)
     return {path: reason for part in found for path, reason in part.items()}
-
-
-def _validate(
-    model: VPRModel, validation: EvaluationTables | None, config: EvalConfig
-) -> dict[str, float]:
-    if validation is None:
-        return {}
-    options = with_recall_at_1(config)
-    # The model stays where it is trained.
-    extract = options.extract.model_copy(update={"device": "auto"})
-    options = options.model_copy(update={"extract": extract})
-    return named_recalls(evaluate_tables(model, validation, options))
-
-
-def _save_models(
-    model: VPRModel, run: RunFolder, config: TrainConfig, data: dict[str, Any], history: History
-) -> None:
-    provenance = {
-        "training": config_yaml.plain(config),
-        "data": data,
-        "metrics": history[-1],
-        "trained_with": versions(),
-    }
-    if best_epoch(history) == history[-1]["epoch"]:
-        save_checkpoint(model, run.best, provenance)
-    save_checkpoint(model, run.last, provenance)
-
-
-def _is_to_stop(history: History, early_stop: int | None) -> bool:
-    if early_stop is None or not history:
-        return False
-    return int(history[-1]["epoch"]) - best_epoch(history) >= early_stop
-
-
-def _write_state(
-    file: Path,
-    fabric: Fabric,
-    step: TrainingStep,
-    optimizer: Optimizer,
-    steps: int,
-    history: History,
-    unreadable: dict[str, str],
-) -> None:
-    """The names are those of Lightning's Trainer, which wrote these files at first."""
-    state = {
-        "epoch": len(history) - 1,
-        "global_step": steps,
-        "state_dict": step.state_dict(),
-        "optimizer_states": [optimizer.state_dict()],
-        "history": history,
-        "unreadable": unreadable,
-    }
-    scaler = fabric.strategy.precision.state_dict()
-    if scaler:  # of 16-mixed alone
-        state["MixedPrecision"] = scaler
-    with replacing(file) as new:
-        torch.save(state, new)
 
 
 def _read_state(file: Path) -> dict[str, Any]:

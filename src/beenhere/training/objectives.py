@@ -6,7 +6,7 @@ has run dry: its margins are met, and a miner, harder batches or another loss ar
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from pytorch_metric_learning import losses, miners
@@ -42,8 +42,7 @@ ACTIVE_WEIGHT = 0.1
 negatives. A pair is active if it gets more than this part of what an even spread would give it."""
 
 
-@dataclass(frozen=True)
-class ObjectiveValue:
+class ObjectiveValue(NamedTuple):
     """Loss and active pairs of one batch.
 
     Attributes:
@@ -106,8 +105,8 @@ class TrainingStep(nn.Module):
 
     def forward(
         self, images: Tensor, places: Tensor, epoch: int, batch: int, rank: int
-    ) -> tuple[Tensor, Tensor]:
-        """Loss and share of active pairs of a batch; see :class:`Objective`.
+    ) -> ObjectiveValue:
+        """Score a batch; see :class:`Objective`.
 
         Args:
             images: ``(B, 3, H, W)`` uint8.
@@ -117,8 +116,7 @@ class TrainingStep(nn.Module):
         generator = generator_of(self.config.fit.seed, epoch, batch, rank)
         images = augment(images, places, self.config.augment, generator)
         descriptors = self._descriptors(images.contiguous(memory_format=torch.channels_last))
-        value = self.objective(descriptors, places)
-        return value.loss, value.active_pairs
+        return self.objective(descriptors, places)  # type: ignore[no-any-return]
 
 
 def build_loss(config: LossConfig) -> BaseMetricLossFunction:
@@ -182,7 +180,8 @@ def active_share(
         a, p, n = chosen
         distance = loss.distance(descriptors)
         violated = distance[a, p] - distance[a, n] + loss.margin > 0
-        return _share(violated.sum(), (positive.sum(1) * negative.sum(1)).sum())
+        total = (positive.sum(1) * negative.sum(1)).sum()
+        return torch.div(violated.sum(), total.clamp(min=1))
     # Pairs made of triplets repeat; a mask counts each once.
     pulled, pushed = torch.zeros_like(positive), torch.zeros_like(negative)
     pulled[chosen[0], chosen[1]] = True
@@ -197,7 +196,8 @@ def active_share(
         push = _weight(loss.beta * similarity, pushed)
         pulled = pull > ACTIVE_WEIGHT / positive.sum(1, keepdim=True)
         pushed = push > ACTIVE_WEIGHT / negative.sum(1, keepdim=True)
-    return _share(pulled.sum() + pushed.sum(), positive.sum() + negative.sum())
+    total = positive.sum() + negative.sum()
+    return torch.div(pulled.sum() + pushed.sum(), total.clamp(min=1))
 
 
 def _weight(exponent: Tensor, mask: Tensor) -> Tensor:
@@ -208,7 +208,3 @@ def _weight(exponent: Tensor, mask: Tensor) -> Tensor:
     one = torch.zeros_like(exponent[:, :1])
     masked = exponent.masked_fill(~mask, -torch.inf)
     return torch.softmax(torch.cat([one, masked], dim=1), dim=1)[:, 1:]
-
-
-def _share(part: Tensor, total: Tensor) -> Tensor:
-    return part / total.clamp(min=1)

@@ -12,7 +12,6 @@ from beenhere.config.training import (
     CosineConfig,
     MultiStepConfig,
     OptimizerConfig,
-    ScheduleConfig,
     ScheduledOptimizerConfig,
 )
 from beenhere.errors import TrainingError
@@ -68,17 +67,11 @@ def learning_rate(base: float, config: ScheduledOptimizerConfig, epoch: int, ste
         epoch: finished epochs.
         step: finished optimizer steps.
     """
-    scheduled = _scheduled(base, config.schedule, epoch)
-    if step < config.warmup_steps:
-        return scheduled * (step + 1) / config.warmup_steps
-    return scheduled
-
-
-def _scheduled(base: float, schedule: ScheduleConfig, epoch: int) -> float:
+    schedule, rate = config.schedule, base
     if isinstance(schedule, CosineConfig):
         # Loshchilov and Hutter, 2017, equation 5, without its restarts: it rises again.
         half = (1 + cos(pi * epoch / schedule.t_max)) / 2
-        return schedule.eta_min + (base - schedule.eta_min) * half
-    if isinstance(schedule, MultiStepConfig):
-        return base * schedule.gamma ** sum(epoch >= at for at in schedule.milestones)
-    return base
+        rate = schedule.eta_min + (base - schedule.eta_min) * half
+    elif isinstance(schedule, MultiStepConfig):
+        rate = base * schedule.gamma ** sum(epoch >= at for at in schedule.milestones)
+    return rate * (step + 1) / config.warmup_steps if step < config.warmup_steps else rate

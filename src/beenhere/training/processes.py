@@ -2,13 +2,14 @@
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
+
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
 from beenhere.errors import BeenhereError, TrainingError
 
@@ -30,7 +31,7 @@ def run_on_devices(count: int, function: Callable[..., None], *arguments: Any) -
     """
     context = get_context("spawn")
     errors = context.SimpleQueue()
-    port = _free_port()
+    port = find_free_network_port()
     processes = [
         context.Process(target=_work, args=(rank, count, port, errors, function, arguments))
         for rank in range(count)
@@ -95,10 +96,3 @@ def _leave_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

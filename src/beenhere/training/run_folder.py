@@ -21,9 +21,8 @@ from typing import Any
 from beenhere import __version__
 from beenhere.config import config_yaml
 from beenhere.config.training import TrainConfig
-from beenhere.devices import cores
 from beenhere.errors import TrainingError
-from beenhere.files.atomic import replacing, write_file, write_json
+from beenhere.files.atomic import replacing, write_file
 from beenhere.files.locks import locked
 
 History = list[dict[str, Any]]
@@ -104,10 +103,6 @@ class RunFolder:
             kept = "".join(f"{line}\n" for line in lines if _epoch_of(line) <= epochs)
             write_file(self.metrics, kept)
 
-    def write_results(self, results: dict[str, Any]) -> None:
-        """Replace ``results.json`` at once."""
-        write_json(self.results, results)
-
     def read_results(self) -> dict[str, Any]:
         """The content of ``results.json``; empty before the first epoch has finished."""
         if not self.results.exists():
@@ -153,32 +148,6 @@ def versions() -> dict[str, str]:
     packages = ("torch", "torchvision", "timm", "lightning", "pytorch-metric-learning")
     own = {"beenhere": __version__, "python": platform.python_version()}
     return own | {name: version(name) for name in packages}
-
-
-def hardware() -> dict[str, str]:
-    """The machine in words: ``processor``, ``cores``, ``memory``, ``gpu`` where there is one."""
-    import torch  # seconds, for which nobody shall wait who only reads a run
-
-    processor = _proc("cpuinfo", "model name") or platform.processor() or platform.machine()
-    kibibytes = _proc("meminfo", "MemTotal").removesuffix("kB").strip()
-    found = {
-        "processor": processor,
-        "cores": str(cores()),
-        "memory": f"{int(kibibytes) / 2**20:.0f} GiB" if kibibytes else "",
-    }
-    if torch.cuda.is_available():
-        count, name = torch.cuda.device_count(), torch.cuda.get_device_name(0)
-        found["gpu"] = name if count == 1 else f"{count} x {name}"
-    return {name: text for name, text in found.items() if text}
-
-
-def _proc(file: str, field: str) -> str:
-    """A field of a file of Linux's ``/proc``; empty elsewhere."""
-    path = Path("/proc") / file
-    if not path.exists():
-        return ""
-    lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines())
-    return next((value.strip() for name, _, value in lines if name.strip() == field), "")
 
 
 def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

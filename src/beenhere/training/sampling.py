@@ -6,7 +6,6 @@ and go on as if it had not.
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,34 +88,29 @@ class PlaceSampler:
     def epoch(self, number: int) -> list[list[PlaceDraw]]:
         """This device's batches of an epoch, counted from 0."""
         random = np.random.default_rng([self.seed, number])
-        drawn = self._draw_photos(random)
-        batches = self._batches(random)[self.rank :: self.world]
-        return [[self._place(place, drawn) for place in batch] for batch in batches]
-
-    def _draw_photos(self, random: np.random.Generator) -> Rows:
-        """The rows of all places, each place's shuffled where they stand."""
-        order = np.lexsort((random.random(len(self._rows)), self._owner))
-        return self._rows[order]
-
-    def _place(self, place: np.intp, drawn: Rows) -> PlaceDraw:
-        return PlaceDraw(int(place), drawn[self._starts[place] : self._starts[place + 1]])
+        # Rows of all places, each place's shuffled where they stand.
+        drawn = self._rows[np.lexsort((random.random(len(self._rows)), self._owner))]
+        starts = self._starts
+        return [
+            [PlaceDraw(int(place), drawn[starts[place] : starts[place + 1]]) for place in batch]
+            for batch in self._batches(random)[self.rank :: self.world]
+        ]
 
     def _batches(self, random: np.random.Generator) -> list[Rows]:
         """Place numbers of every batch of an epoch, for all devices."""
         within = self.config.shuffle == "within_cities"
-        groups = list(self._by_city()) if within else [np.arange(len(self.places))]
-        batches = [batch for group in groups for batch in self._cut(random.permutation(group))]
+        groups = [np.arange(len(self.places))]
+        if within:
+            groups = [np.flatnonzero(self._city == city) for city in np.unique(self._city)]
+        batches = [
+            batch
+            for group in groups
+            for batch in _split(random.permutation(group), batch_sizes(len(group), self.config))
+        ]
         if within:
             batches = [batches[i] for i in random.permutation(len(batches))]
         sizes = shared_out([len(batch) for batch in batches], self.config, self.world)
         return _split(np.concatenate(batches), sizes)
-
-    def _by_city(self) -> Iterator[Rows]:
-        for city in np.unique(self._city):
-            yield np.flatnonzero(self._city == city)
-
-    def _cut(self, order: Rows) -> list[Rows]:
-        return _split(order, batch_sizes(len(order), self.config))
 
     def _check_enough(self, groups: pl.DataFrame) -> None:
         check_enough(groups.height, len(self.places), self.config, self.world)
@@ -236,20 +230,14 @@ def share_of_places(table: PhotoTable, share: float, seed: int) -> PhotoTable:
 def in_share(frame: pl.DataFrame, places: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
     """The rows of ``frame`` whose ``city`` and ``place`` are in the share, in their order.
 
-    Args:
-        frame: with the columns ``city`` and ``place``.
-        places: ``city``, ``place`` of all of which ``share`` is a part, each once.
-        share, seed: as of :func:`share_of_places`.
+    ``places`` holds each city and place once; see :func:`share_of_places`.
     """
     # A hash of its name gives each place its turn, whichever others there are.
     turn = pl.struct("city", "place").map_elements(
-        lambda one: _turn(seed, one["city"], one["place"]), return_dtype=pl.String
+        lambda one: hashlib.sha256(repr((seed, one["city"], one["place"])).encode()).hexdigest(),
+        return_dtype=pl.String,
     )
     count = max(1, round(share * places.height))
     kept = places.sort(turn).head(count)
     rows = frame.with_row_index().join(kept, on=["city", "place"], how="semi", nulls_equal=True)
     return frame[np.sort(rows["index"].to_numpy())]
-
-
-def _turn(seed: int, city: str | None, place: str) -> str:
-    return hashlib.sha256(repr((seed, city, place)).encode()).hexdigest()

@@ -1,14 +1,15 @@
 """Sources of training photos: a folder, drawn from at will, or tar shards, read as a stream.
 
-Both answer the same four questions, and go to each device's process.
+Both answer the same three questions, and go to each device's process.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import PhotoError
-from beenhere.models.preprocessing import Preprocessing
+from beenhere.models.model import Preprocessing
 from beenhere.photos.formats import read_photos
 from beenhere.photos.photo_file import photo_size
 from beenhere.photos.summary import table_fingerprint
@@ -19,16 +20,17 @@ from beenhere.training.shards import Shards, is_shards
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 
+@dataclass(frozen=True)
 class FolderPhotos:
     """Photos with places that lie as files.
 
-    Args:
+    Attributes:
         table: all of them to train on.
         root: the folder they were read from.
     """
 
-    def __init__(self, table: PhotoTable, root: Path) -> None:
-        self.table, self.root = table, root
+    table: PhotoTable
+    root: Path
 
     def fingerprint(self) -> dict[str, Any]:
         """Which photos these are, for a model's provenance; see :func:`table_fingerprint`."""
@@ -47,77 +49,8 @@ class FolderPhotos:
                 continue
         return None
 
-    def batches(
-        self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
-    ) -> TrainingBatches:
-        """The batches of one device, drawn by a :class:`PlaceSampler`.
 
-        Args:
-            config: every option of the run.
-            preprocessing: the model's.
-            rank, world: which of how many devices.
-            pin: whether batches go to page-locked memory.
-
-        Raises:
-            DataError: too few places for a batch on each device.
-        """
-        return BatchLoader(
-            PlaceSampler(self.table, config.batch, config.fit.seed, rank, world),
-            self.table.paths,
-            preprocessing.target_size,
-            preprocessing.interpolation,
-            threads=config.fit.workers,
-            pin=pin,
-        )
-
-
-class ShardPhotos:
-    """Photos in tar shards.
-
-    Args:
-        shards: with the places to train on.
-    """
-
-    def __init__(self, shards: Shards) -> None:
-        self.shards = shards
-
-    def fingerprint(self) -> dict[str, Any]:
-        """As of :meth:`Shards.fingerprint`."""
-        return self.shards.fingerprint()
-
-    def unusable(self) -> list[tuple[str, str]]:
-        """Path and reason of photos that were left out when the shards were written."""
-        return self.shards.manifest.left_out
-
-    def image_size(self) -> tuple[int, int] | None:
-        """Height and width of most photos, in pixels."""
-        sizes = self.shards.manifest.sizes().counts
-        width, height = next(iter(sizes))
-        return height, width
-
-    def batches(
-        self, config: TrainConfig, preprocessing: Preprocessing, rank: int, world: int, pin: bool
-    ) -> TrainingBatches:
-        """As of :meth:`FolderPhotos.batches`, read as a :class:`StreamPlan` says.
-
-        Raises:
-            DataError: too few places for a batch on each device.
-            ConfigError: an option that shards do not allow.
-        """
-        stream, seed = config.data.stream, config.fit.seed
-        return StreamLoader(
-            self.shards,
-            StreamPlan(self.shards.places, config.batch, stream, seed, rank, world),
-            stream,
-            config.batch.images,
-            preprocessing.target_size,
-            preprocessing.interpolation,
-            threads=config.fit.workers,
-            pin=pin,
-        )
-
-
-TrainingPhotos = FolderPhotos | ShardPhotos
+TrainingPhotos = FolderPhotos | Shards
 
 
 def training_photos(data: DataConfig) -> TrainingPhotos:
@@ -128,7 +61,36 @@ def training_photos(data: DataConfig) -> TrainingPhotos:
         ConfigError: a URL that cannot be opened here.
     """
     if is_shards(data.train):
-        return ShardPhotos(Shards.open(data.train).share(data.share, data.share_seed))
+        return Shards.open(data.train).share(data.share, data.share_seed)
     root = Path(data.train)
     table = share_of_places(read_photos(root), data.share, data.share_seed)
     return FolderPhotos(table, root)
+
+
+def training_batches(
+    photos: TrainingPhotos,
+    config: TrainConfig,
+    preprocessing: Preprocessing,
+    rank: int = 0,
+    world: int = 1,
+    pin: bool = False,
+) -> TrainingBatches:
+    """The batches of one device.
+
+    Args:
+        photos: to draw from.
+        config: every option of the run.
+        preprocessing: the model's.
+        rank, world: which of how many devices.
+        pin: whether batches go to page-locked memory.
+
+    Raises:
+        DataError: too few places for a batch on each device.
+        ConfigError: an option that shards do not allow.
+    """
+    batch, seed, threads = config.batch, config.fit.seed, config.fit.workers
+    if isinstance(photos, Shards):
+        plan = StreamPlan(photos.places, batch, config.data.stream, seed, rank, world)
+        return StreamLoader(photos, plan, preprocessing, threads, pin)
+    sampler = PlaceSampler(photos.table, batch, seed, rank, world)
+    return BatchLoader(sampler, photos.table.paths, preprocessing, threads, pin)

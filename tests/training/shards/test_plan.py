@@ -12,7 +12,7 @@ from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.training.sampling import PlaceSampler
-from beenhere.training.shards.manifest import PLACES_SCHEMA
+from beenhere.training.shards.shards_manifest import PLACES_SCHEMA
 from beenhere.training.shards.stream import StreamPlan
 
 MIB = 1 << 20

@@ -8,10 +8,12 @@ import pytest
 import torch
 from object_store import BadWire, s3_server
 
+from beenhere.config.model import PreprocessingConfig
 from beenhere.config.training import BatchConfig, ShardsConfig, StreamConfig
 from beenhere.errors import DataError
-from beenhere.training.shards import Shards, store, tar, write_shards
-from beenhere.training.shards.store import ShardStore
+from beenhere.models.model import Preprocessing
+from beenhere.training.shards import Shards, shard_store, tar, write_shards
+from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 s3fs = pytest.importorskip("s3fs")
@@ -37,7 +39,7 @@ def wire(server, monkeypatch) -> Iterator[BadWire]:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(s3fs.S3FileSystem, "read_timeout", 1)
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
-    monkeypatch.setattr(store, "WAITS", (0.01,) * 6)
+    monkeypatch.setattr(shard_store, "WAITS", (0.01,) * 6)
     s3fs.S3FileSystem.clear_instance_cache()
     yield wire
     wire.close()
@@ -54,7 +56,7 @@ def remote(wire, photos, request) -> Shards:
 def images(shards: Shards) -> list[torch.Tensor]:
     stream = StreamConfig(shards=2, buffer_mib=1)
     plan = StreamPlan(shards.places, BatchConfig(places=5, images=3), stream, 0)
-    batches = StreamLoader(shards, plan, stream, 3, lambda h, w: (h, w), "bilinear", threads=1)
+    batches = StreamLoader(shards, plan, Preprocessing(PreprocessingConfig()), threads=1)
     return [batch.images for batch in batches]
 
 
@@ -85,16 +87,16 @@ def test_a_connection_that_stalls_is_left(remote, wire, shards_at):
 
 
 def test_a_store_that_goes_away_is_told_with_shard_and_byte(remote, wire, monkeypatch):
-    monkeypatch.setattr(store, "WAITS", (0.01,))
+    monkeypatch.setattr(shard_store, "WAITS", (0.01,))
     monkeypatch.setattr(tar, "PIECE", 200_000)
-    original = store._cat
+    original = shard_store._cat
 
     def last(system, path, start=None, end=None):
         if path.endswith(".tar") and start >= 400_000:
             wire.close()
         return original(system, path, start, end)
 
-    monkeypatch.setattr(store, "_cat", last)
+    monkeypatch.setattr(shard_store, "_cat", last)
     with pytest.raises(DataError) as error:
         images(remote)
     text = str(error.value)

@@ -10,26 +10,25 @@ import numpy as np
 import pytest
 import torch
 
+from beenhere.config.model import PreprocessingConfig
 from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import DataError
+from beenhere.models.model import Preprocessing
 from beenhere.training.batches import BatchLoader
 from beenhere.training.sampling import PlaceSampler
-from beenhere.training.shards import Shards, store, tar
-from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards import Shards, shard_store, tar
+from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 BATCH = BatchConfig(places=5, images=3)
 STREAM = StreamConfig(shards=2, buffer_mib=1)
-
-
-def as_they_are(height: int, width: int) -> tuple[int, int]:
-    return height, width
+AS_THEY_ARE = Preprocessing(PreprocessingConfig())
 
 
 def loader(shards: Shards, rank: int = 0, world: int = 1, stream: StreamConfig = STREAM, **options):
     batch = BATCH.model_copy(update=options)
     plan = StreamPlan(shards.places, batch, stream, 0, rank, world)
-    return StreamLoader(shards, plan, stream, batch.images, as_they_are, "bilinear", threads=2)
+    return StreamLoader(shards, plan, AS_THEY_ARE, threads=2)
 
 
 def labels(images: torch.Tensor) -> list[tuple[int, int]]:
@@ -51,7 +50,7 @@ def copy(shards_at, tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch) -> None:
-    monkeypatch.setattr(store, "WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(shard_store, "WAITS", (0.01, 0.01, 0.01))
 
 
 @pytest.mark.parametrize("world", [1, 2])
@@ -80,7 +79,7 @@ def test_an_epoch_gives_each_place_once_with_k_different_photos(photos, shards_a
 
 def test_pixels_are_those_of_the_files(photos, shards_at):
     sampler = PlaceSampler(photos, BATCH, 0)
-    files = BatchLoader(sampler, photos.paths, as_they_are, "bilinear", threads=1)
+    files = BatchLoader(sampler, photos.paths, AS_THEY_ARE, threads=1)
     of_files = {
         label: image
         for batch in files
@@ -252,7 +251,7 @@ def test_checksums_are_compared_where_that_is_wished(copy):
 def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, monkeypatch):
     shards = Shards.open(shards_at)
     expected = [batch.images for batch in loader(shards)]
-    original = store._cat
+    original = shard_store._cat
     asked = []
     failures = iter([2, 0, 1, 0, 3, 0, 0, 1] * 50)
     left = 0
@@ -271,7 +270,7 @@ def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, 
         asked.append((path, start, end))
         return original(system, path, start, end)
 
-    monkeypatch.setattr(store, "_cat", failing)
+    monkeypatch.setattr(shard_store, "_cat", failing)
     got = [batch.images for batch in loader(shards)]
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
     assert any(start for _, start, _ in asked)
@@ -279,7 +278,7 @@ def test_reads_that_fail_half_way_go_on_at_the_byte_where_they_broke(shards_at, 
 
 def test_reads_that_never_work_end_in_one_line(shards_at, monkeypatch):
     shards = Shards.open(shards_at)
-    original = store._cat
+    original = shard_store._cat
 
     def failing(system, path, start=None, end=None):
         if path.endswith("1.tar") and end > 600_000:
@@ -287,7 +286,7 @@ def test_reads_that_never_work_end_in_one_line(shards_at, monkeypatch):
         return original(system, path, start, end)
 
     monkeypatch.setattr(tar, "PIECE", 100_000)
-    monkeypatch.setattr(store, "_cat", failing)
+    monkeypatch.setattr(shard_store, "_cat", failing)
     with pytest.raises(DataError) as error:
         list(loader(shards))
     text = str(error.value)

@@ -1,10 +1,11 @@
 """Avg: global average pooling, the study's baseline."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from beenhere.config.model import AvgConfig
-from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
+from beenhere.models.aggregators.base import Aggregator, MapShape
 
 
 class Avg(Aggregator):
@@ -26,4 +27,4 @@ class Avg(Aggregator):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """``(B, C, h, w) -> (B, D)``, float32."""
-        return l2_normalise(self.linear(maps.float().mean(dim=(2, 3))))
+        return F.normalize(self.linear(maps.float().mean(dim=(2, 3))).float(), dim=1)

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 
@@ -24,15 +22,11 @@ class Aggregator(nn.Module):
 
     A child is built as ``Child(config, shape)`` from its own options and a :class:`MapShape`; its
     ``forward`` turns feature maps ``(B, C, h, w)`` into float32 descriptors ``(B, D)`` of length 1,
-    also under autocast. A map of zeros gives finite numbers.
+    also under autocast, whose half precision is too coarse to divide in: ``.float()`` comes before
+    ``F.normalize``. A map of zeros gives finite numbers.
 
     Attributes:
         descriptor_dim: D.
     """
 
     descriptor_dim: int
-
-
-def l2_normalise(vectors: torch.Tensor) -> torch.Tensor:
-    """``v / max(|v|, 1e-12)`` along dimension 1, in float32 whatever the type that comes in."""
-    return F.normalize(vectors.float(), dim=1)

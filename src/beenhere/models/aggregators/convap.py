@@ -1,10 +1,11 @@
 """ConvAP: 1x1 convolution and adaptive average pooling."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from beenhere.config.model import ConvAPConfig
-from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
+from beenhere.models.aggregators.base import Aggregator, MapShape
 
 
 class ConvAP(Aggregator):
@@ -26,4 +27,4 @@ class ConvAP(Aggregator):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """``(B, C, h, w) -> (B, D)``, float32."""
-        return l2_normalise(self.pool(self.conv(maps).float()).flatten(1))
+        return F.normalize(self.pool(self.conv(maps).float()).flatten(1), dim=1)

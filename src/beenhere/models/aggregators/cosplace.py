@@ -1,10 +1,11 @@
 """CosPlace: L2, GeM, linear, L2."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from beenhere.config.model import CosPlaceConfig
-from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
+from beenhere.models.aggregators.base import Aggregator, MapShape
 from beenhere.models.aggregators.gem import generalised_mean
 
 
@@ -25,5 +26,5 @@ class CosPlace(Aggregator):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """``(B, C, h, w) -> (B, out_dim)``, float32."""
-        pooled = generalised_mean(l2_normalise(maps), self.p, self.eps)
-        return l2_normalise(self.linear(pooled))
+        pooled = generalised_mean(F.normalize(maps.float(), dim=1), self.p, self.eps)
+        return F.normalize(self.linear(pooled).float(), dim=1)

@@ -1,9 +1,10 @@
 """GeM: generalised mean pooling."""
 
 import torch
+import torch.nn.functional as F
 
 from beenhere.config.model import GeMConfig
-from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
+from beenhere.models.aggregators.base import Aggregator, MapShape
 
 
 class GeM(Aggregator):
@@ -30,7 +31,7 @@ class GeM(Aggregator):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """``(B, C, h, w) -> (B, C)``, float32."""
-        return l2_normalise(generalised_mean(maps, self.p, self.eps))
+        return F.normalize(generalised_mean(maps, self.p, self.eps), dim=1)
 
 
 def generalised_mean(maps: torch.Tensor, p: torch.Tensor, eps: float) -> torch.Tensor:

@@ -1,11 +1,12 @@
 """MixVPR: every position mixed with every other by MLPs along the map."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from beenhere.config.model import MixVPRConfig
 from beenhere.errors import ModelError
-from beenhere.models.aggregators.base import Aggregator, MapShape, l2_normalise
+from beenhere.models.aggregators.base import Aggregator, MapShape
 
 
 class MixerBlock(nn.Module):
@@ -76,4 +77,4 @@ class MixVPR(Aggregator):
             )
         mixed = self.blocks(maps.flatten(2))
         projected = self.channels(mixed.transpose(1, 2)).transpose(1, 2)
-        return l2_normalise(self.rows(projected).flatten(1))
+        return F.normalize(self.rows(projected).float().flatten(1), dim=1)

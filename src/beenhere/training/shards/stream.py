@@ -7,7 +7,7 @@ buffer of so many bytes, and each place of a batch is drawn from it.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import ConfigError
+from beenhere.models.model import Preprocessing
 from beenhere.training.batches import PlacePhotos, TrainingBatches, sizes_differ
 from beenhere.training.sampling import batch_sizes, check_enough, shared_out
-from beenhere.training.shards.manifest import Shards
+from beenhere.training.shards.shards_manifest import Shards
 from beenhere.training.shards.tar import Photos, ShardReader, read_places
 
 
@@ -65,7 +66,7 @@ class StreamPlan:
     parts is read by both.
 
     Args:
-        places: as of :class:`beenhere.training.shards.manifest.Shards`.
+        places: as of :class:`beenhere.training.shards.shards_manifest.Shards`.
         batch: P, K, ``min_images``; places are shuffled across cities.
         stream: how many shards side by side, and how big a buffer.
         seed: of the order.
@@ -95,7 +96,7 @@ class StreamPlan:
                 "to be read once from front to end; set batch.shuffle=across_cities, or train on "
                 "the folder of photos"
             )
-        self.stream, self.seed, self.rank = stream, seed, rank
+        self.batch, self.stream, self.seed, self.rank = batch, stream, seed, rank
         kept = places.filter(pl.col("photos") >= batch.min_images).sort("city", "place")
         check_enough(places.height, kept.height, batch, world)
         self.labels: list[tuple[str | None, str]] = list(
@@ -173,24 +174,19 @@ class StreamLoader(TrainingBatches):
     Args:
         shards: where they are and what they hold.
         plan: which places make each batch.
-        stream: how to read.
-        images: K, photos of a place.
-        target_size, interpolation, threads, pin: as of :class:`TrainingBatches`.
+        preprocessing, threads, pin: as of :class:`TrainingBatches`.
     """
 
     def __init__(
         self,
         shards: Shards,
         plan: StreamPlan,
-        stream: StreamConfig,
-        images: int,
-        target_size: Callable[[int, int], tuple[int, int]],
-        interpolation: str,
+        preprocessing: Preprocessing,
         threads: int | None = None,
         pin: bool = False,
     ) -> None:
-        super().__init__(images, target_size, interpolation, threads, pin)
-        self.shards, self.plan, self.stream = shards, plan, stream
+        super().__init__(plan.batch.images, preprocessing, threads, pin)
+        self.shards, self.plan = shards, plan
         counts = [shard.places for shard in shards.manifest.shards]
         self._starts = np.cumsum([0, *counts]).tolist()
 
@@ -205,7 +201,7 @@ class StreamLoader(TrainingBatches):
             DataError: two of them differ after preprocessing.
         """
         found = {
-            self.target_size(height, width): f"one of {width} x {height} pixels"
+            self.preprocessing.target_size(height, width): f"one of {width} x {height} pixels"
             for width, height in self.shards.manifest.sizes().counts
         }
         first, *others = found.items()
@@ -218,11 +214,10 @@ class StreamLoader(TrainingBatches):
         Raises:
             DataError: a shard is not there, damaged or cut off, or cannot be read.
         """
-        epoch = self.epoch
+        epoch, read = self.epoch, 0
         plan = self.plan.epoch(epoch)
         held: dict[int, Photos] = {}
-        read = 0
-        with ThreadPoolExecutor(self.stream.shards, "shard") as pool:
+        with ThreadPoolExecutor(self.plan.stream.shards, "shard") as pool:
             arriving = self._arriving(plan, pool, stop)
             try:
                 for batch, needed in zip(plan.batches, plan.needed, strict=True):
@@ -239,7 +234,7 @@ class StreamLoader(TrainingBatches):
         """Number and photos of each place, in the order of the plan's arrivals."""
         opened: dict[int, Iterator[tuple[int, Photos]]] = {}
         coming = iter(enumerate(plan.parts))
-        for number, part in islice(coming, self.stream.shards):
+        for number, part in islice(coming, self.plan.stream.shards):
             opened[number] = self._places_of(part, pool, stop)
         for index in plan.arrivals:
             place, photos = next(opened[index])
@@ -255,7 +250,7 @@ class StreamLoader(TrainingBatches):
         """Begins to read at once."""
         shards, first = self.shards, self._starts[part.shard]
         entry = shards.manifest.shards[part.shard]
-        reader = ShardReader(shards.store, entry, pool, stop, self.stream.verify)
+        reader = ShardReader(shards.store, entry, pool, stop, self.plan.stream.verify)
         photos = shards.written["photos"].slice(first, entry.places).to_list()
         wanted = self.plan.rows[part.places].tolist()
         return zip(part.places, read_places(reader, first, photos, wanted), strict=True)

@@ -15,8 +15,8 @@ from pathlib import PurePath
 from typing import Any
 
 from beenhere.errors import DataError
-from beenhere.training.shards.manifest import ShardEntry
-from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.shard_store import ShardStore
+from beenhere.training.shards.shards_manifest import ShardEntry
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
@@ -78,7 +78,7 @@ class ShardReader:
         self._pool, self._stop = pool, stop
         self._digest = hashlib.sha256() if verify else None
         self._piece, self._used, self._asked = memoryview(b""), 0, 0
-        self._coming: Future[bytes] | None = self._ask()
+        self._coming = self._ask()
 
     @property
     def name(self) -> str:
@@ -162,7 +162,13 @@ class ShardReader:
             yield part
 
     def _next_piece(self) -> None:
-        data = self._wait() if self._coming is not None else b""
+        data: bytes | None = None
+        while data is None:
+            try:
+                data = self._coming.result(timeout=0.5)
+            except NotYet:
+                if self._stop.is_set():
+                    raise DataError(f"{self.name}: reading was given up") from None
         expected = min(PIECE, self.entry.bytes - self.position)
         if len(data) < expected or not data:
             raise DataError(
@@ -174,21 +180,11 @@ class ShardReader:
         self._piece, self._used = memoryview(data), 0
         self._coming = self._ask()
 
-    def _ask(self) -> Future[bytes] | None:
+    def _ask(self) -> Future[bytes]:
+        """The next piece; behind the end an empty one."""
         start = self._asked
         self._asked = end = min(start + PIECE, self.entry.bytes)
-        if start == end:
-            return None
         return self._pool.submit(self.store.read_range, self.entry.name, start, end, self._stop)
-
-    def _wait(self) -> bytes:
-        assert self._coming is not None
-        while True:
-            try:
-                return self._coming.result(timeout=0.5)
-            except NotYet:
-                if self._stop.is_set():
-                    raise DataError(f"{self.name}: reading was given up") from None
 
 
 def read_places(

@@ -18,8 +18,8 @@ from beenhere.config.training import ShardsConfig
 from beenhere.errors import DataError
 from beenhere.photos.summary import summarise
 from beenhere.photos.table import PhotoTable
-from beenhere.training.shards import Shards, write, write_shards
-from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards import Shards, shard_writer, write_shards
+from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.tar import extension, sample_key
 
 SMALL = ShardsConfig(mib=1)
@@ -134,8 +134,8 @@ def test_an_interrupted_writer_goes_on_and_ends_with_the_same_bytes(
         Shards.open(out)
     monkeypatch.setattr(ShardStore, "writing", writing)
     reads = []
-    read = write._read
-    monkeypatch.setattr(write, "_read", lambda path: reads.append(path) or read(path))
+    read = shard_writer._read
+    monkeypatch.setattr(shard_writer, "_read", lambda path: reads.append(path) or read(path))
     written = write_shards(photos, out, SMALL)
     assert written.went_on == min(4, max(0, (moment - 2) // 2)), "whole shards are kept"
     assert len(reads) == len(photos) - sum(
@@ -149,7 +149,7 @@ def test_a_shard_that_was_damaged_meanwhile_is_written_again(
 ):
     out = tmp_path / "out"
     monkeypatch.setattr(
-        write, "write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        shard_writer, "write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         write_shards(photos, out, SMALL)
@@ -162,7 +162,7 @@ def test_a_shard_that_was_damaged_meanwhile_is_written_again(
 def test_unfinished_shards_of_other_photos_are_refused(photos, tmp_path, monkeypatch):
     out = tmp_path / "out"
     monkeypatch.setattr(
-        write, "write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        shard_writer, "write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         write_shards(photos, out, SMALL)

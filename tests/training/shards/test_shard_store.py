@@ -11,8 +11,8 @@ from beenhere.config.config_yaml import load, write
 from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_photos
-from beenhere.training.shards import Shards, store
-from beenhere.training.shards.store import ShardStore, is_shards
+from beenhere.training.shards import Shards, shard_store
+from beenhere.training.shards.shard_store import ShardStore, is_shards
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_another_process_opens_anew(shards_at):
 
 
 def test_waiting_ends_when_nobody_wants_it_any_more(shards_at, monkeypatch):
-    monkeypatch.setattr(store, "WAITS", (3600.0,))
-    monkeypatch.setattr(store, "_cat", lambda *_: (_ for _ in ()).throw(OSError("no line")))
+    monkeypatch.setattr(shard_store, "WAITS", (3600.0,))
+    monkeypatch.setattr(shard_store, "_cat", lambda *_: (_ for _ in ()).throw(OSError("no line")))
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(DataError, match="no line"):
@@ -101,18 +101,18 @@ def test_waiting_ends_when_nobody_wants_it_any_more(shards_at, monkeypatch):
 
 @pytest.mark.parametrize("error", [PermissionError("not yours"), IsADirectoryError("a folder")])
 def test_what_no_further_try_can_help_is_told_at_once(shards_at, monkeypatch, error):
-    monkeypatch.setattr(store, "WAITS", (3600.0,))
+    monkeypatch.setattr(shard_store, "WAITS", (3600.0,))
 
     def failing(*_: object) -> bytes:
         raise error
 
-    monkeypatch.setattr(store, "_cat", failing)
+    monkeypatch.setattr(shard_store, "_cat", failing)
     with pytest.raises(DataError, match=str(error)):
         ShardStore(shards_at).read("shards.yaml")
 
 
 def test_a_removal_whose_answer_was_lost(monkeypatch):
-    monkeypatch.setattr(store, "WAITS", (0.01,))
+    monkeypatch.setattr(shard_store, "WAITS", (0.01,))
     here = ShardStore("memory://somewhere/lost")
     here.write("notes/plan.json", b"{}")
     system, _ = here._opened

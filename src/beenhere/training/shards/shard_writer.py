@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -13,7 +13,6 @@ from typing import IO, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere import __version__
@@ -25,15 +24,14 @@ from beenhere.photos.summary import summarise
 from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.progress import progress
 from beenhere.training.sampling import rows_by_place
-from beenhere.training.shards.manifest import (
+from beenhere.training.shards.shard_store import ShardStore
+from beenhere.training.shards.shards_manifest import (
     PLACES_SCHEMA,
-    SUMMARY_NAMES,
     PhotoCounts,
     ShardEntry,
     ShardsManifest,
     write_manifest,
 )
-from beenhere.training.shards.store import ShardStore
 from beenhere.training.shards.tar import END, extension, sample, sample_key
 
 UNFINISHED = "unfinished"
@@ -43,7 +41,6 @@ READERS = 8
 """Threads that read photos while a shard is written."""
 AHEAD = 64
 """Photos that they read ahead."""
-
 
 _Photo = tuple[bytes, tuple[int, int]]
 """A photo's file, and the photo's height and width."""
@@ -100,27 +97,24 @@ def write_shards(
             "needs to know which photos show the same place; form places by beenhere data places"
         )
     store = ShardStore(out)
-    names = _names(table)
-    order = np.random.default_rng(config.seed).permutation(groups.height)
-    unfinished = UnfinishedShards(store, _digest(table, names, config))
+    named = table.frame.with_columns(path=pl.Series(_names(table), dtype=pl.String))
+    unfinished = UnfinishedShards(store, _digest(named, config))
     done = unfinished.begin()
     went_on = len(done)
     photos = int(groups["rows"].list.len().sum())
     with progress("photos", photos) as advance:
         advance(sum(len(notes.kept) + len(notes.left_out) for notes in done))
-        writer = _Writer(table, names, config, store, advance)
-        for notes in writer.shards(groups, order, done):
+        for notes in _missing_shards(table.paths, named, groups, done, store, config, advance):
             unfinished.add(notes)
             done.append(notes)
     manifest, places = _manifest(table, done, config, len(table) - photos)
     if manifest.photos == 0:
-        unfinished.end()
-        for entry in manifest.shards:
-            store.remove(entry.name)
+        for name in (UNFINISHED, *(shard.name for shard in manifest.shards)):
+            store.remove(name)
         path, reason = manifest.left_out[0]
         raise DataError(f"none of {photos} photos can be read; the first is {path}: {reason}")
     write_manifest(store, manifest, places)
-    unfinished.end()
+    store.remove(UNFINISHED)
     return WrittenShards(
         out=store.name,
         shards=len(done),
@@ -199,27 +193,20 @@ class UnfinishedShards:
                 f"{self.store.name} holds unfinished shards of other photos or options; give "
                 "the same again to go on, or another folder"
             )
-        return self._whole(there)
+        found: list[ShardNotes] = []
+        while (values := self._read(f"{shard_name(len(found))}.json")) is not None:
+            try:
+                whole = ShardNotes.model_validate(values)
+            except ValidationError:
+                break
+            if there.get(whole.entry.name) != whole.entry.bytes:
+                break
+            found.append(whole)
+        return found
 
     def add(self, notes: ShardNotes) -> None:
         """Remember a shard that lies there whole."""
         self._write(f"{notes.entry.name}.json", notes.model_dump())
-
-    def end(self) -> None:
-        """Forget all of it: the manifest is there."""
-        self.store.remove(UNFINISHED)
-
-    def _whole(self, there: dict[str, int]) -> list[ShardNotes]:
-        found: list[ShardNotes] = []
-        while (values := self._read(f"{shard_name(len(found))}.json")) is not None:
-            try:
-                notes = ShardNotes.model_validate(values)
-            except ValidationError:
-                break
-            if there.get(notes.entry.name) != notes.entry.bytes:
-                break
-            found.append(notes)
-        return found
 
     def _read(self, name: str) -> Any:
         try:
@@ -236,43 +223,35 @@ def shard_name(number: int) -> str:
     return f"shard-{number:06}.tar"
 
 
-@dataclass
-class _Writer:
-    table: PhotoTable
-    names: list[str]
-    config: ShardsConfig
-    store: ShardStore
-    advance: Callable[[int], None]
-
-    def shards(
-        self, groups: pl.DataFrame, order: NDArray[np.intp], done: list[ShardNotes]
-    ) -> Iterator[ShardNotes]:
-        """Write the shards that are still missing; each is added to ``done`` by the caller."""
-        labels = list(zip(groups["city"].to_list(), groups["place"].to_list(), strict=True))
-        position = done[-1].ends if done else 0
-        rows = deque(groups["rows"][int(place)].to_list() for place in order[position:])
-        written = sum(len(notes.places) for notes in done)
-        with ThreadPoolExecutor(READERS, "read") as readers:
-            photos = _ahead(readers, [self.table.paths[row] for one in rows for row in one])
-            while rows:
-                name = shard_name(len(done))
-                with self.store.writing(name) as path, path.open("wb") as file:
-                    shard = _Shard(file)
-                    while rows and shard.bytes < self.config.mib << 20:
-                        one, label = rows.popleft(), labels[order[position]]
-                        shard.add(label, written + len(shard.places), self._photos(one, photos))
-                        position += 1
-                        self.advance(len(one))
-                    shard.write(END)
-                yield shard.notes(name, position)
-                written += len(shard.places)
-
-    def _photos(
-        self, rows: list[int], photos: Iterator[_Photo | PhotoError]
-    ) -> Iterator[tuple[int, dict[str, Any], _Photo | PhotoError]]:
-        for row, photo in zip(rows, islice(photos, len(rows)), strict=True):
-            facts = self.table.frame.row(row, named=True)
-            yield row, facts | {"path": self.names[row]}, photo
+def _missing_shards(
+    paths: list[str],
+    named: pl.DataFrame,
+    groups: pl.DataFrame,
+    done: list[ShardNotes],
+    store: ShardStore,
+    config: ShardsConfig,
+    advance: Callable[[int], None],
+) -> Iterator[ShardNotes]:
+    """Write the shards that are still missing; each is added to ``done`` by the caller."""
+    order = np.random.default_rng(config.seed).permutation(groups.height)
+    position = done[-1].ends if done else 0
+    places = deque(groups[order[position:]].rows())
+    written = sum(len(notes.places) for notes in done)
+    with ThreadPoolExecutor(READERS, "read") as readers:
+        photos = _ahead(readers, [paths[row] for _, _, rows in places for row in rows])
+        while places:
+            name = shard_name(len(done))
+            with store.writing(name) as path, path.open("wb") as file:
+                shard = _Shard(file)
+                while places and shard.bytes < config.mib << 20:
+                    *label, rows = places.popleft()
+                    read = zip(rows, islice(photos, len(rows)), strict=True)
+                    shard.add(label, written + len(shard.places), read, named)
+                    position += 1
+                    advance(len(rows))
+                shard.write(END)
+            yield shard.notes(name, position)
+            written += len(shard.places)
 
 
 def _read(path: str) -> _Photo | PhotoError:
@@ -298,36 +277,36 @@ class _Shard:
 
     def add(
         self,
-        label: tuple[str | None, str],
+        label: Sequence[Any],
         number: int,
-        photos: Iterator[tuple[int, dict[str, Any], _Photo | PhotoError]],
+        photos: Iterable[tuple[int, _Photo | PhotoError]],
+        named: pl.DataFrame,
     ) -> None:
         """The photos of a place, if any can be read; ``number`` counts places over all shards."""
         count = size = 0
-        for row, facts, photo in photos:
+        for row, photo in photos:
+            facts = named.row(row, named=True)
             if isinstance(photo, PhotoError):
                 self.left_out.append((facts["path"], photo.reason))
                 continue
-            key, suffix = sample_key(number, count), extension(facts["path"])
             data, (height, width) = photo
-            self.write(sample(key, suffix, data, facts))
+            self.write(sample(sample_key(number, count), extension(facts["path"]), data, facts))
             self.sizes[width, height] += 1
             self.kept.append(row)
             count, size = count + 1, size + len(data)
         if count:
-            self.places.append((*label, count, size))
+            self.places.append((label[0], label[1], count, size))
 
     def notes(self, name: str, ends: int) -> ShardNotes:
         """For the next writer, and the manifest; ``ends`` as there."""
-        entry = ShardEntry(
-            name=name,
-            bytes=self.bytes,
-            sha256=self._digest.hexdigest(),
-            places=len(self.places),
-            photos=len(self.kept),
-        )
         return ShardNotes(
-            entry=entry,
+            entry=ShardEntry(
+                name=name,
+                bytes=self.bytes,
+                sha256=self._digest.hexdigest(),
+                places=len(self.places),
+                photos=len(self.kept),
+            ),
             ends=ends,
             places=self.places,
             left_out=self.left_out,
@@ -351,16 +330,9 @@ def _manifest(
     sizes: Counter[tuple[int, int]] = Counter()
     for notes in done:
         sizes.update({(width, height): count for width, height, count in notes.sizes})
-    summary, own = summarise(kept), ("extent", "sizes")
-    counts = PhotoCounts(
-        **{
-            name: getattr(summary, SUMMARY_NAMES.get(name, name))
-            for name in PhotoCounts.model_fields
-            if name not in own
-        },
-        extent=asdict(summary.extent) if summary.extent is not None else None,
-        sizes=[(*size, count) for size, count in sizes.most_common()],
-    )
+    counts = asdict(summarise(kept))
+    del counts["photos"], counts["places"]  # which the manifest and its table have
+    counts["sizes"] = [(*size, count) for size, count in sizes.most_common()]
     manifest = ShardsManifest(
         format=1,
         written_by=f"beenhere {__version__}",
@@ -370,7 +342,7 @@ def _manifest(
         places=places.height,
         without_place=without_place,
         left_out=[photo for notes in done for photo in notes.left_out],
-        counts=counts,
+        counts=PhotoCounts(**counts),
         places_sha256="",
         shards=[notes.entry for notes in done],
     )
@@ -384,9 +356,9 @@ def _names(table: PhotoTable) -> list[str]:
     return [Path(os.path.relpath(path, folder)).as_posix() for path in paths]
 
 
-def _digest(table: PhotoTable, names: list[str], config: ShardsConfig) -> str:
+def _digest(named: pl.DataFrame, config: ShardsConfig) -> str:
     digest = hashlib.sha256(config.model_dump_json().encode())
-    for row in table.frame.with_columns(path=pl.Series(names, dtype=pl.String)).iter_rows():
+    for row in named.iter_rows():
         digest.update(repr(row).encode())
     return digest.hexdigest()
 

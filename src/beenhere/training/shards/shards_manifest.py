@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.photos.formats.reading import SHARDS_MANIFEST
 from beenhere.photos.summary import Sizes, Summary
 from beenhere.training.sampling import in_share
-from beenhere.training.shards.store import ShardStore
+from beenhere.training.shards.shard_store import ShardStore
 from beenhere.wording import one_line
 
 PLACES = "places.parquet"
@@ -30,21 +30,12 @@ PLACES_SCHEMA: dict[str, type[pl.DataType]] = {
 """Its columns: number of the shard from 0, labels, photos and bytes of their files."""
 
 
-SUMMARY_NAMES = {"positioned": "with_position", "headed": "with_heading", "dated": "with_date"}
-"""By their names in format 1, those of :class:`beenhere.photos.summary.Summary`."""
-
-
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class ShardEntry(_Entry):
-    """One tar file.
-
-    Attributes:
-        name: of the file. bytes: its size. sha256: its checksum.
-        places, photos: how many it holds.
-    """
+    """One tar file: its name, size, checksum, and how many places and photos it holds."""
 
     name: str
     bytes: int
@@ -60,14 +51,14 @@ class PhotoCounts(_Entry):
         sizes: width, height, and how many photos have them, the most frequent first.
     """
 
-    positioned: int
-    headed: int
-    dated: int
+    with_position: int = Field(alias="positioned")  # their names in format 1
+    with_heading: int = Field(alias="headed")
+    with_date: int = Field(alias="dated")
     first: str | None
     last: str | None
     cities: dict[str, int]
     conditions: dict[str, int]
-    extent: dict[str, float] | None
+    extent: geo.Extent | None
     sizes: list[tuple[int, int, int]]
 
 
@@ -75,15 +66,11 @@ class ShardsManifest(_Entry):
     """What lies in a folder of shards.
 
     Attributes:
-        format: of this file and of the shards.
-        written_by: which version of beenhere.
         seed: of the order of places.
         columns: of the photos' table that hold something; each sample's JSON has them.
-        photos, places: how many, in all shards.
         without_place: photos of the table that have no place and are not here.
         left_out: path and reason of photos that could not be read and are not here.
-        counts: more of what the photos are.
-        places_sha256: checksum of ``places.parquet``.
+        places_sha256: of ``places.parquet``.
         shards: in the order of their numbers.
     """
 
@@ -111,14 +98,8 @@ class ShardsManifest(_Entry):
 
     def summary(self, places: pl.DataFrame) -> Summary:
         """What the photos are; ``places`` is the table of them."""
-        counts = {
-            SUMMARY_NAMES.get(name, name): value
-            for name, value in self.counts.model_dump(exclude={"sizes", "extent"}).items()
-        }
-        extent = geo.Extent(**self.counts.extent) if self.counts.extent is not None else None
-        return Summary(
-            photos=self.photos, places=sorted(places["photos"].to_list()), extent=extent, **counts
-        )
+        counts = {name: value for name, value in self.counts if name != "sizes"}
+        return Summary(photos=self.photos, places=sorted(places["photos"].to_list()), **counts)
 
 
 @dataclass(frozen=True)
@@ -162,6 +143,15 @@ class Shards:
         places = in_share(self.written, self.written.select("city", "place"), share, seed)
         return replace(self, places=places)
 
+    def unusable(self) -> list[tuple[str, str]]:
+        """Path and reason of photos that were left out when the shards were written."""
+        return self.manifest.left_out
+
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of most photos, in pixels."""
+        width, height = next(iter(self.manifest.sizes().counts))
+        return height, width
+
     def fingerprint(self) -> dict[str, Any]:
         """What they hold, in short; moved as a whole, they keep its ``sha256``.
 
@@ -189,7 +179,8 @@ def write_manifest(store: ShardStore, manifest: ShardsManifest, places: pl.DataF
     places.write_parquet(table)
     digest = hashlib.sha256(table.getvalue()).hexdigest()
     store.write(PLACES, table.getvalue())
-    values = manifest.model_copy(update={"places_sha256": digest}).model_dump(mode="json")
+    signed = manifest.model_copy(update={"places_sha256": digest})
+    values = signed.model_dump(mode="json", by_alias=True)
     text = yaml.dump(values, Dumper=_DUMPER, sort_keys=False, default_flow_style=None, width=1000)
     store.write(SHARDS_MANIFEST, text.encode())
 
@@ -207,22 +198,8 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
             f"{store.name}: no {SHARDS_MANIFEST} there, so no shards, or the writing of them was "
             "interrupted; write them by beenhere data convert PHOTOS OUT --to shards"
         ) from error
-    manifest = _parsed(store, text)
     try:
-        data = store.read(PLACES)
-    except FileNotFoundError as error:
-        raise DataError(f"{store.file(PLACES)} is not there; write the shards anew") from error
-    if hashlib.sha256(data).hexdigest() != manifest.places_sha256:
-        raise DataError(
-            f"{store.file(PLACES)} is not the one that {SHARDS_MANIFEST} was written with; write "
-            "the shards anew"
-        )
-    return manifest, pl.read_parquet(io.BytesIO(data))
-
-
-def _parsed(store: ShardStore, text: bytes) -> ShardsManifest:
-    try:
-        return ShardsManifest.model_validate(yaml.load(text, Loader=_LOADER))
+        manifest = ShardsManifest.model_validate(yaml.load(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         problem = one_line(error)
         raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
@@ -233,6 +210,16 @@ def _parsed(store: ShardStore, text: bytes) -> ShardsManifest:
             f"{store.file(SHARDS_MANIFEST)}: {where} is not what beenhere writes there: "
             f"{first['msg'].lower()}; write the shards anew, or take the beenhere that wrote them"
         ) from error
+    try:
+        data = store.read(PLACES)
+    except FileNotFoundError as error:
+        raise DataError(f"{store.file(PLACES)} is not there; write the shards anew") from error
+    if hashlib.sha256(data).hexdigest() != manifest.places_sha256:
+        raise DataError(
+            f"{store.file(PLACES)} is not the one that {SHARDS_MANIFEST} was written with; write "
+            "the shards anew"
+        )
+    return manifest, pl.read_parquet(io.BytesIO(data))
 
 
 # A thousand shards are read in 50 ms by libyaml, and in a second without.

@@ -120,9 +120,11 @@ class ShardStore:
             try:
                 return _cat(system, f"{root}/{name}", here, min(here + ask, end))
             except Exception:
-                size = self._size(name)
-                if size is not None and size <= here:
-                    return b""  # some stores refuse a range behind the end
+                # Some stores refuse a range behind the end.
+                with suppress(Exception):
+                    system.invalidate_cache()
+                    if int(system.info(f"{root}/{name}")["size"]) <= here:
+                        return b""
                 ask = max(ask // 2, SMALLEST)
                 raise
 
@@ -192,16 +194,6 @@ class ShardStore:
         # A try whose answer was lost may have removed it: the next one finds nothing.
         with suppress(FileNotFoundError):
             self._retried(name, "removing", lambda: system.rm(f"{root}/{name}", recursive=True))
-
-    def _size(self, name: str) -> int | None:
-        """Bytes of a file; None where that cannot be found out."""
-        system, root = self._opened
-        try:
-            system.invalidate_cache()
-            size = system.info(f"{root}/{name}").get("size")
-        except Exception:
-            return None
-        return int(size) if size is not None else None
 
     def _retried(
         self,
