@@ -10,10 +10,10 @@ import numpy as np
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import leftovers
 from beenhere.retrieval.index.manifest import Manifest, read_manifest
+from beenhere.retrieval.index.photo_store import open_store
 from beenhere.retrieval.index.segments import block_rows
 from beenhere.retrieval.index.snapshot import NORM_TOLERANCE, Snapshot, damage_of
-from beenhere.retrieval.index.store import open_store
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.vectors import StoredVectors, blocks
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,9 @@ def _disagreements(folder: Path) -> Iterator[str]:
 
 
 def _wrong_vector(vectors: StoredVectors, tolerance: float) -> str | None:
-    step = block_rows(vectors.dim)
-    for start in range(0, len(vectors), step):
-        block = vectors.floats(start, min(start + step, len(vectors)))
-        lengths = np.linalg.norm(block, axis=1)
+    for block, rows in blocks([vectors], block_rows(vectors.dim), None):
+        lengths = np.linalg.norm(block.floats(0, len(block)), axis=1)
         wrong = np.flatnonzero(~(np.abs(lengths - 1) <= tolerance))
         if len(wrong):
-            return f"descriptor {start + wrong[0]} has length {lengths[wrong[0]]:g}; expected 1"
+            return f"descriptor {rows[wrong[0]]} has length {lengths[wrong[0]]:g}; expected 1"
     return None

@@ -30,8 +30,6 @@ from beenhere.retrieval.index.snapshot import MEND, damage_of
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
 
-_KEY = ["path", "size", "mtime_ns"]
-
 
 def keep_model(
     change: Change, model: "VPRModel", spec: str | None, config: ComputeConfig
@@ -127,7 +125,7 @@ def check_model(folder: Path, entry: IndexedModel, model: "VPRModel") -> None:
 
 
 @dataclass(frozen=True)
-class DescriptorBatch:
+class PhotoDescriptors:
     """Descriptors of some photos.
 
     Attributes:
@@ -148,7 +146,7 @@ def describe_photos(
     store: Path,
     at_once: int,
     what: str | None,
-) -> Iterator[DescriptorBatch]:
+) -> Iterator[PhotoDescriptors]:
     """Descriptors of photo files that stay as they are while they are read, batch by batch.
 
     Args:
@@ -169,18 +167,19 @@ def describe_photos(
         table = PhotoTable(some.select(list(SCHEMA)))
         done = extract(model, table, config, store, what and what + part)
         read = some[done.rows]
-        same = np.array([_unchanged(*row) for row in read.select(_KEY).iter_rows()], np.bool_)
+        files = map(PhotoKey._make, read.select(PhotoKey._fields).iter_rows())
+        same = np.array([_unchanged(file) for file in files], np.bool_)
         changed = read.filter(pl.Series(~same))["path"]
         reasons = dict.fromkeys(changed, "changed while it was read: add it again")
         vectors = done.vectors if same.all() else done.vectors[same]
-        yield DescriptorBatch(
+        yield PhotoDescriptors(
             read.filter(pl.Series(same)), vectors, dict(done.unreadable) | reasons
         )
 
 
-def _unchanged(path: str, size: int, mtime_ns: int) -> bool:
+def _unchanged(file: PhotoKey) -> bool:
     """Whether the file is still the one whose content was looked at."""
     try:
-        return PhotoKey.of(path) == (path, size, mtime_ns)
+        return PhotoKey.of(file.path) == file
     except PhotoError:
         return False

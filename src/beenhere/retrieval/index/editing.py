@@ -1,7 +1,6 @@
 """Build an index, add photos, remove photos, calibrate: once for every store.
 
-The commands and :class:`beenhere.Index` call these; :mod:`beenhere.retrieval.index.store` has what
-differs between an index in a folder and one in Milvus.
+:mod:`beenhere.retrieval.index.photo_store` has what differs between a folder and Milvus.
 """
 
 import os
@@ -31,11 +30,11 @@ from beenhere.retrieval.index.manifest import (
     MilvusEntry,
     read_manifest,
 )
-from beenhere.retrieval.index.store import StoreEdit, open_edit
+from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
-    from beenhere.retrieval.index.describing import DescriptorBatch
+    from beenhere.retrieval.index.describing import PhotoDescriptors
 
 # What computes descriptors is imported when it is called: torch takes seconds, and to remove
 # photos needs none of it.
@@ -77,6 +76,14 @@ class Removed:
 
     removed: int
     photos: int
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """Bytes of all parts before and after."""
+
+    bytes_before: int
+    bytes_after: int
 
 
 def build_index(
@@ -245,7 +252,7 @@ def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 
                 "calibration.yaml", lambda path: path.write_text(text, encoding="utf-8")
             )
             kept = KeptCalibration(photos=change.manifest.photos, part=part)
-        change.commit_calibration(kept)
+        change.commit(calibration=kept)
 
 
 def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
@@ -296,7 +303,7 @@ def _put(
     chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
     computing = extraction(change.manifest.model, config, edit.compute_dtype)
 
-    def batches() -> "Iterator[DescriptorBatch]":
+    def batches() -> "Iterator[PhotoDescriptors]":
         nonlocal new
         store = change.folder / STAGING / "descriptors"
         for batch in describe_photos(chosen, model, computing, store, edit.at_once, what):

@@ -1,7 +1,5 @@
 """The saved index: photos, where they were taken, and their descriptors, to be searched."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
-from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, LocateConfig
+from beenhere.config.retrieval import IndexConfig, IndexSearchConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
@@ -20,6 +18,7 @@ from beenhere.retrieval.index.checking import Check, check_index
 from beenhere.retrieval.index.editing import (
     TRAINING,
     Added,
+    Compacted,
     Removed,
     add_photos,
     build_index,
@@ -27,19 +26,16 @@ from beenhere.retrieval.index.editing import (
     remove_photos,
 )
 from beenhere.retrieval.index.manifest import Manifest
+from beenhere.retrieval.index.photo_store import Matches, PhotoStore, open_edit, open_store
 from beenhere.retrieval.index.snapshot import Snapshot
-from beenhere.retrieval.index.store import Matches, PhotoStore, open_edit, open_store
-from beenhere.retrieval.locate.decision import locate_options
+from beenhere.retrieval.locate.locator import Locator
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
     from beenhere.retrieval.extract import Descriptors
-    from beenhere.retrieval.index.recall import Recall
-    from beenhere.retrieval.locate.answer import Located, Location
-    from beenhere.retrieval.locate.locator import Locator
-    from beenhere.retrieval.locate.photo_input import Given
+    from beenhere.retrieval.index.search_recall import SearchRecall
 
 # What computes descriptors is imported when it is called: torch takes seconds, and to open an
 # index and look at it needs none of it.
@@ -48,15 +44,7 @@ Photos = PhotoTable | str | Path
 """A table, or a path of any format that is known."""
 
 
-@dataclass(frozen=True)
-class Compacted:
-    """Bytes of all parts before and after."""
-
-    bytes_before: int
-    bytes_after: int
-
-
-class Index:
+class Index(Locator):
     """A saved index, open for searching and for changes; see :meth:`open` and :meth:`build`.
 
     Of an index in a folder it shows one state: what other processes write is seen after
@@ -68,15 +56,15 @@ class Index:
 
     Attributes:
         path: of the folder.
-        store: where its photos lie; see :class:`beenhere.retrieval.index.store.PhotoStore`.
+        store: where its photos lie; see :class:`beenhere.retrieval.index.photo_store.PhotoStore`.
     """
 
     def __init__(self, path: Path, snapshot: Snapshot) -> None:
+        super().__init__()
         self.path = path
         self.store: PhotoStore = open_store(snapshot)
         self._snapshot = snapshot
         self._models: dict[str, VPRModel] = {}
-        self._kept_locator: Locator | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Index":
@@ -113,12 +101,11 @@ class Index:
         (24, {})
 
         Args:
-            photos: a table, or a path of any format that is known.
             model: a checkpoint or run folder, ``"offline-lite0"``, or a model.
             path: of the new folder.
-            **options: those of :class:`beenhere.config.IndexConfig`, such as ``dtype="float16"``,
-                ``search="pq"``, ``whitening={"dim": 512}``, ``store="town.db/city"``,
-                ``extract={"batch_size": 32}``.
+            **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
+                ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
+                ``store="town.db/city"``, ``extract={"batch_size": 32}``.
 
         Raises:
             ConfigError, DataError, ModelError: as
@@ -151,9 +138,8 @@ class Index:
         24
 
         Raises:
-            DataError: a part is damaged; or Milvus holds more than
-                :data:`beenhere.retrieval.index.milvus.store.MOST_READ` photos, maybe more than
-                memory holds.
+            DataError: a part is damaged; or Milvus holds more than 100,000 photos, which may be
+                more than memory holds.
         """
         return self.store.photos
 
@@ -163,20 +149,14 @@ class Index:
         return self.store.allowed
 
     def searchable_photos(self) -> PhotoTable:
-        """Those of :attr:`photos` that can be found.
-
-        Raises:
-            DataError: as there.
-        """
-        photos = self.photos
-        allowed = self.allowed
+        """Those of :attr:`photos` that can be found; raises what that does."""
+        photos, allowed = self.photos, self.allowed
         return photos if allowed.all() else photos.rows(allowed.nonzero()[0])
 
     def positions(self) -> geo.Positions:
         """Where photos that can be found were taken, for a map; ``(n,)``, some may be unknown.
 
-        None, if Milvus holds more than
-        :data:`beenhere.retrieval.index.milvus.store.MOST_READ` photos.
+        None, if Milvus holds more than 100,000.
 
         Raises:
             DataError: a part is damaged.
@@ -271,8 +251,8 @@ class Index:
         (24, 112)
 
         Args:
-            photos: a table, or a path of any format that is known.
-            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``device="cpu"``.
+            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`, such as
+                ``device="cpu"``.
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -282,8 +262,8 @@ class Index:
         from beenhere.retrieval.extract import extract
 
         config = config_yaml.validate(ComputeConfig, options, "options of Index.describe")
-        computing = self.extraction(config)
-        return extract(self.model(config.device), _table(photos), computing, None, None)
+        model = self.model(config.device)
+        return extract(model, _table(photos), self.extraction(config), None, None)
 
     def search(
         self,
@@ -362,8 +342,8 @@ class Index:
         >>> index.train({"kind": "pq", "rescore": 100})
 
         Args:
-            search: a kind, or options of :class:`beenhere.config.SearchConfig`; ``"exact"`` needs
-                no structure.
+            search: a kind, or options of :class:`beenhere.config.retrieval.SearchConfig`;
+                ``"exact"`` needs no structure.
 
         Raises:
             ConfigError: an unknown option.
@@ -375,100 +355,6 @@ class Index:
         with changing(self.path, wait) as change:
             open_edit(change).train(config.search, TRAINING)
         self.refresh()
-
-    def locate(
-        self, photo: "Given", where: Filter | None = None, verify: bool = False, **options: Any
-    ) -> "Location":
-        """Where a photo was taken, how surely, and on what evidence.
-
-        The second call takes one forward pass and one search: the model stays loaded.
-
-        >>> location = index.locate("holiday.jpg")
-        >>> location.place.lat, location.place.lon, location.probability
-        (37.74862, -122.44781, 0.99)
-
-        Args:
-            photo: a path, bytes of a file, an open binary file, an image of Pillow's, or an array
-                ``(H, W)`` or ``(H, W, 3)``, uint8 or floating point in [0, 1].
-            where: what matches must be besides, such as near a last GPS fix.
-            verify: compare local features with those of the first matches, which have to lie where
-                the index says.
-            **options: those of :class:`beenhere.config.LocateConfig`, such as ``threshold=0.9``,
-                ``extract={"device": "cpu"}``. What is not given is as it was when the index was
-                calibrated.
-
-        Raises:
-            PhotoError: the photo cannot be read.
-            ConfigError: an unknown option, ``where`` is no filter, a threshold for an index that
-                is not calibrated, or an option that makes other evidence than it was calibrated
-                for, such as ``matches``.
-            DataError: a part of the index is damaged.
-            ModelError: the photo has a size that the model cannot take.
-        """
-        return self._locator.locate(photo, where, verify, self._locating(options, "locate"))
-
-    def locate_many(
-        self,
-        photos: "Sequence[Given]",
-        where: Filter | None = None,
-        verify: bool = False,
-        **options: Any,
-    ) -> "Located":
-        """Where each of several photos was taken; they go through the model in batches.
-
-        >>> found = index.locate_many(["holiday.jpg", "notes.txt"])
-        >>> found.locations[1], found.unreadable
-        (None, (('notes.txt', 'not a photo: a text file'),))
-
-        Args:
-            photos: each as :meth:`locate` takes it; those that cannot be read are named.
-            where: as for :meth:`locate`. verify: alike. **options: alike.
-
-        Raises:
-            ConfigError, DataError, ModelError: as :meth:`locate`.
-        """
-        config = self._locating(options, "locate_many")
-        return self._locator.locate_many(photos, where, verify, config)
-
-    def locate_sequence(
-        self,
-        photos: "Sequence[Given]",
-        step: float | None = None,
-        where: Filter | None = None,
-        verify: bool = False,
-        **options: Any,
-    ) -> "Located":
-        """Where the photos of a path were taken: each is judged by those around it too.
-
-        >>> index.locate_sequence(["1.jpg", "2.jpg", "3.jpg"], step=20).locations[1].known
-        True
-
-        Args:
-            photos: in the order in which they were taken, each as :meth:`locate` takes it.
-            step: metres at most between two of them; 0: all show one place. None: as far as one
-                gets between the times in their EXIF headers.
-            where: as for :meth:`locate`. verify: alike. **options: alike.
-
-        Returns:
-            An answer for each photo; its probability is that given all of them.
-
-        Raises:
-            ConfigError, ModelError: as :meth:`locate`.
-            DataError: as :meth:`locate`; or no step is given, and the times are not known.
-        """
-        config = self._locating(options, "locate_sequence")
-        return self._locator.locate_sequence(photos, step, where, verify, config)
-
-    def _locating(self, options: dict[str, Any], method: str) -> LocateConfig:
-        return locate_options(self.calibration, options, f"options of Index.{method}")
-
-    @property
-    def _locator(self) -> "Locator":
-        from beenhere.retrieval.locate.locator import Locator
-
-        if self._kept_locator is None:
-            self._kept_locator = Locator(self)
-        return self._kept_locator
 
     def add(
         self, photos: Photos, model: "VPRModel | None" = None, wait: float = 0, **options: Any
@@ -483,9 +369,9 @@ class Index:
         (24, 0, 48)
 
         Args:
-            photos: a table, or a path of any format that is known.
             model: the index's, if it is at hand; None: it is read from the index.
-            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``batch_size=32``.
+            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`, such as
+                ``batch_size=32``.
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -505,8 +391,7 @@ class Index:
         >>> index.remove("photos/IMG_0001.jpg", "*/2019/*.jpg").removed
         12
 
-        Args:
-            *paths: see :func:`beenhere.retrieval.index.editing.remove_photos`.
+        See :func:`beenhere.retrieval.index.editing.remove_photos`.
 
         Raises:
             DataError: a path that stands for no photo of the index; nothing is removed.
@@ -529,14 +414,14 @@ class Index:
         self.refresh()
         return compacted
 
-    def recall(self) -> "Recall":
+    def recall(self) -> "SearchRecall":
         """Costs and misses of each way to search, measured on photos of the index.
 
         Raises:
             DataError: fewer than two photos, or a damaged index; photos in Milvus, which does not
                 search in other ways than the one that it was built for.
         """
-        from beenhere.retrieval.index.recall import measure_recall
+        from beenhere.retrieval.index.search_recall import measure_recall
 
         return measure_recall(self._snapshot)
 

@@ -6,6 +6,7 @@ last line is the SHA-256 of the lines before it.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,6 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.files.atomic import write_file
 from beenhere.files.locks import holder
 from beenhere.photos.table import SCHEMA, PhotoTable
-from beenhere.retrieval.search.choice import read_search
 
 MANIFEST, LOCK = "index.yaml", ".lock"
 PARTS, MODEL, STAGING = "parts", "model", "staging"
@@ -52,6 +52,18 @@ _SEAL = b"# sha256 "
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Format 2 was written before these were renamed; its files keep the old names.
 _NAME_ON_DISK = {"removed_rows": "marks", "unreadable_photos": "left_out"}
+# Options of search by their names before format 3, and kinds that pq surpassed in everything but
+# training time.
+_RENAMED = {
+    "lists": "nlist",
+    "probes": "nprobe",
+    "links": "M",
+    "build_effort": "ef_construction",
+    "effort": "ef_search",
+}
+_DROPPED = ("int8", "binary")
+
+log = logging.getLogger(__name__)
 
 
 class Part(Options):
@@ -265,7 +277,7 @@ def read_manifest(folder: Path) -> Manifest:
         if old in values:
             values[name] = values.pop(old)
     try:
-        return config_yaml.validate(Manifest, read_search(values), str(file))
+        return config_yaml.validate(Manifest, _with_search_of_today(values), str(file))
     except ConfigError as error:
         raise DataError(str(error)) from error
 
@@ -314,3 +326,31 @@ def _none_here(folder: Path) -> str:
         )
     there = "holds no index" if folder.exists() else "does not exist"
     return f"{folder} {there}; make one: beenhere index build PHOTOS --model MODEL -o {folder}"
+
+
+def _with_search_of_today(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The values of a manifest, with the kinds and names of today where it was written before.
+
+    An index of a kind that was dropped is searched exactly, its structure is not read, and from its
+    next change on it is searched as ``auto`` chooses.
+    """
+    manifest = {**manifest, "search": _renamed(manifest.get("search", {}))}
+    structure = manifest.get("structure")
+    if isinstance(structure, dict):
+        dropped = structure.get("kind") in _DROPPED
+        options = _renamed(structure.get("options"))
+        manifest["structure"] = None if dropped else {**structure, "options": options}
+        if dropped:
+            log.warning(
+                "search by %s is no more (pq is smaller and faster): this index is searched "
+                "exactly; choose again: beenhere index train INDEX",
+                structure["kind"],
+            )
+    return manifest
+
+
+def _renamed(options: Any) -> Any:
+    if not isinstance(options, dict):
+        return options
+    options = {_RENAMED.get(name, name): value for name, value in options.items()}
+    return options | {"kind": "auto"} if options.get("kind") in _DROPPED else options

@@ -1,6 +1,7 @@
-"""One state of an index, opened: nothing that a writer does after changes it."""
+"""One state of an index in a folder, opened: nothing that a writer does after changes it."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,10 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
+from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.files.npy import map_array
+from beenhere.photos.summary import Summary, summarise
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import (
     COLUMNS,
@@ -22,9 +25,11 @@ from beenhere.retrieval.index.manifest import (
     photo_table,
     read_manifest,
 )
+from beenhere.retrieval.search.choice import choose
+from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
 from beenhere.retrieval.search.whitening import Whitening
-from beenhere.wording import one_line
+from beenhere.wording import count, file_size, one_line
 
 if TYPE_CHECKING:
     from beenhere.retrieval.search.approximate import Structure
@@ -47,6 +52,9 @@ max|v| * sqrt(D) / 254 at the very worst, and far less as rounding errors cancel
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """One state of an index. All files are open, so that it stays readable when they are removed.
+
+    Where the photos lie in the folder, it is their
+    :class:`~beenhere.retrieval.index.photo_store.PhotoStore`.
 
     Attributes:
         folder: of the index.
@@ -98,6 +106,12 @@ class Snapshot:
         # Open now, so that they can be read even after a writer has removed them.
         files = {part.file: _map(folder, part) for part in later}
         return cls(folder, manifest, tuple(segments), _removed_rows(folder, manifest), files)
+
+    def __len__(self) -> int:
+        return self.manifest.photos
+
+    def __str__(self) -> str:
+        return self.manifest.dtype
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -185,6 +199,65 @@ class Snapshot:
         if not isinstance(values, dict):
             raise damaged(self.folder, kept.part, "holds no values by name")
         return values
+
+    def positions(self) -> geo.Positions:
+        """Of photos that can be found."""
+        return self.photos.positions[self.allowed.nonzero()[0]]
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
+    ) -> "tuple[NDArray[np.float32], NDArray[np.int64], Snapshot]":
+        """Through the structure, or photo by photo; queries are whitened where the index is."""
+        if self.whitening is not None:
+            queries = self.whitening.apply(queries)
+        allowed = self.allowed if len(self.removed) else None
+        if where is not None:
+            chosen = where.rows(self.photos)
+            allowed = chosen if allowed is None else allowed & chosen
+        if not exact and self.structure is not None:
+            return *self.structure.search(queries, k, allowed), self
+        if self.segments:
+            from beenhere.retrieval.search.exact import search_exact  # imports torch
+
+            return *search_exact(self.segments, queries, k, allowed), self
+        shape = len(queries), k
+        return np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int64), self
+
+    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+        """By a tree of the positions of all photos."""
+        return geo.any_within(self.positions(), positions, radius)
+
+    def summary(self) -> Summary | None:
+        """Counts of photos that can be found."""
+        return summarise(self.photos.rows(self.allowed.nonzero()[0]))
+
+    def search_line(self) -> str:
+        """The structure, or why there is none."""
+        manifest, structure = self.manifest, self.manifest.structure
+        if structure is None:
+            kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
+            if kind != "exact":
+                return f"exact: {reason}; {kind} is due: see train"
+            if manifest.photos == 0:
+                return "exact: there is no photo to search"
+            _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
+            return f"exact: {reason}"
+        later = manifest.rows - structure.rows
+        came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
+        rest = f"; {came} searched exactly" if later else ""
+        return f"{structure.kind}: {structure.reason}{rest}"
+
+    def size_line(self) -> str:
+        """Bytes of all parts, and for each photo."""
+        size, photos = self.manifest.bytes, self.manifest.photos
+        return file_size(size) + (f", {size / photos:,.0f} bytes a photo" if photos else "")
+
+    def damages(self) -> Iterator[str]:
+        """Photos that the manifest does not count."""
+        found = int(self.allowed.sum())
+        if found != self.manifest.photos:
+            says = self.manifest.photos
+            yield f"{self.folder}: holds {found} photos, and its manifest says {says}"
 
     def whole(self, part: Part) -> bool:
         """Whether a file other than vectors and model is as it was written."""

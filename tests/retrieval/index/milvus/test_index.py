@@ -15,7 +15,7 @@ from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.index.milvus import store as milvus_store
+from beenhere.retrieval.index.milvus import milvus_store
 from beenhere.retrieval.index.milvus.collection import MilvusCollection
 from beenhere.retrieval.index.milvus.connection import connect
 from beenhere.retrieval.search.filters import Filter
@@ -26,7 +26,7 @@ PRECISION = {"precision": "32"}
 @pytest.fixture
 def index(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> Index:
     """Of the six photos."""
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     return Index.build(table, model, tmp_path / "x.index", store=store, extract=PRECISION)
 
 
@@ -102,7 +102,7 @@ def added_id(path: Path) -> str:
 
 
 def test_what_is_newly_known_is_taken_over(index: Index, photos: Path, model: TinyModel) -> None:
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     frame = table.frame.with_columns(heading=table.frame["heading"].fill_null(90.0))
     added = index.add(PhotoTable(frame), model=model, **PRECISION)
     assert (added.updated, added.unchanged) == (6, 0)

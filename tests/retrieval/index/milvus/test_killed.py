@@ -13,7 +13,7 @@ from tiny import TinyModel, write_photo
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.milvus.connection import Address, connect
 from beenhere.retrieval.index.milvus.fields import photo_frame
-from beenhere.retrieval.index.milvus.store import MilvusStore
+from beenhere.retrieval.index.milvus.milvus_store import MilvusStore
 
 
 class Photo(NamedTuple):

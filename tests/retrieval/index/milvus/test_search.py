@@ -16,7 +16,7 @@ from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel
 from beenhere.retrieval.index.milvus.collection import MilvusCollection
 from beenhere.retrieval.index.milvus.connection import Address
 from beenhere.retrieval.index.milvus.fields import new_ids, photo_frame
-from beenhere.retrieval.index.milvus.store import search_collection
+from beenhere.retrieval.index.milvus.milvus_store import search_collection
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.retrieval.index.segments import vector_blocks
+from beenhere.retrieval.index.segments import block_rows
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.choice import FEWEST_TO_LEARN
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.kinds import KINDS
 from beenhere.retrieval.search.quality import Quality, Way, measure
-from beenhere.retrieval.search.vectors import Dtype, StoredVectors, quantise, take
+from beenhere.retrieval.search.vectors import Dtype, StoredVectors, blocks, quantise, take
 
 QUERIES = 1000
 """Photos of the index that are searched for, at most."""
@@ -26,8 +26,8 @@ KS = (1, 20)
 
 
 @dataclass(frozen=True)
-class Recall:
-    """A table of ways to search.
+class SearchRecall:
+    """What each way to search an index costs and misses.
 
     Attributes:
         queries: photos of the index that were searched for; none counts as its own match.
@@ -40,7 +40,7 @@ class Recall:
     table: list[Quality]
 
 
-def measure_recall(index: Snapshot) -> Recall:
+def measure_recall(index: Snapshot) -> SearchRecall:
     """Measure exact search and each kind of structure on photos of the index as queries.
 
     The structure in force is measured as it is; others are trained for it and dropped. In a large
@@ -64,7 +64,7 @@ def measure_recall(index: Snapshot) -> Recall:
     allowed = index.allowed if len(index.removed) else None
     table = measure(index.segments, _others(index), queries, KS, own, allowed)
     in_force = "exact" if index.manifest.structure is None else index.manifest.structure.kind
-    return Recall(len(own), in_force, table)
+    return SearchRecall(len(own), in_force, table)
 
 
 def _others(index: Snapshot) -> Iterator[Way]:
@@ -95,13 +95,9 @@ class ExactIn:
         self.kind = f"exact, {dtype}"
         self._segments = [
             quantise(block.floats(0, len(block)), dtype)
-            for segment in segments
-            for block in vector_blocks(segment)
+            for block, _ in blocks(segments, block_rows(segments[0].dim), None)
         ]
-        self.nbytes = sum(
-            each.values.nbytes + (each.scales.nbytes if each.scales is not None else 0)
-            for each in self._segments
-        )
+        self.nbytes = sum(each.nbytes for each in self._segments)
 
     def __len__(self) -> int:
         return sum(map(len, self._segments))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
 from beenhere.errors import DataError
-from beenhere.photos.summary import Summary, summarise
+from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change
 from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff
@@ -26,16 +26,14 @@ from beenhere.retrieval.index.segments import (
     join_small,
     keep_rows,
     new_segment,
-    search_line,
     update_structure,
     with_photos,
 )
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.filters import Filter
-from beenhere.wording import file_size
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.describing import DescriptorBatch
+    from beenhere.retrieval.index.describing import PhotoDescriptors
 
 BLOCKS_AT_ONCE = 4
 """Of vectors, that are computed before they are written to a segment."""
@@ -158,7 +156,7 @@ class StoreEdit(Protocol):
     def update(self, known: KnownPhotos, rows: NDArray[np.int64], frame: pl.DataFrame) -> None:
         """Replace what is known of photos; removed ones count again."""
 
-    def append(self, photos: int, batches: "Iterable[DescriptorBatch]") -> None:
+    def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
         """Add photos with their descriptors; so many at most."""
 
     def commit(self, unreadable: dict[str, str]) -> None:
@@ -182,8 +180,8 @@ def open_store(snapshot: Snapshot) -> PhotoStore:
             :meth:`beenhere.retrieval.index.milvus.collection.MilvusCollection.open`.
     """
     if snapshot.manifest.store is None:
-        return FolderStore(snapshot)
-    from beenhere.retrieval.index.milvus.store import MilvusStore  # needs pymilvus
+        return snapshot
+    from beenhere.retrieval.index.milvus.milvus_store import MilvusStore  # needs pymilvus
 
     return MilvusStore(snapshot)
 
@@ -201,84 +199,9 @@ def open_edit(change: Change, build: IndexConfig | None = None) -> StoreEdit:
     if change.manifest.store is None:
         new = build is not None and change.before is None
         return FolderEdit(change, build.whitening if build is not None and new else None)
-    from beenhere.retrieval.index.milvus.store import MilvusEdit
+    from beenhere.retrieval.index.milvus.milvus_store import MilvusEdit
 
     return MilvusEdit(change, build=build is not None)
-
-
-class FolderStore:
-    """Photos and descriptors in the folder of the index, memory-mapped."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def __len__(self) -> int:
-        return self._snapshot.manifest.photos
-
-    def __str__(self) -> str:
-        return self._snapshot.manifest.dtype
-
-    @property
-    def photos(self) -> PhotoTable:
-        """Every row, read when first asked."""
-        return self._snapshot.photos
-
-    @property
-    def allowed(self) -> NDArray[np.bool_]:
-        """Whether each row counts."""
-        return self._snapshot.allowed
-
-    def positions(self) -> geo.Positions:
-        """Of photos that can be found."""
-        return self.photos.positions[self.allowed.nonzero()[0]]
-
-    def search(
-        self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
-    ) -> Found:
-        """Through the structure, or photo by photo; queries are whitened where the index is."""
-        snapshot = self._snapshot
-        if snapshot.whitening is not None:
-            queries = snapshot.whitening.apply(queries)
-        allowed = snapshot.allowed if len(snapshot.removed) else None
-        if where is not None:
-            chosen = where.rows(snapshot.photos)
-            allowed = chosen if allowed is None else allowed & chosen
-        if not exact and snapshot.structure is not None:
-            similarity, rows = snapshot.structure.search(queries, k, allowed)
-        elif snapshot.segments:
-            from beenhere.retrieval.search.exact import search_exact  # imports torch
-
-            similarity, rows = search_exact(snapshot.segments, queries, k, allowed)
-        else:
-            similarity = np.full((len(queries), k), np.nan, np.float32)
-            rows = np.full((len(queries), k), -1, np.int64)
-        return similarity, rows, snapshot
-
-    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
-        """By a tree of the positions of all photos."""
-        near = geo.within(self.positions(), positions, radius)
-        return np.array([len(rows) > 0 for rows in near], bool)
-
-    def summary(self) -> Summary | None:
-        """Counts of photos that can be found."""
-        return summarise(self.photos.rows(self.allowed.nonzero()[0]))
-
-    def search_line(self) -> str:
-        """The structure, or why there is none."""
-        return search_line(self._snapshot.manifest)
-
-    def size_line(self) -> str:
-        """Bytes of all parts, and for each photo."""
-        manifest = self._snapshot.manifest
-        each = manifest.bytes / manifest.photos if manifest.photos else 0
-        return file_size(manifest.bytes) + (f", {each:,.0f} bytes a photo" if each else "")
-
-    def damages(self) -> Iterator[str]:
-        """Photos that the manifest does not count."""
-        folder, manifest = self._snapshot.folder, self._snapshot.manifest
-        found = int(self.allowed.sum())
-        if found != manifest.photos:
-            yield f"{folder}: holds {found} photos, and its manifest says {manifest.photos}"
 
 
 class FolderEdit:
@@ -341,7 +264,7 @@ class FolderEdit:
         self._removed = np.setdiff1d(self._removed, rows)
         self._updated = rows, frame
 
-    def append(self, photos: int, batches: "Iterable[DescriptorBatch]") -> None:
+    def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
         """A new segment."""
         self._new, self._learned = new_segment(self._change, photos, batches, self._learn)
 
@@ -350,11 +273,7 @@ class FolderEdit:
         change, before, (rows, updated) = self._change, self._change.before, self._updated
         segments: list[SegmentDraft] = []
         if before is not None:
-            source = np.arange(before.manifest.rows)
-            touched = np.zeros(len(source), np.bool_)
-            source[rows] = len(source) + np.arange(len(rows))
-            touched[rows] = True
-            segments = with_photos(before, pl.concat([before.frame, updated])[source], touched)
+            segments = with_photos(before, rows, updated)
             if (
                 self._new is None
                 and not len(rows)

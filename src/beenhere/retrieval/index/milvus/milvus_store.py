@@ -36,7 +36,7 @@ from beenhere.retrieval.search.filters import Filter
 from beenhere.wording import file_size, one_line
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.describing import DescriptorBatch
+    from beenhere.retrieval.index.describing import PhotoDescriptors
 
 MOST_READ = 100_000
 """Photos that are read from a collection at once: the memory of one machine may not hold more."""
@@ -44,7 +44,6 @@ MOST_READ = 100_000
 PHOTOS_AT_ONCE = 4096
 """Described, then written; what is described and not yet written is remembered in the folder."""
 
-_KEY = ["path", "size", "mtime_ns"]
 _LAST = "\U0010ffff"
 
 
@@ -183,7 +182,8 @@ class MilvusEdit:
         """Photos at the paths of given ones, and photos of the same contents."""
         keys = {key.path: key for key in photo_keys(table)[0].values()}
         at_path = self.collection.having("path", list(keys))
-        held = {PhotoKey(*row) for row in _known(at_path).frame.select(_KEY).iter_rows()}
+        rows = photo_frame(at_path).select(PhotoKey._fields)
+        held = {PhotoKey(*row) for row in rows.iter_rows()}
         new = [key for key in keys.values() if key not in held]
         contents = hash_files(new, journal, what).values()
         digests = {content.hex() for content in contents if isinstance(content, bytes)}
@@ -221,7 +221,7 @@ class MilvusEdit:
         """The folder says where the photos are before there is one."""
         self._taken = set(known.ids)
         if self._change.before is None:
-            self._change.commit_count(self.collection.count(), {})
+            self._change.commit({}, photos=self.collection.count())
 
     def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
         """They are forgotten at once."""
@@ -234,7 +234,7 @@ class MilvusEdit:
             self.collection.put(ids, frame.select(list(COLUMNS)), self.collection.vectors(ids))
             self._written = True
 
-    def append(self, photos: int, batches: "Iterable[DescriptorBatch]") -> None:
+    def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
         """Each batch can be found as soon as it is written."""
         for batch in batches:
             ids = new_ids(batch.frame["sha256"], self._taken)
@@ -246,7 +246,7 @@ class MilvusEdit:
         """The folder keeps how many there are, and what could not be read."""
         count, change = self.collection.count(), self._change
         if count != change.manifest.photos or unreadable != change.unreadable:
-            change.commit_count(count, unreadable)
+            change.commit(unreadable, photos=count)
 
     def prepare_search(self, what: str | None) -> None:
         """Flush what was written."""
@@ -260,7 +260,7 @@ class MilvusEdit:
                 f"{self._change.folder}: its photos lie in Milvus, where search exact or hnsw is "
                 "chosen when the index is built; build another"
             )
-        self._change.commit_search(search, None)
+        self._change.commit(search=search)
 
     def compact(self, what: str | None) -> None:
         """Nothing to do: Milvus gives back space by itself."""
