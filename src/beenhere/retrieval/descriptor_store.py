@@ -54,6 +54,18 @@ class PhotoKey(NamedTuple):
         return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns)  # noqa: PTH100
 
 
+def photo_keys(paths: Iterable[str]) -> tuple[dict[str, PhotoKey], dict[str, str]]:
+    """The key of each file by its path, and the reason for each that is not there."""
+    keys: dict[str, PhotoKey] = {}
+    gone: dict[str, str] = {}
+    for path in paths:
+        try:
+            keys[path] = PhotoKey.of(path)
+        except PhotoError as error:
+            gone[path] = error.reason
+    return keys, gone
+
+
 class MemoryStore:
     """Descriptors that are kept in memory alone; at most ``rows`` of them."""
 

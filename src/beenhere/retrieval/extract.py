@@ -25,7 +25,13 @@ from beenhere.photos.photo_file import Photo, photo_size
 from beenhere.photos.pixels import load_photo
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
-from beenhere.retrieval.descriptor_store import DescriptorStore, MemoryStore, PhotoKey, missing
+from beenhere.retrieval.descriptor_store import (
+    DescriptorStore,
+    MemoryStore,
+    PhotoKey,
+    missing,
+    photo_keys,
+)
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
@@ -93,7 +99,7 @@ def extract(
     if config.device != "auto":
         model.to(choose_device(config.device))
     paths = table.paths
-    keys, gone = _keys(paths)
+    keys, gone = photo_keys(paths)
     failed: dict[PhotoKey, str] = {}
     with _open_store(model, config, store, len(keys)) as kept:
         todo = missing(kept, keys.values())
@@ -111,18 +117,6 @@ def extract(
     computed = len(todo) - len(failed)
     seconds = time.perf_counter() - start
     return Descriptors(vectors, np.array(rows, np.int64), left_out, seconds, computed)
-
-
-def _keys(paths: list[str]) -> tuple[dict[str, PhotoKey], dict[str, str]]:
-    """The key of each file, and the reason for each file that is not there."""
-    keys: dict[str, PhotoKey] = {}
-    gone: dict[str, str] = {}
-    for path in paths:
-        try:
-            keys[path] = PhotoKey.of(path)
-        except PhotoError as error:
-            gone[path] = error.reason
-    return keys, gone
 
 
 def _open_store(

@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import __version__
-from beenhere.config.retrieval import SearchConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.errors import DataError
 from beenhere.files import npy
 from beenhere.files.atomic import BESIDE, replacing, sync_folder
@@ -35,7 +35,6 @@ from beenhere.retrieval.index.manifest import (
     IndexedModel,
     LearnedWhitening,
     Manifest,
-    MilvusEntry,
     Part,
     Segment,
     read_manifest,
@@ -55,12 +54,7 @@ _BESIDE_MODEL = re.compile(rf"\.[\w-]*{MODEL}(\.\w+)?")
 
 
 class Change:
-    """The next states of an index, in the making; see :func:`changing`.
-
-    Attributes:
-        folder: of the index.
-        before: the state that is in force; None for a new index.
-    """
+    """The next states of an index; see :func:`changing`. ``before``: the one in force, if any."""
 
     def __init__(self, folder: Path, before: Snapshot | None) -> None:
         self.folder = folder
@@ -84,7 +78,7 @@ class Change:
         model: IndexedModel,
         dtype: Dtype,
         search: SearchConfig,
-        store: MilvusEntry | None = None,
+        store: MilvusAddress | None = None,
     ) -> None:
         """Say what a new index shall be; nothing is written."""
         self._manifest = Manifest(
@@ -105,11 +99,9 @@ class Change:
         )
 
     def write_part(self, kind: str, write: Callable[[Path], object]) -> Part:
-        """Write a part, and bring it to the disk.
+        """Have ``write`` write a part, and bring it to the disk.
 
-        Args:
-            kind: the end of its name: photos.parquet makes ``parts/000003.photos.parquet``.
-            write: writes the file, whose name is given.
+        A ``kind`` photos.parquet makes ``parts/000003.photos.parquet``.
 
         Raises:
             OSError: the disk is full, say.
@@ -235,7 +227,11 @@ def changing(folder: Path, wait: float, new: bool = False) -> Iterator[Change]:
             finally:
                 _sweep(folder)
     except OSError as error:
-        raise DataError(_unwritten(folder, error)) from error
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(
+            f"{folder} cannot be written ({reason}); nothing is lost: mend that, and give the same "
+            "command again"
+        ) from error
 
 
 def leftovers(folder: Path, manifest: Manifest | None) -> list[Path]:
@@ -280,11 +276,3 @@ def _make(folder: Path) -> None:
         return
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
-
-
-def _unwritten(folder: Path, error: OSError) -> str:
-    reason = (error.strerror or str(error)).lower()
-    return (
-        f"{folder} cannot be written ({reason}); nothing is lost: mend that, and give the same "
-        "command again"
-    )

@@ -39,7 +39,7 @@ def keep_model(
     Args:
         change: that makes the index.
         model: to keep, on the device that descriptors will be computed on.
-        spec: what it was read from, if it was; a built-in one is not kept but named.
+        spec: the text that it was read by, if it was; a built-in one is not kept but named.
         config: decides the precision.
 
     Raises:
@@ -53,11 +53,10 @@ def keep_model(
     if name is None:
         folder = change.folder / MODEL
         save_checkpoint(model, folder, provenance)
-        files = sorted(folder.iterdir())
-        for path in files:
+        for path in sorted(folder.iterdir()):
             # safetensors makes files that only their owner can read.
             path.chmod((folder / DESCRIPTION).stat().st_mode)
-        parts = [part_of(change.folder, path) for path in files]
+            parts.append(part_of(change.folder, path))
     return IndexedModel(
         name=name,
         fingerprint=model.fingerprint(),
@@ -126,7 +125,7 @@ def check_model(folder: Path, entry: IndexedModel, model: "VPRModel") -> None:
 
 @dataclass(frozen=True)
 class PhotoDescriptors:
-    """Descriptors of some photos.
+    """Photos with their descriptors, as they go into an index.
 
     Attributes:
         frame: rows of those that could be read, as they were given.
@@ -178,7 +177,6 @@ def describe_photos(
 
 
 def _unchanged(file: PhotoKey) -> bool:
-    """Whether the file is still the one whose content was looked at."""
     try:
         return PhotoKey.of(file.path) == file
     except PhotoError:

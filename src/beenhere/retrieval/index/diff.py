@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,8 +23,8 @@ from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
-from beenhere.retrieval.descriptor_store import PhotoKey
-from beenhere.retrieval.index.manifest import COLUMNS, FILE_COLUMNS
+from beenhere.retrieval.descriptor_store import PhotoKey, photo_keys
+from beenhere.retrieval.index.manifest import COLUMNS
 
 _CHUNK = 256
 _FLUSH_SECONDS = 2.0
@@ -109,17 +109,16 @@ def compare_photos(
 
     Args:
         table: the photos.
-        known: what the index holds, or those of its photos that share a path or content with one
-            of the table.
-        journal: see :func:`hash_files`.
-        what: what the progress bar says; None: be silent.
+        known: all that the index holds, or what shares a path or content with one of the table.
+        journal, what: see :func:`hash_files`.
 
     Raises:
         DataError: a photo in two rows, or the index is damaged.
         OSError: the journal cannot be written.
     """
-    held = _numbered(known)
-    keys, unreadable = photo_keys(table)
+    held = known.frame.select("path", "size", "mtime_ns", "sha256").with_row_index("number")
+    held = held.with_columns(allowed=pl.Series(known.allowed))  # the columns of _Row
+    keys, unreadable = table_keys(table)
     paths = pl.DataFrame({"path": [key.path for key in keys.values()]}, {"path": pl.String})
     at_path = {row.path: row for row in _rows(held.filter("allowed"), paths)}
     look_into = [
@@ -158,12 +157,6 @@ class _Row(NamedTuple):
     allowed: bool
 
 
-def _numbered(known: KnownPhotos) -> pl.DataFrame:
-    """Every row with the columns of :class:`_Row`."""
-    columns = known.frame.select("path", "size", "mtime_ns", "sha256")
-    return columns.with_row_index("number").with_columns(allowed=pl.Series(known.allowed))
-
-
 def _rows(known: pl.DataFrame, wanted: pl.DataFrame) -> list[_Row]:
     """The rows that have one of the wanted values, ascending."""
     (column,) = wanted.columns
@@ -200,19 +193,15 @@ def _match(
     found.replaced = sorted(overwritten - taken)
 
 
-def photo_keys(table: PhotoTable) -> tuple[dict[int, PhotoKey], dict[str, str]]:
+def table_keys(table: PhotoTable) -> tuple[dict[int, PhotoKey], dict[str, str]]:
     """The key of each row's file, and the reason for each path without one.
 
     Raises:
         DataError: a photo in two rows.
     """
-    unreadable = {os.path.abspath(path): reason for path, reason in table.unusable}  # noqa: PTH100
-    keys: dict[int, PhotoKey] = {}
-    for row, path in enumerate(table.paths):
-        try:
-            keys[row] = PhotoKey.of(path)
-        except PhotoError as error:
-            unreadable[os.path.abspath(path)] = error.reason  # noqa: PTH100
+    by_path, gone = photo_keys(table.paths)
+    keys = {row: by_path[path] for row, path in enumerate(table.paths) if path in by_path}
+    unreadable = {os.path.abspath(path): why for path, why in [*table.unusable, *gone.items()]}  # noqa: PTH100
     twice = [path for path, n in Counter(key.path for key in keys.values()).items() if n > 1]
     if twice:
         raise DataError(
@@ -228,19 +217,11 @@ def _given(
     keys: dict[int, PhotoKey],
     contents: dict[PhotoKey, bytes | PhotoError],
 ) -> pl.DataFrame:
-    files = [keys[row] for row in rows]
-    digests = [contents.get(key) for key in files]
-    columns: dict[str, list[Any]] = {
-        "path": [key.path for key in files],
-        "sha256": [digest if isinstance(digest, bytes) else None for digest in digests],
-        "size": [key.size for key in files],
-        "mtime_ns": [key.mtime_ns for key in files],
-    }
-    series = [
-        pl.Series(name, values, FILE_COLUMNS.get(name, pl.String))
-        for name, values in columns.items()
-    ]
-    return table.frame[np.asarray(rows, np.int64)].with_columns(series).select(list(COLUMNS))
+    files = [(*keys[row], contents.get(keys[row])) for row in rows]
+    schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64, "sha256": pl.Binary}
+    columns = pl.DataFrame(files, schema, orient="row")
+    given = table.frame[np.asarray(rows, np.int64)]
+    return given.with_columns(columns.get_columns()).select(list(COLUMNS))
 
 
 def hash_files(

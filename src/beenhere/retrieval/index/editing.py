@@ -19,7 +19,7 @@ import yaml
 from numpy.typing import NDArray
 
 from beenhere.config.evaluation import ComputeConfig
-from beenhere.config.retrieval import IndexConfig, WhiteningConfig
+from beenhere.config.retrieval import IndexConfig, MilvusAddress, WhiteningConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
@@ -27,7 +27,6 @@ from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, compare_photos
 from beenhere.retrieval.index.manifest import (
     STAGING,
     KeptCalibration,
-    MilvusEntry,
     read_manifest,
 )
 from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
     from beenhere.retrieval.index.describing import PhotoDescriptors
 
-# What computes descriptors is imported when it is called: torch takes seconds, and to remove
-# photos needs none of it.
+# What computes descriptors is imported when it is called: to remove photos needs no torch.
 
 JOURNAL = f"{STAGING}/contents.jsonl"
 """Where the SHA-256 of files are remembered until they stand in the index."""
@@ -105,7 +103,7 @@ def build_index(
         photos: to be found later.
         model: a checkpoint or run folder, ``"offline-lite0"``, or a model, on any device; it is
             kept in the index, unless it is built in.
-        config: dtype, whitening, search, store, and how descriptors are computed.
+        config: options of the index.
         wait: seconds to wait for another writer.
         what: what progress bars say; None: be silent.
 
@@ -122,7 +120,7 @@ def build_index(
     from beenhere.retrieval.index.describing import keep_model
 
     start = time.perf_counter()
-    entry = _milvus_entry(config)
+    entry = _milvus_address(config)
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):
         model = load_model(model, choose_device(config.extract.device))
@@ -169,8 +167,7 @@ def add_photos(
         photos: of which it may hold some.
         config: how descriptors are computed.
         model: the one of the index, if it is at hand; None: it is read from the index.
-        wait: seconds to wait for another writer.
-        what: what progress bars say; None: be silent.
+        wait, what: as for :func:`build_index`.
 
     Raises:
         DataError: no index, a damaged one, Milvus does not answer, another process writes the
@@ -228,12 +225,7 @@ def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) ->
 
 
 def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 0) -> None:
-    """Replace the calibration of an index.
-
-    Args:
-        folder: of the index.
-        values: that YAML can hold; None forgets the one that is there.
-        wait: seconds to wait for another writer.
+    """Replace the calibration of an index; None forgets the one that is there.
 
     Raises:
         DataError: values that YAML cannot hold; no index, a damaged one, another process writes
@@ -284,20 +276,7 @@ def _put(
     what: str | None,
     start: float,
 ) -> Added:
-    """Bring photos into an index, or into one that is being made; see :func:`add_photos`.
-
-    Args:
-        change: of the index. edit: of its photos.
-        known: photos that it has. diff: the given ones, compared with these.
-        model: of the index. config: how descriptors are computed.
-        what: what progress bars say; None: be silent.
-        start: when the work began, by ``time.perf_counter``.
-
-    Raises:
-        ConfigError: another precision than the index's is asked for.
-        ModelError: a photo has a size that the model cannot take; it is named.
-        OSError: the disk is full, say.
-    """
+    """Bring photos into an index whose ``known`` ones they were compared with."""
     from beenhere.retrieval.index.describing import describe_photos, extraction
 
     chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
@@ -311,7 +290,6 @@ def _put(
             new += batch.frame.height
             yield batch
 
-    edit.begin(known)
     edit.remove(known, diff.replaced)
     rows, frame = diff.updates(known)
     edit.update(known, rows, frame)
@@ -335,30 +313,23 @@ def _put(
     )
 
 
-def _milvus_entry(config: IndexConfig) -> MilvusEntry | None:
-    """The collection that a new index is to lie in; None: its folder."""
+def _milvus_address(config: IndexConfig) -> MilvusAddress | None:
+    """The collection for a new index; None: its folder."""
     if config.store is None:
         return None
-    from beenhere.retrieval.index.milvus.connection import Address
-
-    address = Address.parse(config.store)
+    address = MilvusAddress.parse(config.store)
     if config.dtype != "float32" or config.whitening is not None:
         raise ConfigError(
             "in Milvus descriptors are kept as the model gives them, in float32; leave out dtype "
             "and whitening"
         )
-    return MilvusEntry(address=address.where, collection=address.collection)
+    return address
 
 
 def _refuse_another(
-    change: Change, model: "VPRModel", config: IndexConfig, entry: MilvusEntry | None
+    change: Change, model: "VPRModel", config: IndexConfig, entry: MilvusAddress | None
 ) -> None:
-    """See that an index that is there is the one that is to be built.
-
-    Raises:
-        DataError: it lies elsewhere, is of another dtype, or is searched in another way.
-        ModelError: it is of another model.
-    """
+    """See that an index that is there is the one that is to be built."""
     from beenhere.retrieval.index.describing import check_model
 
     folder, manifest = change.folder, change.manifest

@@ -198,19 +198,14 @@ class Index(Locator):
         self.refresh()
 
     def refresh(self) -> None:
-        """See what was written since it was opened.
-
-        Raises:
-            ConfigError, DataError, ModelError: as :meth:`open`.
-        """
+        """See what was written since it was opened; raises what :meth:`open` does."""
         self._snapshot = Snapshot.open(self.path)
         self.store = open_store(self._snapshot)
 
     def model(self, device: str = "auto") -> "VPRModel":
-        """The model whose descriptors the index holds; read once for a device.
+        """The model whose descriptors the index holds, read once for a device.
 
-        Args:
-            device: such as ``"cuda"``; ``"auto"``: the first GPU if there is one, else the CPU.
+        ``"auto"`` is the first GPU if there is one, else the CPU.
 
         Raises:
             ModelError: it is not as it was when the index was built.
@@ -223,20 +218,16 @@ class Index(Locator):
         return self._models[device]
 
     def check_model(self, model: "VPRModel") -> None:
-        """See that a model is the one whose descriptors the index holds.
-
-        Raises:
-            ModelError: it is another; both are named.
-        """
+        """Raise ModelError where a model is not the one whose descriptors the index holds."""
         from beenhere.retrieval.index.describing import check_model
 
         check_model(self.path, self.manifest.model, model)
 
     def extraction(self, config: ComputeConfig) -> ExtractConfig:
-        """How descriptors are computed to be compared with the index's: in its precision.
+        """How descriptors are computed to be compared with the index's.
 
         Raises:
-            ConfigError: another precision is asked for.
+            ConfigError: another precision than the index's is asked for.
         """
         from beenhere.retrieval.index.describing import extraction
 
@@ -311,7 +302,7 @@ class Index(Locator):
         return Matches(*self.store.search(queries, k, where, exact))
 
     def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
-        """Whether a photo of the index was taken near each of some positions.
+        """``(m,)``: whether a photo of the index was taken near each of some positions.
 
         Milvus is asked once for each.
 
@@ -322,9 +313,6 @@ class Index(Locator):
             positions: ``(m,)``; near one that is not known is nothing.
             radius: metres at most, 0 or more.
 
-        Returns:
-            ``(m,)``.
-
         Raises:
             DataError: a damaged index.
         """
@@ -334,10 +322,8 @@ class Index(Locator):
         """Have the index searched in another way; descriptors stay as they are.
 
         A structure is trained where one is needed that is not there yet, over all photos.
-        Interrupted, the index is searched as before.
-
-        In Milvus only options that may change while it is searched do: to build another structure,
-        a collection has to be taken away from all who search it.
+        Interrupted, the index is searched as before. In Milvus only ``ef_search`` changes: to build
+        another structure, a collection has to be taken away from all who search it.
 
         >>> index.train({"kind": "pq", "rescore": 100})
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from beenhere.config import config_yaml
 from beenhere.config.options import Options
-from beenhere.config.retrieval import SearchConfig, WhiteningConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig, WhiteningConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.files.atomic import write_file
 from beenhere.files.locks import holder
@@ -35,15 +35,9 @@ FORMAT_VERSION = 3
 of search; indexes of 1 and 2 are read.
 """
 
-FILE_COLUMNS: dict[str, type[pl.DataType]] = {
-    "sha256": pl.Binary,
-    "size": pl.Int64,
-    "mtime_ns": pl.Int64,
-}
-"""Of a photo file when it was added: its content's SHA-256 (32 bytes), bytes, and mtime in ns."""
-
-COLUMNS = SCHEMA | FILE_COLUMNS
-"""The columns of a segment's photos: a photo table's, and those of the file. Absolute paths."""
+COLUMNS = SCHEMA | {"sha256": pl.Binary, "size": pl.Int64, "mtime_ns": pl.Int64}
+"""The columns of a segment's photos: a photo table's (with absolute paths), and those of the file
+when it was added: its content's SHA-256 (32 bytes), bytes, and mtime in ns."""
 
 UNREADABLE_COLUMNS: dict[str, type[pl.DataType]] = {"path": pl.String, "reason": pl.String}
 
@@ -156,21 +150,6 @@ class KeptCalibration(Options):
     part: Part
 
 
-class MilvusEntry(Options):
-    """A Milvus collection; see :class:`beenhere.retrieval.index.milvus.connection.Address`.
-
-    Attributes:
-        address: of the server, or the path of a Milvus Lite database.
-        collection: its name there.
-    """
-
-    address: str
-    collection: str
-
-    def __str__(self) -> str:
-        return f"{self.address}/{self.collection}"
-
-
 class Manifest(Options):
     """The contents of an index.
 
@@ -212,7 +191,7 @@ class Manifest(Options):
     structure: TrainedStructure | None = None
     whitening: LearnedWhitening | None = None
     calibration: KeptCalibration | None = None
-    store: MilvusEntry | None = None
+    store: MilvusAddress | None = None
 
     @property
     def dim(self) -> int:
@@ -232,9 +211,7 @@ class Manifest(Options):
             if segment.scales is not None:
                 yield segment.scales
             yield segment.photos
-        for part in (self.removed_rows, self.unreadable_photos):
-            if part is not None:
-                yield part
+        yield from filter(None, (self.removed_rows, self.unreadable_photos))
         for kept in (self.structure, self.whitening, self.calibration):
             if kept is not None:
                 yield kept.part
@@ -258,17 +235,22 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(_none_here(folder)) from error
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-    values = _parsed(data)
-    if values is not None and values.get("format") != FORMAT:
-        raise DataError(f"{file}: not an index of this program; expected 'format: {FORMAT}'")
-    number = values.get("format_version") if values is not None else None
-    if values is not None and isinstance(number, int) and number > FORMAT_VERSION:
-        raise DataError(
-            f"{file}: written by a newer beenhere ({values.get('beenhere')}), format {number}; "
-            f"this one reads {FORMAT_VERSION}: update beenhere"
-        )
+    try:
+        values = yaml.load(data.decode(), _LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        values = None
+    if isinstance(values, dict):
+        # Before the seal is looked at: another program's file has none, a newer one's may differ.
+        if values.get("format") != FORMAT:
+            raise DataError(f"{file}: not an index of this program; expected 'format: {FORMAT}'")
+        number = values.get("format_version")
+        if isinstance(number, int) and number > FORMAT_VERSION:
+            raise DataError(
+                f"{file}: written by a newer beenhere ({values.get('beenhere')}), format {number}; "
+                f"this one reads {FORMAT_VERSION}: update beenhere"
+            )
     body, _, seal = data.rpartition(_SEAL)
-    if values is None or seal.strip() != _digest(body):
+    if not isinstance(values, dict) or seal.strip() != _digest(body):
         raise DataError(
             f"{file} is damaged: its last line is not the SHA-256 of the others; bring back a copy "
             "of the folder, or build the index again"
@@ -305,14 +287,6 @@ def photo_table(frame: pl.DataFrame) -> PhotoTable:
 
 def _digest(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode()
-
-
-def _parsed(data: bytes) -> dict[str, Any] | None:
-    try:
-        values = yaml.load(data.decode(), _LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return None
-    return values if isinstance(values, dict) else None
 
 
 def _none_here(folder: Path) -> str:

@@ -3,19 +3,17 @@
 The rest of an index is written once for both; a store has what differs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
 from beenhere.errors import DataError
-from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change
 from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff
@@ -30,25 +28,21 @@ from beenhere.retrieval.index.segments import (
     with_photos,
 )
 from beenhere.retrieval.index.snapshot import Snapshot
-from beenhere.retrieval.search.filters import Filter
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.describing import PhotoDescriptors
+    from beenhere.retrieval.index.milvus.milvus_store import FoundPhotos, MilvusEdit, MilvusStore
 
 BLOCKS_AT_ONCE = 4
 """Of vectors, that are computed before they are written to a segment."""
 
 
-class HasPhotos(Protocol):
-    """Something with photos, which may only be read when they are asked for."""
+PhotoStore: TypeAlias = "Snapshot | MilvusStore"
+"""The photos and descriptors of an index, to be searched."""
 
-    @property
-    def photos(self) -> PhotoTable:
-        """That the rows of matches number."""
-
-
-Found = tuple[NDArray[np.float32], NDArray[np.int64], HasPhotos]
-"""The parts of :class:`Matches`."""
+StoreEdit: TypeAlias = "FolderEdit | MilvusEdit"
+"""A change of them. Its ``compute_dtype`` is that in which new descriptors are to be computed,
+``at_once`` are the photos to describe before they are written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +62,7 @@ class Matches:
 
     similarity: NDArray[np.float32]
     rows: NDArray[np.int64]
-    index: HasPhotos
+    index: "Snapshot | FoundPhotos"
 
     @property
     def photos(self) -> PhotoTable:
@@ -83,93 +77,6 @@ class Matches:
         """Of the photos found for a query, nearest first."""
         found = self.rows[query]
         return self.photos.frame["path"].gather(found[found >= 0]).to_list()
-
-
-class PhotoStore(Protocol):
-    """Photos and descriptors of an index, to be searched."""
-
-    def __len__(self) -> int:
-        """Photos that can be found."""
-
-    @property
-    def photos(self) -> PhotoTable:
-        """Every row; see :attr:`beenhere.Index.photos`."""
-
-    @property
-    def allowed(self) -> NDArray[np.bool_]:
-        """``(rows,)``: whether each counts."""
-
-    def positions(self) -> geo.Positions:
-        """See :meth:`beenhere.Index.positions`."""
-
-    def search(
-        self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
-    ) -> Found:
-        """The ``k`` photos nearest to each query ``(m, D)``; see :meth:`beenhere.Index.search`."""
-
-    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
-        """See :meth:`beenhere.Index.covers`."""
-
-    def summary(self) -> Summary | None:
-        """Counts of photos that can be found; None where each would have to be read from Milvus."""
-
-    def search_line(self) -> str:
-        """How the index is searched, and why."""
-
-    def size_line(self) -> str:
-        """Bytes in the folder of the index."""
-
-    def damages(self) -> Iterator[str]:
-        """A line for each thing that is wrong in files that are as they were written."""
-
-
-class StoreEdit(Protocol):
-    """A change of the photos in a store; rows are those of the known photos that it gave.
-
-    Attributes:
-        compute_dtype: in which new descriptors are to be computed.
-        at_once: photos to describe before they are written.
-    """
-
-    compute_dtype: Literal["float32", "float16"]
-    at_once: int
-
-    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
-        """Photos of the store that given ones may be: they share a path or a content."""
-
-    def under(self, paths: Sequence[str]) -> KnownPhotos:
-        """Photos that paths or patterns may stand for; the frame has their paths alone."""
-
-    def refuse_others(self, known: KnownPhotos, diff: PhotoDiff) -> None:
-        """See that a build is given the photos that the store holds.
-
-        Raises:
-            DataError: it is not.
-        """
-
-    def begin(self, known: KnownPhotos) -> None:
-        """Get ready to add photos beside known ones."""
-
-    def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
-        """Take photos out."""
-
-    def update(self, known: KnownPhotos, rows: NDArray[np.int64], frame: pl.DataFrame) -> None:
-        """Replace what is known of photos; removed ones count again."""
-
-    def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
-        """Add photos with their descriptors; so many at most."""
-
-    def commit(self, unreadable: dict[str, str]) -> None:
-        """Have all of that count; ``unreadable`` are path and reason of all that are left out."""
-
-    def prepare_search(self, what: str | None) -> None:
-        """Have what was written searched fast."""
-
-    def train(self, search: SearchConfig, what: str | None) -> None:
-        """See :meth:`beenhere.Index.train`."""
-
-    def compact(self, what: str | None) -> None:
-        """See :meth:`beenhere.Index.compact`."""
 
 
 def open_store(snapshot: Snapshot) -> PhotoStore:
@@ -228,20 +135,26 @@ class FolderEdit:
         self._learned: LearnedWhitening | None = None
 
     def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
-        """Every row of the index."""
+        """Photos that given ones may be, as they share a path or a content: every row."""
         before = self._change.before
         if before is None:
             return KnownPhotos(pl.DataFrame(schema=COLUMNS), np.empty(0, np.bool_))
         return KnownPhotos(before.frame, before.allowed)
 
     def under(self, paths: Sequence[str]) -> KnownPhotos:
-        """Every row of the index."""
+        """Photos that paths or patterns may stand for, their paths alone: every row."""
         before = self._change.before
         assert before is not None
         return KnownPhotos(before.frame.select("path"), before.allowed)
 
     def refuse_others(self, known: KnownPhotos, diff: PhotoDiff) -> None:
-        """A build is committed when it is whole: photos that are missing are others."""
+        """See that a build is given the photos that are there.
+
+        It was committed when it was whole: photos that are missing are others.
+
+        Raises:
+            DataError: it is not.
+        """
         before, folder = self._change.before, self._change.folder
         if before is None:
             return
@@ -252,24 +165,21 @@ class FolderEdit:
                 f"are others; add them: beenhere index add {folder} PHOTOS"
             )
 
-    def begin(self, known: KnownPhotos) -> None:
-        """Nothing to do: all is written at the end."""
-
     def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
-        """Rows do not count from the commit on, and go with the next compaction."""
+        """Take photos out: rows do not count from the commit on, and go with a compaction."""
         self._removed = np.union1d(self._removed, rows).astype(np.int64)
 
     def update(self, known: KnownPhotos, rows: NDArray[np.int64], frame: pl.DataFrame) -> None:
-        """Rows of Parquet files, which the commit writes anew."""
+        """Replace what is known of photos, in Parquet files; removed ones count again."""
         self._removed = np.setdiff1d(self._removed, rows)
         self._updated = rows, frame
 
     def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
-        """A new segment."""
+        """Add photos, so many at most, with their descriptors: a new segment."""
         self._new, self._learned = new_segment(self._change, photos, batches, self._learn)
 
     def commit(self, unreadable: dict[str, str]) -> None:
-        """Write what has changed; nothing has, nothing is written."""
+        """Have all of that count; ``unreadable``: path and reason of every photo left out."""
         change, before, (rows, updated) = self._change, self._change.before, self._updated
         segments: list[SegmentDraft] = []
         if before is not None:
@@ -289,7 +199,7 @@ class FolderEdit:
         change.commit_photos(written, self._removed, unreadable, whitening=self._learned)
 
     def prepare_search(self, what: str | None) -> None:
-        """Train another structure, if the one that is there does not suit the photos any more."""
+        """Have what was written searched fast: by another structure, if this one is behind."""
         update_structure(self._change, what)
 
     def train(self, search: SearchConfig, what: str | None) -> None:

@@ -37,12 +37,7 @@ _WHEN_SEARCHING = {"kind", "rescore", "nprobe", "ef_search"}
 
 @dataclass(frozen=True)
 class SegmentDraft:
-    """A segment whose photos may still have to be written.
-
-    Attributes:
-        vectors, scales: as in :class:`Segment`.
-        frame: its photos. photos: where these are written; None: not yet.
-    """
+    """A :class:`Segment` whose photos, in ``frame``, may still have to be written."""
 
     vectors: Part
     scales: Part | None
@@ -89,7 +84,7 @@ def new_segment(
     Args:
         change: that makes the segment.
         photos: how many there are, at most.
-        batches: of their descriptors; asked for one after the other.
+        batches: of their descriptors, one after the other.
         learn: a whitening to learn on them, for a new index; None: the index's own is applied, if
             it has one.
 
@@ -148,12 +143,6 @@ def join_small(
 
     Each photo is copied log2(n) times at most, however many adds there are. Rows keep their
     numbers.
-
-    Args:
-        change: that makes them.
-        segments: of the index, with those that are new.
-        dim: D.
-        dtype: of the vectors.
     """
     first = len(segments) - 1
     size = segments[first].rows if segments else 0
@@ -190,7 +179,7 @@ def write_vectors(
 
     Args:
         change: that makes the segment.
-        blocks: ``(n, dim)`` each, of the dtype; asked for one after the other.
+        blocks: ``(n, dim)`` each, of the dtype, one after the other.
         dim: D.
         dtype: float32, float16 or int8.
 
@@ -230,7 +219,7 @@ def block_rows(dim: int) -> int:
 
 
 def update_structure(
-    change: Change, what: str | None, search: SearchConfig | None = None, lag: float | None = None
+    change: Change, what: str | None, search: SearchConfig | None = None, lag: float = LAG
 ) -> None:
     """Bring the index to the search structure that its size calls for; a damaged one is replaced.
 
@@ -240,16 +229,14 @@ def update_structure(
         change: of the index.
         what: what the progress bar says; None: be silent.
         search: how it is to be searched from now on; None: as before.
-        lag: rows that may lie behind the structure that is there, as a share of its own; None:
-            :data:`LAG`.
+        lag: rows that may lie behind the structure that is there, as a share of its own.
 
     Raises:
         OSError: the disk is full, say.
     """
     manifest, before = change.manifest, change.before
     assert before is not None
-    search, lag = search or manifest.search, LAG if lag is None else lag
-    structure = manifest.structure
+    search, structure = search or manifest.search, manifest.structure
     kind, reason = choose(manifest.rows, manifest.dim, search)
     if kind == "exact":
         structure = None

@@ -53,6 +53,8 @@ max|v| * sqrt(D) / 254 at the very worst, and far less as rounding errors cancel
 class Snapshot:
     """One state of an index. All files are open, so that it stays readable when they are removed.
 
+    They are read when they are first asked for; a damaged one raises DataError then.
+
     Where the photos lie in the folder, it is their
     :class:`~beenhere.retrieval.index.photo_store.PhotoStore`.
 
@@ -97,10 +99,9 @@ class Snapshot:
             map_vectors(folder, segment.vectors, segment.scales, (segment.rows, dim), dtype)
             for segment in manifest.segments
         ]
+        kept = manifest.structure, manifest.whitening, manifest.calibration
         later = [segment.photos for segment in manifest.segments]
-        for kept in (manifest.structure, manifest.whitening, manifest.calibration):
-            if kept is not None:
-                later.append(kept.part)
+        later += [each.part for each in kept if each is not None]
         if manifest.unreadable_photos is not None:
             later.append(manifest.unreadable_photos)
         # Open now, so that they can be read even after a writer has removed them.
@@ -115,11 +116,7 @@ class Snapshot:
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """Every row, with the columns of :data:`~beenhere.retrieval.index.manifest.COLUMNS`.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """Every row, with the columns of :data:`~beenhere.retrieval.index.manifest.COLUMNS`."""
         frames = [pl.DataFrame(schema=COLUMNS)]
         schema = {name: kind() for name, kind in COLUMNS.items()}
         for segment in self.manifest.segments:
@@ -154,11 +151,7 @@ class Snapshot:
 
     @cached_property
     def structure(self) -> "Structure | None":
-        """The search structure; None where searches are exact.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """The search structure; None where searches are exact."""
         kept = self.manifest.structure
         if kept is None:
             return None
@@ -175,11 +168,7 @@ class Snapshot:
 
     @cached_property
     def whitening(self) -> Whitening | None:
-        """The projection of its descriptors, and of queries; None: there is none.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """The projection of its descriptors, and of queries; None: there is none."""
         kept = self.manifest.whitening
         if kept is None:
             return None
@@ -187,11 +176,7 @@ class Snapshot:
 
     @cached_property
     def calibration(self) -> dict[str, Any] | None:
-        """The values of the calibration; None before one was fitted.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """The values of the calibration; None before one was fitted."""
         kept = self.manifest.calibration
         if kept is None:
             return None
@@ -273,21 +258,13 @@ class Snapshot:
 def map_vectors(
     folder: Path, vectors: Part, scales: Part | None, shape: tuple[int, int], dtype: str
 ) -> StoredVectors:
-    """The vectors of a segment, which are not read yet.
-
-    Args:
-        folder: of the index.
-        vectors, scales: where they are written.
-        shape: rows and D.
-        dtype: float32, float16 or int8.
+    """The vectors of a segment of a ``shape`` of rows and D, which are not read yet.
 
     Raises:
         DataError: a part is missing or damaged.
     """
-    values = _map_array(folder, vectors, shape, dtype)
-    if scales is None:
-        return StoredVectors(values)
-    return StoredVectors(values, _map_array(folder, scales, shape[:1], "float32"))
+    of_each = None if scales is None else _map(folder, scales, shape[:1], "float32")
+    return StoredVectors(_map(folder, vectors, shape, dtype), of_each)
 
 
 def check_size(folder: Path, part: Part) -> None:
@@ -330,7 +307,7 @@ def _removed_rows(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
     part = manifest.removed_rows
     if part is None:
         return np.empty(0, np.int64)
-    rows = np.array(_map_array(folder, part, (manifest.removed,), "int64"))
+    rows = np.array(_map(folder, part, (manifest.removed,), "int64"))
     # Read whole at once: a flipped bit would hide another photo than the one that was removed.
     if not _whole(part, _map(folder, part)):
         raise damaged(folder, part, CHANGED)
@@ -339,16 +316,11 @@ def _removed_rows(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
     return rows
 
 
-def _map_array(folder: Path, part: Part, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+def _map(folder: Path, part: Part, shape: tuple[int, ...] = (), dtype: str = "") -> NDArray[Any]:
+    """An array of a shape and dtype; without one the bytes of any file."""
+    path = folder / part.file
     try:
-        return map_array(folder / part.file, shape, dtype)
-    except (OSError, ValueError) as error:
-        raise damaged(folder, part, one_line(error)) from error
-
-
-def _map(folder: Path, part: Part) -> Bytes:
-    try:
-        return np.memmap(folder / part.file, np.uint8, "r")
+        return map_array(path, shape, dtype) if dtype else np.memmap(path, np.uint8, "r")
     except (OSError, ValueError) as error:
         raise damaged(folder, part, one_line(error)) from error
 

@@ -192,22 +192,22 @@ def _candidates(
     places: Sequence[Place],
     others: Sequence[Match | None],
     elsewhere: Place | None,
-    beside: float,
+    same_place: float,
 ) -> Candidates:
-    """What was found for a query, with the evidence for its likeliest place.
+    """The candidates of a query, with the evidence for its likeliest place.
 
     Args:
         own: matches that meet the conditions. places: that they speak for, the likeliest first.
         others: matches that look like it, do not meet them, and lie elsewhere.
         elsewhere: the likeliest place of these.
-        beside: share of the matches that do not meet them and lie at the likeliest place.
+        same_place: share of the matches that do not meet them and lie at the likeliest place.
     """
     matches = tuple(match for match in own if match is not None)
     if not places:
         return Candidates(matches, ())
     rivals = [place for place in (*places[1:2], elsewhere) if place is not None]
     numbers = evidence(
-        replace(places[0], share=min(places[0].share + beside, 1.0)),
+        replace(places[0], share=min(places[0].share + same_place, 1.0)),
         max(rivals, key=lambda place: place.share, default=None),
         (*matches, *(match for match in others if match is not None)),
     )
@@ -285,26 +285,25 @@ def _matches(
     numbers, similarity = looked.number.tolist(), looked.similarity.tolist()
     return [
         [
-            None
-            if math.isnan(cosine)
-            else _match(columns[row], at % k + 1, cosine, None if math.isnan(count) else int(count))
+            None if math.isnan(cosine) else _match(columns[row], at % k + 1, cosine, count)
             for at, (row, cosine, count) in enumerate(zip(*query, strict=True))
         ]
         for query in zip(numbers, similarity, counts.tolist(), strict=True)
     ]
 
 
-def _match(columns: tuple[Any, ...], rank: int, cosine: float, inliers: int | None) -> Match:
+def _match(columns: tuple[Any, ...], rank: int, cosine: float, count: float) -> Match:
     path, lat, lon, heading, captured = columns
+    inliers = None if math.isnan(count) else int(count)
     return Match(path, rank, cosine, lat, lon, heading, captured, inliers)
 
 
 def _place(places: Places, query: int, matches: Sequence[Match | None]) -> Place:
     members = zip(matches, places.members[query], strict=True)
     return Place(
-        float(places.lat[query]),
-        float(places.lon[query]),
-        float(places.spread[query]),
-        float(places.share[query]),
-        tuple(match for match, member in members if member and match is not None),
+        lat=float(places.lat[query]),
+        lon=float(places.lon[query]),
+        spread=float(places.spread[query]),
+        share=float(places.share[query]),
+        matches=tuple(match for match, member in members if member and match is not None),
     )

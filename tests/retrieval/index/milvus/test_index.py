@@ -184,9 +184,9 @@ def test_a_collection_of_another_model(
 def test_a_collection_of_other_things(photos: Path, tmp_path: Path, store: str) -> None:
     from pymilvus import DataType
 
-    from beenhere.retrieval.index.milvus.connection import Address
+    from beenhere.config.retrieval import MilvusAddress
 
-    address = Address.parse(store)
+    address = MilvusAddress.parse(store)
     client = connect(address)
     for name, told in (("numbers", "holds other things"), (f"beenhere9_32_{'a' * 64}", "newer")):
         schema = client.create_schema(auto_id=False)
@@ -286,9 +286,9 @@ def test_a_file_that_another_process_has(
 ) -> None:
     script = (
         "import sys, time; from beenhere.retrieval.index.milvus.connection import connect;"
-        "from beenhere.retrieval.index.milvus.connection import Address;"
-        f"client = connect(Address({str(tmp_path / 'x.db')!r}, 'c')); print('open', flush=True);"
-        "time.sleep(60)"
+        "from beenhere.config.retrieval import MilvusAddress;"
+        f"client = connect(MilvusAddress.parse({str(tmp_path / 'x.db/c')!r}));"
+        "print('open', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     try:
@@ -312,7 +312,7 @@ def test_without_pymilvus(photos: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_opening_needs_no_torch_and_says_nothing(index: Index, tmp_path: Path) -> None:
     if collection(index).address.local:
-        close_lite(Path(collection(index).address.where))
+        close_lite(Path(collection(index).address.address))
     script = (
         "import sys; from beenhere.retrieval.index import Index;"
         f"print(len(Index.open({str(index.path)!r})));"

@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config.retrieval import SearchConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.index.milvus.connection import Address, connect, speaking_to
+from beenhere.retrieval.index.milvus.connection import connect, speaking_to
 from beenhere.retrieval.index.milvus.fields import PHOTO, entities, one_of
 
 if TYPE_CHECKING:
@@ -49,22 +49,22 @@ class MilvusCollection:
     def __init__(
         self,
         client: "MilvusClient",
-        address: Address,
+        address: MilvusAddress,
         vectors: str,
         dim: int,
         graph: bool,
-        effort: int,
+        ef_search: int,
     ) -> None:
         self.address = address
         self.dim = dim
         self.graph = graph
         self._client = client
         self._vectors = vectors
-        self._effort = effort
+        self._ef_search = ef_search
 
     @classmethod
     def open(
-        cls, address: Address, model: IndexedModel, search: SearchConfig
+        cls, address: MilvusAddress, model: IndexedModel, search: SearchConfig
     ) -> "MilvusCollection":
         """A collection that is there.
 
@@ -88,8 +88,8 @@ class MilvusCollection:
                 )
             fields = client.describe_collection(address.collection)["fields"]
             vectors = _vector_field(address, fields)
-            _check_model(address, vectors["name"], model)
             name = vectors["name"]
+            _check_model(address, name, model)
             index = client.describe_index(address.collection, name)
             if index is None:
                 raise DataError(
@@ -103,7 +103,7 @@ class MilvusCollection:
 
     @classmethod
     def make(
-        cls, address: Address, model: IndexedModel, search: SearchConfig
+        cls, address: MilvusAddress, model: IndexedModel, search: SearchConfig
     ) -> "MilvusCollection":
         """A collection of no photos, or the one of this model that is there.
 
@@ -135,14 +135,7 @@ class MilvusCollection:
 
     def count(self) -> int:
         """Photos in it."""
-        with speaking_to(self.address):
-            found = self._client.query(
-                self.address.collection,
-                filter="",
-                output_fields=["count(*)"],
-                consistency_level="Strong",
-            )
-        return int(found[0]["count(*)"])
+        return int(self._query("", ["count(*)"])[0]["count(*)"])
 
     def having(self, field: str, values: Sequence[str]) -> list[dict[str, Any]]:
         """Photos whose field has one of some values, with the fields of :data:`PHOTO`.
@@ -150,30 +143,29 @@ class MilvusCollection:
         There should not be many of one value: servers give no more than 16,384 at once.
         """
         found = []
-        with speaking_to(self.address):
-            for start in range(0, len(values), LOOKED_UP):
-                found += self._client.query(
-                    self.address.collection,
-                    filter=one_of(field, values[start : start + LOOKED_UP]),
-                    output_fields=list(PHOTO),
-                    consistency_level="Strong",
-                )
+        for start in range(0, len(values), LOOKED_UP):
+            found += self._query(one_of(field, values[start : start + LOOKED_UP]), PHOTO)
         return found
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Descriptors of photos that are there, ``(len(ids), D)``."""
         held = np.empty((len(ids), self.dim), np.float32)
         place = {key: number for number, key in enumerate(ids)}
-        with speaking_to(self.address):
-            for start in range(0, len(ids), LOOKED_UP):
-                for entity in self._client.query(
-                    self.address.collection,
-                    filter=one_of("id", ids[start : start + LOOKED_UP]),
-                    output_fields=["id", self._vectors],
-                    consistency_level="Strong",
-                ):
-                    held[place[entity["id"]]] = entity[self._vectors]
+        for start in range(0, len(ids), LOOKED_UP):
+            where = one_of("id", ids[start : start + LOOKED_UP])
+            for entity in self._query(where, ["id", self._vectors]):
+                held[place[entity["id"]]] = entity[self._vectors]
         return held
+
+    def _query(self, where: str, fields: Sequence[str]) -> list[dict[str, Any]]:
+        with speaking_to(self.address):
+            found: list[dict[str, Any]] = self._client.query(
+                self.address.collection,
+                filter=where,
+                output_fields=list(fields),
+                consistency_level="Strong",
+            )
+        return found
 
     def every(self, where: str, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
         """All photos that meet an expression, with some fields, a thousand at a time."""
@@ -197,11 +189,7 @@ class MilvusCollection:
             yield batch, np.array([entity.pop(self._vectors) for entity in batch], np.float32)
 
     def put(self, ids: Sequence[str], frame: pl.DataFrame, vectors: NDArray[np.floating]) -> None:
-        """Write photos; those with the same keys are replaced.
-
-        Args:
-            ids: primary keys. frame: their photos. vectors: ``(len(ids), D)``.
-        """
+        """Write photos with their primary keys; those with the same keys are replaced."""
         step = max(1, WRITTEN_BYTES // (4 * self.dim))
         for start in range(0, len(ids), step):
             some = slice(start, start + step)
@@ -231,16 +219,13 @@ class MilvusCollection:
     def nearest(
         self, queries: NDArray[np.float32], limit: int, where: str
     ) -> list[list[dict[str, Any]]]:
-        """Hits of each query, best first: ``id``, ``distance``, ``entity`` (``path``, ``photo``).
+        """Hits of each query ``(m, D)``: ``id``, ``distance``, ``entity`` (``path``, ``photo``).
 
-        Args:
-            queries: ``(m, D)``.
-            limit: hits for each, at most :data:`MOST_HITS`.
-            where: an expression that they meet.
+        Best first, ``limit`` of each, at most :data:`MOST_HITS`; all meet the expression ``where``.
         """
         found: list[list[dict[str, Any]]] = []
         step = max(1, 2 * MOST_HITS // limit)
-        params = {"ef": max(self._effort, limit)} if self.graph else {}
+        params = {"ef": max(self._ef_search, limit)} if self.graph else {}
         with speaking_to(self.address):
             for start in range(0, len(queries), step):
                 found += self._client.search(
@@ -284,12 +269,7 @@ def _vectors_of(model: IndexedModel) -> str:
     return f"{_VECTORS}{FORMAT}_{model.precision}_{model.fingerprint}"
 
 
-def _vector_field(address: Address, fields: list[dict[str, Any]]) -> dict[str, Any]:
-    """The field of the descriptors.
-
-    Raises:
-        DataError: there is none, or it is of a newer format.
-    """
+def _vector_field(address: MilvusAddress, fields: list[dict[str, Any]]) -> dict[str, Any]:
     field = next((field for field in fields if field["name"].startswith(_VECTORS)), None)
     number = field["name"][len(_VECTORS) :].partition("_")[0] if field is not None else ""
     if field is None or not number.isdecimal():
@@ -302,7 +282,7 @@ def _vector_field(address: Address, fields: list[dict[str, Any]]) -> dict[str, A
     return field
 
 
-def _check_model(address: Address, vectors: str, model: IndexedModel) -> None:
+def _check_model(address: MilvusAddress, vectors: str, model: IndexedModel) -> None:
     wanted = _vectors_of(model)
     if vectors != wanted:
         held, asked = (name.split("_", 1)[1].split("_") for name in (vectors, wanted))
