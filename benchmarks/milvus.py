@@ -25,8 +25,7 @@ from beenhere import geo
 from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel, photo_table
-from beenhere.retrieval.index.milvus.collection import MilvusCollection
-from beenhere.retrieval.index.milvus.connection import connect
+from beenhere.retrieval.index.milvus.collection import MilvusCollection, connect
 from beenhere.retrieval.index.milvus.fields import new_ids
 from beenhere.retrieval.index.milvus.milvus_store import search_collection
 from beenhere.retrieval.search.exact import search_exact

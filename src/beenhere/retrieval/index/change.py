@@ -82,20 +82,7 @@ class Change:
     ) -> None:
         """Say what a new index shall be; nothing is written."""
         self._manifest = Manifest(
-            beenhere=__version__,
-            written="",
-            generation=0,
-            last_part=0,
-            model=model,
-            dtype=dtype,
-            photos=0,
-            removed=0,
-            unreadable=0,
-            segments=(),
-            removed_rows=None,
-            unreadable_photos=None,
-            search=search,
-            store=store,
+            beenhere=__version__, model=model, dtype=dtype, search=search, store=store
         )
 
     def write_part(self, kind: str, write: Callable[[Path], object]) -> Part:

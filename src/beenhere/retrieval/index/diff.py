@@ -54,6 +54,7 @@ class PhotoDiff:
         given: a row each that has a file, with the columns of
             :data:`~beenhere.retrieval.index.manifest.COLUMNS`; SHA-256 is null where the file was
             not read, because the index holds it unchanged.
+        known: photos of the index that they were compared with.
         same: rows of the known photos by rows of ``given``: the file is where it was.
         moved: alike: its content is known from a row whose file is gone, or holds something else.
         restored: alike: its content is known from a row that is removed.
@@ -64,6 +65,7 @@ class PhotoDiff:
     """
 
     given: pl.DataFrame
+    known: KnownPhotos
     same: dict[int, int] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
     restored: dict[int, int] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class PhotoDiff:
         """Of all that were given and have a file that was read, or is known."""
         return set(self.given["path"])
 
-    def updates(self, known: KnownPhotos) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    def updates(self) -> tuple[NDArray[np.int64], pl.DataFrame]:
         """Known photos of which more is known now, and those that count again.
 
         A position is one thing: none of its numbers is kept if another one is given.
@@ -86,7 +88,7 @@ class PhotoDiff:
         """
         pairs = self.same | self.moved | self.restored
         rows = np.fromiter(pairs.values(), np.int64, len(pairs))
-        old, given = known.frame[rows], self.given[np.fromiter(pairs, np.int64, len(pairs))]
+        old, given = self.known.frame[rows], self.given[np.fromiter(pairs, np.int64, len(pairs))]
         positioned = given["lat"].is_not_null()
         new = pl.DataFrame(
             [
@@ -98,7 +100,7 @@ class PhotoDiff:
         )
         unequal = [old[name].ne_missing(new[name]) for name in COLUMNS]
         differs = pl.select(pl.any_horizontal(unequal)).to_series().to_numpy()
-        wanted = differs | ~known.allowed[rows]
+        wanted = differs | ~self.known.allowed[rows]
         return rows[wanted], new.filter(pl.Series(wanted))
 
 
@@ -129,7 +131,7 @@ def compare_photos(
         if isinstance(content, PhotoError):
             unreadable[key.path] = content.reason
     rows = [row for row, key in keys.items() if key.path not in unreadable]
-    found = PhotoDiff(_given(table, rows, keys, contents), unreadable=unreadable)
+    found = PhotoDiff(_given(table, rows, keys, contents), known, unreadable=unreadable)
 
     changed: dict[int, bytes] = {}
     overwritten: set[int] = set()

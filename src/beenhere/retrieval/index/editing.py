@@ -23,7 +23,7 @@ from beenhere.config.retrieval import IndexConfig, MilvusAddress, WhiteningConfi
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
-from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, compare_photos
+from beenhere.retrieval.index.diff import PhotoDiff, compare_photos
 from beenhere.retrieval.index.manifest import (
     STAGING,
     KeptCalibration,
@@ -135,13 +135,13 @@ def build_index(
             else:
                 _refuse_another(change, model, config, entry)
             edit = open_edit(change, config)
-            known, diff = _compared(change, edit, photos, what)
-            edit.refuse_others(known, diff)
+            diff = _compared(change, edit, photos, what)
+            edit.refuse_others(diff)
         except BeenhereError:
             if made and change.before is None:
                 shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
             raise
-        return _put(change, edit, known, diff, model, config.extract, what, start)
+        return _put(change, edit, diff, model, config.extract, what, start)
 
 
 def add_photos(
@@ -185,8 +185,8 @@ def add_photos(
     check_model(folder, entry, model)
     with changing(folder, wait) as change:
         edit = open_edit(change)
-        known, diff = _compared(change, edit, photos, what)
-        return _put(change, edit, known, diff, model, config, what, start)
+        diff = _compared(change, edit, photos, what)
+        return _put(change, edit, diff, model, config, what, start)
 
 
 def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) -> Removed:
@@ -258,25 +258,21 @@ def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
     return np.array(found, np.bool_)
 
 
-def _compared(
-    change: Change, edit: StoreEdit, photos: PhotoTable, what: str | None
-) -> tuple[KnownPhotos, PhotoDiff]:
+def _compared(change: Change, edit: StoreEdit, photos: PhotoTable, what: str | None) -> PhotoDiff:
     journal, reading = change.folder / JOURNAL, "photo files" if what else None
-    known = edit.known(photos, journal, reading)
-    return known, compare_photos(photos, known, journal, reading)
+    return compare_photos(photos, edit.known(photos, journal, reading), journal, reading)
 
 
 def _put(
     change: Change,
     edit: StoreEdit,
-    known: KnownPhotos,
     diff: PhotoDiff,
     model: "VPRModel",
     config: ComputeConfig,
     what: str | None,
     start: float,
 ) -> Added:
-    """Bring photos into an index whose ``known`` ones they were compared with."""
+    """Bring photos into an index that they were compared with."""
     from beenhere.retrieval.index.describing import describe_photos, extraction
 
     chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
@@ -290,9 +286,9 @@ def _put(
             new += batch.frame.height
             yield batch
 
-    edit.remove(known, diff.replaced)
-    rows, frame = diff.updates(known)
-    edit.update(known, rows, frame)
+    edit.remove(diff.known, diff.replaced)
+    rows, frame = diff.updates()
+    edit.update(diff.known, rows, frame)
     edit.append(chosen.height, batches())
     # Given again and read, a photo is not unreadable any more.
     before = {path: why for path, why in change.unreadable.items() if path not in diff.paths}

@@ -94,7 +94,8 @@ class Index(Locator):
         """Make an index of photos, and open it.
 
         Interrupted, the same call goes on where it was. Photos that cannot be read are left out:
-        see :attr:`unreadable`.
+        see :attr:`unreadable`. Raises what :func:`~beenhere.retrieval.index.editing.build_index`
+        does.
 
         >>> index = beenhere.Index.build("photos", "offline-lite0", "small.index", dtype="int8")
         >>> len(index), index.unreadable
@@ -106,10 +107,6 @@ class Index(Locator):
             **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
                 ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
                 ``store="town.db/city"``, ``extract={"batch_size": 32}``.
-
-        Raises:
-            ConfigError, DataError, ModelError: as
-                :func:`beenhere.retrieval.index.editing.build_index`.
         """
         config = config_yaml.validate(IndexConfig, options, "options of Index.build")
         build_index(Path(path), _table(photos), model, config, wait, "photos")
@@ -154,13 +151,7 @@ class Index(Locator):
         return photos if allowed.all() else photos.rows(allowed.nonzero()[0])
 
     def positions(self) -> geo.Positions:
-        """Where photos that can be found were taken, for a map; ``(n,)``, some may be unknown.
-
-        None, if Milvus holds more than 100,000.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """Where photos that can be found were taken; of more than 100,000 in Milvus, none."""
         return self.store.positions()
 
     @property
@@ -178,18 +169,13 @@ class Index(Locator):
 
     @property
     def calibration(self) -> dict[str, Any] | None:
-        """The values that were kept by :meth:`set_calibration`; None before.
-
-        Raises:
-            DataError: the part is damaged.
-        """
+        """The values kept by :meth:`set_calibration`; None before. DataError: damaged."""
         return self._snapshot.calibration
 
     def set_calibration(self, values: dict[str, Any] | None, wait: float = 0) -> None:
         """Keep what turns evidence into probabilities; it stays when photos come and go.
 
-        Args:
-            values: numbers, texts, lists and mappings of them; None forgets what is kept.
+        Numbers, texts, lists and mappings of them; None forgets what is kept.
 
         Raises:
             DataError: other values.
@@ -203,9 +189,7 @@ class Index(Locator):
         self.store = open_store(self._snapshot)
 
     def model(self, device: str = "auto") -> "VPRModel":
-        """The model whose descriptors the index holds, read once for a device.
-
-        ``"auto"`` is the first GPU if there is one, else the CPU.
+        """The model whose descriptors the index holds; on the first GPU, if any, by ``"auto"``.
 
         Raises:
             ModelError: it is not as it was when the index was built.
@@ -242,8 +226,7 @@ class Index(Locator):
         (24, 112)
 
         Args:
-            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`, such as
-                ``device="cpu"``.
+            **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``device="cpu"``, ...
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -275,8 +258,7 @@ class Index(Locator):
         Args:
             descriptors: ``(m, D)``, L2-normalised, by :meth:`describe`: D is the model's, and where
                 the index is whitened they are projected here.
-            k: how many photos for each, in Milvus 16,384 at most; where there are fewer, the rest
-                says so.
+            k: how many photos for each, in Milvus 16,384 at most.
             where: what the photos must be besides; None: all are searched.
             exact: whether to look at every photo, structure or not.
 
@@ -304,14 +286,11 @@ class Index(Locator):
     def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
         """``(m,)``: whether a photo of the index was taken near each of some positions.
 
-        Milvus is asked once for each.
+        Near one that is not known is nothing. ``radius`` is in metres, 0 or more. Milvus is asked
+        once for each.
 
         >>> index.covers(geo.positions([37.749, 0.0], [-122.447, 0.0]), radius=25)
         array([ True, False])
-
-        Args:
-            positions: ``(m,)``; near one that is not known is nothing.
-            radius: metres at most, 0 or more.
 
         Raises:
             DataError: a damaged index.
@@ -345,10 +324,9 @@ class Index(Locator):
     def add(
         self, photos: Photos, model: "VPRModel | None" = None, wait: float = 0, **options: Any
     ) -> Added:
-        """Add photos; what the index knows already is not computed again.
+        """Add photos; what the index knows already is not computed again, moved files neither.
 
-        Moved and replaced files are recognised; see
-        :func:`beenhere.retrieval.index.editing.add_photos`.
+        See :func:`beenhere.retrieval.index.editing.add_photos`.
 
         >>> added = index.add("photos/2019")
         >>> added.new, added.moved, added.photos
@@ -356,8 +334,7 @@ class Index(Locator):
 
         Args:
             model: the index's, if it is at hand; None: it is read from the index.
-            **options: those of :class:`beenhere.config.evaluation.ComputeConfig`, such as
-                ``batch_size=32``.
+            **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``batch_size=32``, ...
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -390,8 +367,7 @@ class Index(Locator):
         """Give back the space of removed photos; rows get new numbers, in the same order.
 
         So a search structure is trained again; until it is, search is exact. Needs as much free
-        space as the index will take: the old parts go last. Milvus gives back space by itself, so
-        nothing is done there.
+        space as the index will take: the old parts go last. In Milvus nothing is to be done.
         """
         with changing(self.path, wait) as change:
             before = change.manifest.bytes
@@ -404,17 +380,15 @@ class Index(Locator):
         """Costs and misses of each way to search, measured on photos of the index.
 
         Raises:
-            DataError: fewer than two photos, or a damaged index; photos in Milvus, which does not
-                search in other ways than the one that it was built for.
+            DataError: fewer than two photos, a damaged index, or photos in Milvus, which searches
+                in no other way than it was built for.
         """
         from beenhere.retrieval.index.search_recall import measure_recall
 
         return measure_recall(self._snapshot)
 
     def check(self) -> Check:
-        """Read every file of the index, and see whether it is as it was written.
-
-        Of an index in Milvus every photo there is read, too.
+        """Read every file of the index, and every photo in Milvus: are they as they were written?
 
         >>> index.check().damages
         []

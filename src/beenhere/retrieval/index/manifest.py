@@ -175,18 +175,18 @@ class Manifest(Options):
     format: Literal["beenhere-index"] = "beenhere-index"
     format_version: int = FORMAT_VERSION
     beenhere: str
-    written: str
-    generation: int
-    last_part: int
+    written: str = ""
+    generation: int = 0
+    last_part: int = 0
     model: IndexedModel
     metric: Literal["cosine"] = "cosine"
     dtype: Literal["float32", "float16", "int8"]
-    photos: int
-    removed: int
-    unreadable: int
-    segments: tuple[Segment, ...]
-    removed_rows: Part | None
-    unreadable_photos: Part | None
+    photos: int = 0
+    removed: int = 0
+    unreadable: int = 0
+    segments: tuple[Segment, ...] = ()
+    removed_rows: Part | None = None
+    unreadable_photos: Part | None = None
     search: SearchConfig = SearchConfig()
     structure: TrainedStructure | None = None
     whitening: LearnedWhitening | None = None

@@ -147,7 +147,7 @@ class FolderEdit:
         assert before is not None
         return KnownPhotos(before.frame.select("path"), before.allowed)
 
-    def refuse_others(self, known: KnownPhotos, diff: PhotoDiff) -> None:
+    def refuse_others(self, diff: PhotoDiff) -> None:
         """See that a build is given the photos that are there.
 
         It was committed when it was whole: photos that are missing are others.

@@ -49,6 +49,13 @@ max|v| * sqrt(D) / 254 at the very worst, and far less as rounding errors cancel
 """
 
 
+def wrong_lengths(vectors: NDArray[np.float32], dtype: str) -> Iterator[tuple[int, str]]:
+    """Row and fault of each descriptor that is not of length 1, but for the dtype's rounding."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    for row in np.flatnonzero(~(np.abs(lengths - 1) <= NORM_TOLERANCE[dtype])).tolist():
+        yield row, f"has length {lengths[row]:g}; expected 1"
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """One state of an index. All files are open, so that it stays readable when they are removed.

@@ -112,11 +112,7 @@ class Term:
 
 @dataclass(frozen=True)
 class ProbabilityModel:
-    """Logistic regression on a few features.
-
-    Attributes:
-        intercept: logits. terms: of the features that speak.
-    """
+    """Logistic regression on a few features; the intercept in logits."""
 
     intercept: float
     terms: tuple[Term, ...]

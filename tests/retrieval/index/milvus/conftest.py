@@ -11,7 +11,7 @@ from milvus_writer import close_lite
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.config.retrieval import MilvusAddress
-from beenhere.retrieval.index.milvus.connection import connect
+from beenhere.retrieval.index.milvus.collection import connect
 
 SERVER = "BEENHERE_TEST_MILVUS"
 """Set it to milvus://HOST:PORT to run these tests against a server too."""

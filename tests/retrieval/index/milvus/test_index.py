@@ -16,8 +16,7 @@ from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.milvus import milvus_store
-from beenhere.retrieval.index.milvus.collection import MilvusCollection
-from beenhere.retrieval.index.milvus.connection import connect
+from beenhere.retrieval.index.milvus.collection import MilvusCollection, connect
 from beenhere.retrieval.search.filters import Filter
 
 PRECISION = {"precision": "32"}
@@ -285,7 +284,7 @@ def test_a_file_that_another_process_has(
     photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     script = (
-        "import sys, time; from beenhere.retrieval.index.milvus.connection import connect;"
+        "import sys, time; from beenhere.retrieval.index.milvus.collection import connect;"
         "from beenhere.config.retrieval import MilvusAddress;"
         f"client = connect(MilvusAddress.parse({str(tmp_path / 'x.db/c')!r}));"
         "print('open', flush=True); time.sleep(60)"

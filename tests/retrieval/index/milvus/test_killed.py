@@ -12,7 +12,7 @@ from tiny import TinyModel, write_photo
 
 from beenhere.config.retrieval import MilvusAddress
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.index.milvus.connection import connect
+from beenhere.retrieval.index.milvus.collection import connect
 from beenhere.retrieval.index.milvus.fields import photo_frame
 from beenhere.retrieval.index.milvus.milvus_store import MilvusStore
 

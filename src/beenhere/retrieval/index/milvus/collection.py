@@ -1,6 +1,9 @@
-"""A Milvus collection of photos: made, read and written."""
+"""A Milvus collection of photos: connected to, made, read and written."""
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +13,16 @@ from numpy.typing import NDArray
 from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.index.milvus.connection import connect, speaking_to
 from beenhere.retrieval.index.milvus.fields import PHOTO, entities, one_of
+from beenhere.wording import one_line
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
+
+TOKEN = "BEENHERE_MILVUS_TOKEN"
+"""The environment variable with ``USER:PASSWORD`` or an API key, which no file of ours holds."""
+
+CONNECT_SECONDS = 10
 
 FORMAT = 1
 """Raised when an older reader would misread the rows."""
@@ -290,3 +298,65 @@ def _check_model(address: MilvusAddress, vectors: str, model: IndexedModel) -> N
             f"{address} holds descriptors of the model {held[1][:16]} in the precision {held[0]}, "
             f"and was given {asked[1][:16]} in {asked[0]}; give that one, or another collection"
         )
+
+
+# --- connections ---------------------------------------------------------------------------------
+
+# What they log is in our errors, and would stand above them with a traceback.
+_TALKATIVE = ("pymilvus", "pymilvus.milvus_client", "milvus_lite")
+
+
+def connect(address: MilvusAddress) -> "MilvusClient":
+    """A client of the server, or of Milvus Lite in this process.
+
+    Raises:
+        ConfigError: pymilvus or milvus-lite is not installed.
+        DataError: nothing answers there, the token is not accepted, or another process has the
+            file.
+    """
+    try:
+        from pymilvus import MilvusClient
+
+        if address.local:
+            import milvus_lite  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f'{address} needs {error.name}, which is not installed; pip install "beenhere[milvus]"'
+        ) from error
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if address.local:
+        os.makedirs(os.path.dirname(address.address), exist_ok=True)  # noqa: PTH103, PTH120
+    with speaking_to(address):
+        token = os.environ.get(TOKEN, "")
+        return MilvusClient(address.uri, token=token, timeout=CONNECT_SECONDS)
+
+
+@contextmanager
+def speaking_to(address: MilvusAddress) -> Iterator[None]:
+    """Turn what pymilvus raises into a line that says what to do.
+
+    Raises:
+        DataError: Milvus does not answer, or refuses.
+    """
+    import grpc
+    from pymilvus.exceptions import MilvusException
+
+    try:
+        yield
+    except (MilvusException, grpc.RpcError) as error:
+        raise DataError(_message(address, error)) from error
+
+
+def _message(address: MilvusAddress, error: Exception) -> str:
+    text = one_line(getattr(error, "message", None) or error, 300)
+    if address.local and "Open local milvus failed" in text:
+        return (
+            f"{address.address} cannot be opened by Milvus Lite: another process has it open, or "
+            "it is no such database; one process at a time can use it, a Milvus server serves many"
+        )
+    if "Fail connecting" in text or "UNAVAILABLE" in text or "DEADLINE_EXCEEDED" in text:
+        return f"{address.address} does not answer; see that Milvus runs there ({text})"
+    if "auth" in text.lower():
+        return f"{address.address} refuses: {text}; set {TOKEN} to USER:PASSWORD or an API key"
+    return f"{address} cannot be used: {text}"

@@ -31,7 +31,7 @@ from beenhere.retrieval.index.milvus.fields import (
     photo_frame,
     quoted,
 )
-from beenhere.retrieval.index.snapshot import NORM_TOLERANCE, Snapshot
+from beenhere.retrieval.index.snapshot import Snapshot, wrong_lengths
 from beenhere.retrieval.search.filters import Filter
 from beenhere.wording import file_size, one_line
 
@@ -164,13 +164,8 @@ class MilvusStore:
                 photo_frame(batch)
             except (ValueError, TypeError, DataError, pl.exceptions.PolarsError) as error:
                 yield f"{self}: photos near {batch[0]['path']} cannot be read ({one_line(error)})"
-            lengths = np.linalg.norm(vectors, axis=1)
-            wrong = np.flatnonzero(~(np.abs(lengths - 1) <= NORM_TOLERANCE["float32"]))
-            for row in wrong.tolist():
-                yield (
-                    f"{self}: the descriptor of {batch[row]['path']} has length "
-                    f"{lengths[row]:g}; expected 1"
-                )
+            for row, fault in wrong_lengths(vectors, "float32"):
+                yield f"{self}: the descriptor of {batch[row]['path']} {fault}"
 
 
 class MilvusEdit:
@@ -227,10 +222,10 @@ class MilvusEdit:
         frame = pl.DataFrame({"path": [photo["path"] for photo in found.values()]})
         return KnownPhotos(frame, np.ones(len(found), np.bool_), list(found))
 
-    def refuse_others(self, known: KnownPhotos, diff: PhotoDiff) -> None:
+    def refuse_others(self, diff: PhotoDiff) -> None:
         """Fewer photos may be there: a build that was killed has written some of its batches."""
         count, given = self.collection.count(), diff.paths | diff.unreadable.keys()
-        if sum(path in given for path in known.frame["path"]) < count:
+        if sum(path in given for path in diff.known.frame["path"]) < count:
             raise DataError(
                 f"{self.collection.address} holds {count:,} photos, and not all are among these; "
                 "give another collection, or add these: beenhere index add INDEX PHOTOS, with the "
