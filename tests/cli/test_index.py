@@ -78,9 +78,8 @@ def test_how_it_is_searched(
         return capsys.readouterr().out.splitlines()
 
     monkeypatch.setattr(choice, "FEWEST_TO_LEARN", 4)
-    monkeypatch.setattr(
-        search_recall, "FEWEST_TO_LEARN", 5
-    )  # more than there are: nothing to train
+    # More than there are: nothing to train.
+    monkeypatch.setattr(search_recall, "FEWEST_TO_LEARN", 5)
     whitening = ("--whitening.dim", "3", "--whitening.power", "0.5")
     build("--search", "hnsw", *whitening)
     assert "search: hnsw: hnsw was asked for" in capsys.readouterr().out

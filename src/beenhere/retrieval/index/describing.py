@@ -15,7 +15,6 @@ from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, ModelError, PhotoError
 from beenhere.models.checkpoint import (
     BUILT_IN,
-    DESCRIPTION,
     load_model,
     read_provenance,
     save_checkpoint,
@@ -53,10 +52,7 @@ def keep_model(
     if name is None:
         folder = change.folder / MODEL
         save_checkpoint(model, folder, provenance)
-        for path in sorted(folder.iterdir()):
-            # safetensors makes files that only their owner can read.
-            path.chmod((folder / DESCRIPTION).stat().st_mode)
-            parts.append(part_of(change.folder, path))
+        parts = [part_of(change.folder, path) for path in sorted(folder.iterdir())]
     return IndexedModel(
         name=name,
         fingerprint=model.fingerprint(),
@@ -108,11 +104,7 @@ def extraction(
 
 
 def check_model(folder: Path, entry: IndexedModel, model: "VPRModel") -> None:
-    """See that a model is the one whose descriptors an index holds.
-
-    Raises:
-        ModelError: it is another.
-    """
+    """Raise ModelError where a model is not the one whose descriptors an index holds."""
     fingerprint = model.fingerprint()
     if fingerprint != entry.fingerprint:
         name = entry.name or entry.provenance.get("model")

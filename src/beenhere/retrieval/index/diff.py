@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -121,8 +121,8 @@ def compare_photos(
     held = known.frame.select("path", "size", "mtime_ns", "sha256").with_row_index("number")
     held = held.with_columns(allowed=pl.Series(known.allowed))  # the columns of _Row
     keys, unreadable = table_keys(table)
-    paths = pl.DataFrame({"path": [key.path for key in keys.values()]}, {"path": pl.String})
-    at_path = {row.path: row for row in _rows(held.filter("allowed"), paths)}
+    paths = (key.path for key in keys.values())
+    at_path = {row.path: row for row in _rows(held.filter("allowed"), "path", paths)}
     look_into = [
         key for key in keys.values() if key.path not in at_path or at_path[key.path][1:4] != key
     ]
@@ -159,9 +159,9 @@ class _Row(NamedTuple):
     allowed: bool
 
 
-def _rows(known: pl.DataFrame, wanted: pl.DataFrame) -> list[_Row]:
-    """The rows that have one of the wanted values, ascending."""
-    (column,) = wanted.columns
+def _rows(known: pl.DataFrame, column: str, values: Iterable[object]) -> list[_Row]:
+    """The rows that have one of some values, ascending."""
+    wanted = pl.DataFrame({column: list(values)}, {column: known.schema[column]})
     found = known.join(wanted, on=column, how="semi").sort("number")
     return [_Row(*row) for row in found.iter_rows()]
 
@@ -169,17 +169,13 @@ def _rows(known: pl.DataFrame, wanted: pl.DataFrame) -> list[_Row]:
 def _match(
     found: PhotoDiff, changed: dict[int, bytes], overwritten: set[int], known: pl.DataFrame
 ) -> None:
-    """Find photos of changed or new files in the index by their content.
+    """Find photos of changed or new files in the index by their content, and note them.
 
-    Args:
-        found: to fill in.
-        changed: content by rows of ``found.given``.
-        overwritten: rows of the index whose files hold something else now.
-        known: every row of the index.
+    ``changed``: contents by rows of ``found.given``; ``overwritten``: rows of the index whose files
+    hold something else now.
     """
-    wanted = pl.DataFrame({"sha256": list(changed.values())}, {"sha256": pl.Binary})
     held: dict[bytes, list[_Row]] = defaultdict(list)
-    for row in _rows(known, wanted):
+    for row in _rows(known, "sha256", changed.values()):
         held[row.sha256].append(row)
     taken = set(found.same.values())
     for number, content in changed.items():

@@ -219,7 +219,7 @@ def block_rows(dim: int) -> int:
 
 
 def update_structure(
-    change: Change, what: str | None, search: SearchConfig | None = None, lag: float = LAG
+    change: Change, what: str | None, search: SearchConfig | None = None, lag: float | None = None
 ) -> None:
     """Bring the index to the search structure that its size calls for; a damaged one is replaced.
 
@@ -229,14 +229,16 @@ def update_structure(
         change: of the index.
         what: what the progress bar says; None: be silent.
         search: how it is to be searched from now on; None: as before.
-        lag: rows that may lie behind the structure that is there, as a share of its own.
+        lag: rows that may lie behind the structure that is there, as a share of its own; None:
+            :data:`LAG`.
 
     Raises:
         OSError: the disk is full, say.
     """
     manifest, before = change.manifest, change.before
     assert before is not None
-    search, structure = search or manifest.search, manifest.structure
+    search, lag = search or manifest.search, LAG if lag is None else lag
+    structure = manifest.structure
     kind, reason = choose(manifest.rows, manifest.dim, search)
     if kind == "exact":
         structure = None

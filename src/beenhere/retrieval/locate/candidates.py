@@ -174,6 +174,7 @@ def find_candidates(
     near = within_places(places[0], positions, config.radius)
     rivals = np.where(near | own, 0, weight)
     (elsewhere,) = find_places(rivals, positions, config.radius, 1)
+    # Ranks begin anew behind the matches that meet the conditions.
     matches = _matches(looked, inliers, k)
     return [
         _candidates(
@@ -246,11 +247,8 @@ class _SeenMatches:
             self.similarity
         )[:, None, :]
         similarity = np.where(known.any(axis=2), np.nan, other.similarity)
-        return _SeenMatches(
-            photos,
-            np.hstack([self.number, number]),
-            np.hstack([self.similarity, similarity]),
-        )
+        similarity = np.hstack([self.similarity, similarity])
+        return _SeenMatches(photos, np.hstack([self.number, number]), similarity)
 
     @property
     def positions(self) -> geo.Positions:
@@ -279,7 +277,6 @@ def _inliers(
 def _matches(
     looked: _SeenMatches, inliers: NDArray[np.float64] | None, k: int
 ) -> list[list[Match | None]]:
-    """A row for each query; ranks begin anew after ``k``."""
     columns = looked.photos.frame.select("path", "lat", "lon", "heading", "captured").rows()
     counts = np.full(looked.number.shape, np.nan) if inliers is None else inliers
     numbers, similarity = looked.number.tolist(), looked.similarity.tolist()
