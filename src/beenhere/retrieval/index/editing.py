@@ -148,7 +148,7 @@ def add_photos(
     folder: Path,
     photos: PhotoTable,
     config: ComputeConfig,
-    model: "VPRModel | None" = None,
+    model: "VPRModel",
     wait: float = 0,
     what: str | None = None,
 ) -> Added:
@@ -166,7 +166,7 @@ def add_photos(
         folder: of the index.
         photos: of which it may hold some.
         config: how descriptors are computed.
-        model: the one of the index, if it is at hand; None: it is read from the index.
+        model: the one of the index.
         wait, what: as for :func:`build_index`.
 
     Raises:
@@ -175,14 +175,10 @@ def add_photos(
         ModelError: a model that is not the index's, or a photo of a size that it cannot take.
         ConfigError: no such device, or a precision that is not the index's.
     """
-    from beenhere.retrieval.index.describing import check_model, extraction, indexed_model
+    from beenhere.retrieval.index.describing import check_model
 
     start = time.perf_counter()
-    entry = read_manifest(folder).model
-    extraction(entry, config, "float32")  # refuses what does not fit, before photos are read
-    if model is None:
-        model = indexed_model(folder, entry, config.device)
-    check_model(folder, entry, model)
+    check_model(folder, read_manifest(folder).model, model)
     with changing(folder, wait) as change:
         edit = open_edit(change)
         diff = _compared(change, edit, photos, what)

@@ -14,7 +14,7 @@ from beenhere.retrieval.search.exact import BLOCK_BYTES, search_exact
 from beenhere.retrieval.search.kinds import (
     KINDS,
     RESCORE,
-    find_candidates,
+    candidate_rows,
     kind_of,
     learn,
     train_rows,
@@ -215,7 +215,7 @@ class Structure:
         rows = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), TILE_QUERIES):
             tile = slice(start, start + TILE_QUERIES)
-            candidates = find_candidates(
+            candidates = candidate_rows(
                 self.kind, self._index, queries[tile], wanted, allowed, self._config
             )
             similarity[tile], rows[tile] = rescore(segments, queries[tile], candidates, k)
