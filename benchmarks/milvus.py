@@ -22,13 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from beenhere import geo
-from beenhere.config.retrieval import SearchConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel, photo_table
-from beenhere.retrieval.index.milvus.collection import MilvusCollection
-from beenhere.retrieval.index.milvus.connection import Address, connect
+from beenhere.retrieval.index.milvus.collection import MilvusCollection, connect
 from beenhere.retrieval.index.milvus.fields import new_ids
-from beenhere.retrieval.index.milvus.store import search_collection
+from beenhere.retrieval.index.milvus.milvus_store import search_collection
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
@@ -54,7 +53,7 @@ def main() -> None:
         files = write_vectors(Path(folder), "clustered", sizes[-1], DIM, QUERIES)
         vectors, queries = (np.load(file) for file in files)
         frame = made_up_photos(sizes[-1])
-        address = Address.parse(arguments.store or f"{folder}/lite.db/benchmark")
+        address = MilvusAddress.parse(arguments.store or f"{folder}/lite.db/benchmark")
         model = IndexedModel(
             name=None,
             fingerprint=hashlib.sha256(vectors.data).hexdigest(),

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from tiny import at_name, write_photo
 
-# To be 8 and 35, once the files of exact search and of the models are folded.
-MOST_TO_SEARCH = 10
+MOST_TO_SEARCH = 8
 """Files whose functions :meth:`beenhere.Index.search` enters."""
 
-MOST_TO_LOCATE = 50
+MOST_TO_LOCATE = 38
 """Files whose functions ``beenhere locate`` enters, from the command line to the printed answer."""
 
 COUNT = """

@@ -10,7 +10,7 @@ from tiny import at_name, write_photo
 
 from beenhere.cli.app import app
 from beenhere.errors import ConfigError, DataError
-from beenhere.retrieval.index import Index, recall, segments
+from beenhere.retrieval.index import Index, search_recall, segments
 from beenhere.retrieval.search import choice
 
 
@@ -78,7 +78,8 @@ def test_how_it_is_searched(
         return capsys.readouterr().out.splitlines()
 
     monkeypatch.setattr(choice, "FEWEST_TO_LEARN", 4)
-    monkeypatch.setattr(recall, "FEWEST_TO_LEARN", 5)  # more than there are: nothing to train
+    # More than there are: nothing to train.
+    monkeypatch.setattr(search_recall, "FEWEST_TO_LEARN", 5)
     whitening = ("--whitening.dim", "3", "--whitening.power", "0.5")
     build("--search", "hnsw", *whitening)
     assert "search: hnsw: hnsw was asked for" in capsys.readouterr().out

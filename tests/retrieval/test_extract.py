@@ -17,7 +17,6 @@ from beenhere.errors import ConfigError, ModelError
 from beenhere.photos.pixels import load_photo
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import extract as extracting
-from beenhere.retrieval import photo_batches
 from beenhere.retrieval.extract import Descriptors, Embedder, extract
 
 PLAIN = ExtractConfig(batch_size=4, workers=2, device="cpu", precision="32")
@@ -67,7 +66,7 @@ def test_equals_the_model_on_each_photo_alone(
 
 
 def test_big_photos_make_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(photo_batches.BATCH_PIXELS, "cpu", 64 * 64 * 2)
+    monkeypatch.setitem(extracting.BATCH_PIXELS, "cpu", 64 * 64 * 2)
     model = TinyModel()
     run(model, photos(tmp_path, 3, 64, 64), None)
     run(model, photos(tmp_path / "huge", 2, 128, 256), None)

@@ -18,15 +18,19 @@ from beenhere.config.retrieval import IndexConfig
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import Change
 from beenhere.retrieval.index.editing import build_index
-from beenhere.retrieval.index.milvus import store as milvus_store
+from beenhere.retrieval.index.milvus import milvus_store
 from beenhere.retrieval.index.milvus.collection import MilvusCollection
 
 EXTRACT = {"batch_size": 3, "workers": 1, "precision": "32"}
-STEPS = [(MilvusCollection, "put"), (MilvusCollection, "delete"), (Change, "commit_count")]
+STEPS = [(MilvusCollection, "put"), (MilvusCollection, "delete"), (Change, "commit")]
 
 _processes = get_context("forkserver")
 _processes.set_forkserver_preload(
-    ["beenhere.retrieval.index.describing", "beenhere.retrieval.index.milvus.store", "pymilvus"]
+    [
+        "beenhere.retrieval.index.describing",
+        "beenhere.retrieval.index.milvus.milvus_store",
+        "pymilvus",
+    ]
 )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.editing import Added
     from beenhere.retrieval.index.manifest import Manifest
-    from beenhere.retrieval.index.recall import Recall
+    from beenhere.retrieval.index.search_recall import SearchRecall
 
 show_last(IndexConfig, but=("search", "store"))
 show_last(SearchConfig, but=("kind",))
@@ -260,7 +260,7 @@ def _whitened(manifest: "Manifest") -> str:
     return f", whitened from {manifest.model.dim} on {manifest.whitening.photos:,} photos"
 
 
-def _print_recall(measured: "Recall") -> None:
+def _print_recall(measured: "SearchRecall") -> None:
     first, *_ = measured.table
     print(f"measured with {measured.queries:,} of its photos as queries, none its own match:")
     columns = [f"first {k} kept" if k > 1 else "first kept" for k in first.kept]

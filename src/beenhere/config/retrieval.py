@@ -1,11 +1,23 @@
 """Options of an index: how it is searched, verified and asked for a place."""
 
+import os
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.options import Options, named_choice
+from beenhere.errors import ConfigError
+
+MILVUS_PORT = 19530
+
+_MILVUS_SCHEMES = {"milvus": "http", "milvus+https": "https"}
+_COLLECTION_NAME = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
+_STORE_FORMS = (
+    "expected milvus://HOST/COLLECTION, milvus://HOST:PORT/COLLECTION, milvus+https://... where "
+    "the server has a certificate, or FILE.db/COLLECTION for Milvus Lite"
+)
 
 
 class SearchConfig(Options):
@@ -85,6 +97,65 @@ class IndexSearchConfig(Options):
     """What may change of a saved index without computing descriptors again."""
 
     search: _Search = SearchConfig()
+
+
+class MilvusAddress(Options):
+    """A Milvus collection, and where it is.
+
+    Attributes:
+        address: ``milvus://HOST:PORT``, ``milvus+https://HOST:PORT``, or the absolute path of a
+            Milvus Lite database, which ends in ``.db``.
+        collection: letters, digits and ``_``.
+    """
+
+    address: str
+    collection: str
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.collection}"
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return "://" not in self.address
+
+    @property
+    def uri(self) -> str:
+        """As pymilvus wants it."""
+        if self.local:
+            return self.address
+        scheme, _, host = self.address.partition("://")
+        return f"{_MILVUS_SCHEMES[scheme]}://{host}"
+
+    @classmethod
+    def parse(cls, text: str) -> "MilvusAddress":
+        """Read what a person gave.
+
+        Raises:
+            ConfigError: it is none.
+        """
+        wrong = ConfigError(f"store is {text!r}; {_STORE_FORMS}")
+        where, _, collection = text.rpartition("/")
+        if not _COLLECTION_NAME.fullmatch(collection):
+            raise ConfigError(f"{wrong}; a collection is letters, digits, _")
+        scheme, separator, host = where.partition("://")
+        if not separator:
+            if not where.endswith(".db"):
+                raise wrong
+            return cls(address=os.path.abspath(where), collection=collection)  # noqa: PTH100 - links stay
+        if scheme not in _MILVUS_SCHEMES or not host or "/" in host:
+            raise wrong
+        if "@" in host:
+            raise ConfigError(
+                "store holds a user or password, which would be kept in the index; leave it out, "
+                "and set the environment variable BEENHERE_MILVUS_TOKEN to USER:PASSWORD"
+            )
+        name, colon, port = host.rpartition(":")
+        if not colon:
+            return cls(address=f"{where}:{MILVUS_PORT}", collection=collection)
+        if not name or not port.isdecimal():
+            raise wrong
+        return cls(address=where, collection=collection)
 
 
 class SiftConfig(Options):

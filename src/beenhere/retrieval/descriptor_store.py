@@ -54,6 +54,18 @@ class PhotoKey(NamedTuple):
         return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns)  # noqa: PTH100
 
 
+def photo_keys(paths: Iterable[str]) -> tuple[dict[str, PhotoKey], dict[str, str]]:
+    """The key of each file by its path, and the reason for each that is not there."""
+    keys: dict[str, PhotoKey] = {}
+    gone: dict[str, str] = {}
+    for path in paths:
+        try:
+            keys[path] = PhotoKey.of(path)
+        except PhotoError as error:
+            gone[path] = error.reason
+    return keys, gone
+
+
 class MemoryStore:
     """Descriptors that are kept in memory alone; at most ``rows`` of them."""
 
@@ -100,8 +112,7 @@ class DescriptorStore:
         self.folder = folder
         self._dim, self._dtype = dim, np.dtype(dtype).newbyteorder("<")
         self._identity = {**identity, "dim": dim, "dtype": dtype}
-        self._photos: IO[bytes] | None = None
-        self._vectors: IO[bytes] | None = None
+        self._files: tuple[IO[bytes], IO[bytes]] | None = None  # photos.jsonl, descriptors.npy
         self._writing = ExitStack()  # the files, and the lock
         self._uncommitted: list[PhotoKey] = []
         self._committed_at = time.monotonic()
@@ -114,17 +125,15 @@ class DescriptorStore:
     def __exit__(self, *error: object) -> None:
         with self._writing:  # closes each file, also where the disk is full
             self.commit()
-        self._photos = self._vectors = None
+        self._files = None
 
     def __contains__(self, key: PhotoKey) -> bool:
         return key in self._row
 
     def append(self, keys: Sequence[PhotoKey], vectors: NDArray[np.floating]) -> None:
         """Keep the vectors ``(len(keys), D)``; they are safe within :data:`COMMIT_SECONDS`."""
-        if self._photos is None or self._vectors is None:
-            self._open_to_write()
-        assert self._vectors is not None
-        self._vectors.write(little_endian(vectors, self._dtype.name))
+        _, file = self._files or self._open_to_write()
+        file.write(little_endian(vectors, self._dtype.name))
         for key in keys:
             self._row[key] = self._count
             self._count += 1
@@ -134,14 +143,15 @@ class DescriptorStore:
 
     def commit(self) -> None:
         """Make every appended row count, whatever happens to this process after."""
-        if not self._uncommitted or self._photos is None or self._vectors is None:
+        if not self._uncommitted or self._files is None:
             return
-        _to_disk(self._vectors)
+        photos, vectors = self._files
+        _to_disk(vectors)
         lines = [json.dumps(key) + "\n" for key in self._uncommitted]
-        self._photos.write("".join(lines).encode())
-        _to_disk(self._photos)
+        photos.write("".join(lines).encode())
+        _to_disk(photos)
         self._uncommitted.clear()
-        self._write_header()
+        self._write_header(vectors)
         self._committed_at = time.monotonic()
 
     def take(self, keys: Sequence[PhotoKey]) -> NDArray[np.floating]:
@@ -199,7 +209,7 @@ class DescriptorStore:
                 length += len(line)
         return rows, length
 
-    def _open_to_write(self) -> None:
+    def _open_to_write(self) -> tuple[IO[bytes], IO[bytes]]:
         self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as opening:
             busy = (
@@ -212,23 +222,23 @@ class DescriptorStore:
             if not (self.folder / "store.json").exists():
                 write_json(self.folder / "store.json", self._identity)
             self._row, self._whole_bytes = self._read()
-            self._photos = opening.enter_context((self.folder / "photos.jsonl").open("ab"))
-            self._photos.truncate(self._whole_bytes)
-            vectors = self.folder / "descriptors.npy"
-            vectors.touch()
-            self._vectors = opening.enter_context(vectors.open("r+b"))
-            self._vectors.truncate(HEADER_BYTES + self._count * self._row_bytes)
-            self._write_header()
+            photos = opening.enter_context((self.folder / "photos.jsonl").open("ab"))
+            photos.truncate(self._whole_bytes)
+            (self.folder / "descriptors.npy").touch()
+            vectors = opening.enter_context((self.folder / "descriptors.npy").open("r+b"))
+            vectors.truncate(HEADER_BYTES + self._count * self._row_bytes)
+            self._write_header(vectors)
+            self._files = photos, vectors
             self._writing = opening.pop_all()
+        return self._files
 
-    def _write_header(self) -> None:
+    def _write_header(self, vectors: IO[bytes]) -> None:
         """Bring the shape in the ``.npy`` header up to date; leaves the file at its end."""
-        assert self._vectors is not None
         shape = (self._count - len(self._uncommitted), self._dim)
-        self._vectors.seek(0)
-        self._vectors.write(header(shape, self._dtype.name))
-        self._vectors.flush()
-        self._vectors.seek(0, os.SEEK_END)
+        vectors.seek(0)
+        vectors.write(header(shape, self._dtype.name))
+        vectors.flush()
+        vectors.seek(0, os.SEEK_END)
 
 
 def missing(store: MemoryStore | DescriptorStore, keys: Iterable[PhotoKey]) -> list[PhotoKey]:

@@ -4,7 +4,9 @@ Every descriptor of the package comes out of :meth:`Embedder.embed`.
 """
 
 import time
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +18,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
-from beenhere.devices import choose_device, has_bfloat16
+from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
 from beenhere.models.folding import evaluation_mode, fold_batch_norms
-from beenhere.photos.photo_file import Photo
+from beenhere.photos.photo_file import Photo, photo_size
+from beenhere.photos.pixels import load_photo
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
-from beenhere.retrieval.descriptor_store import DescriptorStore, MemoryStore, PhotoKey, missing
-from beenhere.retrieval.photo_batches import photo_batches
+from beenhere.retrieval.descriptor_store import (
+    DescriptorStore,
+    MemoryStore,
+    PhotoKey,
+    missing,
+    photo_keys,
+)
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
+
+AHEAD = 2
+"""Batches being decoded while the model works on one."""
+
+BATCH_PIXELS = {"cpu": 850_000, "cuda": 30_000_000}
+"""Pixels at once on a device at most, so that photos at their own size fit.
+
+On a CPU 8 photos of 320 x 320: larger batches leave its caches, are slower and take more memory.
+"""
+
+WINDOW = 1024
+"""Photos whose sizes are looked at together, to make batches of one size from them."""
 
 TIMED_PHOTOS, TIMED_TRIES = 16, 8
 
@@ -79,7 +99,7 @@ def extract(
     if config.device != "auto":
         model.to(choose_device(config.device))
     paths = table.paths
-    keys, gone = _keys(paths)
+    keys, gone = photo_keys(paths)
     failed: dict[PhotoKey, str] = {}
     with _open_store(model, config, store, len(keys)) as kept:
         todo = missing(kept, keys.values())
@@ -94,22 +114,9 @@ def extract(
         vectors = kept.take([keys[paths[row]] for row in rows])
     reasons = gone | {path: failed[key] for path, key in keys.items() if key in failed}
     left_out = [(path, reasons[path]) for path in paths if path in reasons]
+    computed = len(todo) - len(failed)
     seconds = time.perf_counter() - start
-    return Descriptors(
-        vectors, np.array(rows, np.int64), left_out, seconds, len(todo) - len(failed)
-    )
-
-
-def _keys(paths: list[str]) -> tuple[dict[str, PhotoKey], dict[str, str]]:
-    """The key of each file, and the reason for each file that is not there."""
-    keys: dict[str, PhotoKey] = {}
-    gone: dict[str, str] = {}
-    for path in paths:
-        try:
-            keys[path] = PhotoKey.of(path)
-        except PhotoError as error:
-            gone[path] = error.reason
-    return keys, gone
+    return Descriptors(vectors, np.array(rows, np.int64), left_out, seconds, computed)
 
 
 def _open_store(
@@ -170,17 +177,17 @@ class Embedder:
         device = next(self._model.parameters()).device
         bfloat16 = precision_on(device, config) == "bf16"
         with evaluation_mode(self._model):
-            for batch in photo_batches(photos, self._model, config, device):
+            for members, images, unreadable in _photo_batches(photos, self._model, config, device):
                 vectors = np.empty((0, self._model.descriptor_dim), np.float32)
-                if batch.members:
-                    images = batch.images.to(device, non_blocking=True)
+                if members:
+                    images = images.to(device, non_blocking=True)
                     try:
                         if self._folded is None:
                             self._folded = fold_batch_norms(self._model, images[:1])
                         vectors = _forward(self._folded, images, bfloat16)
                     except ModelError as error:
-                        raise ModelError(f"{names[batch.members[0]]}: {error}") from error
-                yield DescriptorBatch(batch.members, vectors, batch.unreadable)
+                        raise ModelError(f"{names[members[0]]}: {error}") from error
+                yield DescriptorBatch(members, vectors, unreadable)
 
     def embed_all(
         self, photos: Sequence[Photo], names: Sequence[str], config: ComputeConfig
@@ -246,3 +253,103 @@ def milliseconds_per_photo(
             _forward(network, images, bfloat16)  # ends on the processor, so a GPU has finished
             seconds.append(time.perf_counter() - start)
     return 1000 * min(seconds[1:]) / TIMED_PHOTOS
+
+
+# --- decoding, ahead of the model ----------------------------------------------------------------
+
+_PhotoBatch = tuple[list[int], Tensor, dict[int, str]]
+"""Numbers of photos of one size, their pixels ``(n, 3, H, W)`` uint8 RGB on the host, channels last
+in memory; numbers of the other photos of the batch, and why they cannot be read."""
+
+
+def _photo_batches(
+    photos: Sequence[Photo], model: "VPRModel", config: ComputeConfig, device: torch.device
+) -> Iterator[_PhotoBatch]:
+    """All photos in batches of one size; a few are decoded ahead of the one that is handed out."""
+    torch.get_num_threads()  # fixes this thread's own number before the decoders set theirs
+    pool = ThreadPoolExecutor(config.workers or cores(), "decode", torch.set_num_threads, (1,))
+    waiting: deque[Callable[[], _PhotoBatch]] = deque()
+    pixels = BATCH_PIXELS.get(device.type, BATCH_PIXELS["cpu"])
+    try:
+        for members, size, unreadable in _groups(photos, model, pool):
+            at_once = min(config.batch_size, max(1, pixels // max(1, size[0] * size[1])))
+            for first in range(0, len(members), at_once):
+                some = members[first : first + at_once]
+                waiting.append(_decode(photos, some, size, model, device, pool))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft()()
+            if unreadable:
+                yield [], torch.empty(0, 3, *size, dtype=torch.uint8), unreadable
+        while waiting:
+            yield waiting.popleft()()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _groups(
+    photos: Sequence[Photo], model: "VPRModel", pool: ThreadPoolExecutor
+) -> Iterator[tuple[Sequence[int], tuple[int, int], dict[int, str]]]:
+    """Numbers of photos of one size, and that size; those whose header says no size, and why.
+
+    In the order of the photos, where all get one size; else sorted out in windows.
+    """
+    preprocessing = model.preprocessing
+    one_size = preprocessing.config.image_size
+    if one_size is not None and not preprocessing.config.keep_aspect:
+        yield range(len(photos)), one_size, {}
+        return
+    for start in range(0, len(photos), WINDOW):
+        groups: dict[tuple[int, int], list[int]] = {}
+        unreadable: dict[int, str] = {}
+        sizes = pool.map(_size, photos[start : start + WINDOW])
+        for member, size in enumerate(sizes, start):
+            if isinstance(size, str):
+                unreadable[member] = size
+            else:
+                groups.setdefault(preprocessing.target_size(*size), []).append(member)
+        for size, members in groups.items():
+            yield members, size, {}
+        yield [], (0, 0), unreadable
+
+
+def _size(photo: Photo) -> tuple[int, int] | str:
+    """Height and width in pixels, or why the photo cannot be read."""
+    try:
+        return photo_size(photo)
+    except PhotoError as error:
+        return error.reason
+
+
+def _decode(
+    photos: Sequence[Photo],
+    members: Sequence[int],
+    size: tuple[int, int],
+    model: "VPRModel",
+    device: torch.device,
+    pool: ThreadPoolExecutor,
+) -> Callable[[], _PhotoBatch]:
+    """Have threads decode some photos to one size; the function returned waits for them."""
+    images = torch.empty(
+        (len(members), 3, *size),
+        dtype=torch.uint8,
+        memory_format=torch.channels_last,
+        pin_memory=device.type == "cuda",  # page-locked memory is copied while the GPU works
+    )
+
+    def load(place: int, photo: Photo) -> str | None:
+        try:
+            images[place] = load_photo(photo, lambda *own: size, model.preprocessing.interpolation)
+        except PhotoError as error:
+            return error.reason
+        return None
+
+    loading = [pool.submit(load, place, photos[member]) for place, member in enumerate(members)]
+
+    def batch() -> _PhotoBatch:
+        reasons = [future.result() for future in loading]
+        good = [place for place, reason in enumerate(reasons) if reason is None]
+        whole = len(good) == len(reasons)
+        failed = {member: why for member, why in zip(members, reasons, strict=True) if why}
+        return [members[place] for place in good], images if whole else images[good], failed
+
+    return batch

@@ -14,7 +14,7 @@ from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.index import Index, describing, diff, segments, store
+from beenhere.retrieval.index import Index, describing, diff, photo_store, segments
 
 
 def counts(index: Index, photos: Path | PhotoTable, model: TinyModel) -> dict[str, int]:
@@ -202,9 +202,9 @@ def test_a_file_that_changes_while_it_is_read(
 def test_large_adds_go_in_blocks(
     index: Index, model: TinyModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (segments, store):
+    for module in (segments, photo_store):
         monkeypatch.setattr(module, "block_rows", lambda dim: 1)
-    monkeypatch.setattr(store, "BLOCKS_AT_ONCE", 2)
+    monkeypatch.setattr(photo_store, "BLOCKS_AT_ONCE", 2)
     for number in range(5):
         write_photo(tmp_path / "more" / at_name(number, 2), 50 + number)
     assert counts(index, tmp_path / "more", model) == {"new": 5}

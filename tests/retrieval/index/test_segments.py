@@ -234,9 +234,7 @@ def test_a_structure_of_something_else_is_found(folder: Path, tmp_path: Path) ->
     with changing(folder, 0) as change:
         structure = change.manifest.structure
         assert structure is not None
-        change.commit_search(
-            change.manifest.search, structure.model_copy(update={"rows": 1400, "kind": "ivf"})
-        )
+        change.commit(structure=structure.model_copy(update={"rows": 1400, "kind": "ivf"}))
     (damage,) = check_index(folder).damages
     assert damage.endswith("a structure pq over 1500 photos; expected ivf over 1400")
 

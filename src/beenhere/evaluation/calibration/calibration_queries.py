@@ -14,10 +14,14 @@ from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.store import Matches
-from beenhere.retrieval.locate.candidates import Searchable, SearchResult, find_candidates
+from beenhere.retrieval.index.photo_store import Matches
+from beenhere.retrieval.locate.candidates import (
+    Searchable,
+    SearchResult,
+    find_candidates,
+    photo_input,
+)
 from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
-from beenhere.retrieval.locate.photo_input import photo_input
 from beenhere.retrieval.search.filters import Filter
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The saved index on disk."""
 
 from beenhere.retrieval.index.index import Index
-from beenhere.retrieval.index.store import Matches
+from beenhere.retrieval.index.photo_store import Matches
 
 __all__ = ["Index", "Matches"]

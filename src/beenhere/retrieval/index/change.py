@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import __version__
-from beenhere.config.retrieval import SearchConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.errors import DataError
 from beenhere.files import npy
 from beenhere.files.atomic import BESIDE, replacing, sync_folder
@@ -33,13 +33,10 @@ from beenhere.retrieval.index.manifest import (
     STAGING,
     UNREADABLE_COLUMNS,
     IndexedModel,
-    KeptCalibration,
     LearnedWhitening,
     Manifest,
-    MilvusEntry,
     Part,
     Segment,
-    TrainedStructure,
     read_manifest,
     write_manifest,
 )
@@ -57,12 +54,7 @@ _BESIDE_MODEL = re.compile(rf"\.[\w-]*{MODEL}(\.\w+)?")
 
 
 class Change:
-    """The next states of an index, in the making; see :func:`changing`.
-
-    Attributes:
-        folder: of the index.
-        before: the state that is in force; None for a new index.
-    """
+    """The next states of an index; see :func:`changing`. ``before``: the one in force, if any."""
 
     def __init__(self, folder: Path, before: Snapshot | None) -> None:
         self.folder = folder
@@ -86,32 +78,17 @@ class Change:
         model: IndexedModel,
         dtype: Dtype,
         search: SearchConfig,
-        store: MilvusEntry | None = None,
+        store: MilvusAddress | None = None,
     ) -> None:
         """Say what a new index shall be; nothing is written."""
         self._manifest = Manifest(
-            beenhere=__version__,
-            written="",
-            generation=0,
-            last_part=0,
-            model=model,
-            dtype=dtype,
-            photos=0,
-            removed=0,
-            unreadable=0,
-            segments=(),
-            removed_rows=None,
-            unreadable_photos=None,
-            search=search,
-            store=store,
+            beenhere=__version__, model=model, dtype=dtype, search=search, store=store
         )
 
     def write_part(self, kind: str, write: Callable[[Path], object]) -> Part:
-        """Write a part, and bring it to the disk.
+        """Have ``write`` write a part, and bring it to the disk.
 
-        Args:
-            kind: the end of its name: photos.parquet makes ``parts/000003.photos.parquet``.
-            write: writes the file, whose name is given.
+        A ``kind`` photos.parquet makes ``parts/000003.photos.parquet``.
 
         Raises:
             OSError: the disk is full, say.
@@ -138,7 +115,7 @@ class Change:
         renumbered: bool = False,
         whitening: LearnedWhitening | None = None,
     ) -> None:
-        """Bring the index to other photos; the parts that it no longer has go at the end.
+        """Bring an index in a folder to other photos; see :meth:`commit`.
 
         Args:
             segments: whose parts are written.
@@ -149,7 +126,7 @@ class Change:
             whitening: of the descriptors of a new index; None: as it was.
 
         Raises:
-            OSError: the disk is full, say; the index is as it was.
+            OSError: as :meth:`commit`.
         """
         before = self.before
         part = None
@@ -157,45 +134,29 @@ class Change:
             part = before.manifest.removed_rows
         elif len(removed):
             part = self.write_part("removed.npy", lambda path: npy.write_array(path, removed))
-        self._commit(
+        self.commit(
+            unreadable,
             photos=sum(segment.rows for segment in segments) - len(removed),
             removed=len(removed),
             segments=tuple(segments),
             removed_rows=part,
-            **self._unreadable(unreadable),
             structure=None if renumbered else self.manifest.structure,
             whitening=whitening or self.manifest.whitening,
         )
 
-    def commit_count(self, photos: int, unreadable: dict[str, str]) -> None:
-        """Note what has come of photos that lie elsewhere.
+    def commit(self, unreadable: dict[str, str] | None = None, **changed: Any) -> None:
+        """Bring the index to its next state; the parts that it no longer has go at the end.
 
         Args:
-            photos: how many there are now.
-            unreadable: path and reason of what could not be read.
+            unreadable: path and reason of what could not be read; None: as before.
+            **changed: other values of the :class:`Manifest`, whose parts are written.
 
         Raises:
-            OSError: as :meth:`commit_photos`.
+            OSError: the disk is full, say; the index is as it was.
         """
-        self._commit(photos=photos, **self._unreadable(unreadable))
-
-    def commit_search(self, search: SearchConfig, structure: TrainedStructure | None) -> None:
-        """Have the same photos searched in another way.
-
-        Raises:
-            OSError: as :meth:`commit_photos`.
-        """
-        self._commit(search=search, structure=structure)
-
-    def commit_calibration(self, calibration: KeptCalibration | None) -> None:
-        """Keep another calibration, or none.
-
-        Raises:
-            OSError: as :meth:`commit_photos`.
-        """
-        self._commit(calibration=calibration)
-
-    def _commit(self, **changed: Any) -> None:
+        if unreadable is not None and unreadable != self.unreadable:
+            part = self._write_unreadable(unreadable) if unreadable else None
+            changed |= {"unreadable": len(unreadable), "unreadable_photos": part}
         sync_folder(self.folder / PARTS)
         stamp = {
             "format_version": FORMAT_VERSION,
@@ -204,21 +165,13 @@ class Change:
             "generation": self.manifest.generation + 1,
             "last_part": self._last_part,
         }
-        after = self.manifest.model_copy(update=stamp | changed)
-        write_manifest(after, self.folder)
-        self._manifest = after
+        self._manifest = self.manifest.model_copy(update=changed | stamp)
+        write_manifest(self._manifest, self.folder)
         self.before = Snapshot.open(self.folder)
 
-    def _unreadable(self, reasons: dict[str, str]) -> dict[str, Any]:
-        """The manifest's values for them; the part that is there, if it says the same."""
-        part = None
-        if self.before is not None and self.before.unreadable == reasons:
-            part = self.before.manifest.unreadable_photos
-        elif reasons:
-            columns = {"path": list(reasons), "reason": list(reasons.values())}
-            frame = pl.DataFrame(columns, UNREADABLE_COLUMNS)
-            part = self.write_frame("unreadable.parquet", frame)
-        return {"unreadable": len(reasons), "unreadable_photos": part}
+    def _write_unreadable(self, reasons: dict[str, str]) -> Part:
+        columns = {"path": list(reasons), "reason": list(reasons.values())}
+        return self.write_frame("unreadable.parquet", pl.DataFrame(columns, UNREADABLE_COLUMNS))
 
 
 def part_of(folder: Path, path: Path) -> Part:
@@ -261,7 +214,11 @@ def changing(folder: Path, wait: float, new: bool = False) -> Iterator[Change]:
             finally:
                 _sweep(folder)
     except OSError as error:
-        raise DataError(_unwritten(folder, error)) from error
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(
+            f"{folder} cannot be written ({reason}); nothing is lost: mend that, and give the same "
+            "command again"
+        ) from error
 
 
 def leftovers(folder: Path, manifest: Manifest | None) -> list[Path]:
@@ -306,11 +263,3 @@ def _make(folder: Path) -> None:
         return
     folder.mkdir(parents=True)
     sync_folder(folder.parent)
-
-
-def _unwritten(folder: Path, error: OSError) -> str:
-    reason = (error.strerror or str(error)).lower()
-    return (
-        f"{folder} cannot be written ({reason}); nothing is lost: mend that, and give the same "
-        "command again"
-    )

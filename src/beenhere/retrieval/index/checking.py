@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-
-import numpy as np
 
 from beenhere.errors import DataError
 from beenhere.retrieval.index.change import leftovers
 from beenhere.retrieval.index.manifest import Manifest, read_manifest
+from beenhere.retrieval.index.photo_store import open_store
 from beenhere.retrieval.index.segments import block_rows
-from beenhere.retrieval.index.snapshot import NORM_TOLERANCE, Snapshot, damage_of
-from beenhere.retrieval.index.store import open_store
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.index.snapshot import Snapshot, damage_of, wrong_lengths
+from beenhere.retrieval.search.vectors import blocks
 
 
 @dataclass(frozen=True)
@@ -94,17 +93,9 @@ def _disagreements(folder: Path) -> Iterator[str]:
                 f"{whitening.projection.shape}; expected {shape}"
             )
     for segment, vectors in zip(manifest.segments, index.segments, strict=True):
-        wrong = _wrong_vector(vectors, NORM_TOLERANCE[manifest.dtype])
-        if wrong is not None:
-            yield f"{folder / segment.vectors.file}: {wrong}"
-
-
-def _wrong_vector(vectors: StoredVectors, tolerance: float) -> str | None:
-    step = block_rows(vectors.dim)
-    for start in range(0, len(vectors), step):
-        block = vectors.floats(start, min(start + step, len(vectors)))
-        lengths = np.linalg.norm(block, axis=1)
-        wrong = np.flatnonzero(~(np.abs(lengths - 1) <= tolerance))
-        if len(wrong):
-            return f"descriptor {start + wrong[0]} has length {lengths[wrong[0]]:g}; expected 1"
-    return None
+        wrong = (
+            f"{folder / segment.vectors.file}: descriptor {rows[row]} {fault}"
+            for block, rows in blocks([vectors], block_rows(vectors.dim), None)
+            for row, fault in wrong_lengths(block.floats(0, len(block)), manifest.dtype)
+        )
+        yield from islice(wrong, 1)

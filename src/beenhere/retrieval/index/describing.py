@@ -15,7 +15,6 @@ from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, ModelError, PhotoError
 from beenhere.models.checkpoint import (
     BUILT_IN,
-    DESCRIPTION,
     load_model,
     read_provenance,
     save_checkpoint,
@@ -30,8 +29,6 @@ from beenhere.retrieval.index.snapshot import MEND, damage_of
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
 
-_KEY = ["path", "size", "mtime_ns"]
-
 
 def keep_model(
     change: Change, model: "VPRModel", spec: str | None, config: ComputeConfig
@@ -41,7 +38,7 @@ def keep_model(
     Args:
         change: that makes the index.
         model: to keep, on the device that descriptors will be computed on.
-        spec: what it was read from, if it was; a built-in one is not kept but named.
+        spec: the text that it was read by, if it was; a built-in one is not kept but named.
         config: decides the precision.
 
     Raises:
@@ -55,11 +52,7 @@ def keep_model(
     if name is None:
         folder = change.folder / MODEL
         save_checkpoint(model, folder, provenance)
-        files = sorted(folder.iterdir())
-        for path in files:
-            # safetensors makes files that only their owner can read.
-            path.chmod((folder / DESCRIPTION).stat().st_mode)
-        parts = [part_of(change.folder, path) for path in files]
+        parts = [part_of(change.folder, path) for path in sorted(folder.iterdir())]
     return IndexedModel(
         name=name,
         fingerprint=model.fingerprint(),
@@ -111,11 +104,7 @@ def extraction(
 
 
 def check_model(folder: Path, entry: IndexedModel, model: "VPRModel") -> None:
-    """See that a model is the one whose descriptors an index holds.
-
-    Raises:
-        ModelError: it is another.
-    """
+    """Raise ModelError where a model is not the one whose descriptors an index holds."""
     fingerprint = model.fingerprint()
     if fingerprint != entry.fingerprint:
         name = entry.name or entry.provenance.get("model")
@@ -127,8 +116,8 @@ def check_model(folder: Path, entry: IndexedModel, model: "VPRModel") -> None:
 
 
 @dataclass(frozen=True)
-class DescriptorBatch:
-    """Descriptors of some photos.
+class PhotoDescriptors:
+    """Photos with their descriptors, as they go into an index.
 
     Attributes:
         frame: rows of those that could be read, as they were given.
@@ -148,7 +137,7 @@ def describe_photos(
     store: Path,
     at_once: int,
     what: str | None,
-) -> Iterator[DescriptorBatch]:
+) -> Iterator[PhotoDescriptors]:
     """Descriptors of photo files that stay as they are while they are read, batch by batch.
 
     Args:
@@ -169,18 +158,18 @@ def describe_photos(
         table = PhotoTable(some.select(list(SCHEMA)))
         done = extract(model, table, config, store, what and what + part)
         read = some[done.rows]
-        same = np.array([_unchanged(*row) for row in read.select(_KEY).iter_rows()], np.bool_)
+        files = map(PhotoKey._make, read.select(PhotoKey._fields).iter_rows())
+        same = np.array([_unchanged(file) for file in files], np.bool_)
         changed = read.filter(pl.Series(~same))["path"]
         reasons = dict.fromkeys(changed, "changed while it was read: add it again")
         vectors = done.vectors if same.all() else done.vectors[same]
-        yield DescriptorBatch(
+        yield PhotoDescriptors(
             read.filter(pl.Series(same)), vectors, dict(done.unreadable) | reasons
         )
 
 
-def _unchanged(path: str, size: int, mtime_ns: int) -> bool:
-    """Whether the file is still the one whose content was looked at."""
+def _unchanged(file: PhotoKey) -> bool:
     try:
-        return PhotoKey.of(path) == (path, size, mtime_ns)
+        return PhotoKey.of(file.path) == file
     except PhotoError:
         return False

@@ -8,12 +8,12 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,8 +23,8 @@ from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
-from beenhere.retrieval.descriptor_store import PhotoKey
-from beenhere.retrieval.index.manifest import COLUMNS, FILE_COLUMNS
+from beenhere.retrieval.descriptor_store import PhotoKey, photo_keys
+from beenhere.retrieval.index.manifest import COLUMNS
 
 _CHUNK = 256
 _FLUSH_SECONDS = 2.0
@@ -54,6 +54,7 @@ class PhotoDiff:
         given: a row each that has a file, with the columns of
             :data:`~beenhere.retrieval.index.manifest.COLUMNS`; SHA-256 is null where the file was
             not read, because the index holds it unchanged.
+        known: photos of the index that they were compared with.
         same: rows of the known photos by rows of ``given``: the file is where it was.
         moved: alike: its content is known from a row whose file is gone, or holds something else.
         restored: alike: its content is known from a row that is removed.
@@ -64,6 +65,7 @@ class PhotoDiff:
     """
 
     given: pl.DataFrame
+    known: KnownPhotos
     same: dict[int, int] = field(default_factory=dict)
     moved: dict[int, int] = field(default_factory=dict)
     restored: dict[int, int] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class PhotoDiff:
         """Of all that were given and have a file that was read, or is known."""
         return set(self.given["path"])
 
-    def updates(self, known: KnownPhotos) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    def updates(self) -> tuple[NDArray[np.int64], pl.DataFrame]:
         """Known photos of which more is known now, and those that count again.
 
         A position is one thing: none of its numbers is kept if another one is given.
@@ -86,7 +88,7 @@ class PhotoDiff:
         """
         pairs = self.same | self.moved | self.restored
         rows = np.fromiter(pairs.values(), np.int64, len(pairs))
-        old, given = known.frame[rows], self.given[np.fromiter(pairs, np.int64, len(pairs))]
+        old, given = self.known.frame[rows], self.given[np.fromiter(pairs, np.int64, len(pairs))]
         positioned = given["lat"].is_not_null()
         new = pl.DataFrame(
             [
@@ -98,7 +100,7 @@ class PhotoDiff:
         )
         unequal = [old[name].ne_missing(new[name]) for name in COLUMNS]
         differs = pl.select(pl.any_horizontal(unequal)).to_series().to_numpy()
-        wanted = differs | ~known.allowed[rows]
+        wanted = differs | ~self.known.allowed[rows]
         return rows[wanted], new.filter(pl.Series(wanted))
 
 
@@ -109,19 +111,18 @@ def compare_photos(
 
     Args:
         table: the photos.
-        known: what the index holds, or those of its photos that share a path or content with one
-            of the table.
-        journal: see :func:`hash_files`.
-        what: what the progress bar says; None: be silent.
+        known: all that the index holds, or what shares a path or content with one of the table.
+        journal, what: see :func:`hash_files`.
 
     Raises:
         DataError: a photo in two rows, or the index is damaged.
         OSError: the journal cannot be written.
     """
-    held = _numbered(known)
-    keys, unreadable = photo_keys(table)
-    paths = pl.DataFrame({"path": [key.path for key in keys.values()]}, {"path": pl.String})
-    at_path = {row.path: row for row in _rows(held.filter("allowed"), paths)}
+    held = known.frame.select("path", "size", "mtime_ns", "sha256").with_row_index("number")
+    held = held.with_columns(allowed=pl.Series(known.allowed))  # the columns of _Row
+    keys, unreadable = table_keys(table)
+    paths = (key.path for key in keys.values())
+    at_path = {row.path: row for row in _rows(held.filter("allowed"), "path", paths)}
     look_into = [
         key for key in keys.values() if key.path not in at_path or at_path[key.path][1:4] != key
     ]
@@ -130,7 +131,7 @@ def compare_photos(
         if isinstance(content, PhotoError):
             unreadable[key.path] = content.reason
     rows = [row for row, key in keys.items() if key.path not in unreadable]
-    found = PhotoDiff(_given(table, rows, keys, contents), unreadable=unreadable)
+    found = PhotoDiff(_given(table, rows, keys, contents), known, unreadable=unreadable)
 
     changed: dict[int, bytes] = {}
     overwritten: set[int] = set()
@@ -158,15 +159,9 @@ class _Row(NamedTuple):
     allowed: bool
 
 
-def _numbered(known: KnownPhotos) -> pl.DataFrame:
-    """Every row with the columns of :class:`_Row`."""
-    columns = known.frame.select("path", "size", "mtime_ns", "sha256")
-    return columns.with_row_index("number").with_columns(allowed=pl.Series(known.allowed))
-
-
-def _rows(known: pl.DataFrame, wanted: pl.DataFrame) -> list[_Row]:
-    """The rows that have one of the wanted values, ascending."""
-    (column,) = wanted.columns
+def _rows(known: pl.DataFrame, column: str, values: Iterable[object]) -> list[_Row]:
+    """The rows that have one of some values, ascending."""
+    wanted = pl.DataFrame({column: list(values)}, {column: known.schema[column]})
     found = known.join(wanted, on=column, how="semi").sort("number")
     return [_Row(*row) for row in found.iter_rows()]
 
@@ -174,17 +169,13 @@ def _rows(known: pl.DataFrame, wanted: pl.DataFrame) -> list[_Row]:
 def _match(
     found: PhotoDiff, changed: dict[int, bytes], overwritten: set[int], known: pl.DataFrame
 ) -> None:
-    """Find photos of changed or new files in the index by their content.
+    """Find photos of changed or new files in the index by their content, and note them.
 
-    Args:
-        found: to fill in.
-        changed: content by rows of ``found.given``.
-        overwritten: rows of the index whose files hold something else now.
-        known: every row of the index.
+    ``changed``: contents by rows of ``found.given``; ``overwritten``: rows of the index whose files
+    hold something else now.
     """
-    wanted = pl.DataFrame({"sha256": list(changed.values())}, {"sha256": pl.Binary})
     held: dict[bytes, list[_Row]] = defaultdict(list)
-    for row in _rows(known, wanted):
+    for row in _rows(known, "sha256", changed.values()):
         held[row.sha256].append(row)
     taken = set(found.same.values())
     for number, content in changed.items():
@@ -200,19 +191,15 @@ def _match(
     found.replaced = sorted(overwritten - taken)
 
 
-def photo_keys(table: PhotoTable) -> tuple[dict[int, PhotoKey], dict[str, str]]:
+def table_keys(table: PhotoTable) -> tuple[dict[int, PhotoKey], dict[str, str]]:
     """The key of each row's file, and the reason for each path without one.
 
     Raises:
         DataError: a photo in two rows.
     """
-    unreadable = {os.path.abspath(path): reason for path, reason in table.unusable}  # noqa: PTH100
-    keys: dict[int, PhotoKey] = {}
-    for row, path in enumerate(table.paths):
-        try:
-            keys[row] = PhotoKey.of(path)
-        except PhotoError as error:
-            unreadable[os.path.abspath(path)] = error.reason  # noqa: PTH100
+    by_path, gone = photo_keys(table.paths)
+    keys = {row: by_path[path] for row, path in enumerate(table.paths) if path in by_path}
+    unreadable = {os.path.abspath(path): why for path, why in [*table.unusable, *gone.items()]}  # noqa: PTH100
     twice = [path for path, n in Counter(key.path for key in keys.values()).items() if n > 1]
     if twice:
         raise DataError(
@@ -228,19 +215,11 @@ def _given(
     keys: dict[int, PhotoKey],
     contents: dict[PhotoKey, bytes | PhotoError],
 ) -> pl.DataFrame:
-    files = [keys[row] for row in rows]
-    digests = [contents.get(key) for key in files]
-    columns: dict[str, list[Any]] = {
-        "path": [key.path for key in files],
-        "sha256": [digest if isinstance(digest, bytes) else None for digest in digests],
-        "size": [key.size for key in files],
-        "mtime_ns": [key.mtime_ns for key in files],
-    }
-    series = [
-        pl.Series(name, values, FILE_COLUMNS.get(name, pl.String))
-        for name, values in columns.items()
-    ]
-    return table.frame[np.asarray(rows, np.int64)].with_columns(series).select(list(COLUMNS))
+    files = [(*keys[row], contents.get(keys[row])) for row in rows]
+    schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64, "sha256": pl.Binary}
+    columns = pl.DataFrame(files, schema, orient="row")
+    given = table.frame[np.asarray(rows, np.int64)]
+    return given.with_columns(columns.get_columns()).select(list(COLUMNS))
 
 
 def hash_files(

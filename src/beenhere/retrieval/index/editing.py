@@ -1,7 +1,6 @@
 """Build an index, add photos, remove photos, calibrate: once for every store.
 
-The commands and :class:`beenhere.Index` call these; :mod:`beenhere.retrieval.index.store` has what
-differs between an index in a folder and one in Milvus.
+:mod:`beenhere.retrieval.index.photo_store` has what differs between a folder and Milvus.
 """
 
 import os
@@ -20,25 +19,23 @@ import yaml
 from numpy.typing import NDArray
 
 from beenhere.config.evaluation import ComputeConfig
-from beenhere.config.retrieval import IndexConfig, WhiteningConfig
+from beenhere.config.retrieval import IndexConfig, MilvusAddress, WhiteningConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
-from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, compare_photos
+from beenhere.retrieval.index.diff import PhotoDiff, compare_photos
 from beenhere.retrieval.index.manifest import (
     STAGING,
     KeptCalibration,
-    MilvusEntry,
     read_manifest,
 )
-from beenhere.retrieval.index.store import StoreEdit, open_edit
+from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
-    from beenhere.retrieval.index.describing import DescriptorBatch
+    from beenhere.retrieval.index.describing import PhotoDescriptors
 
-# What computes descriptors is imported when it is called: torch takes seconds, and to remove
-# photos needs none of it.
+# What computes descriptors is imported when it is called: to remove photos needs no torch.
 
 JOURNAL = f"{STAGING}/contents.jsonl"
 """Where the SHA-256 of files are remembered until they stand in the index."""
@@ -79,6 +76,14 @@ class Removed:
     photos: int
 
 
+@dataclass(frozen=True)
+class Compacted:
+    """Bytes of all parts before and after."""
+
+    bytes_before: int
+    bytes_after: int
+
+
 def build_index(
     folder: Path,
     photos: PhotoTable,
@@ -98,7 +103,7 @@ def build_index(
         photos: to be found later.
         model: a checkpoint or run folder, ``"offline-lite0"``, or a model, on any device; it is
             kept in the index, unless it is built in.
-        config: dtype, whitening, search, store, and how descriptors are computed.
+        config: options of the index.
         wait: seconds to wait for another writer.
         what: what progress bars say; None: be silent.
 
@@ -115,7 +120,7 @@ def build_index(
     from beenhere.retrieval.index.describing import keep_model
 
     start = time.perf_counter()
-    entry = _milvus_entry(config)
+    entry = _milvus_address(config)
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):
         model = load_model(model, choose_device(config.extract.device))
@@ -130,20 +135,20 @@ def build_index(
             else:
                 _refuse_another(change, model, config, entry)
             edit = open_edit(change, config)
-            known, diff = _compared(change, edit, photos, what)
-            edit.refuse_others(known, diff)
+            diff = _compared(change, edit, photos, what)
+            edit.refuse_others(diff)
         except BeenhereError:
             if made and change.before is None:
                 shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
             raise
-        return _put(change, edit, known, diff, model, config.extract, what, start)
+        return _put(change, edit, diff, model, config.extract, what, start)
 
 
 def add_photos(
     folder: Path,
     photos: PhotoTable,
     config: ComputeConfig,
-    model: "VPRModel | None" = None,
+    model: "VPRModel",
     wait: float = 0,
     what: str | None = None,
 ) -> Added:
@@ -161,9 +166,8 @@ def add_photos(
         folder: of the index.
         photos: of which it may hold some.
         config: how descriptors are computed.
-        model: the one of the index, if it is at hand; None: it is read from the index.
-        wait: seconds to wait for another writer.
-        what: what progress bars say; None: be silent.
+        model: the one of the index.
+        wait, what: as for :func:`build_index`.
 
     Raises:
         DataError: no index, a damaged one, Milvus does not answer, another process writes the
@@ -171,18 +175,14 @@ def add_photos(
         ModelError: a model that is not the index's, or a photo of a size that it cannot take.
         ConfigError: no such device, or a precision that is not the index's.
     """
-    from beenhere.retrieval.index.describing import check_model, extraction, indexed_model
+    from beenhere.retrieval.index.describing import check_model
 
     start = time.perf_counter()
-    entry = read_manifest(folder).model
-    extraction(entry, config, "float32")  # refuses what does not fit, before photos are read
-    if model is None:
-        model = indexed_model(folder, entry, config.device)
-    check_model(folder, entry, model)
+    check_model(folder, read_manifest(folder).model, model)
     with changing(folder, wait) as change:
         edit = open_edit(change)
-        known, diff = _compared(change, edit, photos, what)
-        return _put(change, edit, known, diff, model, config, what, start)
+        diff = _compared(change, edit, photos, what)
+        return _put(change, edit, diff, model, config, what, start)
 
 
 def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) -> Removed:
@@ -221,12 +221,7 @@ def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) ->
 
 
 def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 0) -> None:
-    """Replace the calibration of an index.
-
-    Args:
-        folder: of the index.
-        values: that YAML can hold; None forgets the one that is there.
-        wait: seconds to wait for another writer.
+    """Replace the calibration of an index; None forgets the one that is there.
 
     Raises:
         DataError: values that YAML cannot hold; no index, a damaged one, another process writes
@@ -245,7 +240,7 @@ def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 
                 "calibration.yaml", lambda path: path.write_text(text, encoding="utf-8")
             )
             kept = KeptCalibration(photos=change.manifest.photos, part=part)
-        change.commit_calibration(kept)
+        change.commit(calibration=kept)
 
 
 def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
@@ -259,44 +254,27 @@ def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
     return np.array(found, np.bool_)
 
 
-def _compared(
-    change: Change, edit: StoreEdit, photos: PhotoTable, what: str | None
-) -> tuple[KnownPhotos, PhotoDiff]:
+def _compared(change: Change, edit: StoreEdit, photos: PhotoTable, what: str | None) -> PhotoDiff:
     journal, reading = change.folder / JOURNAL, "photo files" if what else None
-    known = edit.known(photos, journal, reading)
-    return known, compare_photos(photos, known, journal, reading)
+    return compare_photos(photos, edit.known(photos, journal, reading), journal, reading)
 
 
 def _put(
     change: Change,
     edit: StoreEdit,
-    known: KnownPhotos,
     diff: PhotoDiff,
     model: "VPRModel",
     config: ComputeConfig,
     what: str | None,
     start: float,
 ) -> Added:
-    """Bring photos into an index, or into one that is being made; see :func:`add_photos`.
-
-    Args:
-        change: of the index. edit: of its photos.
-        known: photos that it has. diff: the given ones, compared with these.
-        model: of the index. config: how descriptors are computed.
-        what: what progress bars say; None: be silent.
-        start: when the work began, by ``time.perf_counter``.
-
-    Raises:
-        ConfigError: another precision than the index's is asked for.
-        ModelError: a photo has a size that the model cannot take; it is named.
-        OSError: the disk is full, say.
-    """
+    """Bring photos into an index that they were compared with."""
     from beenhere.retrieval.index.describing import describe_photos, extraction
 
     chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
     computing = extraction(change.manifest.model, config, edit.compute_dtype)
 
-    def batches() -> "Iterator[DescriptorBatch]":
+    def batches() -> "Iterator[PhotoDescriptors]":
         nonlocal new
         store = change.folder / STAGING / "descriptors"
         for batch in describe_photos(chosen, model, computing, store, edit.at_once, what):
@@ -304,10 +282,9 @@ def _put(
             new += batch.frame.height
             yield batch
 
-    edit.begin(known)
-    edit.remove(known, diff.replaced)
-    rows, frame = diff.updates(known)
-    edit.update(known, rows, frame)
+    edit.remove(diff.known, diff.replaced)
+    rows, frame = diff.updates()
+    edit.update(diff.known, rows, frame)
     edit.append(chosen.height, batches())
     # Given again and read, a photo is not unreadable any more.
     before = {path: why for path, why in change.unreadable.items() if path not in diff.paths}
@@ -328,30 +305,23 @@ def _put(
     )
 
 
-def _milvus_entry(config: IndexConfig) -> MilvusEntry | None:
-    """The collection that a new index is to lie in; None: its folder."""
+def _milvus_address(config: IndexConfig) -> MilvusAddress | None:
+    """The collection for a new index; None: its folder."""
     if config.store is None:
         return None
-    from beenhere.retrieval.index.milvus.connection import Address
-
-    address = Address.parse(config.store)
+    address = MilvusAddress.parse(config.store)
     if config.dtype != "float32" or config.whitening is not None:
         raise ConfigError(
             "in Milvus descriptors are kept as the model gives them, in float32; leave out dtype "
             "and whitening"
         )
-    return MilvusEntry(address=address.where, collection=address.collection)
+    return address
 
 
 def _refuse_another(
-    change: Change, model: "VPRModel", config: IndexConfig, entry: MilvusEntry | None
+    change: Change, model: "VPRModel", config: IndexConfig, entry: MilvusAddress | None
 ) -> None:
-    """See that an index that is there is the one that is to be built.
-
-    Raises:
-        DataError: it lies elsewhere, is of another dtype, or is searched in another way.
-        ModelError: it is of another model.
-    """
+    """See that an index that is there is the one that is to be built."""
     from beenhere.retrieval.index.describing import check_model
 
     folder, manifest = change.folder, change.manifest

@@ -1,7 +1,5 @@
 """The saved index: photos, where they were taken, and their descriptors, to be searched."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
-from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, LocateConfig
+from beenhere.config.retrieval import IndexConfig, IndexSearchConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
@@ -20,6 +18,7 @@ from beenhere.retrieval.index.checking import Check, check_index
 from beenhere.retrieval.index.editing import (
     TRAINING,
     Added,
+    Compacted,
     Removed,
     add_photos,
     build_index,
@@ -27,19 +26,16 @@ from beenhere.retrieval.index.editing import (
     remove_photos,
 )
 from beenhere.retrieval.index.manifest import Manifest
+from beenhere.retrieval.index.photo_store import Matches, PhotoStore, open_edit, open_store
 from beenhere.retrieval.index.snapshot import Snapshot
-from beenhere.retrieval.index.store import Matches, PhotoStore, open_edit, open_store
-from beenhere.retrieval.locate.decision import locate_options
+from beenhere.retrieval.locate.locator import Locator
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
     from beenhere.retrieval.extract import Descriptors
-    from beenhere.retrieval.index.recall import Recall
-    from beenhere.retrieval.locate.answer import Located, Location
-    from beenhere.retrieval.locate.locator import Locator
-    from beenhere.retrieval.locate.photo_input import Given
+    from beenhere.retrieval.index.search_recall import SearchRecall
 
 # What computes descriptors is imported when it is called: torch takes seconds, and to open an
 # index and look at it needs none of it.
@@ -48,15 +44,7 @@ Photos = PhotoTable | str | Path
 """A table, or a path of any format that is known."""
 
 
-@dataclass(frozen=True)
-class Compacted:
-    """Bytes of all parts before and after."""
-
-    bytes_before: int
-    bytes_after: int
-
-
-class Index:
+class Index(Locator):
     """A saved index, open for searching and for changes; see :meth:`open` and :meth:`build`.
 
     Of an index in a folder it shows one state: what other processes write is seen after
@@ -68,15 +56,15 @@ class Index:
 
     Attributes:
         path: of the folder.
-        store: where its photos lie; see :class:`beenhere.retrieval.index.store.PhotoStore`.
+        store: where its photos lie; see :class:`beenhere.retrieval.index.photo_store.PhotoStore`.
     """
 
     def __init__(self, path: Path, snapshot: Snapshot) -> None:
+        super().__init__()
         self.path = path
         self.store: PhotoStore = open_store(snapshot)
         self._snapshot = snapshot
         self._models: dict[str, VPRModel] = {}
-        self._kept_locator: Locator | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Index":
@@ -106,23 +94,19 @@ class Index:
         """Make an index of photos, and open it.
 
         Interrupted, the same call goes on where it was. Photos that cannot be read are left out:
-        see :attr:`unreadable`.
+        see :attr:`unreadable`. Raises what :func:`~beenhere.retrieval.index.editing.build_index`
+        does.
 
         >>> index = beenhere.Index.build("photos", "offline-lite0", "small.index", dtype="int8")
         >>> len(index), index.unreadable
         (24, {})
 
         Args:
-            photos: a table, or a path of any format that is known.
             model: a checkpoint or run folder, ``"offline-lite0"``, or a model.
             path: of the new folder.
-            **options: those of :class:`beenhere.config.IndexConfig`, such as ``dtype="float16"``,
-                ``search="pq"``, ``whitening={"dim": 512}``, ``store="town.db/city"``,
-                ``extract={"batch_size": 32}``.
-
-        Raises:
-            ConfigError, DataError, ModelError: as
-                :func:`beenhere.retrieval.index.editing.build_index`.
+            **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
+                ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
+                ``store="town.db/city"``, ``extract={"batch_size": 32}``.
         """
         config = config_yaml.validate(IndexConfig, options, "options of Index.build")
         build_index(Path(path), _table(photos), model, config, wait, "photos")
@@ -151,9 +135,8 @@ class Index:
         24
 
         Raises:
-            DataError: a part is damaged; or Milvus holds more than
-                :data:`beenhere.retrieval.index.milvus.store.MOST_READ` photos, maybe more than
-                memory holds.
+            DataError: a part is damaged; or Milvus holds more than 100,000 photos, which may be
+                more than memory holds.
         """
         return self.store.photos
 
@@ -163,24 +146,12 @@ class Index:
         return self.store.allowed
 
     def searchable_photos(self) -> PhotoTable:
-        """Those of :attr:`photos` that can be found.
-
-        Raises:
-            DataError: as there.
-        """
-        photos = self.photos
-        allowed = self.allowed
+        """Those of :attr:`photos` that can be found; raises what that does."""
+        photos, allowed = self.photos, self.allowed
         return photos if allowed.all() else photos.rows(allowed.nonzero()[0])
 
     def positions(self) -> geo.Positions:
-        """Where photos that can be found were taken, for a map; ``(n,)``, some may be unknown.
-
-        None, if Milvus holds more than
-        :data:`beenhere.retrieval.index.milvus.store.MOST_READ` photos.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """Where photos that can be found were taken; of more than 100,000 in Milvus, none."""
         return self.store.positions()
 
     @property
@@ -198,18 +169,13 @@ class Index:
 
     @property
     def calibration(self) -> dict[str, Any] | None:
-        """The values that were kept by :meth:`set_calibration`; None before.
-
-        Raises:
-            DataError: the part is damaged.
-        """
+        """The values kept by :meth:`set_calibration`; None before. DataError: damaged."""
         return self._snapshot.calibration
 
     def set_calibration(self, values: dict[str, Any] | None, wait: float = 0) -> None:
         """Keep what turns evidence into probabilities; it stays when photos come and go.
 
-        Args:
-            values: numbers, texts, lists and mappings of them; None forgets what is kept.
+        Numbers, texts, lists and mappings of them; None forgets what is kept.
 
         Raises:
             DataError: other values.
@@ -218,19 +184,12 @@ class Index:
         self.refresh()
 
     def refresh(self) -> None:
-        """See what was written since it was opened.
-
-        Raises:
-            ConfigError, DataError, ModelError: as :meth:`open`.
-        """
+        """See what was written since it was opened; raises what :meth:`open` does."""
         self._snapshot = Snapshot.open(self.path)
         self.store = open_store(self._snapshot)
 
     def model(self, device: str = "auto") -> "VPRModel":
-        """The model whose descriptors the index holds; read once for a device.
-
-        Args:
-            device: such as ``"cuda"``; ``"auto"``: the first GPU if there is one, else the CPU.
+        """The model whose descriptors the index holds; on the first GPU, if any, by ``"auto"``.
 
         Raises:
             ModelError: it is not as it was when the index was built.
@@ -243,20 +202,16 @@ class Index:
         return self._models[device]
 
     def check_model(self, model: "VPRModel") -> None:
-        """See that a model is the one whose descriptors the index holds.
-
-        Raises:
-            ModelError: it is another; both are named.
-        """
+        """Raise ModelError where a model is not the one whose descriptors the index holds."""
         from beenhere.retrieval.index.describing import check_model
 
         check_model(self.path, self.manifest.model, model)
 
     def extraction(self, config: ComputeConfig) -> ExtractConfig:
-        """How descriptors are computed to be compared with the index's: in its precision.
+        """How descriptors are computed to be compared with the index's.
 
         Raises:
-            ConfigError: another precision is asked for.
+            ConfigError: another precision than the index's is asked for.
         """
         from beenhere.retrieval.index.describing import extraction
 
@@ -271,8 +226,7 @@ class Index:
         (24, 112)
 
         Args:
-            photos: a table, or a path of any format that is known.
-            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``device="cpu"``.
+            **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``device="cpu"``, ...
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -282,8 +236,8 @@ class Index:
         from beenhere.retrieval.extract import extract
 
         config = config_yaml.validate(ComputeConfig, options, "options of Index.describe")
-        computing = self.extraction(config)
-        return extract(self.model(config.device), _table(photos), computing, None, None)
+        model = self.model(config.device)
+        return extract(model, _table(photos), self.extraction(config), None, None)
 
     def search(
         self,
@@ -304,8 +258,7 @@ class Index:
         Args:
             descriptors: ``(m, D)``, L2-normalised, by :meth:`describe`: D is the model's, and where
                 the index is whitened they are projected here.
-            k: how many photos for each, in Milvus 16,384 at most; where there are fewer, the rest
-                says so.
+            k: how many photos for each, in Milvus 16,384 at most.
             where: what the photos must be besides; None: all are searched.
             exact: whether to look at every photo, structure or not.
 
@@ -331,19 +284,13 @@ class Index:
         return Matches(*self.store.search(queries, k, where, exact))
 
     def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
-        """Whether a photo of the index was taken near each of some positions.
+        """``(m,)``: whether a photo of the index was taken near each of some positions.
 
-        Milvus is asked once for each.
+        Near one that is not known is nothing. ``radius`` is in metres, 0 or more. Milvus is asked
+        once for each.
 
         >>> index.covers(geo.positions([37.749, 0.0], [-122.447, 0.0]), radius=25)
         array([ True, False])
-
-        Args:
-            positions: ``(m,)``; near one that is not known is nothing.
-            radius: metres at most, 0 or more.
-
-        Returns:
-            ``(m,)``.
 
         Raises:
             DataError: a damaged index.
@@ -354,16 +301,14 @@ class Index:
         """Have the index searched in another way; descriptors stay as they are.
 
         A structure is trained where one is needed that is not there yet, over all photos.
-        Interrupted, the index is searched as before.
-
-        In Milvus only options that may change while it is searched do: to build another structure,
-        a collection has to be taken away from all who search it.
+        Interrupted, the index is searched as before. In Milvus only ``ef_search`` changes: to build
+        another structure, a collection has to be taken away from all who search it.
 
         >>> index.train({"kind": "pq", "rescore": 100})
 
         Args:
-            search: a kind, or options of :class:`beenhere.config.SearchConfig`; ``"exact"`` needs
-                no structure.
+            search: a kind, or options of :class:`beenhere.config.retrieval.SearchConfig`;
+                ``"exact"`` needs no structure.
 
         Raises:
             ConfigError: an unknown option.
@@ -376,116 +321,20 @@ class Index:
             open_edit(change).train(config.search, TRAINING)
         self.refresh()
 
-    def locate(
-        self, photo: "Given", where: Filter | None = None, verify: bool = False, **options: Any
-    ) -> "Location":
-        """Where a photo was taken, how surely, and on what evidence.
-
-        The second call takes one forward pass and one search: the model stays loaded.
-
-        >>> location = index.locate("holiday.jpg")
-        >>> location.place.lat, location.place.lon, location.probability
-        (37.74862, -122.44781, 0.99)
-
-        Args:
-            photo: a path, bytes of a file, an open binary file, an image of Pillow's, or an array
-                ``(H, W)`` or ``(H, W, 3)``, uint8 or floating point in [0, 1].
-            where: what matches must be besides, such as near a last GPS fix.
-            verify: compare local features with those of the first matches, which have to lie where
-                the index says.
-            **options: those of :class:`beenhere.config.LocateConfig`, such as ``threshold=0.9``,
-                ``extract={"device": "cpu"}``. What is not given is as it was when the index was
-                calibrated.
-
-        Raises:
-            PhotoError: the photo cannot be read.
-            ConfigError: an unknown option, ``where`` is no filter, a threshold for an index that
-                is not calibrated, or an option that makes other evidence than it was calibrated
-                for, such as ``matches``.
-            DataError: a part of the index is damaged.
-            ModelError: the photo has a size that the model cannot take.
-        """
-        return self._locator.locate(photo, where, verify, self._locating(options, "locate"))
-
-    def locate_many(
-        self,
-        photos: "Sequence[Given]",
-        where: Filter | None = None,
-        verify: bool = False,
-        **options: Any,
-    ) -> "Located":
-        """Where each of several photos was taken; they go through the model in batches.
-
-        >>> found = index.locate_many(["holiday.jpg", "notes.txt"])
-        >>> found.locations[1], found.unreadable
-        (None, (('notes.txt', 'not a photo: a text file'),))
-
-        Args:
-            photos: each as :meth:`locate` takes it; those that cannot be read are named.
-            where: as for :meth:`locate`. verify: alike. **options: alike.
-
-        Raises:
-            ConfigError, DataError, ModelError: as :meth:`locate`.
-        """
-        config = self._locating(options, "locate_many")
-        return self._locator.locate_many(photos, where, verify, config)
-
-    def locate_sequence(
-        self,
-        photos: "Sequence[Given]",
-        step: float | None = None,
-        where: Filter | None = None,
-        verify: bool = False,
-        **options: Any,
-    ) -> "Located":
-        """Where the photos of a path were taken: each is judged by those around it too.
-
-        >>> index.locate_sequence(["1.jpg", "2.jpg", "3.jpg"], step=20).locations[1].known
-        True
-
-        Args:
-            photos: in the order in which they were taken, each as :meth:`locate` takes it.
-            step: metres at most between two of them; 0: all show one place. None: as far as one
-                gets between the times in their EXIF headers.
-            where: as for :meth:`locate`. verify: alike. **options: alike.
-
-        Returns:
-            An answer for each photo; its probability is that given all of them.
-
-        Raises:
-            ConfigError, ModelError: as :meth:`locate`.
-            DataError: as :meth:`locate`; or no step is given, and the times are not known.
-        """
-        config = self._locating(options, "locate_sequence")
-        return self._locator.locate_sequence(photos, step, where, verify, config)
-
-    def _locating(self, options: dict[str, Any], method: str) -> LocateConfig:
-        return locate_options(self.calibration, options, f"options of Index.{method}")
-
-    @property
-    def _locator(self) -> "Locator":
-        from beenhere.retrieval.locate.locator import Locator
-
-        if self._kept_locator is None:
-            self._kept_locator = Locator(self)
-        return self._kept_locator
-
     def add(
         self, photos: Photos, model: "VPRModel | None" = None, wait: float = 0, **options: Any
     ) -> Added:
-        """Add photos; what the index knows already is not computed again.
+        """Add photos; what the index knows already is not computed again, moved files neither.
 
-        Moved and replaced files are recognised; see
-        :func:`beenhere.retrieval.index.editing.add_photos`.
+        See :func:`beenhere.retrieval.index.editing.add_photos`.
 
         >>> added = index.add("photos/2019")
         >>> added.new, added.moved, added.photos
         (24, 0, 48)
 
         Args:
-            photos: a table, or a path of any format that is known.
             model: the index's, if it is at hand; None: it is read from the index.
-            **options: those of :class:`beenhere.config.ComputeConfig`, such as ``batch_size=32``.
+            **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``batch_size=32``, ...
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
@@ -505,8 +354,7 @@ class Index:
         >>> index.remove("photos/IMG_0001.jpg", "*/2019/*.jpg").removed
         12
 
-        Args:
-            *paths: see :func:`beenhere.retrieval.index.editing.remove_photos`.
+        See :func:`beenhere.retrieval.index.editing.remove_photos`.
 
         Raises:
             DataError: a path that stands for no photo of the index; nothing is removed.
@@ -519,8 +367,7 @@ class Index:
         """Give back the space of removed photos; rows get new numbers, in the same order.
 
         So a search structure is trained again; until it is, search is exact. Needs as much free
-        space as the index will take: the old parts go last. Milvus gives back space by itself, so
-        nothing is done there.
+        space as the index will take: the old parts go last. In Milvus nothing is to be done.
         """
         with changing(self.path, wait) as change:
             before = change.manifest.bytes
@@ -529,21 +376,19 @@ class Index:
         self.refresh()
         return compacted
 
-    def recall(self) -> "Recall":
+    def recall(self) -> "SearchRecall":
         """Costs and misses of each way to search, measured on photos of the index.
 
         Raises:
-            DataError: fewer than two photos, or a damaged index; photos in Milvus, which does not
-                search in other ways than the one that it was built for.
+            DataError: fewer than two photos, a damaged index, or photos in Milvus, which searches
+                in no other way than it was built for.
         """
-        from beenhere.retrieval.index.recall import measure_recall
+        from beenhere.retrieval.index.search_recall import measure_recall
 
         return measure_recall(self._snapshot)
 
     def check(self) -> Check:
-        """Read every file of the index, and see whether it is as it was written.
-
-        Of an index in Milvus every photo there is read, too.
+        """Read every file of the index, and every photo in Milvus: are they as they were written?
 
         >>> index.check().damages
         []

@@ -6,6 +6,7 @@ last line is the SHA-256 of the lines before it.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +17,11 @@ from pydantic import Field
 
 from beenhere.config import config_yaml
 from beenhere.config.options import Options
-from beenhere.config.retrieval import SearchConfig, WhiteningConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig, WhiteningConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.files.atomic import write_file
 from beenhere.files.locks import holder
 from beenhere.photos.table import SCHEMA, PhotoTable
-from beenhere.retrieval.search.choice import read_search
 
 MANIFEST, LOCK = "index.yaml", ".lock"
 PARTS, MODEL, STAGING = "parts", "model", "staging"
@@ -35,15 +35,9 @@ FORMAT_VERSION = 3
 of search; indexes of 1 and 2 are read.
 """
 
-FILE_COLUMNS: dict[str, type[pl.DataType]] = {
-    "sha256": pl.Binary,
-    "size": pl.Int64,
-    "mtime_ns": pl.Int64,
-}
-"""Of a photo file when it was added: its content's SHA-256 (32 bytes), bytes, and mtime in ns."""
-
-COLUMNS = SCHEMA | FILE_COLUMNS
-"""The columns of a segment's photos: a photo table's, and those of the file. Absolute paths."""
+COLUMNS = SCHEMA | {"sha256": pl.Binary, "size": pl.Int64, "mtime_ns": pl.Int64}
+"""The columns of a segment's photos: a photo table's (with absolute paths), and those of the file
+when it was added: its content's SHA-256 (32 bytes), bytes, and mtime in ns."""
 
 UNREADABLE_COLUMNS: dict[str, type[pl.DataType]] = {"path": pl.String, "reason": pl.String}
 
@@ -52,6 +46,18 @@ _SEAL = b"# sha256 "
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Format 2 was written before these were renamed; its files keep the old names.
 _NAME_ON_DISK = {"removed_rows": "marks", "unreadable_photos": "left_out"}
+# Options of search by their names before format 3, and kinds that pq surpassed in everything but
+# training time.
+_RENAMED = {
+    "lists": "nlist",
+    "probes": "nprobe",
+    "links": "M",
+    "build_effort": "ef_construction",
+    "effort": "ef_search",
+}
+_DROPPED = ("int8", "binary")
+
+log = logging.getLogger(__name__)
 
 
 class Part(Options):
@@ -144,21 +150,6 @@ class KeptCalibration(Options):
     part: Part
 
 
-class MilvusEntry(Options):
-    """A Milvus collection; see :class:`beenhere.retrieval.index.milvus.connection.Address`.
-
-    Attributes:
-        address: of the server, or the path of a Milvus Lite database.
-        collection: its name there.
-    """
-
-    address: str
-    collection: str
-
-    def __str__(self) -> str:
-        return f"{self.address}/{self.collection}"
-
-
 class Manifest(Options):
     """The contents of an index.
 
@@ -184,23 +175,23 @@ class Manifest(Options):
     format: Literal["beenhere-index"] = "beenhere-index"
     format_version: int = FORMAT_VERSION
     beenhere: str
-    written: str
-    generation: int
-    last_part: int
+    written: str = ""
+    generation: int = 0
+    last_part: int = 0
     model: IndexedModel
     metric: Literal["cosine"] = "cosine"
     dtype: Literal["float32", "float16", "int8"]
-    photos: int
-    removed: int
-    unreadable: int
-    segments: tuple[Segment, ...]
-    removed_rows: Part | None
-    unreadable_photos: Part | None
+    photos: int = 0
+    removed: int = 0
+    unreadable: int = 0
+    segments: tuple[Segment, ...] = ()
+    removed_rows: Part | None = None
+    unreadable_photos: Part | None = None
     search: SearchConfig = SearchConfig()
     structure: TrainedStructure | None = None
     whitening: LearnedWhitening | None = None
     calibration: KeptCalibration | None = None
-    store: MilvusEntry | None = None
+    store: MilvusAddress | None = None
 
     @property
     def dim(self) -> int:
@@ -220,9 +211,7 @@ class Manifest(Options):
             if segment.scales is not None:
                 yield segment.scales
             yield segment.photos
-        for part in (self.removed_rows, self.unreadable_photos):
-            if part is not None:
-                yield part
+        yield from filter(None, (self.removed_rows, self.unreadable_photos))
         for kept in (self.structure, self.whitening, self.calibration):
             if kept is not None:
                 yield kept.part
@@ -246,17 +235,22 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(_none_here(folder)) from error
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-    values = _parsed(data)
-    if values is not None and values.get("format") != FORMAT:
-        raise DataError(f"{file}: not an index of this program; expected 'format: {FORMAT}'")
-    number = values.get("format_version") if values is not None else None
-    if values is not None and isinstance(number, int) and number > FORMAT_VERSION:
-        raise DataError(
-            f"{file}: written by a newer beenhere ({values.get('beenhere')}), format {number}; "
-            f"this one reads {FORMAT_VERSION}: update beenhere"
-        )
+    try:
+        values = yaml.load(data.decode(), _LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        values = None
+    if isinstance(values, dict):
+        # Before the seal is looked at: another program's file has none, a newer one's may differ.
+        if values.get("format") != FORMAT:
+            raise DataError(f"{file}: not an index of this program; expected 'format: {FORMAT}'")
+        number = values.get("format_version")
+        if isinstance(number, int) and number > FORMAT_VERSION:
+            raise DataError(
+                f"{file}: written by a newer beenhere ({values.get('beenhere')}), format {number}; "
+                f"this one reads {FORMAT_VERSION}: update beenhere"
+            )
     body, _, seal = data.rpartition(_SEAL)
-    if values is None or seal.strip() != _digest(body):
+    if not isinstance(values, dict) or seal.strip() != _digest(body):
         raise DataError(
             f"{file} is damaged: its last line is not the SHA-256 of the others; bring back a copy "
             "of the folder, or build the index again"
@@ -265,7 +259,7 @@ def read_manifest(folder: Path) -> Manifest:
         if old in values:
             values[name] = values.pop(old)
     try:
-        return config_yaml.validate(Manifest, read_search(values), str(file))
+        return config_yaml.validate(Manifest, _with_search_of_today(values), str(file))
     except ConfigError as error:
         raise DataError(str(error)) from error
 
@@ -295,14 +289,6 @@ def _digest(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode()
 
 
-def _parsed(data: bytes) -> dict[str, Any] | None:
-    try:
-        values = yaml.load(data.decode(), _LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return None
-    return values if isinstance(values, dict) else None
-
-
 def _none_here(folder: Path) -> str:
     writer = holder(folder / LOCK)
     if writer is not None:
@@ -314,3 +300,31 @@ def _none_here(folder: Path) -> str:
         )
     there = "holds no index" if folder.exists() else "does not exist"
     return f"{folder} {there}; make one: beenhere index build PHOTOS --model MODEL -o {folder}"
+
+
+def _with_search_of_today(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The values of a manifest, with the kinds and names of today where it was written before.
+
+    An index of a kind that was dropped is searched exactly, its structure is not read, and from its
+    next change on it is searched as ``auto`` chooses.
+    """
+    manifest = {**manifest, "search": _renamed(manifest.get("search", {}))}
+    structure = manifest.get("structure")
+    if isinstance(structure, dict):
+        dropped = structure.get("kind") in _DROPPED
+        options = _renamed(structure.get("options"))
+        manifest["structure"] = None if dropped else {**structure, "options": options}
+        if dropped:
+            log.warning(
+                "search by %s is no more (pq is smaller and faster): this index is searched "
+                "exactly; choose again: beenhere index train INDEX",
+                structure["kind"],
+            )
+    return manifest
+
+
+def _renamed(options: Any) -> Any:
+    if not isinstance(options, dict):
+        return options
+    options = {_RENAMED.get(name, name): value for name, value in options.items()}
+    return options | {"kind": "auto"} if options.get("kind") in _DROPPED else options

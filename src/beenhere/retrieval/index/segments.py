@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +15,14 @@ from beenhere.errors import DataError
 from beenhere.files import npy
 from beenhere.progress import progress
 from beenhere.retrieval.index.change import Change
-from beenhere.retrieval.index.manifest import (
-    LearnedWhitening,
-    Manifest,
-    Part,
-    Segment,
-    TrainedStructure,
-)
+from beenhere.retrieval.index.manifest import LearnedWhitening, Part, Segment, TrainedStructure
 from beenhere.retrieval.index.snapshot import Snapshot, map_vectors
 from beenhere.retrieval.search.choice import choose
-from beenhere.retrieval.search.vectors import StoredVectors, quantise
+from beenhere.retrieval.search.vectors import StoredVectors, blocks, quantise
 from beenhere.retrieval.search.whitening import Whitening
-from beenhere.wording import count
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.describing import DescriptorBatch
+    from beenhere.retrieval.index.describing import PhotoDescriptors
 
 BLOCK_BYTES = 64 * 2**20
 """Of vectors in float32 that are in memory at once."""
@@ -44,12 +37,7 @@ _WHEN_SEARCHING = {"kind", "rescore", "nprobe", "ef_search"}
 
 @dataclass(frozen=True)
 class SegmentDraft:
-    """A segment whose photos may still have to be written.
-
-    Attributes:
-        vectors, scales: as in :class:`Segment`.
-        frame: its photos. photos: where these are written; None: not yet.
-    """
+    """A :class:`Segment` whose photos, in ``frame``, may still have to be written."""
 
     vectors: Part
     scales: Part | None
@@ -68,21 +56,19 @@ class SegmentDraft:
 
 
 def with_photos(
-    snapshot: Snapshot, frame: pl.DataFrame, touched: NDArray[np.bool_]
+    snapshot: Snapshot, rows: NDArray[np.int64], frame: pl.DataFrame
 ) -> list[SegmentDraft]:
-    """The segments of an index, with other photos.
-
-    Args:
-        snapshot: of the index.
-        frame: every row of the index, as it shall be.
-        touched: ``(rows,)``: whether a row is other than before.
-    """
+    """The segments of an index, with other photos in some rows ``(n,)``, those of ``frame``."""
+    source = np.arange(snapshot.manifest.rows)
+    source[rows] = len(source) + np.arange(len(rows))
+    photos = pl.concat([snapshot.frame, frame])[source]
     found = []
     first = 0
     for segment in snapshot.manifest.segments:
-        rows = slice(first, first + segment.rows)
-        draft = SegmentDraft(segment.vectors, segment.scales, frame[rows], segment.photos)
-        found.append(replace(draft, photos=None) if touched[rows].any() else draft)
+        inside = slice(first, first + segment.rows)
+        same = (source[inside] < len(source)).all()
+        kept = segment.photos if same else None
+        found.append(SegmentDraft(segment.vectors, segment.scales, photos[inside], kept))
         first += segment.rows
     return found
 
@@ -90,7 +76,7 @@ def with_photos(
 def new_segment(
     change: Change,
     photos: int,
-    batches: "Iterable[DescriptorBatch]",
+    batches: "Iterable[PhotoDescriptors]",
     learn: WhiteningConfig | None = None,
 ) -> tuple[SegmentDraft | None, LearnedWhitening | None]:
     """Write descriptors as a segment, in the index's dtype and whitened where the index is.
@@ -98,7 +84,7 @@ def new_segment(
     Args:
         change: that makes the segment.
         photos: how many there are, at most.
-        batches: of their descriptors; asked for one after the other.
+        batches: of their descriptors, one after the other.
         learn: a whitening to learn on them, for a new index; None: the index's own is applied, if
             it has one.
 
@@ -119,27 +105,28 @@ def new_segment(
     if photos == 0:
         return None, None
     frames: list[pl.DataFrame] = []
-    blocks = _blocks(batches, frames)
+    described = _described(batches, frames)
     whitening = change.before.whitening if change.before is not None else None
     learned = None
     if learn is not None:
         # Written whole first: what is learned on all of them must be applied to the first, too.
-        part, _, rows = write_vectors(change, map(StoredVectors, blocks), entry.dim, "float32")
+        part, _, rows = write_vectors(change, map(StoredVectors, described), entry.dim, "float32")
         whole = map_vectors(change.folder, part, None, (rows, entry.dim), "float32")
         whitening = Whitening.fit([whole], learn)
         kept = change.write_part("whitening.safetensors", whitening.save)
         learned = LearnedWhitening(options=learn, photos=rows, part=kept)
-        blocks = (block.floats(0, len(block)) for block in vector_blocks(whole))
+        again = blocks([whole], block_rows(entry.dim), None)
+        described = (block.floats(0, len(block)) for block, _ in again)
     if whitening is not None:
-        blocks = map(whitening.apply, blocks)
+        described = map(whitening.apply, described)
     dim = entry.dim if whitening is None else len(whitening.projection)
-    quantised = (quantise(block, dtype) for block in blocks)
+    quantised = (quantise(block, dtype) for block in described)
     vectors, scales, rows = write_vectors(change, quantised, dim, dtype)
     return (SegmentDraft(vectors, scales, pl.concat(frames)) if rows else None), learned
 
 
-def _blocks(
-    batches: "Iterable[DescriptorBatch]", frames: list[pl.DataFrame]
+def _described(
+    batches: "Iterable[PhotoDescriptors]", frames: list[pl.DataFrame]
 ) -> Iterator[NDArray[np.float32]]:
     """Descriptors ``(n, D)``; once all have been asked for, the list says of which photos."""
     for batch in batches:
@@ -156,12 +143,6 @@ def join_small(
 
     Each photo is copied log2(n) times at most, however many adds there are. Rows keep their
     numbers.
-
-    Args:
-        change: that makes them.
-        segments: of the index, with those that are new.
-        dim: D.
-        dtype: of the vectors.
     """
     first = len(segments) - 1
     size = segments[first].rows if segments else 0
@@ -174,8 +155,8 @@ def join_small(
         map_vectors(change.folder, segment.vectors, segment.scales, (segment.rows, dim), dtype)
         for segment in segments[first:]
     ]
-    blocks = (block for vectors in mapped for block in vector_blocks(vectors))
-    vectors, scales, _ = write_vectors(change, blocks, dim, dtype)
+    joined = (block for block, _ in blocks(mapped, block_rows(dim), None))
+    vectors, scales, _ = write_vectors(change, joined, dim, dtype)
     frame = pl.concat([segment.frame for segment in segments[first:]])
     return [*segments[:first], SegmentDraft(vectors, scales, frame)]
 
@@ -186,7 +167,8 @@ def keep_rows(change: Change, snapshot: Snapshot) -> list[SegmentDraft]:
     if frame.height == 0:
         return []
     dim, dtype = snapshot.manifest.dim, snapshot.manifest.dtype
-    vectors, scales, _ = write_vectors(change, _allowed_blocks(snapshot), dim, dtype)
+    kept = (block for block, _ in blocks(snapshot.segments, block_rows(dim), snapshot.allowed))
+    vectors, scales, _ = write_vectors(change, kept, dim, dtype)
     return [SegmentDraft(vectors, scales, frame)]
 
 
@@ -197,7 +179,7 @@ def write_vectors(
 
     Args:
         change: that makes the segment.
-        blocks: ``(n, dim)`` each, of the dtype; asked for one after the other.
+        blocks: ``(n, dim)`` each, of the dtype, one after the other.
         dim: D.
         dtype: float32, float16 or int8.
 
@@ -236,30 +218,6 @@ def block_rows(dim: int) -> int:
     return max(1, BLOCK_BYTES // (4 * dim))
 
 
-def vector_blocks(vectors: StoredVectors) -> Iterator[StoredVectors]:
-    """Vectors in blocks, not read yet."""
-    step = block_rows(vectors.dim)
-    for start in range(0, len(vectors), step):
-        yield vectors.part(start, min(start + step, len(vectors)))
-
-
-def search_line(manifest: Manifest) -> str:
-    """How an index in a folder is searched, and why."""
-    structure = manifest.structure
-    if structure is None:
-        kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
-        if kind != "exact":
-            return f"exact: {reason}; {kind} is due: see train"
-        if manifest.photos == 0:
-            return "exact: there is no photo to search"
-        _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
-        return f"exact: {reason}"
-    later = manifest.rows - structure.rows
-    came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
-    rest = f"; {came} searched exactly" if later else ""
-    return f"{structure.kind}: {structure.reason}{rest}"
-
-
 def update_structure(
     change: Change, what: str | None, search: SearchConfig | None = None, lag: float | None = None
 ) -> None:
@@ -293,7 +251,7 @@ def update_structure(
     ):
         structure = _trained(change, before, search, reason, what)
     if (search, structure) != (manifest.search, manifest.structure):
-        change.commit_search(search, structure)
+        change.commit(search=search, structure=structure)
 
 
 def _trained(
@@ -303,22 +261,10 @@ def _trained(
 
     rows = before.manifest.rows
     with progress(what, rows) if what else nullcontext(lambda rows: None) as advance:
-        structure = Structure.train(before.segments, search, advance)
-    part = change.write_part("structure.faiss", structure.save)
-    return TrainedStructure(
-        kind=structure.kind, reason=reason, options=search, rows=rows, part=part
-    )
+        made = Structure.train(before.segments, search, advance)
+    part = change.write_part("structure.faiss", made.save)
+    return TrainedStructure(kind=made.kind, reason=reason, options=search, rows=rows, part=part)
 
 
 def _learned_with(options: SearchConfig) -> dict[str, Any]:
     return options.model_dump(exclude=_WHEN_SEARCHING)
-
-
-def _allowed_blocks(snapshot: Snapshot) -> Iterator[StoredVectors]:
-    first = 0
-    for segment in snapshot.segments:
-        for block in vector_blocks(segment):
-            kept = snapshot.allowed[first : first + len(block)]
-            first += len(block)
-            scales = None if block.scales is None else block.scales[kept]
-            yield StoredVectors(block.values[kept], scales)

@@ -1,6 +1,7 @@
-"""One state of an index, opened: nothing that a writer does after changes it."""
+"""One state of an index in a folder, opened: nothing that a writer does after changes it."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,10 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
+from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.files.npy import map_array
+from beenhere.photos.summary import Summary, summarise
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import (
     COLUMNS,
@@ -22,9 +25,11 @@ from beenhere.retrieval.index.manifest import (
     photo_table,
     read_manifest,
 )
+from beenhere.retrieval.search.choice import choose
+from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
 from beenhere.retrieval.search.whitening import Whitening
-from beenhere.wording import one_line
+from beenhere.wording import count, file_size, one_line
 
 if TYPE_CHECKING:
     from beenhere.retrieval.search.approximate import Structure
@@ -44,9 +49,21 @@ max|v| * sqrt(D) / 254 at the very worst, and far less as rounding errors cancel
 """
 
 
+def wrong_lengths(vectors: NDArray[np.float32], dtype: str) -> Iterator[tuple[int, str]]:
+    """Row and fault of each descriptor that is not of length 1, but for the dtype's rounding."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    for row in np.flatnonzero(~(np.abs(lengths - 1) <= NORM_TOLERANCE[dtype])).tolist():
+        yield row, f"has length {lengths[row]:g}; expected 1"
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """One state of an index. All files are open, so that it stays readable when they are removed.
+
+    They are read when they are first asked for; a damaged one raises DataError then.
+
+    Where the photos lie in the folder, it is their
+    :class:`~beenhere.retrieval.index.photo_store.PhotoStore`.
 
     Attributes:
         folder: of the index.
@@ -89,23 +106,24 @@ class Snapshot:
             map_vectors(folder, segment.vectors, segment.scales, (segment.rows, dim), dtype)
             for segment in manifest.segments
         ]
+        kept = manifest.structure, manifest.whitening, manifest.calibration
         later = [segment.photos for segment in manifest.segments]
-        for kept in (manifest.structure, manifest.whitening, manifest.calibration):
-            if kept is not None:
-                later.append(kept.part)
+        later += [each.part for each in kept if each is not None]
         if manifest.unreadable_photos is not None:
             later.append(manifest.unreadable_photos)
         # Open now, so that they can be read even after a writer has removed them.
         files = {part.file: _map(folder, part) for part in later}
         return cls(folder, manifest, tuple(segments), _removed_rows(folder, manifest), files)
 
+    def __len__(self) -> int:
+        return self.manifest.photos
+
+    def __str__(self) -> str:
+        return self.manifest.dtype
+
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """Every row, with the columns of :data:`~beenhere.retrieval.index.manifest.COLUMNS`.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """Every row, with the columns of :data:`~beenhere.retrieval.index.manifest.COLUMNS`."""
         frames = [pl.DataFrame(schema=COLUMNS)]
         schema = {name: kind() for name, kind in COLUMNS.items()}
         for segment in self.manifest.segments:
@@ -140,11 +158,7 @@ class Snapshot:
 
     @cached_property
     def structure(self) -> "Structure | None":
-        """The search structure; None where searches are exact.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """The search structure; None where searches are exact."""
         kept = self.manifest.structure
         if kept is None:
             return None
@@ -161,11 +175,7 @@ class Snapshot:
 
     @cached_property
     def whitening(self) -> Whitening | None:
-        """The projection of its descriptors, and of queries; None: there is none.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """The projection of its descriptors, and of queries; None: there is none."""
         kept = self.manifest.whitening
         if kept is None:
             return None
@@ -173,11 +183,7 @@ class Snapshot:
 
     @cached_property
     def calibration(self) -> dict[str, Any] | None:
-        """The values of the calibration; None before one was fitted.
-
-        Raises:
-            DataError: a part is damaged.
-        """
+        """The values of the calibration; None before one was fitted."""
         kept = self.manifest.calibration
         if kept is None:
             return None
@@ -185,6 +191,65 @@ class Snapshot:
         if not isinstance(values, dict):
             raise damaged(self.folder, kept.part, "holds no values by name")
         return values
+
+    def positions(self) -> geo.Positions:
+        """Of photos that can be found."""
+        return self.photos.positions[self.allowed.nonzero()[0]]
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
+    ) -> "tuple[NDArray[np.float32], NDArray[np.int64], Snapshot]":
+        """Through the structure, or photo by photo; queries are whitened where the index is."""
+        if self.whitening is not None:
+            queries = self.whitening.apply(queries)
+        allowed = self.allowed if len(self.removed) else None
+        if where is not None:
+            chosen = where.rows(self.photos)
+            allowed = chosen if allowed is None else allowed & chosen
+        if not exact and self.structure is not None:
+            return *self.structure.search(queries, k, allowed), self
+        if self.segments:
+            from beenhere.retrieval.search.exact import search_exact  # imports torch
+
+            return *search_exact(self.segments, queries, k, allowed), self
+        shape = len(queries), k
+        return np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int64), self
+
+    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+        """By a tree of the positions of all photos."""
+        return geo.any_within(self.positions(), positions, radius)
+
+    def summary(self) -> Summary | None:
+        """Counts of photos that can be found."""
+        return summarise(self.photos.rows(self.allowed.nonzero()[0]))
+
+    def search_line(self) -> str:
+        """The structure, or why there is none."""
+        manifest, structure = self.manifest, self.manifest.structure
+        if structure is None:
+            kind, reason = choose(manifest.rows, manifest.dim, manifest.search)
+            if kind != "exact":
+                return f"exact: {reason}; {kind} is due: see train"
+            if manifest.photos == 0:
+                return "exact: there is no photo to search"
+            _, reason = choose(manifest.photos, manifest.dim, manifest.search)  # no removed ones
+            return f"exact: {reason}"
+        later = manifest.rows - structure.rows
+        came = f"{count(later, 'photo')} came later, and {'is' if later == 1 else 'are'}"
+        rest = f"; {came} searched exactly" if later else ""
+        return f"{structure.kind}: {structure.reason}{rest}"
+
+    def size_line(self) -> str:
+        """Bytes of all parts, and for each photo."""
+        size, photos = self.manifest.bytes, self.manifest.photos
+        return file_size(size) + (f", {size / photos:,.0f} bytes a photo" if photos else "")
+
+    def damages(self) -> Iterator[str]:
+        """Photos that the manifest does not count."""
+        found = int(self.allowed.sum())
+        if found != self.manifest.photos:
+            says = self.manifest.photos
+            yield f"{self.folder}: holds {found} photos, and its manifest says {says}"
 
     def whole(self, part: Part) -> bool:
         """Whether a file other than vectors and model is as it was written."""
@@ -200,21 +265,13 @@ class Snapshot:
 def map_vectors(
     folder: Path, vectors: Part, scales: Part | None, shape: tuple[int, int], dtype: str
 ) -> StoredVectors:
-    """The vectors of a segment, which are not read yet.
-
-    Args:
-        folder: of the index.
-        vectors, scales: where they are written.
-        shape: rows and D.
-        dtype: float32, float16 or int8.
+    """The vectors of a segment of a ``shape`` of rows and D, which are not read yet.
 
     Raises:
         DataError: a part is missing or damaged.
     """
-    values = _map_array(folder, vectors, shape, dtype)
-    if scales is None:
-        return StoredVectors(values)
-    return StoredVectors(values, _map_array(folder, scales, shape[:1], "float32"))
+    of_each = None if scales is None else _map(folder, scales, shape[:1], "float32")
+    return StoredVectors(_map(folder, vectors, shape, dtype), of_each)
 
 
 def check_size(folder: Path, part: Part) -> None:
@@ -257,7 +314,7 @@ def _removed_rows(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
     part = manifest.removed_rows
     if part is None:
         return np.empty(0, np.int64)
-    rows = np.array(_map_array(folder, part, (manifest.removed,), "int64"))
+    rows = np.array(_map(folder, part, (manifest.removed,), "int64"))
     # Read whole at once: a flipped bit would hide another photo than the one that was removed.
     if not _whole(part, _map(folder, part)):
         raise damaged(folder, part, CHANGED)
@@ -266,16 +323,11 @@ def _removed_rows(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
     return rows
 
 
-def _map_array(folder: Path, part: Part, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+def _map(folder: Path, part: Part, shape: tuple[int, ...] = (), dtype: str = "") -> NDArray[Any]:
+    """An array of a shape and dtype; without one the bytes of any file."""
+    path = folder / part.file
     try:
-        return map_array(folder / part.file, shape, dtype)
-    except (OSError, ValueError) as error:
-        raise damaged(folder, part, one_line(error)) from error
-
-
-def _map(folder: Path, part: Part) -> Bytes:
-    try:
-        return np.memmap(folder / part.file, np.uint8, "r")
+        return map_array(path, shape, dtype) if dtype else np.memmap(path, np.uint8, "r")
     except (OSError, ValueError) as error:
         raise damaged(folder, part, one_line(error)) from error
 

@@ -1,21 +1,27 @@
-"""Where each query may have been taken: searched for, verified by choice, sorted into places."""
+"""Where each query may have been taken: searched for, verified by choice, sorted into places.
+
+A query is a photo that comes as a path, bytes, a file, an image or an array.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from PIL import Image
 
 from beenhere import geo
 from beenhere.config.retrieval import LocateConfig
+from beenhere.errors import PhotoError
+from beenhere.photos.photo_file import MAX_BYTES, Photo
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Candidates, Match, Place
 from beenhere.retrieval.locate.confidence import evidence
-from beenhere.retrieval.locate.photo_input import PhotoInput
 from beenhere.retrieval.locate.places import Places, find_places, weights, within_places
 
 if TYPE_CHECKING:
@@ -24,6 +30,76 @@ if TYPE_CHECKING:
 
 MANY = 20
 """Queries from which on verification shows how far it is."""
+
+Given = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
+"""A photo as it may be given; see :func:`photo_input`."""
+
+EXPECTED = (
+    "expected a path, bytes, an open binary file, an image of Pillow's, or a numpy array (H, W) "
+    "or (H, W, 3)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoInput:
+    """A photo that :mod:`beenhere.photos.pixels` reads, and its path or a name for it."""
+
+    name: str
+    photo: Photo
+
+
+def photo_input(given: Given, name: str = "photo") -> PhotoInput:
+    """Take a photo as it comes.
+
+    Args:
+        given: the path of a file; bytes of one; a binary file, read from where it stands; an image
+            of Pillow's in any mode, turned as its EXIF header says; or an array ``(H, W)`` of grey
+            or ``(H, W, 3)`` of R, G, B, upright, uint8 or floating point in [0, 1].
+        name: for a photo that brings none.
+
+    Raises:
+        PhotoError: something else, an empty or a too large file, or numbers out of range.
+    """
+    if isinstance(given, str | Path):
+        return PhotoInput(str(given), given)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return PhotoInput(name, bytes(given))
+    if isinstance(given, Image.Image):
+        return PhotoInput(str(getattr(given, "filename", "") or name), given)
+    if isinstance(given, np.ndarray):
+        return PhotoInput(name, _pixels(given, name))
+    if hasattr(given, "read"):
+        own = getattr(given, "name", None)
+        name = own if isinstance(own, str) else name
+        return PhotoInput(name, _content(given, name))
+    raise PhotoError(name, f"got {type(given).__name__}; {EXPECTED}")
+
+
+def _content(file: BinaryIO, name: str) -> bytes:
+    try:
+        content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise PhotoError(name, f"a file that cannot be read ({error})") from error
+    if not isinstance(content, bytes):
+        raise PhotoError(name, f"a file of {type(content).__name__}; open it in mode 'rb'")
+    return content
+
+
+def _pixels(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    got = f"an array of {array.dtype} and shape {array.shape}"
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.size == 0:
+        raise PhotoError(name, f"{got}; expected (H, W) or (H, W, 3)")
+    if array.dtype != np.uint8:
+        if not np.issubdtype(array.dtype, np.floating):
+            raise PhotoError(name, f"{got}; expected uint8, or floating point in [0, 1]")
+        low, high = float(array.min()), float(array.max())
+        if not (low >= 0 and high <= 1):
+            raise PhotoError(name, f"{got}, from {low:g} to {high:g}; expected [0, 1], or uint8")
+        array = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+    if array.ndim == 2:
+        array = np.stack([array] * 3, axis=2)
+    # Photos are read while the caller goes on; and torch takes no read-only array.
+    return np.array(array, np.uint8, order="C")
 
 
 class SearchResult(Protocol):
@@ -98,6 +174,7 @@ def find_candidates(
     near = within_places(places[0], positions, config.radius)
     rivals = np.where(near | own, 0, weight)
     (elsewhere,) = find_places(rivals, positions, config.radius, 1)
+    # Ranks begin anew behind the matches that meet the conditions.
     matches = _matches(looked, inliers, k)
     return [
         _candidates(
@@ -116,22 +193,22 @@ def _candidates(
     places: Sequence[Place],
     others: Sequence[Match | None],
     elsewhere: Place | None,
-    beside: float,
+    same_place: float,
 ) -> Candidates:
-    """What was found for a query, with the evidence for its likeliest place.
+    """The candidates of a query, with the evidence for its likeliest place.
 
     Args:
         own: matches that meet the conditions. places: that they speak for, the likeliest first.
         others: matches that look like it, do not meet them, and lie elsewhere.
         elsewhere: the likeliest place of these.
-        beside: share of the matches that do not meet them and lie at the likeliest place.
+        same_place: share of the matches that do not meet them and lie at the likeliest place.
     """
     matches = tuple(match for match in own if match is not None)
     if not places:
         return Candidates(matches, ())
     rivals = [place for place in (*places[1:2], elsewhere) if place is not None]
     numbers = evidence(
-        replace(places[0], share=min(places[0].share + beside, 1.0)),
+        replace(places[0], share=min(places[0].share + same_place, 1.0)),
         max(rivals, key=lambda place: place.share, default=None),
         (*matches, *(match for match in others if match is not None)),
     )
@@ -170,11 +247,8 @@ class _SeenMatches:
             self.similarity
         )[:, None, :]
         similarity = np.where(known.any(axis=2), np.nan, other.similarity)
-        return _SeenMatches(
-            photos,
-            np.hstack([self.number, number]),
-            np.hstack([self.similarity, similarity]),
-        )
+        similarity = np.hstack([self.similarity, similarity])
+        return _SeenMatches(photos, np.hstack([self.number, number]), similarity)
 
     @property
     def positions(self) -> geo.Positions:
@@ -203,32 +277,30 @@ def _inliers(
 def _matches(
     looked: _SeenMatches, inliers: NDArray[np.float64] | None, k: int
 ) -> list[list[Match | None]]:
-    """A row for each query; ranks begin anew after ``k``."""
     columns = looked.photos.frame.select("path", "lat", "lon", "heading", "captured").rows()
     counts = np.full(looked.number.shape, np.nan) if inliers is None else inliers
     numbers, similarity = looked.number.tolist(), looked.similarity.tolist()
     return [
         [
-            None
-            if math.isnan(cosine)
-            else _match(columns[row], at % k + 1, cosine, None if math.isnan(count) else int(count))
+            None if math.isnan(cosine) else _match(columns[row], at % k + 1, cosine, count)
             for at, (row, cosine, count) in enumerate(zip(*query, strict=True))
         ]
         for query in zip(numbers, similarity, counts.tolist(), strict=True)
     ]
 
 
-def _match(columns: tuple[Any, ...], rank: int, cosine: float, inliers: int | None) -> Match:
+def _match(columns: tuple[Any, ...], rank: int, cosine: float, count: float) -> Match:
     path, lat, lon, heading, captured = columns
+    inliers = None if math.isnan(count) else int(count)
     return Match(path, rank, cosine, lat, lon, heading, captured, inliers)
 
 
 def _place(places: Places, query: int, matches: Sequence[Match | None]) -> Place:
     members = zip(matches, places.members[query], strict=True)
     return Place(
-        float(places.lat[query]),
-        float(places.lon[query]),
-        float(places.spread[query]),
-        float(places.share[query]),
-        tuple(match for match, member in members if member and match is not None),
+        lat=float(places.lat[query]),
+        lon=float(places.lon[query]),
+        spread=float(places.spread[query]),
+        share=float(places.share[query]),
+        matches=tuple(match for match, member in members if member and match is not None),
     )

@@ -6,7 +6,7 @@ How a calibration is found: :mod:`beenhere.evaluation.calibration`.
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -68,24 +68,12 @@ def evidence(
     )
     verified = any(match.inliers is not None for match in matches)
     inliers = _inliers(place.matches) if verified else np.nan
-    return np.array(
-        [
-            similarity,
-            similarity - rival,
-            place.share,
-            place.spread,
-            inliers,
-            inliers - _inliers(rivals),
-        ]
-    )
+    margins = similarity - rival, inliers - _inliers(rivals)
+    return np.array([similarity, margins[0], place.share, place.spread, inliers, margins[1]])
 
 
 def _inliers(matches: Sequence[Match]) -> int:
     return max((match.inliers or 0 for match in matches), default=0)
-
-
-def _signed_log(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
 SCALES: Mapping[str, Callable[[Floats], Floats]] = {
@@ -95,7 +83,7 @@ SCALES: Mapping[str, Callable[[Floats], Floats]] = {
     # Below some metres, which positions are off anyway, less spread says nothing more.
     "spread": lambda metres: np.log1p(metres / _SPREAD_UNIT),
     "inliers": np.log1p,
-    "inlier_margin": _signed_log,
+    "inlier_margin": lambda inliers: np.sign(inliers) * np.log1p(np.abs(inliers)),
 }
 """On what scale each feature speaks for or against a place; each rises with its feature."""
 
@@ -107,7 +95,7 @@ def scaled(features: Floats, name: str) -> Floats:
 
 @dataclass(frozen=True)
 class Term:
-    """What one feature adds to the logit of the probability.
+    """One feature's part in the logit of the probability.
 
     Attributes:
         feature: of :data:`FEATURES`.
@@ -124,11 +112,7 @@ class Term:
 
 @dataclass(frozen=True)
 class ProbabilityModel:
-    """Logistic regression on a few features.
-
-    Attributes:
-        intercept: logits. terms: of the features that speak.
-    """
+    """Logistic regression on a few features; the intercept in logits."""
 
     intercept: float
     terms: tuple[Term, ...]
@@ -283,13 +267,9 @@ class Confidence:
             "verified": self.verified,
             "threshold": self.threshold,
             "intercept": self.model.intercept,
-            "terms": {
-                term.feature: {"slope": term.slope, "low": term.low, "high": term.high}
-                for term in self.model.terms
-            },
+            "terms": {term.pop("feature"): term for term in map(asdict, self.model.terms)},
             "errors": {
-                "slope": self.errors.slope,
-                "intercept": self.errors.intercept,
+                **asdict(self.errors),
                 "near": list(self.errors.near),
                 "far": list(self.errors.far),
             },

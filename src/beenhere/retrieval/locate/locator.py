@@ -1,59 +1,85 @@
 """Where photos were taken: from the photo as it comes to an answer with a confidence."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import LocateConfig, VerifyConfig
 from beenhere.errors import PhotoError
-from beenhere.retrieval.extract import Embedder
 from beenhere.retrieval.locate.answer import Candidates, Located, Location
-from beenhere.retrieval.locate.candidates import Searchable, find_candidates
-from beenhere.retrieval.locate.decision import DecisionRule
-from beenhere.retrieval.locate.photo_input import Given, PhotoInput, photo_input
+from beenhere.retrieval.locate.candidates import (
+    Given,
+    PhotoInput,
+    Searchable,
+    find_candidates,
+    photo_input,
+)
+from beenhere.retrieval.locate.decision import DecisionRule, locate_options
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
+    from beenhere.retrieval.extract import Embedder
     from beenhere.retrieval.search.filters import Filter
     from beenhere.retrieval.verify import Verifier
 
 
-class LocatableIndex(Searchable, Protocol):
-    """An index of photos, with the model that described them; :class:`beenhere.Index` is one."""
-
-    @property
-    def calibration(self) -> dict[str, Any] | None:
-        """The values of its calibration; None before one was fitted."""
-
-    def model(self, device: str) -> "VPRModel":
-        """The model whose descriptors it holds."""
-
-    def extraction(self, config: ComputeConfig) -> ExtractConfig:
-        """How descriptors are computed to be compared with its own."""
-
-
-class Locator:
-    """Asks an index where photos were taken.
+class Locator(Searchable):
+    """The half of :class:`beenhere.Index` that says where photos were taken.
 
     What the first call sets up (the model, its folded batch norms, what verification has read of
     the index's photos) is kept for the next.
-
-    Args:
-        index: to ask.
     """
 
-    def __init__(self, index: LocatableIndex) -> None:
-        self._index = index
+    def __init__(self) -> None:
         self._embedders: dict[str, Embedder] = {}
         self._kept_verifier: Verifier | None = None
 
+    @property
+    @abstractmethod
+    def calibration(self) -> dict[str, Any] | None:
+        """The values of its calibration; None before one was fitted."""
+
+    @abstractmethod
+    def model(self, device: str = "auto") -> "VPRModel":
+        """The model whose descriptors it holds."""
+
+    @abstractmethod
+    def extraction(self, config: ComputeConfig) -> ExtractConfig:
+        """How descriptors are computed to be compared with its own."""
+
     def locate(
-        self, photo: Given, where: "Filter | None", verify: bool, config: LocateConfig
+        self, photo: Given, where: "Filter | None" = None, verify: bool = False, **options: Any
     ) -> Location:
-        """Where a photo was taken; see :meth:`beenhere.Index.locate`."""
-        located = self.locate_many([photo], where, verify, config)
+        """Where a photo was taken, how surely, and on what evidence.
+
+        The second call takes one forward pass and one search: the model stays loaded.
+
+        >>> location = index.locate("holiday.jpg")
+        >>> location.place.lat, location.place.lon, location.probability
+        (37.74862, -122.44781, 0.99)
+
+        Args:
+            photo: a path, bytes of a file, an open binary file, an image of Pillow's, or an array
+                ``(H, W)`` or ``(H, W, 3)``, uint8 or floating point in [0, 1].
+            where: what matches must be besides, such as near a last GPS fix.
+            verify: compare local features with those of the first matches, which have to lie where
+                the index says.
+            **options: those of :class:`beenhere.config.LocateConfig`, such as ``threshold=0.9``,
+                ``extract={"device": "cpu"}``. What is not given is as it was when the index was
+                calibrated.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            ConfigError: an unknown option, ``where`` is no filter, a threshold for an index that
+                is not calibrated, or an option that makes other evidence than it was calibrated
+                for, such as ``matches``.
+            DataError: a part of the index is damaged.
+            ModelError: the photo has a size that the model cannot take.
+        """
+        located = self._locate([photo], where, verify, options, "locate")
         for name, reason in located.unreadable:
             raise PhotoError(name, reason)
         location = located.locations[0]
@@ -63,47 +89,85 @@ class Locator:
     def locate_many(
         self,
         photos: Sequence[Given],
-        where: "Filter | None",
-        verify: bool,
-        config: LocateConfig,
+        where: "Filter | None" = None,
+        verify: bool = False,
+        **options: Any,
     ) -> Located:
-        """Where each of several photos was taken; see :meth:`beenhere.Index.locate_many`."""
-        rule = self._rule(where, verify, config)
-        queries = self._find(photos, where, verify, config, 2)
-        names = [photo.name for photo in queries.photos]
-        answers = map(rule.location, names, queries.candidates)
-        return queries.located(list(answers))
+        """Where each of several photos was taken; they go through the model in batches.
+
+        >>> found = index.locate_many(["holiday.jpg", "notes.txt"])
+        >>> found.locations[1], found.unreadable
+        (None, (('notes.txt', 'not a photo: a text file'),))
+
+        Args:
+            photos: each as :meth:`locate` takes it; those that cannot be read are named.
+            where: as for :meth:`locate`. verify: alike. **options: alike.
+
+        Raises:
+            ConfigError, DataError, ModelError: as :meth:`locate`.
+        """
+        return self._locate(photos, where, verify, options, "locate_many")
 
     def locate_sequence(
         self,
         photos: Sequence[Given],
-        step: float | None,
-        where: "Filter | None",
-        verify: bool,
-        config: LocateConfig,
+        step: float | None = None,
+        where: "Filter | None" = None,
+        verify: bool = False,
+        **options: Any,
     ) -> Located:
-        """Where each frame of a path was taken; see :meth:`beenhere.Index.locate_sequence`."""
-        rule = self._rule(where, verify, config)
-        queries = self._find(photos, where, verify, config, MOST_PLACES)
-        metres = reaches(queries.photos, queries.numbers, step)
-        names = [photo.name for photo in queries.photos]
-        states = path_states(
-            queries.candidates,
-            [rule.probability(found) for found in queries.candidates],
-            metres,
-            config.radius,
-        )
-        answers = map(rule.location_on_path, names, queries.candidates, states)
-        return queries.located(list(answers))
+        """Where the photos of a path were taken: each is judged by those around it too.
 
-    def _find(
+        >>> index.locate_sequence(["1.jpg", "2.jpg", "3.jpg"], step=20).locations[1].known
+        True
+
+        Args:
+            photos: in the order in which they were taken, each as :meth:`locate` takes it.
+            step: metres at most between two of them; 0: all show one place. None: as far as one
+                gets between the times in their EXIF headers.
+            where: as for :meth:`locate`. verify: alike. **options: alike.
+
+        Returns:
+            An answer for each photo; its probability is that given all of them.
+
+        Raises:
+            ConfigError, ModelError: as :meth:`locate`.
+            DataError: as :meth:`locate`; or no step is given, and the times are not known.
+        """
+        queries, rule, config = self._queries(
+            photos, where, verify, options, "locate_sequence", MOST_PLACES
+        )
+        metres = reaches(queries.photos, queries.numbers, step)
+        alone = [rule.probability(found) for found in queries.candidates]
+        states = path_states(queries.candidates, alone, metres, config.radius)
+        return queries.located(rule.location_on_path, states)
+
+    def _locate(
         self,
         photos: Sequence[Given],
         where: "Filter | None",
         verify: bool,
-        config: LocateConfig,
+        options: Mapping[str, Any],
+        method: str,
+    ) -> Located:
+        queries, rule, _ = self._queries(photos, where, verify, options, method, 2)
+        return queries.located(rule.location)
+
+    def _queries(
+        self,
+        photos: Sequence[Given],
+        where: "Filter | None",
+        verify: bool,
+        options: Mapping[str, Any],
+        method: str,
         places: int,
-    ) -> "_Queries":
+    ) -> tuple["_Queries", DecisionRule, LocateConfig]:
+        """Find some places at most for each photo, and the rule that decides among them."""
+        calibration = self.calibration
+        config = locate_options(calibration, options, f"options of Index.{method}")
+        empty = where is None or len(self) == 0
+        no_match = "the index is empty" if empty else "no photo of the index meets the conditions"
+        rule = DecisionRule.of(calibration, verify, config, no_match)
         inputs: dict[int, PhotoInput] = {}
         unreadable: dict[int, tuple[str, str]] = {}
         for number, given in enumerate(photos):
@@ -116,30 +180,28 @@ class Locator:
         vectors, failed = self._embedder(config.extract.device).embed_all(
             [each.photo for each in inputs.values()],
             [each.name for each in inputs.values()],
-            self._index.extraction(config.extract),
+            self.extraction(config.extract),
         )
         for row, reason in failed.items():
             unreadable[numbers[row]] = inputs[numbers[row]].name, reason
         rows = [row for row in range(len(numbers)) if row not in failed]
         read = [inputs[numbers[row]] for row in rows]
         verifier = self._verifier(config.verification) if verify else None
-        found = find_candidates(self._index, read, vectors[rows], where, verifier, config, places)
-        return _Queries(len(photos), [numbers[row] for row in rows], read, found, unreadable)
+        found = find_candidates(self, read, vectors[rows], where, verifier, config, places)
+        numbers = [numbers[row] for row in rows]
+        return _Queries(len(photos), numbers, read, found, unreadable), rule, config
 
-    def _rule(self, where: "Filter | None", verify: bool, config: LocateConfig) -> DecisionRule:
-        empty = where is None or len(self._index) == 0
-        no_match = "the index is empty" if empty else "no photo of the index meets the conditions"
-        return DecisionRule.of(self._index.calibration, verify, config, no_match)
+    def _embedder(self, device: str) -> "Embedder":
+        from beenhere.retrieval.extract import Embedder  # imports torch
 
-    def _embedder(self, device: str) -> Embedder:
         if device not in self._embedders:
-            self._embedders[device] = Embedder(self._index.model(device))
+            self._embedders[device] = Embedder(self.model(device))
         return self._embedders[device]
 
     def _verifier(self, config: VerifyConfig) -> "Verifier":
-        if self._kept_verifier is None or self._kept_verifier.config != config:
-            from beenhere.retrieval.verify import Verifier
+        from beenhere.retrieval.verify import Verifier  # imports torch
 
+        if self._kept_verifier is None or self._kept_verifier.config != config:
             self._kept_verifier = Verifier(config)
         return self._kept_verifier
 
@@ -154,10 +216,13 @@ class _Queries:
     candidates: list[Candidates]
     unreadable: dict[int, tuple[str, str]]
 
-    def located(self, answers: Sequence[Location]) -> Located:
+    def located(self, answer: Callable[..., Location], *more: Sequence[Any]) -> Located:
         """The answers among all photos that were given."""
         locations: list[Location | None] = [None] * self.count
-        for number, answer in zip(self.numbers, answers, strict=True):
-            locations[number] = answer
+        names = [photo.name for photo in self.photos]
+        for number, location in zip(
+            self.numbers, map(answer, names, self.candidates, *more), strict=True
+        ):
+            locations[number] = location
         reasons = tuple(self.unreadable[number] for number in sorted(self.unreadable))
         return Located(tuple(locations), reasons)

@@ -25,7 +25,7 @@ from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.photos.exif import read_facts
 from beenhere.retrieval.locate.answer import Candidates, Place
-from beenhere.retrieval.locate.photo_input import PhotoInput
+from beenhere.retrieval.locate.candidates import PhotoInput
 
 Floats = NDArray[np.float64]
 

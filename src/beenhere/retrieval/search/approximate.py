@@ -14,7 +14,7 @@ from beenhere.retrieval.search.exact import BLOCK_BYTES, search_exact
 from beenhere.retrieval.search.kinds import (
     KINDS,
     RESCORE,
-    find_candidates,
+    candidate_rows,
     kind_of,
     learn,
     train_rows,
@@ -71,16 +71,9 @@ class Structure:
     @property
     def nbytes(self) -> int:
         """Bytes of the file that :meth:`save` writes."""
-        size = 0
-
-        def count(data: bytes) -> None:
-            nonlocal size
-            size += len(data)
-
-        # faiss' type stubs leave it out.
-        writer = faiss.PyCallbackIOWriter(count)  # type: ignore[attr-defined]
-        faiss.write_index(self._index, writer)
-        return size
+        sizes: list[int] = []
+        self._write(lambda data: sizes.append(len(data)))
+        return sum(sizes)
 
     @classmethod
     def train(
@@ -114,10 +107,7 @@ class Structure:
         return cls(kind, index, segments, config)
 
     def search(
-        self,
-        queries: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.bool_] | None = None,
+        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
     ) -> Answer:
         """The ``k`` best rows that are found for each query; arguments and answer as
         :func:`beenhere.retrieval.search.exact.search_exact`.
@@ -142,8 +132,12 @@ class Structure:
         """
         with path.open("wb") as file:
             # Not by the path: faiss reports a full disk as an error of its own, without a number.
-            writer = faiss.PyCallbackIOWriter(file.write)  # type: ignore[attr-defined]
-            faiss.write_index(self._index, writer)
+            self._write(file.write)
+
+    def _write(self, take: Callable[[bytes], object]) -> None:
+        # faiss' type stubs leave it out.
+        writer = faiss.PyCallbackIOWriter(take)  # type: ignore[attr-defined]
+        faiss.write_index(self._index, writer)
 
     @classmethod
     def load(
@@ -221,7 +215,7 @@ class Structure:
         rows = np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), TILE_QUERIES):
             tile = slice(start, start + TILE_QUERIES)
-            candidates = find_candidates(
+            candidates = candidate_rows(
                 self.kind, self._index, queries[tile], wanted, allowed, self._config
             )
             similarity[tile], rows[tile] = rescore(segments, queries[tile], candidates, k)

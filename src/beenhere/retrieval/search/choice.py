@@ -1,7 +1,4 @@
-"""Which kind of search suits an index, and why; and which one an index of before is searched by."""
-
-import logging
-from typing import Any
+"""Which kind of search suits an index, and why."""
 
 from beenhere.config.retrieval import SearchConfig
 
@@ -13,17 +10,6 @@ EXACT_NUMBERS = 250_000_000
 
 SCAN_PHOTOS = 5_000_000
 """Photos up to which looking at the code of each takes no longer than that."""
-
-_RENAMED = {
-    "lists": "nlist",
-    "probes": "nprobe",
-    "links": "M",
-    "build_effort": "ef_construction",
-    "effort": "ef_search",
-}
-_DROPPED = ("int8", "binary")
-
-log = logging.getLogger(__name__)
 
 
 def choose(n: int, dim: int, config: SearchConfig) -> tuple[str, str]:
@@ -51,32 +37,3 @@ def choose(n: int, dim: int, config: SearchConfig) -> tuple[str, str]:
     if n <= SCAN_PHOTOS:
         return "pq", f"{size} take long to read for each query; their 4-bit codes do not"
     return "ivf", f"{size} are so many that even their codes take long to read for each query"
-
-
-def read_search(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The values of a manifest, with the kinds and names of today where it was written before.
-
-    Options of search had other names. The kinds ``int8`` and ``binary``, which pq surpassed in
-    everything but training time, are gone: such an index is searched exactly, its structure is not
-    read, and from its next change on it is searched as ``auto`` chooses.
-    """
-    manifest = {**manifest, "search": _options(manifest.get("search", {}))}
-    structure = manifest.get("structure")
-    if isinstance(structure, dict):
-        structure = {**structure, "options": _options(structure.get("options"))}
-        dropped = structure.get("kind") in _DROPPED
-        manifest["structure"] = None if dropped else structure
-        if dropped:
-            log.warning(
-                "search by %s is no more (pq is smaller and faster): this index is searched "
-                "exactly; choose again: beenhere index train INDEX",
-                structure["kind"],
-            )
-    return manifest
-
-
-def _options(values: Any) -> Any:
-    if not isinstance(values, dict):
-        return values
-    values = {_RENAMED.get(name, name): value for name, value in values.items()}
-    return values | {"kind": "auto"} if values.get("kind") in _DROPPED else values

@@ -57,7 +57,7 @@ class Filter:
         if self.tolerance is not None:
             _within("tolerance", self.tolerance, 0, 180)
         if self.dates is not None:
-            first, last = _range(self.dates)
+            first, last = self.first_and_last
             if first > last:
                 raise ConfigError(
                     f"dates are {self.dates[0]} to {self.dates[1]}; expected the first not after "
@@ -70,7 +70,10 @@ class Filter:
         if self.near is not None and self.radius is not None:
             allowed &= geo.near(table.positions, self.centre, self.radius)
         if self.dates is not None:
-            allowed &= _taken(table.frame["captured"], *self.first_and_last)
+            first, last = self.first_and_last
+            taken = earliest_and_latest(table.frame["captured"])
+            inside = (taken["earliest"] <= last) & (taken["latest"] >= first)
+            allowed &= inside.fill_null(False).to_numpy()
         if self.heading is not None and self.tolerance is not None:
             headings = table.frame["heading"].fill_null(np.nan).to_numpy()
             turn = np.abs((headings - self.heading % 360 + 180) % 360 - 180)
@@ -87,7 +90,8 @@ class Filter:
     def first_and_last(self) -> tuple[str, str]:
         """The seconds at which ``dates`` begin and end, as texts of 19 characters."""
         assert self.dates is not None
-        return _range(self.dates)
+        first, last = ("" if date is None else _date(date) for date in self.dates)
+        return first + _EARLIEST[len(first) :], last + _LATEST[len(last) :]
 
 
 def earliest_and_latest(captured: pl.Series) -> pl.DataFrame:
@@ -102,20 +106,6 @@ def earliest_and_latest(captured: pl.Series) -> pl.DataFrame:
         earliest=taken + pl.lit(_EARLIEST).str.slice(length),
         latest=taken + pl.lit(_LATEST).str.slice(length),
     )
-
-
-def _taken(captured: pl.Series, first: str, last: str) -> Mask:
-    inside = (pl.col("earliest") <= last) & (pl.col("latest") >= first)
-    found = earliest_and_latest(captured).select(inside.fill_null(False))
-    return found.to_series().to_numpy()
-
-
-def _range(dates: tuple[str | None, str | None]) -> tuple[str, str]:
-    """The first and last second, as texts of 19 characters."""
-    first, last = (None if date is None else _date(date) for date in dates)
-    first = _EARLIEST if first is None else first + _EARLIEST[len(first) :]
-    last = _LATEST if last is None else last + _LATEST[len(last) :]
-    return first, last
 
 
 def _date(text: str) -> str:

@@ -112,7 +112,7 @@ def projection(sample: NDArray[np.float32], share: float, multiple: int) -> fais
     return transform
 
 
-def find_candidates(
+def candidate_rows(
     kind: str,
     index: faiss.Index,
     queries: NDArray[np.float32],

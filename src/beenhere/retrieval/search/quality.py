@@ -4,37 +4,38 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere.retrieval.search.exact import search_exact
+from beenhere.retrieval.search.approximate import Structure
+from beenhere.retrieval.search.exact import MOST_ROWS, search_exact
 from beenhere.retrieval.search.scoring import Answer
-from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.vectors import Dtype, StoredVectors, blocks, quantise
 
 ALONE = 20
 """Queries that are searched one at a time, to see how long one takes."""
 
 
-class Way(Protocol):
-    """A way to search some segments, such as by a structure."""
+class ExactIn:
+    """Exact search of vectors as it would be if they were kept in fewer bytes."""
 
-    @property
-    def kind(self) -> str:
-        """Its name in the table."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it takes."""
+    def __init__(self, dtype: Dtype, segments: Sequence[StoredVectors]) -> None:
+        self.kind = f"exact, {dtype}"
+        self._segments = [
+            quantise(block.floats(0, len(block)), dtype)
+            for block, _ in blocks(segments, MOST_ROWS, None)
+        ]
+        self.nbytes = sum(each.nbytes for each in self._segments)
 
     def __len__(self) -> int:
-        """Rows that it covers."""
+        return sum(map(len, self._segments))
 
     def search(
         self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
     ) -> Answer:
         """As :func:`beenhere.retrieval.search.exact.search_exact`."""
+        return search_exact(self._segments, queries, k, allowed)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Quality:
 
 def measure(
     segments: Sequence[StoredVectors],
-    others: Iterable[Way],
+    others: Iterable[Structure | ExactIn],
     queries: NDArray[np.float32],
     ks: Sequence[int],
     own: NDArray[np.int64] | None = None,
@@ -77,10 +78,7 @@ def measure(
         allowed: ``(n,)``, rows that may be found; None: all.
     """
     most = max(ks) + (own is not None)
-
-    def exact(some: NDArray[np.float32]) -> Answer:
-        return search_exact(segments, some, most, allowed)
-
+    exact = partial(search_exact, segments, k=most, allowed=allowed)
     (_, rows), together, alone = _timed(exact, queries)
     true = _others(rows, own)
     stored = sum(segment.nbytes for segment in segments) / max(1, sum(map(len, segments)))
@@ -90,8 +88,7 @@ def measure(
         (_, rows), together, alone = _timed(search, queries)
         found = _others(rows, own)
         kept = {k: _kept(true[:, :k], found[:, :k]) for k in ks}
-        photo_bytes = other.nbytes / len(other)
-        table.append(Quality(other.kind, kept, photo_bytes, together, alone))
+        table.append(Quality(other.kind, kept, other.nbytes / len(other), together, alone))
     return table
 
 

@@ -149,13 +149,11 @@ def split(
     """The segments before a row, and those that begin with it."""
     before, after = [], []
     for segment in segments:
-        if row >= len(segment):
-            before.append(segment)
-        elif row <= 0:
-            after.append(segment)
-        else:
-            before.append(segment.part(0, row))
-            after.append(segment.part(row, len(segment)))
+        inside = min(max(row, 0), len(segment))
+        if inside:
+            before.append(segment.part(0, inside))
+        if inside < len(segment):
+            after.append(segment.part(inside, len(segment)))
         row -= len(segment)
     return before, after
 

@@ -129,12 +129,7 @@ class Whitening:
                 f"{source} is not a whole whitening ({error}); learn it again"
             ) from error
         shapes = {name: tensor.shape for name, tensor in tensors.items()}
-        mean, projection = tensors.get("mean"), tensors.get("projection")
-        if (
-            mean is None
-            or projection is None
-            or projection.ndim != 2
-            or mean.shape != projection.shape[1:]
-        ):
+        shape = shapes.get("projection", ())
+        if len(shape) != 2 or shapes.get("mean") != shape[1:]:
             raise DataError(f"{source} holds {shapes}; expected mean (D,) and projection (d, D)")
-        return cls(mean, projection)
+        return cls(tensors["mean"], tensors["projection"])

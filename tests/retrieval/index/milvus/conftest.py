@@ -10,7 +10,8 @@ import pytest
 from milvus_writer import close_lite
 from tiny import TinyModel, at_name, write_photo
 
-from beenhere.retrieval.index.milvus.connection import Address, connect
+from beenhere.config.retrieval import MilvusAddress
+from beenhere.retrieval.index.milvus.collection import connect
 
 SERVER = "BEENHERE_TEST_MILVUS"
 """Set it to milvus://HOST:PORT to run these tests against a server too."""
@@ -41,7 +42,7 @@ def opened_store(kind: str, folder: Path) -> Iterator[str]:
         yield f"{folder}/lite.db/{name}"
         close_lite(folder / "lite.db")
         return
-    address = Address.parse(f"{os.environ[SERVER]}/{name}")
+    address = MilvusAddress.parse(f"{os.environ[SERVER]}/{name}")
     yield str(address)
     client = connect(address)
     if client.has_collection(name):

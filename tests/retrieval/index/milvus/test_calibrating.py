@@ -15,7 +15,7 @@ from beenhere.evaluation.calibration.calibration_queries import CalibrationQueri
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.index.milvus import store as milvus_store
+from beenhere.retrieval.index.milvus import milvus_store
 
 CONFIG, LOCATE = CalibrateConfig(folds=3, resamples=100), LocateConfig(matches=10)
 

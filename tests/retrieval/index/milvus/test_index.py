@@ -15,9 +15,8 @@ from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.index.milvus import store as milvus_store
-from beenhere.retrieval.index.milvus.collection import MilvusCollection
-from beenhere.retrieval.index.milvus.connection import connect
+from beenhere.retrieval.index.milvus import milvus_store
+from beenhere.retrieval.index.milvus.collection import MilvusCollection, connect
 from beenhere.retrieval.search.filters import Filter
 
 PRECISION = {"precision": "32"}
@@ -26,7 +25,7 @@ PRECISION = {"precision": "32"}
 @pytest.fixture
 def index(photos: Path, model: TinyModel, tmp_path: Path, store: str) -> Index:
     """Of the six photos."""
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     return Index.build(table, model, tmp_path / "x.index", store=store, extract=PRECISION)
 
 
@@ -102,7 +101,7 @@ def added_id(path: Path) -> str:
 
 
 def test_what_is_newly_known_is_taken_over(index: Index, photos: Path, model: TinyModel) -> None:
-    table = PhotoTable.read(photos)
+    table = read_photos(photos)
     frame = table.frame.with_columns(heading=table.frame["heading"].fill_null(90.0))
     added = index.add(PhotoTable(frame), model=model, **PRECISION)
     assert (added.updated, added.unchanged) == (6, 0)
@@ -184,9 +183,9 @@ def test_a_collection_of_another_model(
 def test_a_collection_of_other_things(photos: Path, tmp_path: Path, store: str) -> None:
     from pymilvus import DataType
 
-    from beenhere.retrieval.index.milvus.connection import Address
+    from beenhere.config.retrieval import MilvusAddress
 
-    address = Address.parse(store)
+    address = MilvusAddress.parse(store)
     client = connect(address)
     for name, told in (("numbers", "holds other things"), (f"beenhere9_32_{'a' * 64}", "newer")):
         schema = client.create_schema(auto_id=False)
@@ -285,10 +284,10 @@ def test_a_file_that_another_process_has(
     photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     script = (
-        "import sys, time; from beenhere.retrieval.index.milvus.connection import connect;"
-        "from beenhere.retrieval.index.milvus.connection import Address;"
-        f"client = connect(Address({str(tmp_path / 'x.db')!r}, 'c')); print('open', flush=True);"
-        "time.sleep(60)"
+        "import sys, time; from beenhere.retrieval.index.milvus.collection import connect;"
+        "from beenhere.config.retrieval import MilvusAddress;"
+        f"client = connect(MilvusAddress.parse({str(tmp_path / 'x.db/c')!r}));"
+        "print('open', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     try:
@@ -312,7 +311,7 @@ def test_without_pymilvus(photos: Path, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_opening_needs_no_torch_and_says_nothing(index: Index, tmp_path: Path) -> None:
     if collection(index).address.local:
-        close_lite(Path(collection(index).address.where))
+        close_lite(Path(collection(index).address.address))
     script = (
         "import sys; from beenhere.retrieval.index import Index;"
         f"print(len(Index.open({str(index.path)!r})));"

@@ -10,10 +10,11 @@ import pytest
 from index_writer import listed, tile
 from tiny import TinyModel, write_photo
 
+from beenhere.config.retrieval import MilvusAddress
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.index.milvus.connection import Address, connect
+from beenhere.retrieval.index.milvus.collection import connect
 from beenhere.retrieval.index.milvus.fields import photo_frame
-from beenhere.retrieval.index.milvus.store import MilvusStore
+from beenhere.retrieval.index.milvus.milvus_store import MilvusStore
 
 
 class Photo(NamedTuple):
@@ -45,7 +46,7 @@ def in_milvus(root: Path) -> set[Photo]:
     photos = [Photo(path, key, vector.tobytes()) for path, key, vector in found]
     assert len({photo.path for photo in photos}) == len(photos) == len(index)
     if collection.address.local:
-        milvus_writer.close_lite(Path(collection.address.where))
+        milvus_writer.close_lite(Path(collection.address.address))
     return set(photos)
 
 
@@ -85,10 +86,10 @@ def test_killed_later_and_later(root: Path, store: str) -> None:
     wanted = local(root)
     whole = milvus_writer.seconds(milvus_writer.build, root, store)
     shutil.rmtree(root / "x.index")
-    address = Address.parse(store)
+    address = MilvusAddress.parse(store)
     connect(address).drop_collection(address.collection)
     if address.local:
-        milvus_writer.close_lite(Path(address.where))
+        milvus_writer.close_lite(Path(address.address))
     kills = 0
     while milvus_writer.killed_after(milvus_writer.build, root, store, (kills + 1) * whole / 30):
         kills += 1

@@ -9,14 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config.retrieval import SearchConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.manifest import COLUMNS, IndexedModel
 from beenhere.retrieval.index.milvus.collection import MilvusCollection
-from beenhere.retrieval.index.milvus.connection import Address
 from beenhere.retrieval.index.milvus.fields import new_ids, photo_frame
-from beenhere.retrieval.index.milvus.store import search_collection
+from beenhere.retrieval.index.milvus.milvus_store import search_collection
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
@@ -113,7 +112,7 @@ class Town:
 
 @pytest.fixture(scope="module")
 def town(module_store: str) -> Iterator[Town]:
-    yield Town(MilvusCollection.make(Address.parse(module_store), MODEL, SearchConfig()))
+    yield Town(MilvusCollection.make(MilvusAddress.parse(module_store), MODEL, SearchConfig()))
 
 
 @pytest.mark.parametrize("k", [1, 10, PHOTOS + 5])
@@ -214,7 +213,7 @@ def test_what_a_square_holds_and_a_circle_does_not_hides_nothing(
     ).select(list(COLUMNS))
     angle = np.where(corner, 0, 1) + np.arange(count) / 1000
     vectors = unit(np.column_stack([np.cos(angle), np.sin(angle), *np.zeros((DIM - 2, count))]))
-    collection = MilvusCollection.make(Address.parse(store), MODEL, SearchConfig())
+    collection = MilvusCollection.make(MilvusAddress.parse(store), MODEL, SearchConfig())
     collection.put(new_ids(frame["sha256"], []), frame, vectors)
     asked = []
     nearest = collection.nearest

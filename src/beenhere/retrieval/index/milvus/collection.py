@@ -1,20 +1,28 @@
-"""A Milvus collection of photos: made, read and written."""
+"""A Milvus collection of photos: connected to, made, read and written."""
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere.config.retrieval import SearchConfig
+from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.retrieval.index.manifest import IndexedModel
-from beenhere.retrieval.index.milvus.connection import Address, connect, speaking_to
 from beenhere.retrieval.index.milvus.fields import PHOTO, entities, one_of
+from beenhere.wording import one_line
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
+
+TOKEN = "BEENHERE_MILVUS_TOKEN"
+"""The environment variable with ``USER:PASSWORD`` or an API key, which no file of ours holds."""
+
+CONNECT_SECONDS = 10
 
 FORMAT = 1
 """Raised when an older reader would misread the rows."""
@@ -49,22 +57,22 @@ class MilvusCollection:
     def __init__(
         self,
         client: "MilvusClient",
-        address: Address,
+        address: MilvusAddress,
         vectors: str,
         dim: int,
         graph: bool,
-        effort: int,
+        ef_search: int,
     ) -> None:
         self.address = address
         self.dim = dim
         self.graph = graph
         self._client = client
         self._vectors = vectors
-        self._effort = effort
+        self._ef_search = ef_search
 
     @classmethod
     def open(
-        cls, address: Address, model: IndexedModel, search: SearchConfig
+        cls, address: MilvusAddress, model: IndexedModel, search: SearchConfig
     ) -> "MilvusCollection":
         """A collection that is there.
 
@@ -88,8 +96,8 @@ class MilvusCollection:
                 )
             fields = client.describe_collection(address.collection)["fields"]
             vectors = _vector_field(address, fields)
-            _check_model(address, vectors["name"], model)
             name = vectors["name"]
+            _check_model(address, name, model)
             index = client.describe_index(address.collection, name)
             if index is None:
                 raise DataError(
@@ -103,7 +111,7 @@ class MilvusCollection:
 
     @classmethod
     def make(
-        cls, address: Address, model: IndexedModel, search: SearchConfig
+        cls, address: MilvusAddress, model: IndexedModel, search: SearchConfig
     ) -> "MilvusCollection":
         """A collection of no photos, or the one of this model that is there.
 
@@ -135,14 +143,7 @@ class MilvusCollection:
 
     def count(self) -> int:
         """Photos in it."""
-        with speaking_to(self.address):
-            found = self._client.query(
-                self.address.collection,
-                filter="",
-                output_fields=["count(*)"],
-                consistency_level="Strong",
-            )
-        return int(found[0]["count(*)"])
+        return int(self._query("", ["count(*)"])[0]["count(*)"])
 
     def having(self, field: str, values: Sequence[str]) -> list[dict[str, Any]]:
         """Photos whose field has one of some values, with the fields of :data:`PHOTO`.
@@ -150,30 +151,29 @@ class MilvusCollection:
         There should not be many of one value: servers give no more than 16,384 at once.
         """
         found = []
-        with speaking_to(self.address):
-            for start in range(0, len(values), LOOKED_UP):
-                found += self._client.query(
-                    self.address.collection,
-                    filter=one_of(field, values[start : start + LOOKED_UP]),
-                    output_fields=list(PHOTO),
-                    consistency_level="Strong",
-                )
+        for start in range(0, len(values), LOOKED_UP):
+            found += self._query(one_of(field, values[start : start + LOOKED_UP]), PHOTO)
         return found
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Descriptors of photos that are there, ``(len(ids), D)``."""
         held = np.empty((len(ids), self.dim), np.float32)
         place = {key: number for number, key in enumerate(ids)}
-        with speaking_to(self.address):
-            for start in range(0, len(ids), LOOKED_UP):
-                for entity in self._client.query(
-                    self.address.collection,
-                    filter=one_of("id", ids[start : start + LOOKED_UP]),
-                    output_fields=["id", self._vectors],
-                    consistency_level="Strong",
-                ):
-                    held[place[entity["id"]]] = entity[self._vectors]
+        for start in range(0, len(ids), LOOKED_UP):
+            where = one_of("id", ids[start : start + LOOKED_UP])
+            for entity in self._query(where, ["id", self._vectors]):
+                held[place[entity["id"]]] = entity[self._vectors]
         return held
+
+    def _query(self, where: str, fields: Sequence[str]) -> list[dict[str, Any]]:
+        with speaking_to(self.address):
+            found: list[dict[str, Any]] = self._client.query(
+                self.address.collection,
+                filter=where,
+                output_fields=list(fields),
+                consistency_level="Strong",
+            )
+        return found
 
     def every(self, where: str, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
         """All photos that meet an expression, with some fields, a thousand at a time."""
@@ -197,11 +197,7 @@ class MilvusCollection:
             yield batch, np.array([entity.pop(self._vectors) for entity in batch], np.float32)
 
     def put(self, ids: Sequence[str], frame: pl.DataFrame, vectors: NDArray[np.floating]) -> None:
-        """Write photos; those with the same keys are replaced.
-
-        Args:
-            ids: primary keys. frame: their photos. vectors: ``(len(ids), D)``.
-        """
+        """Write photos with their primary keys; those with the same keys are replaced."""
         step = max(1, WRITTEN_BYTES // (4 * self.dim))
         for start in range(0, len(ids), step):
             some = slice(start, start + step)
@@ -231,16 +227,13 @@ class MilvusCollection:
     def nearest(
         self, queries: NDArray[np.float32], limit: int, where: str
     ) -> list[list[dict[str, Any]]]:
-        """Hits of each query, best first: ``id``, ``distance``, ``entity`` (``path``, ``photo``).
+        """Hits of each query ``(m, D)``: ``id``, ``distance``, ``entity`` (``path``, ``photo``).
 
-        Args:
-            queries: ``(m, D)``.
-            limit: hits for each, at most :data:`MOST_HITS`.
-            where: an expression that they meet.
+        Best first, ``limit`` of each, at most :data:`MOST_HITS`; all meet the expression ``where``.
         """
         found: list[list[dict[str, Any]]] = []
         step = max(1, 2 * MOST_HITS // limit)
-        params = {"ef": max(self._effort, limit)} if self.graph else {}
+        params = {"ef": max(self._ef_search, limit)} if self.graph else {}
         with speaking_to(self.address):
             for start in range(0, len(queries), step):
                 found += self._client.search(
@@ -284,12 +277,7 @@ def _vectors_of(model: IndexedModel) -> str:
     return f"{_VECTORS}{FORMAT}_{model.precision}_{model.fingerprint}"
 
 
-def _vector_field(address: Address, fields: list[dict[str, Any]]) -> dict[str, Any]:
-    """The field of the descriptors.
-
-    Raises:
-        DataError: there is none, or it is of a newer format.
-    """
+def _vector_field(address: MilvusAddress, fields: list[dict[str, Any]]) -> dict[str, Any]:
     field = next((field for field in fields if field["name"].startswith(_VECTORS)), None)
     number = field["name"][len(_VECTORS) :].partition("_")[0] if field is not None else ""
     if field is None or not number.isdecimal():
@@ -302,7 +290,7 @@ def _vector_field(address: Address, fields: list[dict[str, Any]]) -> dict[str, A
     return field
 
 
-def _check_model(address: Address, vectors: str, model: IndexedModel) -> None:
+def _check_model(address: MilvusAddress, vectors: str, model: IndexedModel) -> None:
     wanted = _vectors_of(model)
     if vectors != wanted:
         held, asked = (name.split("_", 1)[1].split("_") for name in (vectors, wanted))
@@ -310,3 +298,65 @@ def _check_model(address: Address, vectors: str, model: IndexedModel) -> None:
             f"{address} holds descriptors of the model {held[1][:16]} in the precision {held[0]}, "
             f"and was given {asked[1][:16]} in {asked[0]}; give that one, or another collection"
         )
+
+
+# --- connections ---------------------------------------------------------------------------------
+
+# What they log is in our errors, and would stand above them with a traceback.
+_TALKATIVE = ("pymilvus", "pymilvus.milvus_client", "milvus_lite")
+
+
+def connect(address: MilvusAddress) -> "MilvusClient":
+    """A client of the server, or of Milvus Lite in this process.
+
+    Raises:
+        ConfigError: pymilvus or milvus-lite is not installed.
+        DataError: nothing answers there, the token is not accepted, or another process has the
+            file.
+    """
+    try:
+        from pymilvus import MilvusClient
+
+        if address.local:
+            import milvus_lite  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f'{address} needs {error.name}, which is not installed; pip install "beenhere[milvus]"'
+        ) from error
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if address.local:
+        os.makedirs(os.path.dirname(address.address), exist_ok=True)  # noqa: PTH103, PTH120
+    with speaking_to(address):
+        token = os.environ.get(TOKEN, "")
+        return MilvusClient(address.uri, token=token, timeout=CONNECT_SECONDS)
+
+
+@contextmanager
+def speaking_to(address: MilvusAddress) -> Iterator[None]:
+    """Turn what pymilvus raises into a line that says what to do.
+
+    Raises:
+        DataError: Milvus does not answer, or refuses.
+    """
+    import grpc
+    from pymilvus.exceptions import MilvusException
+
+    try:
+        yield
+    except (MilvusException, grpc.RpcError) as error:
+        raise DataError(_message(address, error)) from error
+
+
+def _message(address: MilvusAddress, error: Exception) -> str:
+    text = one_line(getattr(error, "message", None) or error, 300)
+    if address.local and "Open local milvus failed" in text:
+        return (
+            f"{address.address} cannot be opened by Milvus Lite: another process has it open, or "
+            "it is no such database; one process at a time can use it, a Milvus server serves many"
+        )
+    if "Fail connecting" in text or "UNAVAILABLE" in text or "DEADLINE_EXCEEDED" in text:
+        return f"{address.address} does not answer; see that Milvus runs there ({text})"
+    if "auth" in text.lower():
+        return f"{address.address} refuses: {text}; set {TOKEN} to USER:PASSWORD or an API key"
+    return f"{address} cannot be used: {text}"

@@ -23,7 +23,6 @@ from beenhere.retrieval.search.filters import Filter, earliest_and_latest
 NO_DEGREES = 1000.0
 """Latitude, longitude or heading that is not known."""
 
-NO_ZONE = 0
 NEVER_EARLIEST, NEVER_LATEST = "~", ""
 """Of a photo without a date: sorted after every date, and before."""
 
@@ -44,9 +43,7 @@ _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\
 def new_ids(contents: Iterable[bytes], taken: Iterable[str]) -> list[str]:
     """Primary keys of new photos: their SHA-256, and for further copies of one a number too.
 
-    Args:
-        contents: SHA-256 of each photo.
-        taken: keys of all photos in the collection with one of these contents.
+    ``taken`` are the keys of all photos in the collection with one of these contents.
     """
     used = set(taken)
     found = []
@@ -71,18 +68,7 @@ def entities(
         vector_field: their name.
     """
     positions = photo_table(frame).positions
-    degrees = {
-        name: np.nan_to_num(values, nan=NO_DEGREES)
-        for name, values in (
-            ("lat", positions.lat),
-            ("lon", positions.lon),
-            ("heading", frame["heading"].fill_null(np.nan).to_numpy()),
-        )
-    }
-    metres = {
-        "easting": np.nan_to_num(positions.easting),
-        "northing": np.nan_to_num(positions.northing),
-    }
+    headings = frame["heading"].fill_null(NO_DEGREES)
     dates = earliest_and_latest(frame["captured"])
     columns: dict[str, list[Any]] = {
         "id": list(ids),
@@ -90,9 +76,13 @@ def entities(
         "sha256": [content.hex() for content in frame["sha256"]],
         "photo": [_as_json(row) for row in frame.iter_rows(named=True)],
         "zone": positions.zone.tolist(),
+        "lat": np.nan_to_num(positions.lat, nan=NO_DEGREES).tolist(),
+        "lon": np.nan_to_num(positions.lon, nan=NO_DEGREES).tolist(),
+        "easting": np.nan_to_num(positions.easting).tolist(),
+        "northing": np.nan_to_num(positions.northing).tolist(),
+        "heading": headings.to_list(),
         "earliest": dates["earliest"].fill_null(NEVER_EARLIEST).to_list(),
         "latest": dates["latest"].fill_null(NEVER_LATEST).to_list(),
-        **{name: values.tolist() for name, values in (degrees | metres).items()},
         vector_field: list(np.asarray(vectors, np.float32)),
     }
     return [
@@ -101,18 +91,13 @@ def entities(
 
 
 def photo_frame(found: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Photos as an index has them, with :data:`beenhere.retrieval.index.manifest.COLUMNS`.
-
-    Args:
-        found: entities with the fields :data:`PHOTO`.
-    """
+    """Entities with the fields :data:`PHOTO` as an index has photos, with all its columns."""
     rows = [
         json.loads(entity["photo"])
         | {"path": entity["path"], "sha256": bytes.fromhex(entity["id"][:64])}
         for entity in found
     ]
-    columns = [pl.Series(name, [row.get(name) for row in rows], COLUMNS[name]) for name in COLUMNS]
-    return pl.DataFrame(columns)
+    return pl.DataFrame(rows, COLUMNS)
 
 
 def _as_json(row: dict[str, Any]) -> str:
@@ -124,13 +109,15 @@ def _as_json(row: dict[str, Any]) -> str:
 
 def expression(where: Filter | None) -> str:
     """A filter as a boolean expression of Milvus; empty where photos may be anything."""
+    if where is None:
+        return ""
     parts = []
-    if where is not None and where.near is not None and where.radius is not None:
+    if where.near is not None and where.radius is not None:
         parts.append(_near(where, where.radius))
-    if where is not None and where.dates is not None:
+    if where.dates is not None:
         first, last = where.first_and_last
         parts.append(f"earliest <= {quoted(last)} and latest >= {quoted(first)}")
-    if where is not None and where.heading is not None and where.tolerance is not None:
+    if where.heading is not None and where.tolerance is not None:
         parts.append(_arc("heading", where.heading, where.tolerance, (0, 360)))
     return both(*parts)
 

@@ -8,8 +8,8 @@ import pytest
 
 from beenhere.errors import DataError
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.index import recall as module
-from beenhere.retrieval.index.recall import measure_recall
+from beenhere.retrieval.index import search_recall as module
+from beenhere.retrieval.index.search_recall import measure_recall
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.kinds import KINDS
 from beenhere.retrieval.search.vectors import quantise

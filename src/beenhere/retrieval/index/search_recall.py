@@ -1,20 +1,17 @@
 """Costs and losses of each way to search an index, measured on the index itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.retrieval.index.segments import vector_blocks
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.choice import FEWEST_TO_LEARN
-from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.kinds import KINDS
-from beenhere.retrieval.search.quality import Quality, Way, measure
-from beenhere.retrieval.search.vectors import Dtype, StoredVectors, quantise, take
+from beenhere.retrieval.search.quality import ExactIn, Quality, measure
+from beenhere.retrieval.search.vectors import take
 
 QUERIES = 1000
 """Photos of the index that are searched for, at most."""
@@ -26,8 +23,8 @@ KS = (1, 20)
 
 
 @dataclass(frozen=True)
-class Recall:
-    """A table of ways to search.
+class SearchRecall:
+    """What each way to search an index costs and misses.
 
     Attributes:
         queries: photos of the index that were searched for; none counts as its own match.
@@ -40,7 +37,7 @@ class Recall:
     table: list[Quality]
 
 
-def measure_recall(index: Snapshot) -> Recall:
+def measure_recall(index: Snapshot) -> SearchRecall:
     """Measure exact search and each kind of structure on photos of the index as queries.
 
     The structure in force is measured as it is; others are trained for it and dropped. In a large
@@ -64,10 +61,10 @@ def measure_recall(index: Snapshot) -> Recall:
     allowed = index.allowed if len(index.removed) else None
     table = measure(index.segments, _others(index), queries, KS, own, allowed)
     in_force = "exact" if index.manifest.structure is None else index.manifest.structure.kind
-    return Recall(len(own), in_force, table)
+    return SearchRecall(len(own), in_force, table)
 
 
-def _others(index: Snapshot) -> Iterator[Way]:
+def _others(index: Snapshot) -> Iterator[Structure | ExactIn]:
     manifest = index.manifest
     few = manifest.rows <= FEW_TO_TRAIN
     if few and manifest.dtype == "float32":
@@ -81,33 +78,3 @@ def _others(index: Snapshot) -> Iterator[Way]:
         ):
             options = manifest.search.model_copy(update={"kind": kind})
             yield Structure.train(index.segments, options)
-
-
-class ExactIn:
-    """Exact search of an index as it would be if it were kept in fewer bytes.
-
-    Attributes:
-        kind: what the table calls it.
-        nbytes: of the vectors.
-    """
-
-    def __init__(self, dtype: Dtype, segments: Sequence[StoredVectors]) -> None:
-        self.kind = f"exact, {dtype}"
-        self._segments = [
-            quantise(block.floats(0, len(block)), dtype)
-            for segment in segments
-            for block in vector_blocks(segment)
-        ]
-        self.nbytes = sum(
-            each.values.nbytes + (each.scales.nbytes if each.scales is not None else 0)
-            for each in self._segments
-        )
-
-    def __len__(self) -> int:
-        return sum(map(len, self._segments))
-
-    def search(
-        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """As :func:`beenhere.retrieval.search.exact.search_exact`."""
-        return search_exact(self._segments, queries, k, allowed)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from beenhere.config.retrieval import MilvusAddress
 from beenhere.errors import ConfigError
-from beenhere.retrieval.index.milvus.connection import Address
 
 
 @pytest.mark.parametrize(
-    ("text", "where", "uri"),
+    ("text", "server", "uri"),
     [
         ("milvus://db.org/city", "milvus://db.org:19530", "http://db.org:19530"),
         ("milvus://10.0.0.1:99/city", "milvus://10.0.0.1:99", "http://10.0.0.1:99"),
@@ -18,16 +18,16 @@ from beenhere.retrieval.index.milvus.connection import Address
         ("/data/x.db/city", "/data/x.db", "/data/x.db"),
     ],
 )
-def test_addresses(text: str, where: str, uri: str) -> None:
-    address = Address.parse(text)
-    assert (address.where, address.collection, address.uri) == (where, "city", uri)
+def test_addresses(text: str, server: str, uri: str) -> None:
+    address = MilvusAddress.parse(text)
+    assert (address.address, address.collection, address.uri) == (server, "city", uri)
     assert address.local == text.startswith("/")
-    assert Address.parse(str(address)) == address
+    assert MilvusAddress.parse(str(address)) == address
 
 
 def test_a_file_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Address.parse("some/x.db/city").where == str(tmp_path / "some" / "x.db")
+    assert MilvusAddress.parse("some/x.db/city").address == str(tmp_path / "some" / "x.db")
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_a_file_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_what_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="expected milvus://HOST/COLLECTION") as error:
-        Address.parse(text)
+        MilvusAddress.parse(text)
     assert repr(text) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_password_is_not_kept() -> None:
     with pytest.raises(ConfigError, match="BEENHERE_MILVUS_TOKEN") as error:
-        Address.parse("milvus://root:secret@db.org/city")
+        MilvusAddress.parse("milvus://root:secret@db.org/city")
     assert "secret" not in str(error.value)

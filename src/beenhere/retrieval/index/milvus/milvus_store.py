@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +18,9 @@ from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index.change import Change
-from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, hash_files, photo_keys
-from beenhere.retrieval.index.manifest import COLUMNS, Manifest, photo_table
+from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, hash_files, table_keys
+from beenhere.retrieval.index.manifest import COLUMNS, photo_table
 from beenhere.retrieval.index.milvus.collection import MOST_HITS, SEARCHED_BY, MilvusCollection
-from beenhere.retrieval.index.milvus.connection import Address
 from beenhere.retrieval.index.milvus.fields import (
     NO_DEGREES,
     PHOTO,
@@ -31,12 +31,12 @@ from beenhere.retrieval.index.milvus.fields import (
     photo_frame,
     quoted,
 )
-from beenhere.retrieval.index.snapshot import NORM_TOLERANCE, Snapshot
+from beenhere.retrieval.index.snapshot import Snapshot, wrong_lengths
 from beenhere.retrieval.search.filters import Filter
 from beenhere.wording import file_size, one_line
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.index.describing import DescriptorBatch
+    from beenhere.retrieval.index.describing import PhotoDescriptors
 
 MOST_READ = 100_000
 """Photos that are read from a collection at once: the memory of one machine may not hold more."""
@@ -44,28 +44,44 @@ MOST_READ = 100_000
 PHOTOS_AT_ONCE = 4096
 """Described, then written; what is described and not yet written is remembered in the folder."""
 
-_KEY = ["path", "size", "mtime_ns"]
 _LAST = "\U0010ffff"
 
 
-@dataclass(frozen=True)
+@dataclass
 class FoundPhotos:
-    """Photos that were found, by any of the queries, each once."""
+    """Every photo that has come back for any of the queries, and whether it may be found."""
 
-    photos: PhotoTable
+    row: dict[str, int] = field(default_factory=dict)
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    allowed: list[bool] = field(default_factory=list)
+
+    @cached_property
+    def photos(self) -> PhotoTable:
+        """Each once, in the order of their rows."""
+        return photo_table(pl.concat([pl.DataFrame(schema=COLUMNS), *self.frames]))
+
+    def look_at(self, hits: list[list[dict[str, Any]]], where: Filter | None) -> list[str]:
+        """Take in what is new among hits; the keys of those that may not be found."""
+        new = {hit["id"]: hit for found in hits for hit in found if hit["id"] not in self.row}
+        if not new:
+            return []
+        frame = photo_frame({"id": key} | hit["entity"] for key, hit in new.items())
+        table = photo_table(frame)
+        allowed = np.ones(len(table), bool) if where is None else where.rows(table)
+        self.row.update(zip(new, range(len(self.row), len(self.row) + len(new)), strict=True))
+        self.frames.append(frame)
+        self.allowed += allowed.tolist()
+        return [key for key, may in zip(new, allowed, strict=True) if not may]
 
 
 class MilvusStore:
-    """Photos and descriptors in a collection, as they are when they are asked for.
-
-    Attributes:
-        collection: of the photos.
-    """
+    """Photos and descriptors in a collection, as they are when they are asked for."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         manifest = snapshot.manifest
-        self.collection = MilvusCollection.open(_address(manifest), manifest.model, manifest.search)
+        assert manifest.store is not None
+        self.collection = MilvusCollection.open(manifest.store, manifest.model, manifest.search)
 
     def __len__(self) -> int:
         return self.collection.count()
@@ -148,13 +164,8 @@ class MilvusStore:
                 photo_frame(batch)
             except (ValueError, TypeError, DataError, pl.exceptions.PolarsError) as error:
                 yield f"{self}: photos near {batch[0]['path']} cannot be read ({one_line(error)})"
-            lengths = np.linalg.norm(vectors, axis=1)
-            wrong = np.flatnonzero(~(np.abs(lengths - 1) <= NORM_TOLERANCE["float32"]))
-            for row in wrong.tolist():
-                yield (
-                    f"{self}: the descriptor of {batch[row]['path']} has length "
-                    f"{lengths[row]:g}; expected 1"
-                )
+            for row, fault in wrong_lengths(vectors, "float32"):
+                yield f"{self}: the descriptor of {batch[row]['path']} {fault}"
 
 
 class MilvusEdit:
@@ -172,8 +183,9 @@ class MilvusEdit:
 
     def __init__(self, change: Change, build: bool) -> None:
         manifest = change.manifest
+        assert manifest.store is not None
         make = MilvusCollection.make if build else MilvusCollection.open
-        self.collection = make(_address(manifest), manifest.model, manifest.search)
+        self.collection = make(manifest.store, manifest.model, manifest.search)
         self.at_once = PHOTOS_AT_ONCE
         self._change = change
         self._taken: set[str] = set()
@@ -181,15 +193,18 @@ class MilvusEdit:
 
     def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
         """Photos at the paths of given ones, and photos of the same contents."""
-        keys = {key.path: key for key in photo_keys(table)[0].values()}
+        keys = {key.path: key for key in table_keys(table)[0].values()}
         at_path = self.collection.having("path", list(keys))
-        held = {PhotoKey(*row) for row in _known(at_path).frame.select(_KEY).iter_rows()}
+        rows = photo_frame(at_path).select(PhotoKey._fields)
+        held = {PhotoKey(*row) for row in rows.iter_rows()}
         new = [key for key in keys.values() if key not in held]
         contents = hash_files(new, journal, what).values()
         digests = {content.hex() for content in contents if isinstance(content, bytes)}
         same_content = self.collection.having("sha256", sorted(digests))
         found = {photo["id"]: photo for photo in [*at_path, *same_content]}
-        return _known(list(found.values()))
+        self._taken = set(found)
+        frame = photo_frame(found.values())
+        return KnownPhotos(frame, np.ones(len(found), np.bool_), list(found))
 
     def under(self, paths: Sequence[str]) -> KnownPhotos:
         """Photos whose paths begin as those do."""
@@ -207,21 +222,15 @@ class MilvusEdit:
         frame = pl.DataFrame({"path": [photo["path"] for photo in found.values()]})
         return KnownPhotos(frame, np.ones(len(found), np.bool_), list(found))
 
-    def refuse_others(self, known: KnownPhotos, diff: PhotoDiff) -> None:
+    def refuse_others(self, diff: PhotoDiff) -> None:
         """Fewer photos may be there: a build that was killed has written some of its batches."""
         count, given = self.collection.count(), diff.paths | diff.unreadable.keys()
-        if sum(path in given for path in known.frame["path"]) < count:
+        if sum(path in given for path in diff.known.frame["path"]) < count:
             raise DataError(
                 f"{self.collection.address} holds {count:,} photos, and not all are among these; "
                 "give another collection, or add these: beenhere index add INDEX PHOTOS, with the "
                 "folder of the index that the collection was made for"
             )
-
-    def begin(self, known: KnownPhotos) -> None:
-        """The folder says where the photos are before there is one."""
-        self._taken = set(known.ids)
-        if self._change.before is None:
-            self._change.commit_count(self.collection.count(), {})
 
     def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
         """They are forgotten at once."""
@@ -234,8 +243,10 @@ class MilvusEdit:
             self.collection.put(ids, frame.select(list(COLUMNS)), self.collection.vectors(ids))
             self._written = True
 
-    def append(self, photos: int, batches: "Iterable[DescriptorBatch]") -> None:
+    def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
         """Each batch can be found as soon as it is written."""
+        if self._change.before is None:  # the folder says where photos are before there is one
+            self._change.commit({}, photos=self.collection.count())
         for batch in batches:
             ids = new_ids(batch.frame["sha256"], self._taken)
             self._taken.update(ids)
@@ -246,7 +257,7 @@ class MilvusEdit:
         """The folder keeps how many there are, and what could not be read."""
         count, change = self.collection.count(), self._change
         if count != change.manifest.photos or unreadable != change.unreadable:
-            change.commit_count(count, unreadable)
+            change.commit(unreadable, photos=count)
 
     def prepare_search(self, what: str | None) -> None:
         """Flush what was written."""
@@ -260,47 +271,19 @@ class MilvusEdit:
                 f"{self._change.folder}: its photos lie in Milvus, where search exact or hnsw is "
                 "chosen when the index is built; build another"
             )
-        self._change.commit_search(search, None)
+        self._change.commit(search=search)
 
     def compact(self, what: str | None) -> None:
         """Nothing to do: Milvus gives back space by itself."""
 
 
-@dataclass
-class _SeenPhotos:
-    """Every photo that has come back so far, and whether it may be found."""
-
-    row: dict[str, int] = field(default_factory=dict)
-    frames: list[pl.DataFrame] = field(default_factory=list)
-    allowed: list[bool] = field(default_factory=list)
-
-    def look_at(self, hits: list[list[dict[str, Any]]], where: Filter | None) -> list[str]:
-        """Take in what is new among hits; the keys of those that may not be found."""
-        new = {hit["id"]: hit for found in hits for hit in found if hit["id"] not in self.row}
-        if not new:
-            return []
-        frame = photo_frame({"id": key} | hit["entity"] for key, hit in new.items())
-        table = photo_table(frame)
-        allowed = np.ones(len(table), bool) if where is None else where.rows(table)
-        self.row.update(zip(new, range(len(self.row), len(self.row) + len(new)), strict=True))
-        self.frames.append(frame)
-        self.allowed += allowed.tolist()
-        return [key for key, may in zip(new, allowed, strict=True) if not may]
-
-
 def search_collection(
     collection: MilvusCollection, queries: NDArray[np.float32], k: int, where: Filter | None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], FoundPhotos]:
-    """The ``k`` photos with the largest inner product with each query, best first.
+    """The ``k`` photos with the largest inner product with each query ``(m, D)``, best first.
 
-    Milvus is asked again, without what it gave and the filter refuses, until ``k`` are found or no
-    more are left.
-
-    Args:
-        collection: to search.
-        queries: ``(m, D)``, L2-normalised.
-        k: how many, from 1 to 16,384.
-        where: what the photos must be besides; None: all are searched.
+    Milvus is asked again, without what it gave and the filter refuses, until ``k`` are found, of
+    1 to 16,384, or no more are left.
 
     Returns:
         Inner products and rows of the photos that were found, ``(m, k)``; NaN and -1 where there
@@ -314,7 +297,7 @@ def search_collection(
     similarity = np.full((len(queries), k), np.nan, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
     wide = expression(where)
-    seen = _SeenPhotos()
+    seen = FoundPhotos()
     refused: list[str] = []
     pending = np.arange(len(queries))
     # Of the square around a circle, a fifth lies outside it.
@@ -334,15 +317,4 @@ def search_collection(
                 short.append(query)
         pending = np.array(short, np.int64)
         limit = min(2 * limit, MOST_HITS)
-    frame = pl.concat([pl.DataFrame(schema=COLUMNS), *seen.frames])
-    return similarity, rows, FoundPhotos(photo_table(frame))
-
-
-def _address(manifest: Manifest) -> Address:
-    assert manifest.store is not None
-    return Address(manifest.store.address, manifest.store.collection)
-
-
-def _known(entities: Sequence[dict[str, Any]]) -> KnownPhotos:
-    ids = [entity["id"] for entity in entities]
-    return KnownPhotos(photo_frame(entities), np.ones(len(ids), np.bool_), ids)
+    return similarity, rows, seen

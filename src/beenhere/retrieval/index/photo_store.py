@@ -1,0 +1,217 @@
+"""Where the photos and descriptors of an index lie: in its folder, or in a Milvus collection.
+
+The rest of an index is written once for both; a store has what differs.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
+from beenhere.errors import DataError
+from beenhere.photos.table import PhotoTable
+from beenhere.retrieval.index.change import Change
+from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff
+from beenhere.retrieval.index.manifest import COLUMNS, LearnedWhitening
+from beenhere.retrieval.index.segments import (
+    SegmentDraft,
+    block_rows,
+    join_small,
+    keep_rows,
+    new_segment,
+    update_structure,
+    with_photos,
+)
+from beenhere.retrieval.index.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from beenhere.retrieval.index.describing import PhotoDescriptors
+    from beenhere.retrieval.index.milvus.milvus_store import FoundPhotos, MilvusEdit, MilvusStore
+
+BLOCKS_AT_ONCE = 4
+"""Of vectors, that are computed before they are written to a segment."""
+
+
+PhotoStore: TypeAlias = "Snapshot | MilvusStore"
+"""The photos and descriptors of an index, to be searched."""
+
+StoreEdit: TypeAlias = "FolderEdit | MilvusEdit"
+"""A change of them. Its ``compute_dtype`` is that in which new descriptors are to be computed,
+``at_once`` are the photos to describe before they are written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The photos nearest to some queries, nearest first.
+
+    >>> index = beenhere.Index.open("city.index")
+    >>> matches = index.search(index.describe("holiday").vectors, k=5)
+    >>> matches.paths(0)[:2]
+    ['/photos/IMG_0378.jpg', '/photos/IMG_0021.jpg']
+
+    Attributes:
+        similarity: ``(m, k)`` float32, cosine; NaN where there are fewer than k photos.
+        rows: ``(m, k)`` int64 rows of :attr:`photos`; -1 there.
+        index: the state that was searched; of photos in Milvus those that were found.
+    """
+
+    similarity: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    index: "Snapshot | FoundPhotos"
+
+    @property
+    def photos(self) -> PhotoTable:
+        """Every row of the index as it was searched, removed ones too; of Milvus those found.
+
+        >>> matches.photos.rows(matches.rows[0]).frame.select("lat", "lon").row(0)
+        (37.74862, -122.44781)
+        """
+        return self.index.photos
+
+    def paths(self, query: int) -> list[str]:
+        """Of the photos found for a query, nearest first."""
+        found = self.rows[query]
+        return self.photos.frame["path"].gather(found[found >= 0]).to_list()
+
+
+def open_store(snapshot: Snapshot) -> PhotoStore:
+    """The store of an index.
+
+    Raises:
+        ConfigError, DataError, ModelError: Milvus does not answer, or has not what it should; see
+            :meth:`beenhere.retrieval.index.milvus.collection.MilvusCollection.open`.
+    """
+    if snapshot.manifest.store is None:
+        return snapshot
+    from beenhere.retrieval.index.milvus.milvus_store import MilvusStore  # needs pymilvus
+
+    return MilvusStore(snapshot)
+
+
+def open_edit(change: Change, build: IndexConfig | None = None) -> StoreEdit:
+    """A change of the photos of an index.
+
+    Args:
+        change: of the index.
+        build: options of a build; None: the index is there, and so is its collection.
+
+    Raises:
+        ConfigError, DataError, ModelError: as :func:`open_store`.
+    """
+    if change.manifest.store is None:
+        new = build is not None and change.before is None
+        return FolderEdit(change, build.whitening if build is not None and new else None)
+    from beenhere.retrieval.index.milvus.milvus_store import MilvusEdit
+
+    return MilvusEdit(change, build=build is not None)
+
+
+class FolderEdit:
+    """A change of the photos in a folder: all of it counts with :meth:`commit`, or none.
+
+    Args:
+        change: of the index.
+        learn: a whitening to learn on the photos of a new index; None: the index's own is applied,
+            if it has one.
+    """
+
+    compute_dtype: Literal["float32", "float16"]
+
+    def __init__(self, change: Change, learn: WhiteningConfig | None) -> None:
+        manifest, before = change.manifest, change.before
+        self._change = change
+        self._learn = learn
+        plain = manifest.whitening is None and learn is None
+        self.compute_dtype = "float16" if manifest.dtype == "float16" and plain else "float32"
+        self.at_once = BLOCKS_AT_ONCE * block_rows(manifest.model.dim)
+        self._removed = before.removed if before is not None else np.empty(0, np.int64)
+        self._updated = np.empty(0, np.int64), pl.DataFrame(schema=COLUMNS)
+        self._new: SegmentDraft | None = None
+        self._learned: LearnedWhitening | None = None
+
+    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
+        """Photos that given ones may be, as they share a path or a content: every row."""
+        before = self._change.before
+        if before is None:
+            return KnownPhotos(pl.DataFrame(schema=COLUMNS), np.empty(0, np.bool_))
+        return KnownPhotos(before.frame, before.allowed)
+
+    def under(self, paths: Sequence[str]) -> KnownPhotos:
+        """Photos that paths or patterns may stand for, their paths alone: every row."""
+        before = self._change.before
+        assert before is not None
+        return KnownPhotos(before.frame.select("path"), before.allowed)
+
+    def refuse_others(self, diff: PhotoDiff) -> None:
+        """See that a build is given the photos that are there.
+
+        It was committed when it was whole: photos that are missing are others.
+
+        Raises:
+            DataError: it is not.
+        """
+        before, folder = self._change.before, self._change.folder
+        if before is None:
+            return
+        new = set(diff.given["path"][diff.new])
+        if len(diff.same) < before.manifest.photos or not new <= before.unreadable.keys():
+            raise DataError(
+                f"{folder} holds an index of {before.manifest.photos} photos already, and these "
+                f"are others; add them: beenhere index add {folder} PHOTOS"
+            )
+
+    def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
+        """Take photos out: rows do not count from the commit on, and go with a compaction."""
+        self._removed = np.union1d(self._removed, rows).astype(np.int64)
+
+    def update(self, known: KnownPhotos, rows: NDArray[np.int64], frame: pl.DataFrame) -> None:
+        """Replace what is known of photos, in Parquet files; removed ones count again."""
+        self._removed = np.setdiff1d(self._removed, rows)
+        self._updated = rows, frame
+
+    def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
+        """Add photos, so many at most, with their descriptors: a new segment."""
+        self._new, self._learned = new_segment(self._change, photos, batches, self._learn)
+
+    def commit(self, unreadable: dict[str, str]) -> None:
+        """Have all of that count; ``unreadable``: path and reason of every photo left out."""
+        change, before, (rows, updated) = self._change, self._change.before, self._updated
+        segments: list[SegmentDraft] = []
+        if before is not None:
+            segments = with_photos(before, rows, updated)
+            if (
+                self._new is None
+                and not len(rows)
+                and unreadable == before.unreadable
+                and np.array_equal(self._removed, before.removed)
+            ):
+                return
+        if self._new is not None:
+            learned = self._learned
+            dim = change.manifest.dim if learned is None else learned.options.dim
+            segments = join_small(change, [*segments, self._new], dim, change.manifest.dtype)
+        written = [segment.written(change) for segment in segments]
+        change.commit_photos(written, self._removed, unreadable, whitening=self._learned)
+
+    def prepare_search(self, what: str | None) -> None:
+        """Have what was written searched fast: by another structure, if this one is behind."""
+        update_structure(self._change, what)
+
+    def train(self, search: SearchConfig, what: str | None) -> None:
+        """Train a structure over all rows, unless there is one, so trained."""
+        update_structure(self._change, what, search, lag=0)
+
+    def compact(self, what: str | None) -> None:
+        """One segment of the rows that count."""
+        change, before = self._change, self._change.before
+        assert before is not None
+        if len(before.removed) or len(before.segments) > 1:
+            segments = [segment.written(change) for segment in keep_rows(change, before)]
+            none = np.empty(0, np.int64)
+            change.commit_photos(segments, none, before.unreadable, renumbered=True)
+        update_structure(change, what)
