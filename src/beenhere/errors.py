@@ -8,7 +8,14 @@ from typing import ClassVar
 
 
 class BeenhereError(Exception):
-    """Something the person who called can put right; every error of the project derives from it."""
+    """Something the person who called can put right; every error of the project derives from it.
+
+    >>> try:
+    ...     beenhere.read_photos("nowhere")
+    ... except beenhere.BeenhereError as error:
+    ...     print(error)
+    nowhere: no such file or folder
+    """
 
     exit_code: ClassVar[int] = 2
 

@@ -90,8 +90,9 @@ def compare(
 ) -> list[Differences]:
     """Compare two models query by query, on every test set that both were evaluated on.
 
-        >>> for found in beenhere.compare("runs/mixvpr", "runs/convap"):
-        ...     print(found.a.name, found.only_a.sum(), found.only_b.sum())
+    >>> (found,) = beenhere.compare("evaluations/lite0", "evaluations/lite0-again")
+    >>> found.threshold, len(found.right_a)
+    (25.0, 3)
 
     Nothing is computed from photos; ``beenhere.evaluate(model, data=..., out=...)`` makes an
     evaluation that can be given here.

@@ -44,6 +44,10 @@ class ConditionDifference:
 class Differences:
     """Two evaluations of the same queries, side by side; made by :func:`differences`.
 
+    >>> (found,) = beenhere.compare("evaluations/lite0", "evaluations/lite0-again")
+    >>> int((found.right_a & ~found.right_b).sum())  # right by one model alone
+    0
+
     Attributes:
         a, b: the evaluations.
         at: N: a query is right if one of its first N predictions is.

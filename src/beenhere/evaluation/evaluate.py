@@ -44,8 +44,9 @@ def evaluate(
 
     The photos come in one of three ways: ``data``, ``database`` with ``queries``, or ``photos``.
 
-        >>> result = beenhere.evaluate("offline-lite0", photos="holiday", thresholds=[25, 50])
-        >>> result.recall(at=1), result.without_positive[25]
+    >>> result = beenhere.evaluate("offline-lite0", photos="photos", thresholds=[25, 50])
+    >>> result.queries, result.without_positive[25]
+    (24, [])
 
     Args:
         model: a model, a checkpoint or run folder, or ``"offline-lite0"``.

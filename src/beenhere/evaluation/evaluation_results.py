@@ -78,6 +78,10 @@ class Timing:
 class Evaluation:
     """Recall@N of one model on one database and queries.
 
+    >>> result = beenhere.evaluate("offline-lite0", database="photos", queries="queries")
+    >>> result.recall(at=1)
+    100.0
+
     Attributes:
         name: of the data.
         recalls: for every threshold, N and condition; all queries (condition None) first.

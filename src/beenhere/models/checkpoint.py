@@ -92,6 +92,9 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
 def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel:
     """A trained model, in evaluation mode.
 
+    >>> beenhere.load_model("offline-lite0").descriptor_dim
+    112
+
     Args:
         spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken; or
             ``"offline-lite0"``, an untrained baseline that needs no network

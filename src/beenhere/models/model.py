@@ -29,6 +29,10 @@ class VPRModel(nn.Module):
     :func:`build_model` fetches the weights that the options ask for, and
     :func:`beenhere.models.load_model` reads a trained model.
 
+    >>> model = beenhere.load_model("offline-lite0")
+    >>> model(torch.zeros(2, 3, 224, 224, dtype=torch.uint8)).shape
+    torch.Size([2, 112])
+
     Args:
         config: every option of the model.
         backbone_weights: of the whole timm network, by its names, or None for random weights.

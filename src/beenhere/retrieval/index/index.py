@@ -54,6 +54,10 @@ class Index(Locator):
     Methods that change the index take ``wait``: seconds to wait for another process that changes
     it. They raise DataError if that goes on for longer, or the folder cannot be written.
 
+    >>> index = beenhere.Index.open("city.index")
+    >>> len(index), index.manifest.dim
+    (24, 112)
+
     Attributes:
         path: of the folder.
         store: where its photos lie; see :class:`beenhere.retrieval.index.photo_store.PhotoStore`.
@@ -328,9 +332,9 @@ class Index(Locator):
 
         See :func:`beenhere.retrieval.index.editing.add_photos`.
 
-        >>> added = index.add("photos/2019")
+        >>> added = index.add("more")
         >>> added.new, added.moved, added.photos
-        (24, 0, 48)
+        (1, 0, 25)
 
         Args:
             model: the index's, if it is at hand; None: it is read from the index.
@@ -351,8 +355,8 @@ class Index(Locator):
     def remove(self, *paths: str | Path, wait: float = 0) -> Removed:
         """Take photos out, by paths, folders or patterns; their files are not touched.
 
-        >>> index.remove("photos/IMG_0001.jpg", "*/2019/*.jpg").removed
-        12
+        >>> index.remove("*/IMG_001?.jpg").removed
+        10
 
         See :func:`beenhere.retrieval.index.editing.remove_photos`.
 

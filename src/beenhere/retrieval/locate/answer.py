@@ -69,12 +69,12 @@ class Location:
     """Where a photo was taken, as far as an index can tell.
 
     >>> location = beenhere.Index.open("city.index").locate("holiday.jpg")
-    >>> location.known, location.probability
-    (True, 0.99)
-    >>> location.place.lat, location.place.lon, location.radius
-    (37.74862, -122.44781, 7.2)
-    >>> [match.path for match in location.place.matches]
-    ['/photos/IMG_0378.jpg', '/photos/IMG_0021.jpg']
+    >>> location.known, location.probability  # None before the index is calibrated
+    (True, None)
+    >>> round(location.place.lat, 4), round(location.place.lon, 4)
+    (37.7504, -122.447)
+    >>> Path(location.place.matches[0].path).name
+    'IMG_0012.jpg'
 
     Attributes:
         query: the photo's path, or a name for it.
@@ -103,6 +103,9 @@ class Location:
 @dataclass(frozen=True)
 class Located:
     """The answers for several photos.
+
+    >>> beenhere.Index.open("city.index").locate_many(["holiday.jpg", "notes.txt"]).unreadable
+    (('notes.txt', 'not a photo: a text file'),)
 
     Attributes:
         locations: one for each photo, in the order given; None for one that cannot be read.

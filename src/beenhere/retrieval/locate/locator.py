@@ -58,8 +58,8 @@ class Locator(Searchable):
         The second call takes one forward pass and one search: the model stays loaded.
 
         >>> location = index.locate("holiday.jpg")
-        >>> location.place.lat, location.place.lon, location.probability
-        (37.74862, -122.44781, 0.99)
+        >>> round(location.place.lat, 4), round(location.place.lon, 4), location.known
+        (37.7504, -122.447, True)
 
         Args:
             photo: a path, bytes of a file, an open binary file, an image of Pillow's, or an array
