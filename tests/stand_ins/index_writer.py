@@ -98,7 +98,8 @@ def build(root: Path) -> None:
 
 @few_suffice()
 def train(root: Path) -> None:
-    Index.open(root / "x.index").train("hnsw")
+    # Another structure than the one that the build trained, else there is nothing to do.
+    Index.open(root / "x.index").train({"kind": "hnsw", "M": 8})
 
 
 @few_suffice()
