@@ -10,7 +10,7 @@ from tiny import at_name, write_photo
 MOST_TO_SEARCH = 8
 """Files whose functions :meth:`beenhere.Index.search` enters."""
 
-MOST_TO_LOCATE = 38
+MOST_TO_LOCATE = 35
 """Files whose functions ``beenhere locate`` enters, from the command line to the printed answer."""
 
 COUNT = """
