@@ -6,14 +6,16 @@ The rest of an index is written once for both; a store has what differs.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from beenhere import geo
 from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
 from beenhere.errors import DataError
+from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change
 from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff
@@ -28,21 +30,13 @@ from beenhere.retrieval.index.segments import (
     with_photos,
 )
 from beenhere.retrieval.index.snapshot import Snapshot
+from beenhere.retrieval.search.filters import Filter
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.describing import PhotoDescriptors
-    from beenhere.retrieval.index.milvus.milvus_store import MilvusEdit, MilvusStore
 
 BLOCKS_AT_ONCE = 4
 """Of vectors, that are computed before they are written to a segment."""
-
-
-PhotoStore: TypeAlias = "Snapshot | MilvusStore"
-"""The photos and descriptors of an index, to be searched."""
-
-StoreEdit: TypeAlias = "FolderEdit | MilvusEdit"
-"""A change of them. Its ``compute_dtype`` is that in which new descriptors are to be computed,
-``at_once`` are the photos to describe before they are written."""
 
 
 class NumberedPhotos(Protocol):
@@ -50,7 +44,92 @@ class NumberedPhotos(Protocol):
 
     @property
     def photos(self) -> PhotoTable:
-        """One row each."""
+        """One row each; of a store see :attr:`beenhere.Index.photos`."""
+        ...
+
+
+class PhotoStore(NumberedPhotos, Protocol):
+    """The photos and descriptors of an index: in its folder, or in Milvus."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def allowed(self) -> NDArray[np.bool_]:
+        """``(rows,)``: whether each row of the photos counts."""
+        ...
+
+    def positions(self) -> geo.Positions:
+        """See :meth:`beenhere.Index.positions`."""
+        ...
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NumberedPhotos]:
+        """Similarities and rows ``(m, k)`` of the nearest, see :meth:`beenhere.Index.search`."""
+        ...
+
+    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+        """See :meth:`beenhere.Index.covers`."""
+        ...
+
+    def summary(self) -> Summary | None:
+        """Counts of the photos; None where each would have to be read from Milvus."""
+
+    def search_line(self) -> str:
+        """How the index is searched, and why."""
+        ...
+
+    def size_line(self) -> str:
+        """Bytes in the folder of the index."""
+        ...
+
+    def damages(self) -> Iterable[str]:
+        """A line for each thing that is wrong in files that are as they were written."""
+        ...
+
+
+class StoreEdit(Protocol):
+    """A change of a store; rows are those of the known photos that it gave.
+
+    Attributes:
+        compute_dtype: in which new descriptors are to be computed.
+        at_once: photos to describe before they are written.
+    """
+
+    compute_dtype: Literal["float32", "float16"]
+    at_once: int
+
+    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
+        """Photos of the store that given ones may be: they share a path or a content."""
+        ...
+
+    def under(self, paths: Sequence[str]) -> KnownPhotos:
+        """Photos that paths or patterns may stand for; the frame has their paths alone."""
+        ...
+
+    def refuse_others(self, diff: PhotoDiff) -> None:
+        """Raise DataError unless a build is given the photos that the store holds."""
+
+    def remove(self, known: KnownPhotos, rows: Sequence[int]) -> None:
+        """Take photos out."""
+
+    def update(self, known: KnownPhotos, rows: NDArray[np.int64], frame: pl.DataFrame) -> None:
+        """Replace what is known of photos; removed ones count again."""
+
+    def append(self, photos: int, batches: "Iterable[PhotoDescriptors]") -> None:
+        """Add photos, so many at most, with their descriptors."""
+
+    def commit(self, unreadable: dict[str, str]) -> None:
+        """Have all of that count; ``unreadable``: path and reason of every photo left out."""
+
+    def prepare_search(self, what: str | None) -> None:
+        """Have what was written searched fast."""
+
+    def train(self, search: SearchConfig, what: str | None) -> None:
+        """See :meth:`beenhere.Index.train`."""
+
+    def compact(self, what: str | None) -> None:
+        """See :meth:`beenhere.Index.compact`."""
 
 
 @dataclass(frozen=True, eq=False)
