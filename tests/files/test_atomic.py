@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from beenhere.errors import DataError
-from beenhere.files.atomic import BESIDE, need_space, replacing, staged, write_file, write_json
+from beenhere.files.atomic import BESIDE, need_space, new_folder, replacing, write_file, write_json
 from beenhere.photos.acquire.set_folder import move_up
 from beenhere.wording import file_size
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from beenhere.files.atomic import staged
-with staged(Path(sys.argv[1])) as folder:
+from beenhere.files.atomic import new_folder
+with new_folder(Path(sys.argv[1])) as folder:
     (folder / "half").write_text("x")
     print("ready", flush=True)
     time.sleep(60)
@@ -25,7 +25,7 @@ with staged(Path(sys.argv[1])) as folder:
 
 def test_a_clean_end(tmp_path: Path) -> None:
     target = tmp_path / "sets" / "town"
-    with staged(target) as folder:
+    with new_folder(target) as folder:
         assert folder.parent == target.parent and list(folder.iterdir()) == []
         (folder / "a").write_text("1")
         assert not target.exists()
@@ -35,7 +35,7 @@ def test_a_clean_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), staged(tmp_path / "town") as folder:
+    with pytest.raises(error), new_folder(tmp_path / "town") as folder:
         (folder / "a").write_text("1")
         raise error
     assert list(tmp_path.iterdir()) == []
@@ -45,20 +45,20 @@ def test_an_error_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> 
 def test_what_exists_is_refused_before_any_work(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "town"
     if kind == "folder":
-        target.mkdir()
+        (target / "mine").mkdir(parents=True)
     elif kind == "file":
         target.write_text("mine")
     else:
         target.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="exists already and is not replaced"), staged(target):
+    with pytest.raises(DataError, match="already, and nothing is overwritten"), new_folder(target):
         pytest.fail("work has begun")
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_what_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "town"
-    with pytest.raises(DataError, match="exists already"), staged(target):
-        target.mkdir()
+    with pytest.raises(DataError, match="holds something already"), new_folder(target):
+        (target / "mine").mkdir(parents=True)
     assert list(tmp_path.iterdir()) == [target]
 
 
@@ -69,19 +69,19 @@ def test_a_second_process_is_told_and_a_dead_one_is_cleaned_up_after(tmp_path: P
     )
     assert first.stdout is not None
     assert first.stdout.readline() == "ready\n"
-    with pytest.raises(DataError, match="is being made by another process"), staged(target):
+    with pytest.raises(DataError, match="is being made by another process"), new_folder(target):
         pytest.fail("work has begun")
     first.kill()
     first.wait()
     first.stdout.close()
     assert (tmp_path / ".staging-town" / "half").exists() and not target.exists()
-    with staged(target) as folder:
+    with new_folder(target) as folder:
         assert list(folder.iterdir()) == []
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_sets_of_other_names_do_not_wait_for_each_other(tmp_path: Path) -> None:
-    with staged(tmp_path / "a"), staged(tmp_path / "b"):
+    with new_folder(tmp_path / "a"), new_folder(tmp_path / "b"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 

@@ -84,74 +84,52 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def staged(target: Path) -> Iterator[Path]:
-    """A new folder to fill, which becomes ``target`` at a clean end and else is removed.
+def new_folder(out: Path, source: Path | None = None) -> Iterator[Path]:
+    """A new folder to fill, which gets its name at a clean end and else is removed.
 
-    It lies beside the target, so that it gets its name in one step, after all of it has reached
-    the disk. What a killed process left is removed by the next one with the same target.
+    It lies beside that name, so that it gets it in one step, after all of it has reached the disk.
+    What a killed process left is removed by the next one with the same name.
 
     Args:
-        target: a folder that is to be made; those above it are made, too.
+        out: what it will be called; an empty folder may be there. Those above it are made, too.
+        source: what it is made of, which is to stay as it is; None: nothing that could be in it.
 
     Raises:
-        DataError: the target is there already, or another process makes it right now.
+        DataError: ``out`` is a file, a folder that holds something, in the source, or being made
+            by another process.
         OSError: its place cannot be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = target.with_name(f".staging-{target.name}")
-    busy = f"{target} is being made by another process; wait until that has ended"
+    if source is not None:
+        refuse_inside(out, source)
+    _refuse_taken(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = out.with_name(f".staging-{out.name}")
+    busy = f"{out} is being made by another process; wait until that has ended"
     with locked(folder.with_name(f"{folder.name}.lock"), busy, keep=False):
         if folder.exists():
             shutil.rmtree(folder)
-        _refuse_existing(target)
+        _refuse_taken(out)
         folder.mkdir()
         try:
             yield folder
             # Once for all: a set has half a million files, and to wait for each takes the better
-            # part of an hour on a hard disk. Windows lacks it.
+            # part of an hour on a hard disk. Windows lacks it, and renames over no folder.
             if hasattr(os, "sync"):
                 os.sync()
-            _refuse_existing(target)
-            folder.rename(target)
-            sync_folder(target.parent)
+            elif out.exists():
+                out.rmdir()
+            _refuse_taken(out)
+            folder.rename(out)
+            sync_folder(out.parent)
         finally:
             if folder.exists():
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refuse_existing(target: Path) -> None:
-    if target.exists() or target.is_symlink():
-        raise DataError(
-            f"{target} exists already and is not replaced; give another folder, or move it away"
-        )
-
-
-@contextmanager
-def new_folder(out: Path, source: Path) -> Iterator[Path]:
-    """:func:`staged`, where an empty folder may be there.
-
-    Args:
-        out: what the folder will be called.
-        source: what it is made of, which is to stay as it is.
-
-    Raises:
-        DataError: ``out`` is a file, a folder that holds something, in the source, or being made
-            by another process.
-    """
-    refuse_inside(out, source)
+def _refuse_taken(out: Path) -> None:
     if holds_something(out):
-        what = "is a file" if out.is_file() else "holds something already"
+        what = "holds something already" if out.is_dir() else "is there already"
         raise DataError(f"{out} {what}, and nothing is overwritten; give a new or empty folder")
-    empty = out.exists()
-    if empty:
-        out.rmdir()
-    try:
-        with staged(out) as folder:
-            yield folder
-    except BaseException:
-        if empty:
-            out.mkdir(exist_ok=True)
-        raise
 
 
 def refuse_inside(out: Path, source: Path) -> None:

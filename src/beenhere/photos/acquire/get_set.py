@@ -10,7 +10,7 @@ import urllib3
 import yaml
 
 from beenhere.errors import DataError
-from beenhere.files.atomic import holds_something, need_space, staged, write_file
+from beenhere.files.atomic import holds_something, need_space, new_folder, write_file
 from beenhere.files.locks import locked
 from beenhere.photos.acquire.set_folder import check_contents, errors_about, lay_out, read_contents
 from beenhere.photos.acquire.sources import DriveSource, Timeout, UrlSource
@@ -125,7 +125,7 @@ def _build(entry: NamedSet, target: Path, downloads: Path) -> None:
     # A few times what the catalogue says, which may be rounded.
     most = None if entry.disk_bytes is None else 3 * entry.disk_bytes
     unpacker = Unpacker(paths, most_bytes=most)
-    with staged(target) as folder:
+    with new_folder(target) as folder:
         for path in paths:
             if not is_archive(path.name):
                 shutil.copyfile(path, folder / path.name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beenhere.errors import DataError, PhotoError
-from beenhere.files.atomic import staged
+from beenhere.files.atomic import new_folder
 from beenhere.files.links import link_or_copy
 from beenhere.photos.acquire.set_folder import errors_about, find_root, lay_out
 from beenhere.photos.acquire.unpack import Unpacker, is_archive
@@ -60,7 +60,7 @@ def import_set(entry: NamedSet, source: Path, to: Path) -> ImportResult:
     if source.is_dir() and target.absolute().is_relative_to(start.absolute()):
         raise DataError(f"{target}: lies in what shall be imported; give another place by --to")
     files = list(_files(start)) if source.is_dir() else []
-    with staged(target) as folder, errors_about(str(source), folder):
+    with new_folder(target) as folder, errors_about(str(source), folder):
         targets = [folder / file.relative_to(start) for file in files]
         for parent in {one.parent for one in targets}:
             parent.mkdir(parents=True, exist_ok=True)

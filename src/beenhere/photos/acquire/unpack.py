@@ -73,7 +73,7 @@ class Unpacker:
     No file is written outside the folder or over another, and nothing but files and folders: no
     links, no devices. Real bytes are counted while they are written. Permissions and times are
     not taken over. What macOS adds (``__MACOSX``, ``._x``, ``.DS_Store``) is left out. After an
-    error what was written so far stays: unpack into a :func:`~beenhere.files.atomic.staged` folder.
+    error what was written so far stays: unpack into a :func:`~beenhere.files.atomic.new_folder`.
 
     Args:
         archives: those that a person or a server gave.

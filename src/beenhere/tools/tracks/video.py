@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config.tools import FramesConfig, TrackConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.files.atomic import staged
+from beenhere.files.atomic import new_folder
 from beenhere.photos.exif import PhotoFacts, jpeg_bytes
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
@@ -226,7 +226,7 @@ def track_video(
         DataError: the file is no video, it does not say when it starts and ``which.start``
             neither, the track has no position for any of it, or ``out`` is there already.
     """
-    with staged(out) as folder:
+    with new_folder(out) as folder:
         video = read_video(path)
         start = _first_moment(video, options, which)
         times = start.timestamp() + video.times
