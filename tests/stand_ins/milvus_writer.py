@@ -111,12 +111,12 @@ def _die(
     done = 0
 
     def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any) -> None:
+        def counted(*args: Any, **named: Any) -> None:
             nonlocal done
             done += 1
             if done == moment and not after:
                 os.kill(os.getpid(), signal.SIGKILL)
-            function(*args)
+            function(*args, **named)
             if done == moment:
                 os.kill(os.getpid(), signal.SIGKILL)
 
