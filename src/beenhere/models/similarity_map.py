@@ -20,7 +20,7 @@ what the biases contribute (nothing for Avg without a linear layer and for GeM).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +31,7 @@ from torch.overrides import TorchFunctionMode
 
 from beenhere.errors import ModelError
 from beenhere.models.folding import evaluation_mode
-
-if TYPE_CHECKING:
-    from beenhere.models.model import VPRModel
+from beenhere.models.model import VPRModel
 
 METHOD = "Zhu et al., 2021"
 """Source of the maps, short enough for a caption."""
@@ -55,7 +53,7 @@ class SimilarityMaps:
     second: NDArray[np.float32]
 
 
-def similarity_maps(model: "VPRModel", first: Tensor, second: Tensor) -> SimilarityMaps:
+def similarity_maps(model: VPRModel, first: Tensor, second: Tensor) -> SimilarityMaps:
     """Which positions of each of two photos make the model find them alike.
 
     Computed in float32 and in evaluation mode, whatever the caller is in; the model is left as it

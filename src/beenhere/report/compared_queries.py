@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -14,14 +14,11 @@ from beenhere.errors import ModelError, PhotoError
 from beenhere.evaluation.differences import ConditionDifference, Differences, differences
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.models.checkpoint import load_model
+from beenhere.models.model import VPRModel
 from beenhere.models.similarity_map import similarity_maps
 from beenhere.photos.pixels import load_photo
 from beenhere.report.photo_boxes import Prediction, overlay, predictions_of, small_photo
 from beenhere.studies.results import Run, StudyResults
-
-if TYPE_CHECKING:
-    from beenhere.models.model import VPRModel
-
 
 SHOWN = 3
 """Predictions of each model."""
@@ -129,7 +126,7 @@ def _answer(
     query: str,
     threshold: float | None,
     name: str,
-    model: "VPRModel | None",
+    model: VPRModel | None,
 ) -> ModelAnswer:
     rows = evaluation.predictions.filter(pl.col("query") == query, pl.col("rank") <= SHOWN)
     predictions = predictions_of(rows, threshold)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ModelError, PhotoError
 from beenhere.models.folding import evaluation_mode, fold_batch_norms
+from beenhere.models.model import VPRModel
 from beenhere.photos.photo_file import Photo, photo_size
 from beenhere.photos.pixels import load_photo
 from beenhere.photos.table import PhotoTable
@@ -32,9 +33,6 @@ from beenhere.retrieval.descriptor_store import (
     missing,
     photo_keys,
 )
-
-if TYPE_CHECKING:
-    from beenhere.models.model import VPRModel
 
 AHEAD = 2
 """Batches being decoded while the model works on one."""
@@ -74,7 +72,7 @@ class Descriptors:
 
 
 def extract(
-    model: "VPRModel",
+    model: VPRModel,
     table: PhotoTable,
     config: ExtractConfig,
     store: Path | None,
@@ -123,7 +121,7 @@ def extract(
 
 
 def _open_store(
-    model: "VPRModel", config: ExtractConfig, store: Path | None, photos: int
+    model: VPRModel, config: ExtractConfig, store: Path | None, photos: int
 ) -> MemoryStore | DescriptorStore:
     if store is None:
         return MemoryStore(photos, model.descriptor_dim, config.dtype)
@@ -160,7 +158,7 @@ class Embedder:
         model: on the device to use; its mode is restored after each call.
     """
 
-    def __init__(self, model: "VPRModel") -> None:
+    def __init__(self, model: VPRModel) -> None:
         self._model = model
         self._folded: VPRModel | None = None
 
@@ -216,7 +214,7 @@ def precision_on(device: torch.device, config: ComputeConfig) -> Literal["32", "
     return config.precision
 
 
-def _forward(model: "VPRModel", images: Tensor, bfloat16: bool) -> NDArray[np.float32]:
+def _forward(model: VPRModel, images: Tensor, bfloat16: bool) -> NDArray[np.float32]:
     """Images ``(B, 3, H, W)`` uint8 on the model's device to descriptors ``(B, D)``."""
     with (
         torch.inference_mode(),
@@ -232,7 +230,7 @@ def _forward(model: "VPRModel", images: Tensor, bfloat16: bool) -> NDArray[np.fl
 
 
 def milliseconds_per_photo(
-    model: "VPRModel", config: ExtractConfig, height: int, width: int
+    model: VPRModel, config: ExtractConfig, height: int, width: int
 ) -> float:
     """Wall-clock time of the model alone, as descriptors are computed; nothing is decoded.
 
@@ -266,7 +264,7 @@ in memory; numbers of the other photos of the batch, and why they cannot be read
 
 
 def _photo_batches(
-    photos: Sequence[Photo], model: "VPRModel", config: ComputeConfig, device: torch.device
+    photos: Sequence[Photo], model: VPRModel, config: ComputeConfig, device: torch.device
 ) -> Iterator[_PhotoBatch]:
     """All photos in batches of one size; a few are decoded ahead of the one that is handed out."""
     torch.get_num_threads()  # fixes this thread's own number before the decoders set theirs
@@ -290,7 +288,7 @@ def _photo_batches(
 
 
 def _groups(
-    photos: Sequence[Photo], model: "VPRModel", pool: ThreadPoolExecutor
+    photos: Sequence[Photo], model: VPRModel, pool: ThreadPoolExecutor
 ) -> Iterator[tuple[Sequence[int], tuple[int, int], dict[int, str]]]:
     """Numbers of photos of one size, and that size; those whose header says no size, and why.
 
@@ -327,7 +325,7 @@ def _decode(
     photos: Sequence[Photo],
     members: Sequence[int],
     size: tuple[int, int],
-    model: "VPRModel",
+    model: VPRModel,
     device: torch.device,
     pool: ThreadPoolExecutor,
 ) -> Callable[[], _PhotoBatch]:

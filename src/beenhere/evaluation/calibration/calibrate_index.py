@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from beenhere import __version__
 from beenhere.config import config_yaml
@@ -16,12 +16,10 @@ from beenhere.evaluation.calibration.calibration import Calibration, fit_calibra
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, QueryEvidence
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
+from beenhere.retrieval.index import Index
 from beenhere.retrieval.locate.confidence import RIGHT_WITHIN
 from beenhere.retrieval.locate.decision import LOCATE_OPTIONS
-
-if TYPE_CHECKING:
-    from beenhere.retrieval.index import Index
-    from beenhere.retrieval.verify import Verifier
+from beenhere.retrieval.verify import Verifier
 
 _REASONS = 3
 """Why photos were left out, that an error names."""
@@ -56,7 +54,7 @@ class IndexCalibration:
 
 
 def calibrate_index(
-    index: "Index",
+    index: Index,
     queries: PhotoTable | str | Path | None,
     outside: PhotoTable | str | Path | None,
     verify: bool,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
 from beenhere.photos.table import PhotoTable
+from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.photo_store import Matches
 from beenhere.retrieval.locate.candidates import (
     Searchable,
@@ -23,10 +23,7 @@ from beenhere.retrieval.locate.candidates import (
 )
 from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
 from beenhere.retrieval.search.filters import Filter
-
-if TYPE_CHECKING:
-    from beenhere.retrieval.index import Index
-    from beenhere.retrieval.verify import Verifier
+from beenhere.retrieval.verify import Verifier
 
 LARGEST_STREET = 2
 """A street that holds more than half of all queries is cut; see :func:`streets`."""
@@ -82,7 +79,7 @@ class CalibrationQueries:
 
     def __init__(
         self,
-        index: "Index",
+        index: Index,
         queries: PhotoTable | None,
         outside: PhotoTable | None,
         config: CalibrateConfig,
@@ -108,7 +105,7 @@ class CalibrationQueries:
         self._outside = None if outside is None else self._described(outside, outside.unusable)
         self._matched = index.covers(self._inside.table.positions, RIGHT_WITHIN)
 
-    def ask(self, verifier: "Verifier | None") -> QueryEvidence:
+    def ask(self, verifier: Verifier | None) -> QueryEvidence:
         """The evidence for each query.
 
         Args:
@@ -165,7 +162,7 @@ class CalibrationQueries:
         return _Photos(readable, descriptors, [*left_out, *found.unreadable])
 
     def _answers(
-        self, index: Searchable, photos: _Photos, verifier: "Verifier | None"
+        self, index: Searchable, photos: _Photos, verifier: Verifier | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Evidence ``(m, 6)`` and metres to the truth ``(m,)``; NaN where there is none."""
         inputs = [photo_input(path) for path in photos.table.paths]

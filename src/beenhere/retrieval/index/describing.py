@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from beenhere.models.checkpoint import (
     read_provenance,
     save_checkpoint,
 )
+from beenhere.models.model import VPRModel
 from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract, precision_on
@@ -26,12 +27,9 @@ from beenhere.retrieval.index.change import Change, part_of
 from beenhere.retrieval.index.manifest import MODEL, IndexedModel
 from beenhere.retrieval.index.snapshot import MEND, damage_of
 
-if TYPE_CHECKING:
-    from beenhere.models.model import VPRModel
-
 
 def keep_model(
-    change: Change, model: "VPRModel", spec: str | None, config: ComputeConfig
+    change: Change, model: VPRModel, spec: str | None, config: ComputeConfig
 ) -> IndexedModel:
     """Write a model into a new index, so that nothing else is needed to search it.
 
@@ -64,7 +62,7 @@ def keep_model(
     )
 
 
-def indexed_model(folder: Path, entry: IndexedModel, device: str) -> "VPRModel":
+def indexed_model(folder: Path, entry: IndexedModel, device: str) -> VPRModel:
     """The model of an index, on a device; ``"auto"``: the first GPU if there is one.
 
     Raises:
@@ -103,7 +101,7 @@ def extraction(
     return ExtractConfig(**given, precision=entry.precision, dtype=dtype)
 
 
-def check_model(folder: Path, entry: IndexedModel, model: "VPRModel") -> None:
+def check_model(folder: Path, entry: IndexedModel, model: VPRModel) -> None:
     """Raise ModelError where a model is not the one whose descriptors an index holds."""
     fingerprint = model.fingerprint()
     if fingerprint != entry.fingerprint:
@@ -132,7 +130,7 @@ class PhotoDescriptors:
 
 def describe_photos(
     photos: pl.DataFrame,
-    model: "VPRModel",
+    model: VPRModel,
     config: ExtractConfig,
     store: Path,
     at_once: int,

@@ -23,9 +23,9 @@ from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Candidates, Match, Place
 from beenhere.retrieval.locate.confidence import evidence
 from beenhere.retrieval.locate.places import Places, find_places, weights, within_places
+from beenhere.retrieval.search.filters import Filter
 
 if TYPE_CHECKING:
-    from beenhere.retrieval.search.filters import Filter
     from beenhere.retrieval.verify import Verifier
 
 MANY = 20
@@ -125,7 +125,7 @@ class Searchable(Protocol):
         """Photos that can be found."""
 
     def search(
-        self, descriptors: NDArray[np.floating], k: int, where: "Filter | None" = None
+        self, descriptors: NDArray[np.floating], k: int, where: Filter | None = None
     ) -> SearchResult:
         """The photos nearest to some queries; see :meth:`beenhere.Index.search`."""
 
@@ -134,7 +134,7 @@ def find_candidates(
     index: Searchable,
     queries: Sequence[PhotoInput],
     descriptors: NDArray[np.float32],
-    where: "Filter | None",
+    where: Filter | None,
     verifier: "Verifier | None",
     config: LocateConfig,
     count: int,

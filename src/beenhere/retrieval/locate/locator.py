@@ -18,11 +18,11 @@ from beenhere.retrieval.locate.candidates import (
 )
 from beenhere.retrieval.locate.decision import DecisionRule, locate_options
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
+from beenhere.retrieval.search.filters import Filter
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
     from beenhere.retrieval.extract import Embedder
-    from beenhere.retrieval.search.filters import Filter
     from beenhere.retrieval.verify import Verifier
 
 
@@ -51,7 +51,7 @@ class Locator(Searchable):
         """How descriptors are computed to be compared with its own."""
 
     def locate(
-        self, photo: Given, where: "Filter | None" = None, verify: bool = False, **options: Any
+        self, photo: Given, where: Filter | None = None, verify: bool = False, **options: Any
     ) -> Location:
         """Where a photo was taken, how surely, and on what evidence.
 
@@ -67,9 +67,9 @@ class Locator(Searchable):
             where: what matches must be besides, such as near a last GPS fix.
             verify: compare local features with those of the first matches, which have to lie where
                 the index says.
-            **options: those of :class:`beenhere.config.LocateConfig`, such as ``threshold=0.9``,
-                ``extract={"device": "cpu"}``. What is not given is as it was when the index was
-                calibrated.
+            **options: :class:`~beenhere.config.retrieval.LocateConfig`'s: ``threshold=0.9``,
+                ``extract={"device": "cpu"}``, ... What is not given is as it was when the index
+                was calibrated.
 
         Raises:
             PhotoError: the photo cannot be read.
@@ -79,7 +79,8 @@ class Locator(Searchable):
             DataError: a part of the index is damaged.
             ModelError: the photo has a size that the model cannot take.
         """
-        located = self._locate([photo], where, verify, options, "locate")
+        queries, rule, _ = self._queries([photo], where, verify, options, "locate")
+        located = queries.located(rule.location)
         for name, reason in located.unreadable:
             raise PhotoError(name, reason)
         location = located.locations[0]
@@ -89,7 +90,7 @@ class Locator(Searchable):
     def locate_many(
         self,
         photos: Sequence[Given],
-        where: "Filter | None" = None,
+        where: Filter | None = None,
         verify: bool = False,
         **options: Any,
     ) -> Located:
@@ -106,13 +107,14 @@ class Locator(Searchable):
         Raises:
             ConfigError, DataError, ModelError: as :meth:`locate`.
         """
-        return self._locate(photos, where, verify, options, "locate_many")
+        queries, rule, _ = self._queries(photos, where, verify, options, "locate_many")
+        return queries.located(rule.location)
 
     def locate_sequence(
         self,
         photos: Sequence[Given],
         step: float | None = None,
-        where: "Filter | None" = None,
+        where: Filter | None = None,
         verify: bool = False,
         **options: Any,
     ) -> Located:
@@ -142,25 +144,14 @@ class Locator(Searchable):
         states = path_states(queries.candidates, alone, metres, config.radius)
         return queries.located(rule.location_on_path, states)
 
-    def _locate(
-        self,
-        photos: Sequence[Given],
-        where: "Filter | None",
-        verify: bool,
-        options: Mapping[str, Any],
-        method: str,
-    ) -> Located:
-        queries, rule, _ = self._queries(photos, where, verify, options, method, 2)
-        return queries.located(rule.location)
-
     def _queries(
         self,
         photos: Sequence[Given],
-        where: "Filter | None",
+        where: Filter | None,
         verify: bool,
         options: Mapping[str, Any],
         method: str,
-        places: int,
+        places: int = 2,
     ) -> tuple["_Queries", DecisionRule, LocateConfig]:
         """Find some places at most for each photo, and the rule that decides among them."""
         calibration = self.calibration
