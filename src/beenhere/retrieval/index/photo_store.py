@@ -6,7 +6,7 @@ The rest of an index is written once for both; a store has what differs.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -31,7 +31,7 @@ from beenhere.retrieval.index.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.describing import PhotoDescriptors
-    from beenhere.retrieval.index.milvus.milvus_store import FoundPhotos, MilvusEdit, MilvusStore
+    from beenhere.retrieval.index.milvus.milvus_store import MilvusEdit, MilvusStore
 
 BLOCKS_AT_ONCE = 4
 """Of vectors, that are computed before they are written to a segment."""
@@ -43,6 +43,14 @@ PhotoStore: TypeAlias = "Snapshot | MilvusStore"
 StoreEdit: TypeAlias = "FolderEdit | MilvusEdit"
 """A change of them. Its ``compute_dtype`` is that in which new descriptors are to be computed,
 ``at_once`` are the photos to describe before they are written."""
+
+
+class NumberedPhotos(Protocol):
+    """Photos that rows number."""
+
+    @property
+    def photos(self) -> PhotoTable:
+        """One row each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +70,7 @@ class Matches:
 
     similarity: NDArray[np.float32]
     rows: NDArray[np.int64]
-    index: "Snapshot | FoundPhotos"
+    index: "NumberedPhotos"
 
     @property
     def photos(self) -> PhotoTable:
