@@ -18,7 +18,7 @@ from rich.table import Table
 
 from beenhere.city import write_city
 from beenhere.config.evaluation import ExtractConfig
-from beenhere.config.model import BackboneConfig, ConvAPConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.models import BackboneConfig, ConvAPConfig, ModelConfig, PreprocessingConfig
 from beenhere.config.tools import CityConfig
 from beenhere.photos.table import PhotoTable
 

@@ -29,7 +29,7 @@ import plain
 from beenhere import geo
 from beenhere.city import write_city
 from beenhere.config.evaluation import ExtractConfig
-from beenhere.config.model import (
+from beenhere.config.models import (
     BackboneConfig,
     GeMConfig,
     MixVPRConfig,

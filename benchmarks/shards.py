@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from beenhere.config.model import PreprocessingConfig
+from beenhere.config.models import PreprocessingConfig
 from beenhere.config.training import BatchConfig, ShardsConfig, StreamConfig, TrainConfig
 from beenhere.models.model import Preprocessing
 from beenhere.photos.formats import read_photos

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.cli.options import EvaluationPhotos, as_typed
 from beenhere.cli.output import (
     distinct_names,
     evaluation_folder,
@@ -12,6 +11,7 @@ from beenhere.cli.output import (
     list_files,
     output_file,
 )
+from beenhere.cli.parameters import EvaluationPhotos, as_typed
 from beenhere.errors import DataError
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from beenhere.config.model import BackboneConfig
+from beenhere.config.models import BackboneConfig
 from beenhere.errors import ModelError
 from beenhere.models.backbones import Backbone, create_network
 

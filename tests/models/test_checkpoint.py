@@ -14,7 +14,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.errors import BeenhereError, ModelError
 from beenhere.models import VPRModel, load_model, read_provenance, save_checkpoint
 from beenhere.models.checkpoint import DESCRIPTION, WEIGHTS

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from beenhere.config.model import BackboneConfig, GeMConfig, ModelConfig
+from beenhere.config.models import BackboneConfig, GeMConfig, ModelConfig
 from beenhere.models import VPRModel
 from beenhere.models.folding import fold_batch_norms
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from beenhere.config.model import BackboneConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.models import BackboneConfig, ModelConfig, PreprocessingConfig
 from beenhere.errors import ModelError
 from beenhere.models import Backbone, VPRModel, build_model
 from beenhere.models.model import Preprocessing

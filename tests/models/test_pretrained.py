@@ -11,7 +11,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from beenhere.config.model import BackboneConfig, ModelConfig
+from beenhere.config.models import BackboneConfig, ModelConfig
 from beenhere.errors import ModelError
 from beenhere.models import build_model
 from beenhere.models.backbones import Backbone

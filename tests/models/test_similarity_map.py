@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from beenhere.config.model import BackboneConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.models import BackboneConfig, ModelConfig, PreprocessingConfig
 from beenhere.errors import ModelError
 from beenhere.models import VPRModel, load_model
 from beenhere.models.similarity_map import similarity_maps

@@ -7,7 +7,7 @@ import torch
 from facade import facade, seen_from, write_jpeg
 from tiny import at_name
 
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.models.model import VPRModel
 
 EAST, NORTH = 500_000.0, 4_100_000.0

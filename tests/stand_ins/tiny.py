@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from beenhere.config.model import ModelConfig, PreprocessingConfig
+from beenhere.config.models import ModelConfig, PreprocessingConfig
 from beenhere.models.model import Preprocessing
 
 

@@ -9,7 +9,7 @@ from tiny import write_photo
 
 from beenhere.config.config_yaml import plain
 from beenhere.config.evaluation import EvalConfig
-from beenhere.config.model import BackboneConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.models import BackboneConfig, ModelConfig, PreprocessingConfig
 from beenhere.evaluation.evaluation_results import Evaluation, Recall, SavedEvaluation, Timing
 from beenhere.models import VPRModel, save_checkpoint
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from beenhere.config.model import PreprocessingConfig
+from beenhere.config.models import PreprocessingConfig
 from beenhere.config.training import BatchConfig
 from beenhere.errors import DataError
 from beenhere.models.model import Preprocessing

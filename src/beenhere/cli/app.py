@@ -23,8 +23,8 @@ from cyclopts import (
 )
 
 from beenhere import __version__
-from beenhere.cli.options import as_typed
 from beenhere.cli.output import INTERRUPTED, say
+from beenhere.cli.parameters import as_typed
 from beenhere.errors import BeenhereError
 from beenhere.wording import did_you_mean, one_line
 

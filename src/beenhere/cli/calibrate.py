@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import ADVANCED, Assignments, Wait, show_last, show_options
 from beenhere.cli.output import few, tally
+from beenhere.cli.parameters import ADVANCED, Assignments, Wait, show_last, show_options
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import ADVANCED, NO_PHOTOS, Distance, EvaluationPhotos, Positive, Whole
 from beenhere.cli.output import console, distinct_names, evaluation_folder, figures_table
+from beenhere.cli.parameters import ADVANCED, NO_PHOTOS, Distance, EvaluationPhotos, Positive, Whole
 from beenhere.config.evaluation import ExtractConfig
 
 if TYPE_CHECKING:

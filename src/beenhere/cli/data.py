@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import ADVANCED, Assignments, Distance, show_last, show_options
 from beenhere.cli.output import check_output_file, output_file
+from beenhere.cli.parameters import ADVANCED, Assignments, Distance, show_last, show_options
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CheckConfig
 from beenhere.wording import count

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.options import ADVANCED, Assignments, show_options
 from beenhere.cli.output import few, list_files, output_file, tally
+from beenhere.cli.parameters import ADVANCED, Assignments, show_options
 from beenhere.config.tools import CityConfig, FramesConfig, PlacesConfig, TrackConfig, ViewsConfig
 from beenhere.config.training import ShardsConfig
 from beenhere.errors import ConfigError, DataError

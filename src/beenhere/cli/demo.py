@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from beenhere.cli.options import ADVANCED, Assignments
 from beenhere.cli.output import console, figures_table
+from beenhere.cli.parameters import ADVANCED, Assignments
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CityConfig
 from beenhere.config.training import DataConfig, EvaluationData, TrainConfig

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import (
+from beenhere.cli.output import console, evaluation_folder, few, figures_table, short_name
+from beenhere.cli.parameters import (
     ADVANCED,
     NO_PHOTOS,
     Assignments,
@@ -15,7 +16,6 @@ from beenhere.cli.options import (
     show_last,
     show_options,
 )
-from beenhere.cli.output import console, evaluation_folder, few, figures_table, short_name
 from beenhere.config.evaluation import EvalConfig
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import ADVANCED, Assignments, Out, Wait, show_last, show_options
 from beenhere.cli.output import few, tally
+from beenhere.cli.parameters import ADVANCED, Assignments, Out, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, SearchConfig
 from beenhere.wording import count, file_size

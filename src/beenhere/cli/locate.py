@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.options import ADVANCED, Assignments, Distance, Out, Positive, Share
 from beenhere.cli.output import check_output_file, check_parent, output_file, say
+from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Positive, Share
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import did_you_mean

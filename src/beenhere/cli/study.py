@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import ADVANCED, Assignments, Positive
 from beenhere.cli.output import console, figures_table, leave_interrupted, say
+from beenhere.cli.parameters import ADVANCED, Assignments, Positive
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.wording import count
 

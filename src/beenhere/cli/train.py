@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.options import Assignments
 from beenhere.cli.output import leave_interrupted
+from beenhere.cli.parameters import Assignments
 from beenhere.config import config_yaml
 from beenhere.config.shipped import abouts, packaged
 from beenhere.config.training import TrainConfig

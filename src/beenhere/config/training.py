@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from beenhere.config.evaluation import EvalConfig
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.config.objective import (
     LossConfig,
     MinerConfig,

@@ -16,7 +16,7 @@ import timm
 import torch
 from torch import nn
 
-from beenhere.config.model import BackboneConfig
+from beenhere.config.models import BackboneConfig
 from beenhere.errors import ModelError
 from beenhere.wording import one_line
 

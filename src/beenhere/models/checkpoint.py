@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 
 from beenhere import __version__
 from beenhere.config import config_yaml
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.models.backbones import check_fit

@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
-from beenhere.config.model import ModelConfig, PreprocessingConfig
+from beenhere.config.models import ModelConfig, PreprocessingConfig
 from beenhere.errors import ModelError
 from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR
 from beenhere.models.backbones import Backbone, Weights, nearest_multiple

@@ -14,7 +14,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 from safetensors import SafetensorError
 
-from beenhere.config.model import BackboneConfig, GeMConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.models import BackboneConfig, GeMConfig, ModelConfig, PreprocessingConfig
 from beenhere.errors import ModelError
 from beenhere.models.backbones import Weights, create_network
 from beenhere.wording import one_line

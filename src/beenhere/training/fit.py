@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beenhere.config import config_yaml
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.config.training import EvaluationData, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint

@@ -27,7 +27,7 @@ from torch.optim import Optimizer
 
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import EvalConfig
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.config.training import FitConfig, TrainConfig
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError

@@ -31,7 +31,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
             name = at_name(EAST + 500 * street, NORTH + 8 * number)
             write_photo(folder / "photos" / name, 100 * street + number)
     torch.manual_seed(0)
-    from beenhere.config.model import ModelConfig
+    from beenhere.config.models import ModelConfig
 
     options = {
         "backbone": {"name": "resnet10t", "pretrained": False, "crop": 2},

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from beenhere.config.model import (
+from beenhere.config.models import (
     AggregatorConfig,
     AvgConfig,
     ConvAPConfig,

@@ -11,7 +11,7 @@ from tiny import TinyModel, at_name, write_photo
 import beenhere
 from beenhere import geo
 from beenhere.config.evaluation import ExtractConfig
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.models.checkpoint import save_checkpoint
 from beenhere.models.model import VPRModel

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import at_name, write_photo
 
-from beenhere.config.model import ModelConfig
+from beenhere.config.models import ModelConfig
 from beenhere.models.model import VPRModel
 from beenhere.retrieval.index import Index
 

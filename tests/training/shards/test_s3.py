@@ -8,7 +8,7 @@ import pytest
 import torch
 from object_store import BadWire, s3_server
 
-from beenhere.config.model import PreprocessingConfig
+from beenhere.config.models import PreprocessingConfig
 from beenhere.config.training import BatchConfig, ShardsConfig, StreamConfig
 from beenhere.errors import DataError
 from beenhere.models.model import Preprocessing

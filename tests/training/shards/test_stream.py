@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from beenhere.config.model import PreprocessingConfig
+from beenhere.config.models import PreprocessingConfig
 from beenhere.config.training import BatchConfig, StreamConfig
 from beenhere.errors import DataError
 from beenhere.models.model import Preprocessing

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from beenhere.config.model import AvgConfig
+from beenhere.config.models import AvgConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape
 
 

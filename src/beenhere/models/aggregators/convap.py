@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from beenhere.config.model import ConvAPConfig
+from beenhere.config.models import ConvAPConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape
 
 

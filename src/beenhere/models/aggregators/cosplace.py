@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from beenhere.config.model import CosPlaceConfig
+from beenhere.config.models import CosPlaceConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape
 from beenhere.models.aggregators.gem import generalised_mean
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from beenhere.config.model import GeMConfig
+from beenhere.config.models import GeMConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from beenhere.config.model import MixVPRConfig
+from beenhere.config.models import MixVPRConfig
 from beenhere.errors import ModelError
 from beenhere.models.aggregators.base import Aggregator, MapShape
 
