@@ -152,7 +152,7 @@ def _show_docstring(arguments: Sequence[str]) -> None:
 
 
 def _explained(error: CycloptsError) -> str:
-    """What was got and what was expected, in one line."""
+    """One line: what was got, and what was expected."""
     import pydantic
 
     if isinstance(error.__cause__, pydantic.ValidationError):

@@ -83,7 +83,7 @@ AggregatorConfig = Annotated[
 
 
 class PreprocessingConfig(Options):
-    """What happens to a photo before the network; it is saved with the weights."""
+    """Preprocessing of a photo before the network; it is saved with the weights."""
 
     image_size: tuple[int, int] | None = Field(
         None, description="height and width in pixels that the network sees [default: as they are]"

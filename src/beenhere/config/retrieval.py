@@ -94,7 +94,7 @@ class IndexConfig(Options):
 
 
 class IndexSearchConfig(Options):
-    """What may change of a saved index without computing descriptors again."""
+    """Options of a saved index that may change without computing descriptors again."""
 
     search: _Search = SearchConfig()
 
@@ -249,7 +249,7 @@ class LocateConfig(Options):
     extract: ComputeConfig = ComputeConfig()
 
     def evidence(self) -> dict[str, Any]:
-        """What decides the evidence for a place, as plain values: a calibration holds for these."""
+        """The options that decide the evidence for a place, which a calibration was fitted with."""
         of_the_machine = {"verification": {"cache_mib", "workers"}}
         kept = self.model_dump(mode="json", exclude=of_the_machine)
         return {name: kept[name] for name in ("matches", "radius", "temperature", "verification")}

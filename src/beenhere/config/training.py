@@ -123,7 +123,7 @@ _PathOrUrl = Annotated[
 
 
 class DataConfig(Options):
-    """What to train on, and what to validate and test on."""
+    """Photos to train on, to validate on and to test on."""
 
     train: _PathOrUrl = Field(
         Path("data/gsv_xs/train"),

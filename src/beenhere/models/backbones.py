@@ -204,7 +204,7 @@ class ImageSizes:
 
     @classmethod
     def of(cls, network: Any, stride: int) -> "ImageSizes":
-        """What a timm network takes whose maps have this stride."""
+        """Sizes that a timm network takes whose maps have this stride."""
         native = network.pretrained_cfg
         if not native.get("fixed_input_size", False):
             return cls(1, None, stride)

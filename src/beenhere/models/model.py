@@ -91,7 +91,7 @@ class VPRModel(nn.Module):
         return self.aggregator(self.feature_maps(images))  # type: ignore[no-any-return]
 
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
-        """What the aggregator gets: images as :meth:`forward` takes them to ``(B, C, h, w)``.
+        """Feature maps for the aggregator, ``(B, C, h, w)``, of images as :meth:`forward` takes them.
 
         Raises:
             ModelError: as :meth:`forward`.
@@ -111,7 +111,7 @@ class VPRModel(nn.Module):
         return self.backbone(normalised)  # type: ignore[no-any-return]
 
     def fingerprint(self) -> str:
-        """What the descriptors depend on, as 64 hexadecimal digits.
+        """SHA-256 of all that descriptors depend on, as 64 hexadecimal digits.
 
         SHA-256 of the options (all but ``pretrained`` and ``freeze``, which say how the weights
         came to be) and of every weight. The same on every device and after saving and loading;

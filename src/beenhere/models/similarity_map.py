@@ -1,4 +1,4 @@
-"""What a model looks at: which positions of two photos make them similar.
+"""Similarity maps: which positions of two photos make them similar.
 
 The similarity of two photos is taken apart over the positions of their feature maps, as Zhu, Yang
 and Chen do ("Visual Explanation for Deep Metric Learning", IEEE Transactions on Image Processing,

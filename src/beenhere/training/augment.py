@@ -96,4 +96,4 @@ OPERATIONS: tuple[tuple[Operation, bool], ...] = (
     (lambda x, strength: F.autocontrast(x), False),
     (lambda x, strength: F.equalize(x), False),
 )
-"""What an image may draw, each with the same chance; and whether with a strength of either sign."""
+"""Operations to draw from, each with the same chance; and whether their strength has a sign."""

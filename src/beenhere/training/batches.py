@@ -233,7 +233,7 @@ class BatchLoader(TrainingBatches):
 def sizes_differ(
     name: str, size: Sequence[int], other: str, other_size: Sequence[int]
 ) -> DataError:
-    """What to tell of two photos that cannot be in one batch; sizes are height and width."""
+    """The error of two photos that cannot be in one batch; sizes are height and width."""
     (height, width), (other_height, other_width) = size, other_size
     return DataError(
         f"training photos differ in size: {name} is {height} x {width} (height x width) and "

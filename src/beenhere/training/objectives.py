@@ -1,4 +1,4 @@
-"""What training minimises: a miner picks pairs or triplets of a batch, a loss scores them.
+"""The objective of training: a miner picks pairs or triplets of a batch, a loss scores them.
 
 Losses and miners are those of pytorch-metric-learning; ours are which distance each of them
 measures by, float32 under mixed precision, and the share of pairs that are active. Near 0 a loss

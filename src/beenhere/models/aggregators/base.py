@@ -1,4 +1,4 @@
-"""What every aggregator is: feature maps in, L2-normalised descriptors out."""
+"""The base of every aggregator: feature maps in, L2-normalised descriptors out."""
 
 from typing import NamedTuple
 

@@ -278,7 +278,7 @@ def _numbers(texts: pl.Series, limit: float = float("inf")) -> pl.Series:
 
 
 def read_each(read: Callable[[str], str | None], texts: pl.Series) -> pl.Series:
-    """What a function reads out of each text, each different one once; null where it cannot."""
+    """A function's result for each text, worked out once for equal ones; null where it fails."""
     different = texts.drop_nulls().unique()
     values = pl.Series([read(text) for text in different], dtype=pl.String)
     return texts.replace_strict(different, values, default=None, return_dtype=pl.String)

@@ -24,7 +24,7 @@ KS = (1, 20)
 
 @dataclass(frozen=True)
 class SearchRecall:
-    """What each way to search an index costs and misses.
+    """Cost and recall of each way to search an index.
 
     Attributes:
         queries: photos of the index that were searched for; none counts as its own match.

@@ -228,7 +228,7 @@ class _SeenMatches:
 
     @classmethod
     def at(cls, found: SearchResult) -> "_SeenMatches | None":
-        """What was found; None where nothing was, for no query."""
+        """The matches that were found; None where there are none for any query."""
         there = found.rows >= 0
         rows, number = np.unique(found.rows[there], return_inverse=True)
         if len(rows) == 0:

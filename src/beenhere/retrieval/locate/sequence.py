@@ -129,7 +129,7 @@ def _metres(a: geo.Positions, b: geo.Positions) -> Floats:
 
 
 def frame_evidence(shares: Sequence[float], probability: float | None) -> Floats:
-    """What one frame says of its states, ``(n + 1,)``, the unknown last; adds up to 1.
+    """Probabilities of the states by one frame alone, ``(n + 1,)``, the unknown last; sum 1.
 
     Args:
         shares: of the evidence, of each of its ``n`` places, the likeliest first.
@@ -191,7 +191,7 @@ def posteriors(evidence: Sequence[Floats], steps: Sequence[Floats], power: float
 
 
 def _passed_on(evidence: Sequence[Floats], steps: Sequence[Floats], power: float) -> list[Floats]:
-    """What all frames before it say of the states of each, up to a factor."""
+    """Likelihoods of the states of each frame by all before it, up to a factor."""
     passed = [np.ones(len(evidence[0]))]
     for states, step in zip(evidence[:-1], steps, strict=True):
         reached = (passed[-1] * states) @ step

@@ -48,7 +48,7 @@ _Photo = tuple[bytes, tuple[int, int]]
 
 @dataclass(frozen=True)
 class WrittenShards:
-    """What was written.
+    """Counts of what was written.
 
     Attributes:
         out: the folder or URL.

@@ -45,7 +45,7 @@ class ShardEntry(_Entry):
 
 
 class PhotoCounts(_Entry):
-    """What ``beenhere data show`` says of photos; as :class:`beenhere.photos.summary.Summary`.
+    """Counts for ``beenhere data show``; as :class:`beenhere.photos.summary.Summary`.
 
     Attributes:
         sizes: width, height, and how many photos have them, the most frequent first.
@@ -63,7 +63,7 @@ class PhotoCounts(_Entry):
 
 
 class ShardsManifest(_Entry):
-    """What lies in a folder of shards.
+    """The contents of a folder of shards.
 
     Attributes:
         seed: of the order of places.
@@ -97,14 +97,14 @@ class ShardsManifest(_Entry):
         return Sizes(self.photos, counts, [])
 
     def summary(self, places: pl.DataFrame) -> Summary:
-        """What the photos are; ``places`` is the table of them."""
+        """The photos in short; ``places`` is the table of their places."""
         counts = {name: value for name, value in self.counts if name != "sizes"}
         return Summary(photos=self.photos, places=sorted(places["photos"].to_list()), **counts)
 
 
 @dataclass(frozen=True)
 class Shards:
-    """What the manifest says; no shard is opened.
+    """Shards by their manifest; none is opened.
 
     Attributes:
         store: where they lie.
@@ -153,7 +153,7 @@ class Shards:
         return height, width
 
     def fingerprint(self) -> dict[str, Any]:
-        """What they hold, in short; moved as a whole, they keep its ``sha256``.
+        """Their photos in short; moved as a whole, they keep its ``sha256``.
 
         Returns:
             ``photos`` and ``places``, counts; ``sha256`` over the checksums of all shards and which

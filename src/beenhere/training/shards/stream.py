@@ -40,7 +40,7 @@ class ShardPart:
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """What one device reads and trains on in an epoch.
+    """The shards that one device reads, and the batches it trains on, in an epoch.
 
     Attributes:
         parts: in the order in which they are opened; the next one when another is through.
