@@ -91,7 +91,7 @@ class VPRModel(nn.Module):
         return self.aggregator(self.feature_maps(images))  # type: ignore[no-any-return]
 
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
-        """Feature maps for the aggregator, ``(B, C, h, w)``, of images as :meth:`forward` takes them.
+        """Feature maps for the aggregator, ``(B, C, h, w)``; images are those of :meth:`forward`.
 
         Raises:
             ModelError: as :meth:`forward`.
