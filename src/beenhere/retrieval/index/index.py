@@ -54,9 +54,8 @@ class Index(Locator):
     Methods that change the index take ``wait``: seconds to wait for another process that changes
     it. They raise DataError if that goes on for longer, or the folder cannot be written.
 
-    >>> index = beenhere.Index.open("city.index")
-    >>> len(index), index.manifest.dim
-    (24, 112)
+    >>> beenhere.Index.open("city.index")
+    Index('city.index', 24 photos, float32)
 
     Attributes:
         path: of the folder.
@@ -73,10 +72,6 @@ class Index(Locator):
     @classmethod
     def open(cls, path: str | Path) -> "Index":
         """Open an index. Takes well under a second whatever its size: descriptors stay on disk.
-
-        >>> import beenhere
-        >>> beenhere.Index.open("city.index")
-        Index('city.index', 24 photos, float32)
 
         Raises:
             DataError: no index there, one of a newer format, or a part that is missing or has
