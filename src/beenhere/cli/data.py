@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import check_output_file, output_file
+from beenhere.cli.output import check_output_file, output_file, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, show_last, show_options
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CheckConfig
@@ -136,8 +136,8 @@ def check(
 
         shown = drawn(findings)
         if shown:
-            with output_file(sheet) as new:
-                draw_sheet(collection, shown, new)
+            with writing(sheet):
+                draw_sheet(collection, shown, sheet)
         print(f"{sheet}: the worst cases" if shown else "No sheet: nothing to draw.", file=said)
     sys.exit(CHANGES_A_SCORE if any(each.severity == "score" for each in findings) else 0)
 

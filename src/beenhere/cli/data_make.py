@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import few, list_files, output_file, tally
+from beenhere.cli.output import few, list_files, tally, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, show_options
 from beenhere.config.tools import CityConfig, FramesConfig, PlacesConfig, TrackConfig, ViewsConfig
 from beenhere.config.training import ShardsConfig
@@ -150,8 +150,8 @@ def _photos(source: Path, found: "Track", out: Path, config: TrackConfig, every:
 
     tracked = track_photos(read_photos(source), found, config)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with output_file(out) as new:
-        tracked.table.with_paths_from(out.parent).write(new)
+    with writing(out):
+        tracked.table.with_paths_from(out.parent).write(out)
     lacking = len(tracked.table) - tracked.placed - tracked.kept
     print(
         f"{out}: {count(len(tracked.table), 'photo')}: {tracked.placed:,} placed by the track "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import check_output_file, check_parent, output_file, say
+from beenhere.cli.output import check_output_file, check_parent, output_file, say, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Positive, Share
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
@@ -191,8 +191,8 @@ def _draw(
     positions = index.positions()
     for answer, photo, picture in zip(answers, photos, pictures, strict=True):
         if answer is not None:
-            with output_file(picture) as new:
-                draw_location(answer, photo, positions, new)
+            with writing(picture):
+                draw_location(answer, photo, positions, picture)
 
 
 def search_filter(

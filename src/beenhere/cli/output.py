@@ -98,22 +98,28 @@ def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None
 
 
 @contextmanager
-def output_file(file: Path) -> Iterator[Path]:
-    """:func:`beenhere.files.atomic.replacing`, with an error that names the file.
+def writing(file: Path) -> Iterator[None]:
+    """Name the file where it cannot be written; for what is written whole by itself.
 
     Raises:
         DataError: the disk is full, say; what was there before is as it was.
     """
-    from beenhere.files.atomic import replacing
-
     try:
-        with replacing(file) as new:
-            yield new
+        yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(
             f"{file} cannot be written ({reason}); mend that, or give another place"
         ) from error
+
+
+@contextmanager
+def output_file(file: Path) -> Iterator[Path]:
+    """:func:`beenhere.files.atomic.replacing`, with the errors of :func:`writing`."""
+    from beenhere.files.atomic import replacing
+
+    with writing(file), replacing(file) as new:
+        yield new
 
 
 def check_output_file(file: Path, what: str = "a file") -> None:

@@ -67,7 +67,7 @@ def search_exact(
         queries: ``(m, D)``, finite.
         k: how many, 1 or more.
         allowed: ``(n,)``, rows that may be found; others are not read. None: all.
-        device: a GPU that computes the fast products; the answer is the same to the last bit. None
+        device: a GPU (tested on a processor alone) for the fast products; the same answer. None
             or any other device: the processor does.
 
     Returns:
