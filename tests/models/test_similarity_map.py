@@ -23,6 +23,7 @@ AGGREGATORS: dict[str, dict[str, Any]] = {
     "cosplace": {"name": "cosplace", "out_dim": 16},
     "convap": {"name": "convap", "out_channels": 8},
     "mixvpr": {"name": "mixvpr", "out_channels": 8, "out_rows": 2, "depth": 2},
+    "sqrt_cov": {"name": "sqrt_cov"},
 }
 
 

@@ -257,7 +257,10 @@ def _photos(index: "Index") -> tuple[str, dict[str, Any]]:
 def _whitened(manifest: "Manifest") -> str:
     if manifest.whitening is None:
         return ""
-    return f", whitened from {manifest.model.dim} on {manifest.whitening.photos:,} photos"
+    learned = manifest.whitening
+    if learned.options.dim is None:
+        return f", whitened by the power {learned.options.power:g} on {learned.photos:,} photos"
+    return f", whitened from {manifest.model.dim} on {learned.photos:,} photos"
 
 
 def _print_recall(measured: "SearchRecall") -> None:

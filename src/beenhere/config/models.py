@@ -73,9 +73,22 @@ class MixVPRConfig(Options):
     mlp_ratio: float = Field(1.0, gt=0, description="hidden size of a mixer block over its input")
 
 
+class SqrtCovConfig(Options):
+    """Matrix square root of the features' covariance (Li et al., 2017); nothing is trained."""
+
+    name: Literal["sqrt_cov"] = "sqrt_cov"
+    out_dim: int | None = Field(
+        None,
+        ge=1,
+        description="descriptor size by a fixed random projection; null: the whole triangle, "
+        "C (C + 1) / 2 numbers for C channels",
+    )
+    seed: int = Field(0, ge=0, description="of the projection")
+
+
 AggregatorConfig = Annotated[
     Annotated[
-        AvgConfig | GeMConfig | CosPlaceConfig | ConvAPConfig | MixVPRConfig,
+        AvgConfig | GeMConfig | CosPlaceConfig | ConvAPConfig | MixVPRConfig | SqrtCovConfig,
         Field(discriminator="name"),
     ],
     named_choice("mixvpr"),

@@ -62,11 +62,29 @@ class SearchConfig(Options):
 class WhiteningConfig(Options):
     """PCA-whitening of descriptors, learned on them (Jegou and Chum, 2012)."""
 
-    dim: int = Field(512, ge=1, description="numbers to keep of each descriptor")
+    dim: int | None = Field(
+        512,
+        ge=1,
+        description="numbers to keep of each descriptor; null: all, and what lies outside the "
+        "directions in which the photos vary stays",
+    )
     power: float = Field(
         1.0, ge=0, le=1, description="1: all directions get equal weight; 0: PCA alone"
     )
+    floor: float = Field(
+        0.25,
+        gt=0,
+        description="added to every variance, as a share of their mean, so that weak directions "
+        "are not blown up (dim null alone)",
+    )
 
+
+HALF = {"dim": None, "power": 0.5}
+"""Options of :class:`WhiteningConfig` that ``whitening: half`` stands for."""
+
+_Whitening = Annotated[
+    WhiteningConfig, BeforeValidator(lambda value: HALF if value == "half" else value)
+]
 
 # Lets ``search: pq`` stand for ``search: {kind: pq}``.
 _Search = Annotated[
@@ -81,8 +99,10 @@ class IndexConfig(Options):
     dtype: Literal["float32", "float16", "int8"] = Field(
         "float32", description="number type of the kept descriptors; int8 has a scale for each"
     )
-    whitening: WhiteningConfig | None = Field(
-        None, description="learned on the photos of the index [default: descriptors as they are]"
+    whitening: _Whitening | None = Field(
+        None,
+        description="learned on the photos of the index; half: of all numbers, by half the power "
+        "[default: descriptors as they are]",
     )
     search: _Search = SearchConfig()
     store: str | None = Field(

@@ -23,14 +23,17 @@ from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.models.backbones import check_fit
 from beenhere.models.model import VPRModel, build_model
-from beenhere.models.pretrained import OFFLINE_LITE0, read_safetensors
+from beenhere.models.pretrained import OFFLINE_LITE0, OFFLINE_LITE0_GEM, read_safetensors
 
 FORMAT = "beenhere-model"
 FORMAT_VERSION = 1
 """Raised when an older reader would misread the folder."""
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.yaml"
-BUILT_IN: dict[str, ModelConfig] = {"offline-lite0": OFFLINE_LITE0}
+BUILT_IN: dict[str, ModelConfig] = {
+    "offline-lite0": OFFLINE_LITE0,
+    "offline-lite0-gem": OFFLINE_LITE0_GEM,
+}
 """Models that can be named where a checkpoint is expected."""
 
 

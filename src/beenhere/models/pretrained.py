@@ -14,7 +14,13 @@ from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 from safetensors import SafetensorError
 
-from beenhere.config.models import BackboneConfig, GeMConfig, ModelConfig, PreprocessingConfig
+from beenhere.config.models import (
+    BackboneConfig,
+    GeMConfig,
+    ModelConfig,
+    PreprocessingConfig,
+    SqrtCovConfig,
+)
 from beenhere.errors import ModelError
 from beenhere.models.backbones import Weights, create_network
 from beenhere.wording import one_line
@@ -24,34 +30,19 @@ PACKAGED = "tf_efficientnet_lite0"
 
 OFFLINE_LITE0 = ModelConfig(
     backbone=BackboneConfig(name=PACKAGED, pretrained=True, crop=1),
-    aggregator=GeMConfig(learn_p=False),
+    aggregator=SqrtCovConfig(),
     preprocessing=PreprocessingConfig(image_size=(320, 320), keep_aspect=True),
 )
-"""The options of ``load_model("offline-lite0")``.
+"""The options of ``load_model("offline-lite0")``, the default where no model is given.
 
-GeM on the third stage (112 channels, stride 16) of EfficientNet-Lite0, with ImageNet weights that
-an installed package carries. It was never trained for place recognition: a baseline, a model to
-try things with, and a network to start training from.
-
-Photos keep their aspect, 320 px on the shorter side. That is the best or near it of what was tried
-on two small sets of real photos. R@1 in percent: photos of a street walk, each searched among the
-others (29, hits within 25 m), and frames of a corridor on a second pass (111, within 2 frames):
-
-=====================  ====  ========
-shorter side           walk  corridor
-=====================  ====  ========
-224                      90        68
-224, stretched           79        63
-320                     100        69
-320, stretched           93        68
-384                      97        65
-480                      93        68
-=====================  ====  ========
-
-Such few photos tell 90 from 100, and little finer. Its similarities lie close together (unrelated
-streets 0.98 to 0.996, a street and a corridor 0.96): the order means something, the number alone
-does not.
+Second-order pooling (:class:`~beenhere.models.aggregators.SqrtCov`) of the third stage (112
+channels, stride 16) of EfficientNet-Lite0, with ImageNet weights that an installed package carries;
+photos keep their aspect, 320 px on the shorter side. It was never trained for place recognition.
+That stage is a linear bottleneck: its features have signs, which GeM throws away.
 """
+
+OFFLINE_LITE0_GEM = OFFLINE_LITE0.model_copy(update={"aggregator": GeMConfig(learn_p=False)})
+"""The same network with GeM pooling, the default until version 0.1, for what was saved with it."""
 
 PROBE_SECONDS = 5.0
 """How long the hub may take to answer at all."""

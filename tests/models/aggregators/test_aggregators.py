@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from numpy.typing import NDArray
 
@@ -14,9 +15,11 @@ from beenhere.config.models import (
     CosPlaceConfig,
     GeMConfig,
     MixVPRConfig,
+    SqrtCovConfig,
 )
 from beenhere.errors import ModelError
 from beenhere.models.aggregators import AGGREGATORS, Aggregator, MapShape
+from beenhere.models.aggregators.sqrt_cov import MatrixSquareRoot
 
 BATCH, CHANNELS, HEIGHT, WIDTH = 2, 5, 4, 7
 CONFIGS = [
@@ -27,6 +30,8 @@ CONFIGS = [
     CosPlaceConfig(out_dim=6, p=3.5),
     ConvAPConfig(out_channels=6, s1=2, s2=3),
     MixVPRConfig(out_channels=6, out_rows=3, depth=2, mlp_ratio=1.5),
+    SqrtCovConfig(),
+    SqrtCovConfig(out_dim=4, seed=3),
 ]
 
 Floats = NDArray[np.float64]
@@ -128,12 +133,30 @@ def naive_mixvpr(image: Floats, state: State, config: MixVPRConfig) -> Floats:
     return unit(flat)
 
 
+def naive_sqrt_cov(image: Floats, state: State, config: SqrtCovConfig) -> Floats:
+    covariance = np.zeros((CHANNELS, CHANNELS))
+    for i in range(CHANNELS):
+        for j in range(CHANNELS):
+            products = [float(a) * float(b) for a, b in zip(image[i].flat, image[j].flat)]
+            covariance[i, j] = sum(products) / len(products)
+    root = np.real(scipy.linalg.sqrtm(covariance))
+    triangle = []
+    for i in range(CHANNELS):
+        for j in range(i, CHANNELS):
+            triangle.append(root[i, j] * (1 if i == j else math.sqrt(2)))
+    descriptor = unit(triangle)
+    if config.out_dim is None:
+        return descriptor
+    return unit([float(row @ descriptor) for row in state["projection"]])
+
+
 NAIVE = {
     "avg": naive_avg,
     "gem": naive_gem,
     "cosplace": naive_cosplace,
     "convap": naive_convap,
     "mixvpr": naive_mixvpr,
+    "sqrt_cov": naive_sqrt_cov,
 }
 
 
@@ -219,6 +242,51 @@ def test_takes_maps_of_any_size(config: AggregatorConfig) -> None:
         assert (
             aggregator(torch.rand(1, CHANNELS, height, width)).shape[1] == aggregator.descriptor_dim
         )
+
+
+def test_sqrt_cov_gradients_are_those_of_the_formula() -> None:
+    """Checked by finite differences of the matrix square root, in float64."""
+    factors = torch.randn(2, 6, 9, generator=torch.Generator().manual_seed(4)).double()
+
+    def root(factors: torch.Tensor) -> torch.Tensor:
+        return MatrixSquareRoot.apply(factors @ factors.mT)
+
+    assert torch.autograd.gradcheck(root, factors.requires_grad_())
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize(
+    "matrix",
+    [torch.eye(CHANNELS), torch.ones(CHANNELS, HEIGHT * WIDTH), torch.eye(CHANNELS)[:, :2]],
+    ids=["equal eigenvalues", "rank 1", "fewer positions than channels"],
+)
+def test_sqrt_cov_keeps_finite_gradients(matrix: torch.Tensor, size: float) -> None:
+    inputs = (matrix[None, :, :, None] * size).requires_grad_()
+    descriptor = build(SqrtCovConfig())(inputs)
+    descriptor[:, 1:4].sum().backward()
+    assert descriptor.isfinite().all() and inputs.grad is not None
+    assert inputs.grad.isfinite().all()
+
+
+def test_products_of_sqrt_cov_are_those_of_whole_matrices() -> None:
+    descriptors = build(SqrtCovConfig())(maps())
+    roots = []
+    for image in maps().flatten(2).double().numpy():
+        root = np.real(scipy.linalg.sqrtm(image @ image.T))
+        roots.append(root / np.linalg.norm(root))
+    assert float(descriptors[0] @ descriptors[1]) == pytest.approx((roots[0] * roots[1]).sum())
+
+
+def test_sqrt_cov_projects_by_its_seed_alone() -> None:
+    def projected(seed: int, out_dim: int = 3) -> torch.Tensor:
+        torch.manual_seed(out_dim)
+        shape = MapShape(CHANNELS, None)
+        return AGGREGATORS["sqrt_cov"](SqrtCovConfig(out_dim=out_dim, seed=seed), shape)(maps())
+
+    assert torch.equal(projected(1), projected(1))
+    assert not torch.allclose(projected(1), projected(2))
+    whole, many = build(SqrtCovConfig())(maps()), projected(1, 20_000)
+    assert float(many[0] @ many[1]) == pytest.approx(float(whole[0] @ whole[1]), abs=0.03)
 
 
 def test_mixvpr_names_both_sizes_when_a_map_does_not_fit() -> None:

@@ -132,4 +132,4 @@ def test_another_shape_than_the_descriptors(whitened: Index, tmp_path: Path) -> 
         )
         change.commit_photos([], np.empty(0, np.int64), {})
     (damage,) = whitened.check().damages
-    assert damage.endswith("a whitening of shape (4, 48); expected (5, 48)")
+    assert damage.endswith("a whitening from 48 to 4 numbers; expected from 48 to 5")

@@ -118,3 +118,43 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(DataError, match="not a whole whitening"):
         Whitening.load(path)
+
+
+@pytest.mark.parametrize("n", [20, 300])
+@pytest.mark.parametrize(("power", "floor"), [(0.5, 0.25), (1.0, 0.1)])
+def test_all_numbers_kept_equals_a_naive_rewrite(n: int, power: float, floor: float) -> None:
+    database, queries = descriptors(n, 40, 3), descriptors(5, 40, 4)
+    segments = [StoredVectors(database[:9]), StoredVectors(database[9:])]
+    learned = Whitening.fit(segments, WhiteningConfig(dim=None, power=power, floor=floor))
+    assert learned.dim == 40
+
+    exact = database.astype(np.float64)
+    mean = exact.mean(axis=0)
+    covariance = sum(np.outer(row - mean, row - mean) for row in exact) / n
+    variances, directions = np.linalg.eigh(covariance)
+    rank = min(n - 1, 40)
+    added = floor * variances[-rank:].mean()
+    # Of the whole matrix: outside the span of the photos the variances are 0.
+    weigh = directions @ np.diag((variances.clip(0) + added) ** (-power / 2)) @ directions.T
+    expected = (queries - mean) @ weigh
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    applied = learned.apply(queries)
+    assert applied.dtype == np.float32
+    assert np.allclose(applied, expected, atol=1e-5)
+
+
+def test_what_lies_outside_the_span_of_few_photos_is_kept(tmp_path: Path) -> None:
+    """Of 10 photos PCA knows 9 directions, and every photo from elsewhere resembles one of them."""
+    database, elsewhere = descriptors(10, 60, 5), descriptors(40, 60, 6)
+    half = Whitening.fit([StoredVectors(database)], WhiteningConfig(dim=None, power=0.5))
+    pca = Whitening.fit([StoredVectors(database)], WhiteningConfig(dim=9, power=0.5))
+
+    def nearest(learned: Whitening, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        return (learned.apply(queries) @ learned.apply(database).T).max(axis=1)
+
+    noisy = database + 0.02 * np.random.default_rng(7).normal(size=database.shape)
+    assert nearest(half, noisy.astype(np.float32)).min() > nearest(half, elsewhere).max() + 0.2
+    assert nearest(pca, elsewhere).max() > nearest(half, elsewhere).max() + 0.1
+    half.save(tmp_path / "half")
+    again = Whitening.load(tmp_path / "half")
+    assert np.array_equal(again.apply(elsewhere), half.apply(elsewhere))

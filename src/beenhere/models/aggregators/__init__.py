@@ -6,6 +6,7 @@ from beenhere.models.aggregators.convap import ConvAP
 from beenhere.models.aggregators.cosplace import CosPlace
 from beenhere.models.aggregators.gem import GeM
 from beenhere.models.aggregators.mixvpr import MixVPR
+from beenhere.models.aggregators.sqrt_cov import SqrtCov
 
 AGGREGATORS: dict[str, type[Aggregator]] = {
     "avg": Avg,
@@ -13,7 +14,18 @@ AGGREGATORS: dict[str, type[Aggregator]] = {
     "cosplace": CosPlace,
     "convap": ConvAP,
     "mixvpr": MixVPR,
+    "sqrt_cov": SqrtCov,
 }
 """By the ``name`` in the options; each is built as ``AGGREGATORS[name](config, shape)``."""
 
-__all__ = ["AGGREGATORS", "Aggregator", "Avg", "ConvAP", "CosPlace", "GeM", "MapShape", "MixVPR"]
+__all__ = [
+    "AGGREGATORS",
+    "Aggregator",
+    "Avg",
+    "ConvAP",
+    "CosPlace",
+    "GeM",
+    "MapShape",
+    "MixVPR",
+    "SqrtCov",
+]

@@ -355,4 +355,5 @@ def _refuse_another(
 def _whitened(options: WhiteningConfig | None) -> str:
     if options is None:
         return "without whitening"
-    return f"whitened to {options.dim} numbers by the power {options.power:g}"
+    numbers = "all" if options.dim is None else options.dim
+    return f"whitened to {numbers} numbers by the power {options.power:g}"

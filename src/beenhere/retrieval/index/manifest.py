@@ -28,11 +28,11 @@ PARTS, MODEL, STAGING = "parts", "model", "staging"
 """Folders of an index; ``staging`` holds what an interrupted build or add has computed."""
 
 FORMAT = "beenhere-index"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Raised when an older reader would misread the folder.
 
 2 came with search structures, whitening and calibration, 3 with the names of today for the options
-of search; indexes of 1 and 2 are read.
+of search, 4 with whitening that keeps all numbers; older ones are read.
 """
 
 COLUMNS = SCHEMA | {"sha256": pl.Binary, "size": pl.Int64, "mtime_ns": pl.Int64}
@@ -196,7 +196,8 @@ class Manifest(Options):
     @property
     def dim(self) -> int:
         """Numbers in a descriptor as it is kept; queries have those of the model."""
-        return self.model.dim if self.whitening is None else self.whitening.options.dim
+        whitened = self.whitening.options.dim if self.whitening is not None else None
+        return self.model.dim if whitened is None else whitened
 
     @property
     def rows(self) -> int:
@@ -259,7 +260,7 @@ def read_manifest(folder: Path) -> Manifest:
         if old in values:
             values[name] = values.pop(old)
     try:
-        return config_yaml.validate(Manifest, _with_search_of_today(values), str(file))
+        return config_yaml.validate(Manifest, _with_names_of_today(values), str(file))
     except ConfigError as error:
         raise DataError(str(error)) from error
 
@@ -302,13 +303,18 @@ def _none_here(folder: Path) -> str:
     return f"{folder} {there}; make one: beenhere index build PHOTOS --model MODEL -o {folder}"
 
 
-def _with_search_of_today(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The values of a manifest, with the kinds and names of today where it was written before.
+def _with_names_of_today(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The values of a manifest, with the names of today where it was written before.
 
-    An index of a kind that was dropped is searched exactly, its structure is not read, and from its
-    next change on it is searched as ``auto`` chooses.
+    An index of a kind of search that was dropped is searched exactly, its structure is not read,
+    and from its next change on it is searched as ``auto`` chooses.
     """
     manifest = {**manifest, "search": _renamed(manifest.get("search", {}))}
+    model = manifest.get("model")
+    if isinstance(model, dict) and model.get("name") == "offline-lite0":
+        aggregator = (model.get("config") or {}).get("aggregator")
+        if isinstance(aggregator, dict) and aggregator.get("name") == "gem":
+            manifest["model"] = {**model, "name": "offline-lite0-gem"}
     structure = manifest.get("structure")
     if isinstance(structure, dict):
         dropped = structure.get("kind") in _DROPPED

@@ -96,7 +96,7 @@ def new_segment(
         OSError: the disk is full, say.
     """
     entry, dtype = change.manifest.model, change.manifest.dtype
-    if learn is not None and not learn.dim <= min(entry.dim, photos - 1):
+    if learn is not None and not (learn.dim or 1) <= min(entry.dim, photos - 1):
         raise DataError(
             f"whitening to {learn.dim} numbers is to be learned from {photos} photos, whose "
             f"descriptors have {entry.dim}; expected more photos than that, of at least as many "
@@ -119,7 +119,7 @@ def new_segment(
         described = (block.floats(0, len(block)) for block, _ in again)
     if whitening is not None:
         described = map(whitening.apply, described)
-    dim = entry.dim if whitening is None else len(whitening.projection)
+    dim = entry.dim if whitening is None else whitening.dim
     quantised = (quantise(block, dtype) for block in described)
     vectors, scales, rows = write_vectors(change, quantised, dim, dtype)
     return (SegmentDraft(vectors, scales, pl.concat(frames)) if rows else None), learned

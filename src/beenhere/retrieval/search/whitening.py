@@ -1,4 +1,4 @@
-"""PCA-whitening: fewer numbers a descriptor, and directions that all count alike."""
+"""PCA-whitening: directions that all count alike, or more so; and fewer numbers a descriptor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,16 @@ from safetensors import SafetensorError
 
 from beenhere.config.retrieval import WhiteningConfig
 from beenhere.errors import DataError
-from beenhere.retrieval.search.vectors import StoredVectors, blocks
+from beenhere.retrieval.search.vectors import StoredVectors, blocks, take
 
 BLOCK_BYTES = 32 * 2**20
 """Of descriptors in float64 at once."""
+
+MOST_LEARNED = 4096
+"""Photos, evenly spread, on which a whitening that keeps all numbers is learned."""
+
+MOST_DIRECTIONS = 1024
+"""That it weighs; the floor makes weaker ones equal to what lies outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,17 +30,26 @@ class Whitening:
     Attributes:
         mean: ``(D,)`` float32, taken off first.
         projection: ``(d, D)`` float32; its rows are principal directions, the one of the largest
-            variance first, divided by a power of their standard deviations.
+            variance first, divided by a power of their standard deviations. With ``gains`` they
+            have length 1.
+        gains: ``(d,)`` float32, what is added to each direction as a share of itself, where all D
+            numbers are kept; None where only those of the directions are.
     """
 
     mean: NDArray[np.float32]
     projection: NDArray[np.float32]
+    gains: NDArray[np.float32] | None = None
+
+    @property
+    def dim(self) -> int:
+        """Numbers of a descriptor afterwards."""
+        return self.projection.shape[0 if self.gains is None else 1]
 
     @classmethod
     def fit(cls, segments: Sequence[StoredVectors], config: WhiteningConfig) -> "Whitening":
         """Learn from descriptors (Jegou and Chum, ECCV 2012, section 2.2).
 
-        The covariance is summed up in float64 over blocks, so memory holds one block and two
+        Where ``config.dim`` is None see :meth:`_fit_all`. Else the covariance is summed up in float64 over blocks, so memory holds one block and two
         ``(D, D)`` matrices. A direction of variance l is divided by ``l ** (config.power / 2)``.
 
         Args:
@@ -45,6 +60,8 @@ class Whitening:
             DataError: the descriptors have fewer numbers, or vary in fewer directions, than are to
                 be kept.
         """
+        if config.dim is None:
+            return cls._fit_all(segments, config)
         count = sum(map(len, segments))
         size = segments[0].dim if segments else 0
         if config.dim > size or config.dim >= count:
@@ -75,6 +92,33 @@ class Whitening:
         projection = strongest / variances[: config.dim, None] ** (config.power / 2)
         return cls(mean.astype(np.float32), projection.astype(np.float32))
 
+    @classmethod
+    def _fit_all(cls, segments: Sequence[StoredVectors], config: WhiteningConfig) -> "Whitening":
+        """Weigh the directions in which few photos vary, and keep what lies outside their span.
+
+        n photos vary in n - 1 directions at most. PCA keeps those alone: of a photo of another
+        place hardly anything is left, and what is left is brought to length 1, so it may resemble
+        any of them. Here a direction of variance l is weighed by ``(l + f) ** (-power / 2)``, and
+        all that lies outside by ``f ** (-power / 2)``, f being the floor.
+        """
+        count = sum(map(len, segments))
+        if count < 2:
+            raise DataError(f"whitening is to be learned from {count} descriptors; expected 2")
+        rows = np.unique(np.linspace(0, count - 1, min(count, MOST_LEARNED)).astype(np.int64))
+        off = take(segments, rows).astype(np.float64)
+        mean = off.mean(axis=0)
+        off -= mean
+        few = len(off) <= off.shape[1]
+        variances, directions = np.linalg.eigh((off @ off.T if few else off.T @ off) / len(off))
+        kept = variances > variances[-1] * max(off.shape) * np.finfo(np.float64).eps
+        kept[: -min(len(off) - 1, MOST_DIRECTIONS)] = False
+        variances, directions = variances[kept][::-1], directions[:, kept].T[::-1]
+        if few:
+            directions = directions @ off / np.sqrt(len(off) * variances)[:, None]
+        floor = config.floor * variances.mean() if len(variances) else 1.0
+        gains = (floor / (variances + floor)) ** (config.power / 2) - 1
+        return cls(*(each.astype(np.float32) for each in (mean, directions, gains)))
+
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Project ``(n, D)`` float32 to ``(n, d)`` and L2-normalise; the mean itself becomes 0.
 
@@ -86,7 +130,10 @@ class Whitening:
                 f"descriptors have the shape {vectors.shape}; expected (n, {len(self.mean)}), as "
                 "the whitening was learned on"
             )
-        projected = np.matmul(vectors - self.mean, self.projection.T, dtype=np.float32)
+        off = vectors - self.mean
+        projected = np.matmul(off, self.projection.T, dtype=np.float32)
+        if self.gains is not None:
+            projected = off + (projected * self.gains) @ self.projection
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         normalised: NDArray[np.float32] = projected / np.where(lengths > 0, lengths, np.float32(1))
         return normalised
@@ -100,6 +147,8 @@ class Whitening:
         # safetensors writes memory as it lies, whatever the strides.
         projection = np.ascontiguousarray(self.projection)
         tensors = {"mean": np.ascontiguousarray(self.mean), "projection": projection}
+        if self.gains is not None:
+            tensors["gains"] = self.gains
         # In memory first: safetensors reports a full disk as an error of its own.
         path.write_bytes(safetensors.numpy.save(tensors))
 
@@ -130,6 +179,9 @@ class Whitening:
             ) from error
         shapes = {name: tensor.shape for name, tensor in tensors.items()}
         shape = shapes.get("projection", ())
-        if len(shape) != 2 or shapes.get("mean") != shape[1:]:
-            raise DataError(f"{source} holds {shapes}; expected mean (D,) and projection (d, D)")
-        return cls(tensors["mean"], tensors["projection"])
+        gains = shapes.get("gains", shape[:1])
+        if len(shape) != 2 or shapes.get("mean") != shape[1:] or gains != shape[:1]:
+            raise DataError(
+                f"{source} holds {shapes}; expected mean (D,), projection (d, D), perhaps gains (d,)"
+            )
+        return cls(tensors["mean"], tensors["projection"], tensors.get("gains"))
