@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from beenhere.config.models import SqrtCovConfig
 from beenhere.models.aggregators.base import Aggregator, MapShape

@@ -49,8 +49,9 @@ class Whitening:
     def fit(cls, segments: Sequence[StoredVectors], config: WhiteningConfig) -> "Whitening":
         """Learn from descriptors (Jegou and Chum, ECCV 2012, section 2.2).
 
-        Where ``config.dim`` is None see :meth:`_fit_all`. Else the covariance is summed up in float64 over blocks, so memory holds one block and two
-        ``(D, D)`` matrices. A direction of variance l is divided by ``l ** (config.power / 2)``.
+        Where ``config.dim`` is None see :meth:`_fit_all`. Else the covariance is summed up in
+        float64 over blocks, so memory holds one block and two ``(D, D)`` matrices. A direction of
+        variance l is divided by ``l ** (config.power / 2)``.
 
         Args:
             segments: descriptors to learn from, of one dimension.
@@ -182,6 +183,7 @@ class Whitening:
         gains = shapes.get("gains", shape[:1])
         if len(shape) != 2 or shapes.get("mean") != shape[1:] or gains != shape[:1]:
             raise DataError(
-                f"{source} holds {shapes}; expected mean (D,), projection (d, D), perhaps gains (d,)"
+                f"{source} holds {shapes}; expected mean (D,), projection (d, D), and perhaps "
+                "gains (d,)"
             )
         return cls(tensors["mean"], tensors["projection"], tensors.get("gains"))
