@@ -137,7 +137,9 @@ def naive_sqrt_cov(image: Floats, state: State, config: SqrtCovConfig) -> Floats
     covariance = np.zeros((CHANNELS, CHANNELS))
     for i in range(CHANNELS):
         for j in range(CHANNELS):
-            products = [float(a) * float(b) for a, b in zip(image[i].flat, image[j].flat)]
+            products = [
+                float(a) * float(b) for a, b in zip(image[i].flat, image[j].flat, strict=True)
+            ]
             covariance[i, j] = sum(products) / len(products)
     root = np.real(scipy.linalg.sqrtm(covariance))
     triangle = []
