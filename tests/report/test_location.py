@@ -11,6 +11,7 @@ import pytest
 from locations import (
     LAT,
     LON,
+    guessed_location,
     known_location,
     match,
     place,
@@ -52,11 +53,12 @@ def test_an_unknown_place_says_why_and_what_it_would_be() -> None:
     assert describe_location(placeless_location()) == ["unknown place: no match has a position"]
 
 
-def test_without_calibration_nothing_is_said_of_sureness() -> None:
-    assert describe_location(uncalibrated_location()) == [
-        "37.78000, -122.42000",
-        "1 of 1 match for it; best city/1.jpg (similarity 0.990)",
-    ]
+def test_without_calibration_inliers_say_why_it_is_known_or_a_guess() -> None:
+    best = "1 of 1 match for it; best city/1.jpg (similarity 0.990, 34 inliers)"
+    known = "37.78000, -122.42000, known: 34 inliers, 5 at any other place"
+    assert describe_location(uncalibrated_location()) == [known, best]
+    guess = "a guess: 37.78000, -122.42000; its best match has 9 inliers"
+    assert describe_location(guessed_location()) == [guess, best]
 
 
 def test_the_best_match_has_the_most_inliers() -> None:
@@ -76,9 +78,9 @@ def test_the_rank_by_similarity_where_verification_gave_another_number() -> None
 
 def test_json_holds_everything() -> None:
     (found,) = json.loads(to_json([known_location()]))
-    assert (found["query"], found["known"], found["lat"], found["lon"]) == (
+    assert (found["query"], found["status"], found["lat"], found["lon"]) == (
         "walk/q.jpg",
-        True,
+        "known",
         LAT,
         LON,
     )
@@ -101,7 +103,8 @@ def test_json_holds_everything() -> None:
 
 def test_json_of_an_unknown_place_keeps_the_guess_apart() -> None:
     unknown, nowhere = json.loads(to_json([unknown_location(), placeless_location()]))
-    assert unknown["lat"] is None and unknown["lon"] is None and not unknown["known"]
+    assert unknown["lat"] is None and unknown["lon"] is None
+    assert unknown["status"] == "unknown"
     assert unknown["place"]["lat"] == LAT and unknown["reason"].startswith("probability 0.31")
     assert nowhere["place"] is None and nowhere["runner_up"] is None
     assert json.loads(to_json([])) == []
@@ -115,12 +118,12 @@ def test_csv_has_a_row_a_photo() -> None:
     assert tuple(rows[0]) == CSV_COLUMNS
     assert [row["query"] for row in rows] == [each.query for each in locations]
     known, unknown, uncalibrated, nowhere = rows
-    assert (known["known"], float(known["lat"]), float(known["lon"])) == ("true", LAT, LON)
+    assert (known["status"], float(known["lat"]), float(known["lon"])) == ("known", LAT, LON)
     assert (known["supporting"], known["matches"], known["guess_lat"]) == ("3", "5", "")
     assert known["best_match"] == "city/1.jpg" and known["inliers"] == ""
     assert float(known["runner_up_distance_m"]) == pytest.approx(200, abs=1)
-    assert (unknown["known"], unknown["lat"], float(unknown["guess_lat"])) == ("false", "", LAT)
-    assert (uncalibrated["radius_m"], uncalibrated["probability"]) == ("", "")
+    assert (unknown["status"], unknown["lat"], float(unknown["guess_lat"])) == ("unknown", "", LAT)
+    assert (uncalibrated["radius_m"], uncalibrated["inliers_elsewhere"]) == ("", "5")
     assert nowhere["best_match"] == "" and nowhere["reason"] == "no match has a position"
 
 
@@ -144,17 +147,19 @@ def test_features_of_known_and_unknown_places() -> None:
         uncalibrated_location(),
         placeless_location(),
     ]
+    locations.append(guessed_location())
     found = json.loads(to_geojson(locations))
     assert found["type"] == "FeatureCollection"
     shapes = [feature["properties"]["shape"] for feature in found["features"]]
-    assert shapes == ["position", "radius", "position", "position", "position"]
-    point, area, unknown, uncalibrated, nowhere = found["features"]
+    assert shapes == ["position", "radius", *["position"] * 4]
+    point, area, unknown, uncalibrated, nowhere, guess = found["features"]
     assert point["geometry"] == {"type": "Point", "coordinates": [LON, LAT]}
     assert point["properties"]["probability"] == 0.93
     assert area["geometry"]["type"] == "Polygon"
     assert uncalibrated["geometry"] is not None
     assert unknown["geometry"] is None and nowhere["geometry"] is None
-    assert unknown["properties"]["guess_lat"] == LAT
+    assert unknown["properties"]["guess_lat"] == guess["properties"]["guess_lat"] == LAT
+    assert guess["geometry"] is None and guess["properties"]["status"] == "guess"
 
 
 @pytest.mark.parametrize("lat", [0.0, 55.7, -33.9, 84.0])

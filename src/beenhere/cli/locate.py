@@ -4,6 +4,7 @@ import glob
 import inspect
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import check_output_file, check_parent, output_file, say, writing
+from beenhere.cli.output import check_output_file, check_parent, output_file, say, tally, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Positive, Share
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
@@ -35,7 +36,7 @@ def locate(
     index: Path,
     matches: Positive | None = None,
     threshold: Share | None = None,
-    verify: bool = False,
+    verify: bool | None = None,
     sequence: bool = False,
     step: Distance | None = None,
     json: Annotated[bool, _FORM] = False,
@@ -51,7 +52,11 @@ def locate(
     device: Annotated[str, ADVANCED] = LocateConfig().extract.device,
     set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
-    """Say where photos were taken, how surely, and what speaks for it; or "unknown place".
+    """Say where photos were taken, how surely, and what speaks for it.
+
+    A place is known, a guess, or unknown. Of a calibrated index the probability decides (see
+    `beenhere calibrate`); of any other, how many local features the best match shares with the
+    photo, and how many more than any match elsewhere.
 
     A photo that cannot be read is named on standard error; the others are located all the same,
     and the exit code is 2.
@@ -62,7 +67,8 @@ def locate(
         matches: how many photos of the index to look at for each photo [default: 20, or as the
             index was calibrated].
         threshold: probability from which on a place counts as known [default: the calibration's].
-        verify: compare local features with those of the first matches.
+        verify: compare local features with those of the first matches [default: unless the index
+            was calibrated without].
         sequence: the photos, in the order given, are one path.
         step: metres at most between two photos of the path; 0: all show one place [default: by
             the times in EXIF].
@@ -118,11 +124,6 @@ def locate(
             new.write_text(text, encoding="utf-8")
     if pictures:
         _draw(opened, answers, contents, pictures)
-    if opened.calibration is None and known:
-        say(
-            f"{index} is not calibrated: no radius, no probability, and no photo is found to be "
-            "unknown; see 'beenhere calibrate --help'"
-        )
     for path, reason in refused:
         say(f"{path}: {reason}; not located")
     if refused:
@@ -146,8 +147,13 @@ def _text(locations: Sequence["Location"], form: Form | None) -> str:
     for location in locations:
         lines += [location.query, *(f"  {line}" for line in describe_location(location))]
     if len(locations) > 1:
-        known = sum(location.known for location in locations)
-        lines.append(f"{len(locations)} photos: {known} located, {len(locations) - known} unknown")
+        counts = Counter(location.status for location in locations)
+        kinds = {
+            "known": counts["known"],
+            "guesses": counts["guess"],
+            "unknown": counts["unknown"],
+        }
+        lines.append(f"{len(locations)} photos: {tally(kinds)}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -25,11 +25,13 @@ def describe_location(location: Location) -> list[str]:
 def _answer(location: Location) -> str:
     """The first line: the position and how sure it is, or why there is none."""
     place = location.place
-    if not location.known:
+    if place is None or location.status == "unknown":
         guess = "" if place is None else f" (best guess {degrees(place.lat, place.lon)})"
         return f"unknown place: {location.reason or 'the evidence does not carry'}{guess}"
-    if place is None:
-        return "unknown place"
+    if location.status == "guess":
+        return f"a guess: {degrees(place.lat, place.lon)}; {location.reason}"
+    if location.probability is None:
+        return f"{degrees(place.lat, place.lon)}, known: {location.gap}"
     radius = f" within {whole_metres(location.radius)} (90%)" if location.radius is not None else ""
     sure = f", {_probability(location.probability)}" if location.probability is not None else ""
     return f"{degrees(place.lat, place.lon)}{radius}{sure}"
@@ -102,21 +104,23 @@ def supporting(location: Location) -> list[int]:
 
 
 _COLUMNS = """
-query known lat lon radius_m probability threshold supporting matches best_match similarity inliers
-guess_lat guess_lon runner_up_lat runner_up_lon runner_up_distance_m reason
+query status lat lon radius_m probability threshold supporting matches best_match similarity inliers
+inliers_elsewhere guess_lat guess_lon runner_up_lat runner_up_lon runner_up_distance_m reason
 """
 CSV_COLUMNS = tuple(_COLUMNS.split())
-"""One row a photo; empty where there is nothing. ``lat`` and ``lon`` are empty where the place is
-unknown, ``guess_lat`` and ``guess_lon`` then hold the likeliest one. ``best_match`` is the
-strongest match for it, with its ``similarity`` and ``inliers``."""
+"""One row a photo; empty where there is nothing. ``status`` is known, guess or unknown. ``lat`` and
+``lon`` are empty where the place is not known, ``guess_lat`` and ``guess_lon`` then hold the
+likeliest one. ``best_match`` is the strongest match for it, with its ``similarity`` and
+``inliers``; ``inliers_elsewhere`` are the most of any match of another place."""
 
 
 def to_json(locations: Sequence[Location]) -> str:
     """One array with an object a photo, in their order; null where nothing is known.
 
-    Each has ``query``, ``known``, ``lat`` and ``lon`` (null where the place is unknown),
-    ``radius_m``, ``probability``, ``threshold``, ``place`` (the likeliest, known or not),
-    ``runner_up``, ``matches`` and ``reason``. A place has ``lat``, ``lon``, ``spread_m``,
+    Each has ``query``, ``status`` (``"known"``, ``"guess"`` or ``"unknown"``), ``lat`` and ``lon``
+    (null where the place is not known), ``radius_m``, ``probability``, ``threshold``,
+    ``inliers_elsewhere``, ``place`` (the likeliest, known or not), ``runner_up``, ``matches`` and
+    ``reason``. A place has ``lat``, ``lon``, ``spread_m``,
     ``share`` and ``supporting`` (ranks of its matches), the runner-up ``distance_m`` from the
     likeliest too. A match has ``rank``, ``path``, ``similarity``, ``inliers``, ``lat``, ``lon``,
     ``heading``, ``captured`` and ``distance_m`` from the likeliest place.
@@ -134,7 +138,7 @@ def to_csv(locations: Sequence[Location]) -> str:
     table = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     table.writeheader()
     for location in locations:
-        table.writerow(flat(location) | {"known": str(location.known).lower()})
+        table.writerow(flat(location))
     return text.getvalue()
 
 
@@ -144,10 +148,11 @@ def flat(location: Location) -> dict[str, Any]:
     best = best_match(place) if place is not None else None
     answer, guess = (place, None) if location.known else (None, place)
     values = (
-        *(location.query, location.known, answer and answer.lat, answer and answer.lon),
+        *(location.query, location.status, answer and answer.lat, answer and answer.lon),
         *(location.radius, location.probability, location.threshold),
         *(len(supporting(location)), len(location.matches)),
         *(best and best.path, best and best.similarity, best and best.inliers),
+        location.gap and location.gap.elsewhere,
         *(guess and guess.lat, guess and guess.lon),
         *(rival and rival.lat, rival and rival.lon, metres_between(place, rival)),
         location.reason,
@@ -160,7 +165,7 @@ def _location_values(location: Location) -> dict[str, Any]:
     row = flat(location)
     away = {"distance_m": row["runner_up_distance_m"]}
     return {
-        **{name: row[name] for name in CSV_COLUMNS[:7]},
+        **{name: row[name] for name in (*CSV_COLUMNS[:7], "inliers_elsewhere")},
         "place": place and _place_values(place),
         "runner_up": rival and _place_values(rival) | away,
         "matches": [_match_values(match, place) for match in location.matches],
@@ -193,8 +198,8 @@ def to_geojson(locations: Sequence[Location]) -> str:
     """A FeatureCollection with a point a photo, and its radius as a polygon where there is one.
 
     A feature's ``shape`` says which it is, ``"position"`` or ``"radius"``; both carry the query
-    and its answer by :data:`CSV_COLUMNS`. Where the place is unknown, the point's geometry is null
-    and there is no polygon.
+    and its answer by :data:`CSV_COLUMNS`. Where the place is not known, the point's geometry is
+    null and there is no polygon.
     """
     features = []
     for location in locations:

@@ -128,7 +128,7 @@ def test_a_newer_format_is_told_from_damage(full: Path) -> None:
     (full / MANIFEST).write_text(yaml.safe_dump(values))
     for call in (Index.open, check_index):
         with pytest.raises(
-            DataError, match=r"written by a newer beenhere \(2.0\), format 4; this one reads 3"
+            DataError, match=r"written by a newer beenhere \(2.0\), format 5; this one reads 4"
         ):
             call(full)
 

@@ -1,6 +1,7 @@
 """Known or not, how sure, how far off, and why; and the options that an index is asked with."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from beenhere.retrieval.locate.decision import (
     DecisionRule,
     check_as_calibrated,
     locate_options,
+    verifies,
 )
+from beenhere.retrieval.locate.inlier_rule import InlierGap
 
 
 def confidence(verified: bool = False, threshold: float = 0.7) -> dict[str, Any]:
@@ -98,6 +101,37 @@ def test_verified_matches_need_their_calibration() -> None:
     assert location.reason is not None and "no match can be verified" in location.reason
 
 
+@pytest.mark.parametrize(
+    ("inliers", "elsewhere", "status"),
+    [(12, 2, "known"), (12, 3, "guess"), (11, 0, "guess"), (40, 31, "guess"), (8, 0, "guess")],
+)
+def test_without_calibration_the_gap_of_inliers_decides(
+    inliers: int, elsewhere: int, status: str
+) -> None:
+    candidates = replace(found(0.9, inliers), gap=InlierGap(1, inliers, elsewhere))
+    location = rule(None, verify=True).location("q", candidates)
+    assert (location.status, location.gap) == (status, candidates.gap)
+    assert location.place == candidates.places[0]
+    said = f"its best match has {inliers} inliers, {elsewhere} at any other place"
+    assert (location.reason or said).startswith(said)
+    # The place that is answered must be that of the match.
+    other = replace(candidates, gap=InlierGap(2, inliers, elsewhere))
+    assert rule(None, verify=True).location("q", other).status == "guess"
+
+
+def test_without_calibration_similarity_alone_is_a_guess() -> None:
+    location = rule(None).location("q", found(0.99))
+    assert location.status == "guess" and not location.known
+    assert location.reason is not None and "not calibrated" in location.reason
+
+
+def test_matches_are_verified_unless_calibrated_without() -> None:
+    assert verifies(None) and verifies({}) and verifies({"verified": confidence(True)})
+    assert verifies({"plain": confidence(), "verified": confidence(True)})
+    assert not verifies({"plain": confidence()})
+    assert not verifies({"plain": confidence(), "verified": None})
+
+
 def test_nothing_found() -> None:
     for calibration in (None, {"plain": confidence()}):
         location = rule(calibration).location("q", Candidates((), ()))
@@ -119,7 +153,7 @@ def test_a_frame_of_a_path() -> None:
     lost = calibrated.location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
     assert not lost.known and lost.probability == 0.2
     plain = rule(None).location_on_path("q", candidates, np.array([0.1, 0.2, 0.7]))
-    assert plain.known and plain.probability is None
+    assert plain.status == "guess" and plain.probability is None
     nothing = calibrated.location_on_path("q", Candidates((), ()), np.array([1.0]))
     assert not nothing.known and nothing.reason == "the index is empty"
 

