@@ -73,8 +73,7 @@ def search_exact(
         allowed: ``(n,)``, rows that may be found; others are not read. None: all.
         device: a GPU (tested on a processor alone) for the fast products; the same answer. None
             or any other device: the processor does.
-        by_distance: find the nearest by L2 distance d, as the field's evaluation does: lengths that
-            rounding left a little off 1 then count.
+        by_distance: find the nearest by L2 distance d: lengths a little off 1 then count.
 
     Returns:
         Inner products (by distance 1 - d^2/2, of unit queries) in float32 and rows, ``(m, k)``;
