@@ -1,7 +1,7 @@
 """Every block of code in the README and in docs/ runs, in order, in a folder as the text says.
 
-The folder holds ``city/`` (a small demo city) and ``photos/`` (its pictures with EXIF positions, as
-a phone writes them). A block after a comment ``<!-- not run: REASON -->`` is passed over; blocks of
+The folder holds ``city/`` (a small demo city), ``photos/`` (its pictures with EXIF positions, as a
+phone writes them) and ``unknown/`` (two without). A block after a comment ``<!-- not run: REASON -->`` is passed over; blocks of
 other languages (``console``: what a person sees) are not code.
 
 Commands and programs are forks of a process that has imported torch already, which saves minutes.
@@ -42,6 +42,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos.mkdir()
     for number, source in enumerate(sorted((folder / "city/sf_xs/val/database").glob("*.jpg"))):
         _with_gps(source, photos / f"IMG_{number:04d}.jpg")
+    (folder / "unknown").mkdir()
+    for source in sorted((folder / "city/sf_xs/val/queries").glob("*.jpg"))[:2]:
+        shutil.copy(source, folder / "unknown" / f"{source.stat().st_size}.jpg")
     return folder
 
 
@@ -59,7 +62,7 @@ def _with_gps(source: Path, target: Path) -> None:
 def test_every_block_of_a_page_runs(
     page: Path, city: Path, warm_python: Path, tmp_path: Path
 ) -> None:
-    for name in ("city", "photos"):
+    for name in ("city", "photos", "unknown"):
         shutil.copytree(city / name, tmp_path / name)
     environment = os.environ | {"PATH": f"{warm_python}{os.pathsep}{os.environ['PATH']}"}
     for language, code in blocks(page):

@@ -55,7 +55,7 @@ def test_an_unknown_place_says_why_and_what_it_would_be() -> None:
 
 def test_without_calibration_inliers_say_why_it_is_known_or_a_guess() -> None:
     best = "1 of 1 match for it; best city/1.jpg (similarity 0.990, 34 inliers)"
-    known = "37.78000, -122.42000, known: 34 inliers, 5 at any other place"
+    known = "37.78000, -122.42000, known: 34 inliers, at most 5 elsewhere"
     assert describe_location(uncalibrated_location()) == [known, best]
     guess = "a guess: 37.78000, -122.42000; its best match has 9 inliers"
     assert describe_location(guessed_location()) == [guess, best]

@@ -1,5 +1,6 @@
 """``beenhere index``: make an index of photos, change it, check it, and say what it holds."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from cyclopts import Parameter
 from beenhere.cli.output import few, tally
 from beenhere.cli.parameters import ADVANCED, Assignments, Out, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.models import DEFAULT_MODEL
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, SearchConfig
 from beenhere.wording import count, file_size
 
@@ -32,13 +34,13 @@ def build(
     photos: Path,
     /,
     *,
-    model: str,
-    out: Out,
+    model: str = DEFAULT_MODEL,
+    out: Out | None = None,
     config: Annotated[IndexConfig, Parameter(name="*")] = IndexConfig(),
     wait: Annotated[Wait, ADVANCED] = 0,
     set_: Annotated[Assignments, ADVANCED] = (),
 ) -> None:
-    """Make an index of photos with a model.
+    """Make an index of photos, to tell where other photos were taken.
 
     Interrupted, the same command goes on where it was. Photos that cannot be read are left out
     and named. The model is kept in the index. `--search pq` stands for `--search.kind pq`.
@@ -46,7 +48,7 @@ def build(
     Args:
         photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
         model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
-        out: folder of the index, such as `city.index`.
+        out: folder of the index [default: the name of the photos' folder or table, with `.index`].
         config: dtype, whitening, search, and how descriptors are computed.
         wait: seconds to wait for another process that writes the index.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
@@ -57,6 +59,7 @@ def build(
     from beenhere.retrieval.index.editing import build_index
 
     options = config_yaml.assign(config, set_)
+    out = out if out is not None else Path(f"{photos.resolve().stem}.index")
     table = read_photos(photos)
     added = build_index(out, table, model, options, wait, "photos")
     if added.unchanged and not added.new:
@@ -64,6 +67,7 @@ def build(
     else:
         print(f"{out}: {added.photos:,} photos by {model}, in {added.seconds:.0f} s")
         print(f"search: {Index.open(out).store.search_line()}")
+        print(f"Ask it: beenhere locate PHOTO --index {shlex.quote(str(out))}")
     _name_unreadable(added, out)
 
 

@@ -7,6 +7,9 @@ from pydantic import Field
 
 from beenhere.config.options import Options, named_choice
 
+DEFAULT_MODEL = "offline-lite0"
+"""The model that is taken where none is given; it needs no training and no network."""
+
 
 class BackboneConfig(Options):
     """Which network turns images into feature maps, and how much of it is kept and trained."""

@@ -112,7 +112,7 @@ def test_without_calibration_the_gap_of_inliers_decides(
     location = rule(None, verify=True).location("q", candidates)
     assert (location.status, location.gap) == (status, candidates.gap)
     assert location.place == candidates.places[0]
-    said = f"its best match has {inliers} inliers, {elsewhere} at any other place"
+    said = f"its best match has {inliers} inliers, at most {elsewhere} elsewhere"
     assert (location.reason or said).startswith(said)
     # The place that is answered must be that of the match.
     other = replace(candidates, gap=InlierGap(2, inliers, elsewhere))

@@ -41,4 +41,4 @@ def test_equals_a_naive_loop() -> None:
 def test_both_numbers_count() -> None:
     assert InlierGap(1, 12, 2).known and InlierGap(1, 100, 90).known
     assert not InlierGap(1, 11, 0).known and not InlierGap(1, 100, 91).known
-    assert str(InlierGap(1, 34, 5)) == "34 inliers, 5 at any other place"
+    assert str(InlierGap(1, 34, 5)) == "34 inliers, at most 5 elsewhere"

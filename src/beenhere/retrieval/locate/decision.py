@@ -166,8 +166,8 @@ def _why_a_guess(gap: InlierGap | None, place: Place) -> str | None:
     if gap.known and any(match.rank == gap.rank for match in place.matches):
         return None
     return (
-        f"its best match has {gap}; a place is known from {LEAST_INLIERS} inliers and "
-        f"{LEAST_GAP} more than elsewhere"
+        f"its best match has {gap}; known takes {LEAST_INLIERS}, and {LEAST_GAP} more than "
+        "elsewhere"
     )
 
 

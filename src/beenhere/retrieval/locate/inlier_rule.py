@@ -41,7 +41,7 @@ class InlierGap(NamedTuple):
         return self.inliers >= LEAST_INLIERS and self.inliers - self.elsewhere >= LEAST_GAP
 
     def __str__(self) -> str:
-        return f"{count(self.inliers, 'inlier')}, {self.elsewhere} at any other place"
+        return f"{count(self.inliers, 'inlier')}, at most {self.elsewhere} elsewhere"
 
 
 def inlier_gaps(
