@@ -118,14 +118,14 @@ def _ask(index: Index, table: PhotoTable) -> Answers:
     found = index.locate_many(table.paths).locations
     inliers, gap, right = [], [], []
     for row, location in enumerate(found):
-        known = location is not None and location.gap is not None and location.place is not None
-        if not known:
+        if location is None or location.gap is None or location.place is None:
             continue
         same = any(match.rank == location.gap.rank for match in location.place.matches)
         inliers.append(location.gap.inliers if same else 0)
         gap.append(location.gap.inliers - location.gap.elsewhere)
         place = geo.positions([location.place.lat], [location.place.lon])
-        right.append(float(geo.distance(place, table.positions[[row]])[0]) <= 25.0)
+        truth = table.positions[np.array([row])]
+        right.append(float(geo.distance(place, truth)[0]) <= 25.0)
     return Answers(np.array(inliers), np.array(gap), np.array(right, bool))
 
 

@@ -85,8 +85,8 @@ def _pools(model: VPRModel) -> dict[str, Pool]:
     shape = MapShape(model.backbone.out_channels, None)
     grid = AGGREGATORS["convap"](ConvAPConfig(out_channels=shape.channels, s1=2, s2=2), shape)
     with torch.no_grad():  # pooled in cells, without a convolution before
-        grid.conv.weight[:] = torch.eye(shape.channels)[:, :, None, None]  # type: ignore[union-attr, operator, index]
-        grid.conv.bias[:] = 0  # type: ignore[union-attr, operator, index]
+        grid.conv.weight[:] = torch.eye(shape.channels)[:, :, None, None]  # type: ignore[union-attr, operator]
+        grid.conv.bias[:] = 0  # type: ignore[union-attr, operator]
     return {
         "gem": model.aggregator,
         "average": AGGREGATORS["avg"](AvgConfig(out_dim=None), shape),

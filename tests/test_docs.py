@@ -1,8 +1,8 @@
 """Every block of code in the README and in docs/ runs, in order, in a folder as the text says.
 
 The folder holds ``city/`` (a small demo city), ``photos/`` (its pictures with EXIF positions, as a
-phone writes them) and ``unknown/`` (two without). A block after a comment ``<!-- not run: REASON -->`` is passed over; blocks of
-other languages (``console``: what a person sees) are not code.
+phone writes them) and ``unknown/`` (two without). A block after a comment ``<!-- not run: REASON
+-->`` is passed over; blocks of other languages (``console``: what a person sees) are not code.
 
 Commands and programs are forks of a process that has imported torch already, which saves minutes.
 """
@@ -43,8 +43,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, source in enumerate(sorted((folder / "city/sf_xs/val/database").glob("*.jpg"))):
         _with_gps(source, photos / f"IMG_{number:04d}.jpg")
     (folder / "unknown").mkdir()
-    for source in sorted((folder / "city/sf_xs/val/queries").glob("*.jpg"))[:2]:
-        shutil.copy(source, folder / "unknown" / f"{source.stat().st_size}.jpg")
+    queries = sorted((folder / "city/sf_xs/val/queries").glob("*.jpg"))
+    for number, source in enumerate(queries[:2]):
+        shutil.copy(source, folder / "unknown" / f"{number}.jpg")
     return folder
 
 

@@ -24,7 +24,7 @@ def calibrate(
     *,
     queries: Path | None = None,
     outside: Path | None = None,
-    verify: bool = False,
+    verify: bool = True,
     plot: Path | None = None,
     json: bool = False,
     config: Annotated[CalibrateConfig, Parameter(name="*")] = CalibrateConfig(),
@@ -38,12 +38,14 @@ def calibrate(
 
     Args:
         index: folder of the index.
-        queries: photos with positions, taken on other days than the map; without them photos of
-            the index are the queries, a weaker test.
+        queries: 10 or more photos with positions, taken on other days than the map (those that are
+            photos of the index themselves are left out); without them photos of the index are the
+            queries, a weaker test.
         outside: photos from elsewhere, of places that the index does not have.
-        verify: calibrate `locate --verify` too; takes some tenths of a second a query.
-        plot: a `.png` to draw the reliability diagram and precision against recall in; with
-            --verify a second one, `NAME-verified.png`.
+        verify: calibrate answers by verified matches too, which `locate` then gives; takes some
+            tenths of a second a query.
+        plot: a `.png` to draw the reliability diagram and precision against recall in; of verified
+            matches a second one, `NAME-verified.png`.
         json: print the figures as JSON.
         config: which photos to hide, how to hold out, how often to be wrong.
         wait: seconds to wait for another process that writes the index.

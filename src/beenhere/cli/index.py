@@ -25,7 +25,9 @@ show_last(IndexConfig, but=("search", "store"))
 show_last(SearchConfig, but=("kind",))
 show_options(
     IndexConfig,
-    Parameter(show_default=lambda value: f"no whitening; {value} if the other is given"),
+    Parameter(
+        show_default=lambda value: value if value == "auto" else f"{value} if another is given"
+    ),
     "whitening",
 )
 

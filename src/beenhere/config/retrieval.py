@@ -79,12 +79,8 @@ class WhiteningConfig(Options):
     )
 
 
-HALF = {"dim": None, "power": 0.5}
-"""Options of :class:`WhiteningConfig` that ``whitening: half`` stands for."""
-
-_Whitening = Annotated[
-    WhiteningConfig, BeforeValidator(lambda value: HALF if value == "half" else value)
-]
+HALF = WhiteningConfig(dim=None, power=0.5)
+"""What ``whitening: half`` stands for."""
 
 # Lets ``search: pq`` stand for ``search: {kind: pq}``.
 _Search = Annotated[
@@ -99,10 +95,10 @@ class IndexConfig(Options):
     dtype: Literal["float32", "float16", "int8"] = Field(
         "float32", description="number type of the kept descriptors; int8 has a scale for each"
     )
-    whitening: _Whitening | None = Field(
-        None,
-        description="learned on the photos of the index; half: of all numbers, by half the power "
-        "[default: descriptors as they are]",
+    whitening: WhiteningConfig | Literal["auto", "half", "none"] = Field(
+        "auto",
+        description="learned on the photos of the index; half: of all numbers, by half the power; "
+        "auto: half for the default model from 100 photos on",
     )
     search: _Search = SearchConfig()
     store: str | None = Field(

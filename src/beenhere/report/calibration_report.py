@@ -30,7 +30,7 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
 
     Left, bins of equally many queries: where a dot lies on the diagonal, probabilities come true;
     its size is the queries' share. Right, precision against the share of queries from inside the
-    map that is answered right, as the threshold falls; the cross is the default threshold.
+    map that is answered right, as the threshold falls; the cross is the threshold that is kept.
 
     Raises:
         DataError: the name ends in something else than .png, or the file cannot be written.
@@ -41,7 +41,7 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)
         _reliability(left, calibration.held_out)
-        _precision(right, calibration.held_out)
+        _precision(right, calibration.held_out, calibration.confidence.threshold)
         try:
             with replacing(path) as new:
                 figure.savefig(new, format="png")
@@ -68,13 +68,14 @@ def _reliability(axes: Axes, figures: CalibrationFigures) -> None:
     )
 
 
-def _precision(axes: Axes, figures: CalibrationFigures) -> None:
+def _precision(axes: Axes, figures: CalibrationFigures, threshold: float) -> None:
     curve = figures.curve
     axes.step(curve.recall, curve.precision, where="pre", color=BLUE, linewidth=1.6)
-    default = (figures.recall.value, figures.precision.value)
-    if np.isfinite(default).all():
+    reached = int(np.count_nonzero(curve.threshold >= threshold))
+    if reached:
+        default = (curve.recall[reached - 1], curve.precision[reached - 1])
         axes.plot(*default, "x", color=ORANGE, markersize=9, markeredgewidth=2.2, zorder=3)
-        words, offset = "default threshold", (10, 8)
+        words, offset = f"threshold {threshold:.2f}", (10, 8)
         axes.annotate(words, default, offset, textcoords="offset points", color=ORANGE)
     x = "share of queries inside the map that is answered right"
     _unit_square(axes, "How many are found, how surely?", x, "precision")
@@ -115,6 +116,8 @@ def _figures(figures: CalibrationFigures) -> dict[str, str]:
         "inside, answered right": _percent(figures.recall),
         **{
             f"answered at {precision:.0%} right": _percent(share)
+            if share.value > 0
+            else "no threshold gives that on these queries"
             for precision, share in figures.answered_at.items()
         },
         "radius holds, known": _percent(figures.held_known) + median,

@@ -12,7 +12,11 @@ from beenhere.config import config_yaml
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration.calibration import Calibration, fit_calibration
+from beenhere.evaluation.calibration.calibration import (
+    FEWEST_STREETS,
+    Calibration,
+    fit_calibration,
+)
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, QueryEvidence
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
@@ -97,7 +101,11 @@ def calibrate_index(
         try:
             calibrations[way] = fit_calibration(asked[way].labelled, config)
         except DataError as error:
-            raise DataError(f"{error}; {_counted(asked[way], inside, elsewhere)}") from error
+            gap = set_of.workable_gap(asked[way].labelled, FEWEST_STREETS)
+            advice = "" if gap is None else f", such as --gap {gap:g}"
+            raise DataError(
+                f"{error}{advice}; {_counted(asked[way], inside, elsewhere)}"
+            ) from error
     fitted = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "beenhere": __version__,

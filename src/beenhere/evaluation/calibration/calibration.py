@@ -12,19 +12,26 @@ from numpy.typing import NDArray
 
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.errors import DataError
-from beenhere.evaluation.calibration.confidence_fit import fit_confidence, outside_needed
+from beenhere.evaluation.calibration.confidence_fit import (
+    fit_confidence,
+    highest_share,
+    outside_needed,
+)
 from beenhere.evaluation.calibration.held_out import CalibrationFigures, HeldOutAnswers, measure
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds
 from beenhere.retrieval.locate.confidence import HELD, Confidence
 
-FEWEST = 50
+FEWEST = 10
 """Queries from inside the map."""
 
-FEWEST_OF_A_KIND = 10
+FEWEST_OF_A_KIND = 5
 """Right answers, and wrong ones."""
 
 FEWEST_STREETS = 3
 """With right answers."""
+
+FEW = 50
+"""Queries from inside the map below which intervals are so wide that it is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +103,11 @@ def _notes(
 ) -> list[str]:
     notes = []
     outside, needed = int(labelled.outside.sum()), outside_needed(config)
+    inside = int((~labelled.outside).sum())
+    if inside < FEW:
+        notes.append(
+            f"{inside:,} queries from inside the map: probabilities are rough; {FEW} would do"
+        )
     if outside == 0:
         notes.append(
             "no query from outside the map: how many such are accepted is not known, and "
@@ -103,10 +115,11 @@ def _notes(
             f"{config.least_probability:g}"
         )
     elif outside < needed:
+        most = highest_share(0, outside, config.outside_confidence)
         notes.append(
-            f"{outside:,} queries from outside the map are too few to know that at most "
+            f"{outside:,} queries from outside the map are too few to promise that at most "
             f"{config.outside_accepted:.1%} of such are accepted; {needed:,} would do. The "
-            "threshold is above all of them"
+            f"threshold is above all of them, which promises {most:.1%}"
         )
     known_inside = known & ~labelled.outside
     if not known_inside.any():

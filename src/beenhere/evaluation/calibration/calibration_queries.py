@@ -1,6 +1,7 @@
 """Queries with known answers: asked as they are, and as if their place were not in the map."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
-from beenhere.errors import DataError
+from beenhere.errors import DataError, PhotoError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
+from beenhere.photos.pixels import load_photo
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.photo_store import Matches
@@ -24,9 +26,48 @@ from beenhere.retrieval.locate.candidates import (
 from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.verify import Verifier
+from beenhere.tools.doctor.fingerprints import SIDE, brightness, hashes
 
 LARGEST_STREET = 2
 """A street that holds more than half of all queries is cut; see :func:`streets`."""
+
+COPY = "a photo of the index itself"
+"""Reason why a query is left out."""
+
+COPY_BITS = 16
+"""Of 256 of a perceptual hash, that saving anew and resizing may change."""
+
+
+def own_copies(
+    index: Index, paths: Sequence[str], descriptors: NDArray[np.float32]
+) -> dict[str, str]:
+    """Photos that are in the index themselves, and there: as the file, a link, or saved anew.
+
+    They would teach that every answer is right to the metre.
+
+    Args:
+        index: whose most similar photo is looked at for each.
+        paths: of ``m`` photos. descriptors: theirs, ``(m, D)``.
+    """
+    found = index.search(descriptors, 1)
+    copies = {}
+    for number, path in enumerate(paths):
+        for known in found.paths(number):
+            with suppress(PhotoError):
+                bits = np.unpackbits(look_of(path) ^ look_of(known)).sum()
+                if bits <= COPY_BITS:
+                    copies[path] = known
+    return copies
+
+
+def look_of(path: str) -> NDArray[np.uint8]:
+    """The fine perceptual hash of a photo, ``(32,)``.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
+    small = load_photo(path, lambda height, width: (SIDE, SIDE))
+    return hashes(brightness(small.numpy()))[1]
 
 
 @dataclass(frozen=True)
@@ -98,9 +139,11 @@ class CalibrationQueries:
             queries.rows(np.flatnonzero(placed)), [*queries.unusable, *without]
         )
         if len(self._inside.table) == 0:
+            copies = sum(reason.startswith(COPY) for _, reason in self._inside.left_out)
             raise DataError(
-                f"none of {len(queries):,} queries can be read and has a position; expected "
-                "photos of which it is known where they were taken"
+                f"none of {len(queries):,} queries can be read, has a position and is not in the "
+                f"index itself{f' ({copies:,} are)' if copies else ''}; expected photos taken on "
+                "other days, of which it is known where"
             )
         self._outside = None if outside is None else self._described(outside, outside.unusable)
         self._matched = index.covers(self._inside.table.positions, RIGHT_WITHIN)
@@ -159,7 +202,27 @@ class CalibrationQueries:
         found = self._index.describe(table, **self._locate.extract.model_dump())
         readable = table.rows(found.rows.astype(np.intp))
         descriptors = np.asarray(found.vectors, np.float32)
-        return _Photos(readable, descriptors, [*left_out, *found.unreadable])
+        left_out = [*left_out, *found.unreadable]
+        if not self._own and len(readable):
+            copies = own_copies(self._index, readable.paths, descriptors)
+            kept = np.array([path not in copies for path in readable.paths])
+            left_out += [(path, f"{COPY} ({known})") for path, known in copies.items()]
+            readable, descriptors = readable.rows(np.flatnonzero(kept)), descriptors[kept]
+        return _Photos(readable, descriptors, left_out)
+
+    def workable_gap(self, labelled: LabelledEvidence, streets_wanted: int) -> float | None:
+        """The widest of some smaller gaps by which right answers lie on so many streets.
+
+        None where the present one will do, or none does.
+        """
+        if len(np.unique(labelled.groups[labelled.right])) >= streets_wanted:
+            return None
+        where = self._inside.table.positions[np.flatnonzero(self._matched)]
+        for gap in (self._config.gap / divisor for divisor in (2, 4, 8, 16)):
+            found = streets(where, gap, max(1, len(where) // LARGEST_STREET))
+            if len(np.unique(found[found != BETWEEN])) >= streets_wanted:
+                return gap
+        return None
 
     def _answers(
         self, index: Searchable, photos: _Photos, verifier: Verifier | None

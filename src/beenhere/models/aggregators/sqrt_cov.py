@@ -73,7 +73,8 @@ class MatrixSquareRoot(torch.autograd.Function):
         values, vectors = torch.linalg.eigh(matrices)
         roots = values.clamp(min=0).sqrt()
         context.save_for_backward(roots, vectors)
-        return (vectors * roots[:, None, :]) @ vectors.mT
+        found: torch.Tensor = (vectors * roots[:, None, :]) @ vectors.mT
+        return found
 
     @staticmethod
     def backward(
@@ -85,4 +86,5 @@ class MatrixSquareRoot(torch.autograd.Function):
         least = torch.finfo(roots.dtype).eps ** 0.5 * roots[:, -1, None, None]
         sums = (roots[:, :, None] + roots[:, None, :]).maximum(least).clamp(min=1e-30)
         inner = vectors.mT @ ((gradient + gradient.mT) / 2) @ vectors
-        return vectors @ (inner / sums) @ vectors.mT
+        found: torch.Tensor = vectors @ (inner / sums) @ vectors.mT
+        return found

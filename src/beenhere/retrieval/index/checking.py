@@ -86,11 +86,11 @@ def _disagreements(folder: Path) -> Iterator[str]:
                 f"{len(structure)} photos; expected {expected[0]} over {expected[1]}"
             )
     if whitening is not None and manifest.whitening is not None:
-        expected = manifest.model.dim, manifest.dim
-        if (len(whitening.mean), whitening.dim) != expected:
+        numbers = manifest.model.dim, manifest.dim
+        if (len(whitening.mean), whitening.dim) != numbers:
             yield (
                 f"{folder / manifest.whitening.part.file}: a whitening from {len(whitening.mean)} "
-                f"to {whitening.dim} numbers; expected from {expected[0]} to {expected[1]}"
+                f"to {whitening.dim} numbers; expected from {numbers[0]} to {numbers[1]}"
             )
     for segment, vectors in zip(manifest.segments, index.segments, strict=True):
         wrong = (

@@ -19,7 +19,7 @@ import yaml
 from numpy.typing import NDArray
 
 from beenhere.config.evaluation import ComputeConfig
-from beenhere.config.retrieval import IndexConfig, MilvusAddress, WhiteningConfig
+from beenhere.config.retrieval import HALF, IndexConfig, MilvusAddress, WhiteningConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
@@ -41,6 +41,9 @@ JOURNAL = f"{STAGING}/contents.jsonl"
 """Where the SHA-256 of files are remembered until they stand in the index."""
 
 TRAINING = "photos in the search structure"
+
+FEWEST_TO_WHITEN = 100
+"""Photos of a new index; fewer say nothing of how others will vary."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +132,13 @@ def build_index(
     made = not folder.exists()
     with changing(folder, wait, new=True) as change:
         try:
+            learn = _whitening(config, model, len(photos), change)
             if change.before is None:
                 kept = keep_model(change, model, spec, config.extract)
                 change.begin(kept, config.dtype, config.search, entry)
             else:
-                _refuse_another(change, model, config, entry)
-            edit = open_edit(change, config)
+                _refuse_another(change, model, config, learn, entry)
+            edit = open_edit(change, new=True, learn=learn)
             diff = _compared(change, edit, photos, what)
             edit.refuse_others(diff)
         except BeenhereError:
@@ -305,12 +309,27 @@ def _put(
     )
 
 
+def _whitening(
+    config: IndexConfig, model: "VPRModel", photos: int, change: Change
+) -> WhiteningConfig | None:
+    """The whitening that is asked for; ``auto`` of an index that is there: its own."""
+    if isinstance(config.whitening, WhiteningConfig):
+        return config.whitening
+    if config.whitening == "auto" and change.before is not None:
+        kept = change.manifest.whitening
+        return kept.options if kept is not None else None
+    # Others lose by it (GeM 7 points of R@1 on a corridor), or were trained for what they are.
+    gains = model.config.aggregator.name == "sqrt_cov" and photos >= FEWEST_TO_WHITEN
+    gains = gains and config.store is None
+    return HALF if config.whitening == "half" or (config.whitening == "auto" and gains) else None
+
+
 def _milvus_address(config: IndexConfig) -> MilvusAddress | None:
     """The collection for a new index; None: its folder."""
     if config.store is None:
         return None
     address = MilvusAddress.parse(config.store)
-    if config.dtype != "float32" or config.whitening is not None:
+    if config.dtype != "float32" or config.whitening not in ("auto", "none"):
         raise ConfigError(
             "in Milvus descriptors are kept as the model gives them, in float32; leave out dtype "
             "and whitening"
@@ -319,7 +338,11 @@ def _milvus_address(config: IndexConfig) -> MilvusAddress | None:
 
 
 def _refuse_another(
-    change: Change, model: "VPRModel", config: IndexConfig, entry: MilvusAddress | None
+    change: Change,
+    model: "VPRModel",
+    config: IndexConfig,
+    learn: WhiteningConfig | None,
+    entry: MilvusAddress | None,
 ) -> None:
     """See that an index that is there is the one that is to be built."""
     from beenhere.retrieval.index.describing import check_model
@@ -339,9 +362,9 @@ def _refuse_another(
             "folder by -o"
         )
     learned = manifest.whitening.options if manifest.whitening is not None else None
-    if learned != config.whitening:
+    if learned != learn:
         raise DataError(
-            f"{folder} holds an index {_whitened(learned)}, not {_whitened(config.whitening)}; "
+            f"{folder} holds an index {_whitened(learned)}, not {_whitened(learn)}; "
             "give another folder by -o"
         )
     # How Milvus searches was decided when the collection was made, and is compared with that.

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere import geo
-from beenhere.config.retrieval import IndexConfig, SearchConfig, WhiteningConfig
+from beenhere.config.retrieval import SearchConfig, WhiteningConfig
 from beenhere.errors import DataError
 from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
@@ -178,22 +178,22 @@ def open_store(snapshot: Snapshot) -> PhotoStore:
     return MilvusStore(snapshot)
 
 
-def open_edit(change: Change, build: IndexConfig | None = None) -> StoreEdit:
+def open_edit(change: Change, new: bool = False, learn: WhiteningConfig | None = None) -> StoreEdit:
     """A change of the photos of an index.
 
     Args:
         change: of the index.
-        build: options of a build; None: the index is there, and so is its collection.
+        new: whether it is being built; else it is there, and so is its collection.
+        learn: a whitening to learn, for an index that is new.
 
     Raises:
         ConfigError, DataError, ModelError: as :func:`open_store`.
     """
     if change.manifest.store is None:
-        new = build is not None and change.before is None
-        return FolderEdit(change, build.whitening if build is not None and new else None)
+        return FolderEdit(change, learn if new and change.before is None else None)
     from beenhere.retrieval.index.milvus.milvus_store import MilvusEdit
 
-    return MilvusEdit(change, build=build is not None)
+    return MilvusEdit(change, build=new)
 
 
 class FolderEdit:
@@ -277,8 +277,8 @@ class FolderEdit:
             ):
                 return
         if self._new is not None:
-            learned = self._learned
-            dim = change.manifest.dim if learned is None else learned.options.dim
+            shorter = self._learned.options.dim if self._learned is not None else None
+            dim = change.manifest.dim if shorter is None else shorter
             segments = join_small(change, [*segments, self._new], dim, change.manifest.dtype)
         written = [segment.written(change) for segment in segments]
         change.commit_photos(written, self._removed, unreadable, whitening=self._learned)

@@ -43,7 +43,7 @@ class Whitening:
     @property
     def dim(self) -> int:
         """Numbers of a descriptor afterwards."""
-        return self.projection.shape[0 if self.gains is None else 1]
+        return int(self.projection.shape[0 if self.gains is None else 1])
 
     @classmethod
     def fit(cls, segments: Sequence[StoredVectors], config: WhiteningConfig) -> "Whitening":
