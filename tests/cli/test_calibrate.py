@@ -68,7 +68,7 @@ def test_figures_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[
     run("calibrate", "x.index", "--queries", "queries", "--hide", "150", "--json", *QUICK)
     said = json.loads(capsys.readouterr().out)
     assert said == Index.open("x.index").calibration
-    assert list(said) == ["plain", "locate", "fitted"]
+    assert list(said) == ["plain", "verified", "locate", "fitted"]
     assert said["fitted"]["queries"].startswith("queries (photos; what is known of them comes")
     assert said["fitted"]["options"]["hide"] == 150 and said["fitted"]["outside"] is None
     assert said["plain"]["fitted"]["inside"] == said["plain"]["fitted"]["outside"] == 60
@@ -77,7 +77,7 @@ def test_figures_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--queries", "elsewhere"], "0 queries from inside the map; expected 50 or more"),
+        (["--queries", "elsewhere"], "0 queries from inside the map; expected 10 or more"),
         (["--queries", "none"], "none: no such file or folder"),
         (["--queries", "queries", "--plot", "no/x.png"], "no/x.png: there is no folder no"),
         (["--queries", "queries", "--plot", "x.txt"], "x.txt ends in '.txt'; expected .png"),

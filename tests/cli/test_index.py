@@ -39,9 +39,10 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
         return capsys.readouterr().out.splitlines()
 
     build("--dtype", "float16", "--extract.batch-size", "2", "--set", "extract.workers=1")
-    built, search, unreadable = capsys.readouterr().out.splitlines()
+    built, search, question, unreadable = capsys.readouterr().out.splitlines()
     assert built.startswith("x.index: 4 photos by offline-lite0, in ")
     assert search == "search: exact: 4 photos are too few to learn a search structure from"
+    assert question == "Ask it: beenhere locate PHOTO --index x.index"
     assert unreadable.startswith("photos that cannot be read, left out: 1: ")
     assert unreadable.endswith("@.jpg (not a photo: a text file)")
     build("--dtype", "float16")
@@ -100,7 +101,7 @@ def test_how_it_is_searched(
     with pytest.raises(DataError, match=r"change it: beenhere index train x.index --search pq"):
         build("--search.kind", "pq", *whitening)
     shown = says("info", "x.index", "--recall")
-    assert "  descriptors 3 numbers in float32, whitened from 112 on 4 photos" in shown
+    assert "  descriptors 3 numbers in float32, whitened from 6328 on 4 photos" in shown
     assert "  search      hnsw: hnsw was asked for" in shown
     table = shown[shown.index("measured with 4 of its photos as queries, none its own match:") :]
     header, exact, half, small, graph, note = table[1:]
@@ -181,11 +182,12 @@ def test_the_search_of_an_index_of_which_all_is_removed(
     assert "  search      exact: there is no photo to search\n" in capsys.readouterr().out
 
 
-def test_no_whitening_is_the_default_that_help_shows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_says_when_an_index_is_whitened(capsys: pytest.CaptureFixture[str]) -> None:
     run("build", "--help")
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "[default: no whitening; 512 if the other is given]" in said
-    assert "[default: no whitening; 1.0 if the other is given]" in said
+    assert "[choices: auto, half, none] [default: auto]" in said
+    assert "[default: 512 if another is given]" in said
+    assert "[default: 1.0 if another is given]" in said
     assert "[default: 512]" not in said
 
 

@@ -59,11 +59,9 @@ def test_every_photo_of_a_folder_and_what_could_not_be_read(
     said = capsys.readouterr()
     lines = said.out.splitlines()
     assert lines[0] == "walk/deep/q.jpg" and "walk/q.jpg" in lines
-    assert lines[-1] == "2 photos: 2 located, 0 unknown"
+    assert lines[-1] == "2 photos: 2 guesses"
     assert "of 16 matches for it; best " in lines[2]
-    notes = said.err.splitlines()
-    assert notes[0].startswith("beenhere: x.index is not calibrated: no radius, no probability")
-    assert notes[1:] == [
+    assert said.err.splitlines() == [
         "beenhere: gone.jpg: no such file; not located",
         "beenhere: walk/broken.jpg: not a photo: a text file; not located",
     ]
@@ -77,12 +75,12 @@ def test_every_photo_of_a_folder_and_what_could_not_be_read(
 def test_forms_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("walk/q.jpg", "--json", "--matches", "5", "--near", "37.04,-123", "--radius", "900")
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["query"] == "walk/q.jpg" and found["known"] is True
+    assert found["query"] == "walk/q.jpg" and found["status"] == "guess"
     assert len(found["matches"]) == 5
     assert all("@41000" in match["path"] for match in found["matches"])
     run("walk/q.jpg", "--csv")
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    assert row["query"] == "walk/q.jpg" and row["known"] == "true"
+    assert row["query"] == "walk/q.jpg" and row["status"] == "guess"
     run("walk/q.jpg", "walk/deep/q.jpg", "--geojson", "-o", "answers.geojson")
     assert capsys.readouterr().out == ""
     features = json.loads((folder / "answers.geojson").read_text())["features"]

@@ -78,9 +78,11 @@ def test_a_run_folder_stands_for_its_best_checkpoint(tmp_path: Path) -> None:
 
 def test_offline_lite0_needs_no_file() -> None:
     built = load_model("offline-lite0")
-    assert built.descriptor_dim == 112 and not built.training
+    assert built.descriptor_dim == 112 * 113 // 2 and not built.training
     assert built.preprocessing.target_size(768, 1024) == (320, 427)
     assert built.fingerprint() == load_model("offline-lite0").fingerprint()
+    before = load_model("offline-lite0-gem")
+    assert before.descriptor_dim == 112 and before.fingerprint().startswith("f65f9ad6546c6e9a")
 
 
 def test_saving_again_replaces(saved: Path) -> None:

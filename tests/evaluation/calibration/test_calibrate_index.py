@@ -89,15 +89,17 @@ def test_other_evidence_than_it_was_calibrated_for_is_refused(index: Index, stre
         index.locate(query, matches=5)
     other = {"verification": {"max_features": 500}}
     # How matches are verified decides nothing where none is.
-    assert index.locate(query, **other) == index.locate(query)
+    plain = index.locate(query, verify=False)
+    assert index.locate(query, verify=False, **other) == plain
     with pytest.raises(ConfigError, match=r"^verification\.max_features is 500, but .* with 1000"):
-        index.locate(query, verify=True, **other)
-    assert index.locate(query, verify=True, verification={"workers": 1}).probability is not None
+        index.locate(query, **other)
+    verified = index.locate(query, verification={"workers": 1})
+    assert verified.probability is not None and verified.matches[0].inliers is not None
 
 
 def test_what_cannot_be_fitted_leaves_the_old_calibration(index: Index, streets: Path) -> None:
     before = index.calibration
-    few = read_photos(streets / "queries").rows(np.arange(40))
+    few = read_photos(streets / "queries").rows(np.arange(0, 48, 6))
     few.unusable.append(("broken.jpg", "no photo"))
     elsewhere = read_photos(streets / "elsewhere")
     far = few.frame.head(3).with_columns(lat=0.0, lon=0.0, easting=None, northing=None, zone=None)
@@ -105,11 +107,11 @@ def test_what_cannot_be_fitted_leaves_the_old_calibration(index: Index, streets:
     with pytest.raises(DataError) as refused:
         calibrate_index(index, mixed, elsewhere, False, CONFIG, LOCATE)
     assert str(refused.value) == (
-        "40 queries from inside the map; expected 50 or more to calibrate: give more photos whose "
-        f"position is known; 44 queries were given, {len(elsewhere)} photos from elsewhere: 3 "
+        "8 queries from inside the map; expected 10 or more to calibrate: give more photos whose "
+        f"position is known; 12 queries were given, {len(elsewhere)} photos from elsewhere: 3 "
         "outside the map (no photo of it within 25 m), 1 left out (no photo: 1)"
     )
     # Each photo of the index shows a wall of its own: without itself it is not found.
-    with pytest.raises(DataError, match="of 120 answers are right; expected 10 or more: take a be"):
+    with pytest.raises(DataError, match="of 120 answers are right; expected 5 or more: take a be"):
         calibrate_index(index, None, None, False, CONFIG, LOCATE)
     assert Index.open(index.path).calibration == before

@@ -1,16 +1,19 @@
 """Queries asked of a real index: as they are, with their place hidden, and from elsewhere."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny import at_name, write_photo
 
 from beenhere import geo
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
+from beenhere.evaluation.calibration import calibration_queries
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries, HiddenPhotos
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import read_photos
@@ -42,8 +45,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 
 
 @pytest.fixture
-def queries(tmp_path: Path) -> PhotoTable:
+def queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PhotoTable:
     """The same pictures 3 m away, on three streets; one without a place in the map; one broken."""
+    monkeypatch.setattr(calibration_queries, "COPY_BITS", -1)  # else they are the index's own
     folder = tmp_path / "queries"
     for street in range(3):
         for number in range(0, PHOTOS, 2):
@@ -139,5 +143,25 @@ def test_photos_of_the_index_are_asked_without_themselves(index: Index) -> None:
 
 def test_no_query_with_a_position_is_one_line(index: Index, tmp_path: Path) -> None:
     nowhere = PhotoTable.from_columns({"path": [write_photo(tmp_path / "x.jpg", 1)]})
-    with pytest.raises(DataError, match="none of 1 queries can be read and has a position"):
+    with pytest.raises(DataError, match="none of 1 queries can be read, has a position"):
         CalibrationQueries(index, nowhere, None, CalibrateConfig(), LocateConfig())
+
+
+def test_photos_of_the_index_itself_are_left_out(index: Index, tmp_path: Path) -> None:
+    """The file, a link to it, a copy, and one that was saved anew."""
+    known = sorted(index.photos.paths)
+    (tmp_path / "link.png").symlink_to(known[1])
+    shutil.copy(known[2], tmp_path / "copy.png")
+    with Image.open(known[3]) as photo:
+        photo.save(tmp_path / "anew.jpg", quality=60)
+    other = write_photo(tmp_path / "other.png", 777)
+    paths = [known[0], *(str(tmp_path / name) for name in ("link.png", "copy.png", "anew.jpg"))]
+    given = PhotoTable.from_columns({"path": [*paths, other], "lat": [37.0] * 5, "lon": [15.0] * 5})
+    asked = CalibrationQueries(index, given, None, CalibrateConfig(), LocateConfig()).ask(None)
+    left_out = dict(asked.left_out)
+    assert [left_out[path] for path in paths] == [
+        f"a photo of the index itself ({path})" for path in known[:4]
+    ]
+    assert len(asked.labelled) == 1
+    with pytest.raises(DataError, match=r"is not in the index itself \(4 are\); expected photos"):
+        CalibrationQueries(index, given.rows(np.arange(4)), None, CalibrateConfig(), LocateConfig())

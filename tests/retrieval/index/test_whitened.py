@@ -92,7 +92,9 @@ def test_built_again_it_must_be_the_same(
     options = {"whitening": {"dim": DIM, "power": POWER}, "extract": PRECISION}
     assert Index.build(photos, model, whitened.path, **options).manifest == whitened.manifest
     with pytest.raises(DataError, match=r"whitened to 4 numbers by the power 0.5, not without"):
-        Index.build(photos, model, whitened.path, extract=PRECISION)
+        Index.build(photos, model, whitened.path, whitening="none", extract=PRECISION)
+    same = Index.build(photos, model, whitened.path, extract=PRECISION)  # as it is there
+    assert same.manifest == whitened.manifest
     with pytest.raises(DataError, match="without whitening, not whitened to 4"):
         Index.build(photos, model, index.path, **options)
 
