@@ -56,7 +56,7 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     shown = says("info", "x.index")
     assert "  photos      2, 2 with a position, taken 2015-07 to 2015-07" in shown
     assert "  removed     3, see compact" in shown and "  unreadable  1, see --json" in shown
-    assert "  descriptors 112 numbers in float16" in shown
+    assert "  descriptors 6328 numbers in float16" in shown
     assert "  search      exact: 2 photos are too few to learn a search structure from" in shown
     assert "  calibration none; fit one: beenhere calibrate x.index --queries PHOTOS" in shown
     (check,) = says("check", "x.index")

@@ -84,7 +84,8 @@ def test_forms_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
     run("walk/q.jpg", "walk/deep/q.jpg", "--geojson", "-o", "answers.geojson")
     assert capsys.readouterr().out == ""
     features = json.loads((folder / "answers.geojson").read_text())["features"]
-    assert [feature["geometry"]["type"] for feature in features] == ["Point", "Point"]
+    assert [feature["properties"]["status"] for feature in features] == ["guess", "guess"]
+    assert [feature["geometry"] for feature in features] == [None, None]
     assert not list(folder.glob(".*"))
 
 
