@@ -1,11 +1,12 @@
 """Checkpoints: a folder with ``model.safetensors`` (weights) and ``model.yaml`` (all else).
 
-No pickle is read and no code is run. A write is complete or not there: the new folder is made
-beside the old one and takes its name at the end; see :func:`save_checkpoint`.
+No pickle is read, and no code is run that the caller has not named. A write is complete or not
+there: the new folder is made beside the old one and takes its name at the end; see
+:func:`save_checkpoint`.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 from beenhere import __version__
 from beenhere.config import config_yaml
 from beenhere.config.models import ModelConfig
+from beenhere.config.own_parts import check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.models.backbones import check_fit
@@ -92,7 +94,9 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         raise ModelError(f"{folder}: the checkpoint cannot be written ({error})") from error
 
 
-def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel:
+def load_model(
+    spec: str | Path, device: str | torch.device = "cpu", parts: Collection[str] = ()
+) -> VPRModel:
     """A trained model, in evaluation mode.
 
     >>> beenhere.load_model("offline-lite0").descriptor_dim
@@ -103,11 +107,15 @@ def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel
             ``"offline-lite0"``, an untrained baseline that needs no network
             (:mod:`beenhere.models.pretrained`).
         device: such as ``"cuda"``.
+        parts: modules of your own that the model may use, such as ``["my_module"]``; they are
+            code, and are looked for in the current folder and among installed packages.
 
     Raises:
-        ModelError: nothing there, not a checkpoint, truncated, of a newer format, or weights that
-            do not fit the architecture.
-        ConfigError: a description that is not YAML, or an architecture with unknown options.
+        ModelError: nothing there, not a checkpoint, truncated, of a newer format, weights that
+            do not fit the architecture, or an architecture with a class of a module that is not
+            among ``parts``, which is then not imported.
+        ConfigError: a description that is not YAML, an architecture with unknown options, or a
+            module of ``parts`` that cannot be imported.
     """
     if str(spec) in BUILT_IN:
         return build_model(BUILT_IN[str(spec)]).to(device).eval()
@@ -121,6 +129,7 @@ def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel
     config = config_yaml.validate(
         ModelConfig, architecture, f"{folder / DESCRIPTION}, architecture"
     )
+    check_named(config.aggregator, parts, str(folder))
     model = VPRModel(config)
     weights = read_safetensors(folder / WEIGHTS)
     check_fit(weights, model.state_dict(), f"{folder}: {WEIGHTS} does not fit {DESCRIPTION}")

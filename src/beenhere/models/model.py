@@ -11,8 +11,10 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from beenhere.config.models import ModelConfig, PreprocessingConfig
+from beenhere.config.options import OwnPart
+from beenhere.config.own_parts import own_code, source_of
 from beenhere.errors import ModelError
-from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR
+from beenhere.models.aggregators import MapShape, MixVPR, build_aggregator
 from beenhere.models.backbones import Backbone, Weights, nearest_multiple
 from beenhere.models.pretrained import pretrained_weights
 
@@ -59,7 +61,10 @@ class VPRModel(nn.Module):
         if options.image_size is not None and not options.keep_aspect:  # all images have one size
             size = self.backbone.map_size(*options.image_size)
         shape = MapShape(self.backbone.out_channels, size)
-        self.aggregator = AGGREGATORS[config.aggregator.name](config.aggregator, shape)
+        self.aggregator = build_aggregator(config.aggregator, shape)
+        own = isinstance(config.aggregator, OwnPart)
+        self._own = f"model.aggregator {config.aggregator.name}" if own else None
+        self._source = source_of(self.aggregator) if own else ""
         if isinstance(self.aggregator, MixVPR):
             sides = options.image_size or ()
             log.info("mixvpr is tied to one image size: every image is resized to %s x %s", *sides)
@@ -88,7 +93,12 @@ class VPRModel(nn.Module):
         Raises:
             ModelError: another shape or type, or a size that the network cannot take.
         """
-        return self.aggregator(self.feature_maps(images))  # type: ignore[no-any-return]
+        maps = self.feature_maps(images)
+        if self._own is None:
+            return self.aggregator(maps)  # type: ignore[no-any-return]
+        with own_code(f"{self._own}, on maps {tuple(maps.shape)}"):
+            # Few own poolings expect channels last: ``view`` fails on such maps.
+            return self.aggregator(maps.contiguous())  # type: ignore[no-any-return]
 
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
         """Feature maps for the aggregator, ``(B, C, h, w)``; images are those of :meth:`forward`.
@@ -114,8 +124,9 @@ class VPRModel(nn.Module):
         """SHA-256 of all that descriptors depend on, as 64 hexadecimal digits.
 
         SHA-256 of the options (all but ``pretrained`` and ``freeze``, which say how the weights
-        came to be) and of every weight. The same on every device and after saving and loading;
-        float16 weights are other weights than the float32 ones they were rounded from.
+        came to be), of every weight, and of the source of a part that is a person's own
+        (:func:`beenhere.config.own_parts.source_of`). The same on every device and after saving
+        and loading; float16 weights are other weights than the float32 ones they were rounded from.
 
         Kept until a weight changes in place, as optimizers and ``load_state_dict`` change them, or
         is moved. A change behind autograd's back (``tensor.data``, ``tensor.numpy()``) is not seen.
@@ -126,7 +137,7 @@ class VPRModel(nn.Module):
             for name, t in state.items()
         ]
         if self._fingerprint is None or self._fingerprint[0] != version:
-            self._fingerprint = version, _hash(self.config, state)
+            self._fingerprint = version, _hash(self.config, state, self._source)
         return self._fingerprint[1]
 
 
@@ -190,9 +201,10 @@ def build_model(config: ModelConfig) -> VPRModel:
     return VPRModel(config, pretrained_weights(config.backbone))
 
 
-def _hash(config: ModelConfig, state: Weights) -> str:
+def _hash(config: ModelConfig, state: Weights, source: str) -> str:
     options = config.model_dump(mode="json", exclude={"backbone": {"pretrained", "freeze"}})
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    digest.update(source.encode())
     for name, tensor in sorted(state.items()):
         values = tensor.detach().cpu()
         values = values.float() if values.is_floating_point() else values

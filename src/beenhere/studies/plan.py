@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -50,7 +51,7 @@ class Training:
         """Name of the run folder: whatever a row is called, it finds its training there."""
         config = self.config
         parts = config.model.aggregator.name, config.loss.name, config.optimizer.name
-        return "-".join((*parts, self.fingerprint[:8])).replace("_", "-")
+        return re.sub("[_:.]", "-", "-".join((*parts, self.fingerprint[:8])))
 
 
 @dataclass(frozen=True)
