@@ -132,3 +132,16 @@ class ModelConfig(Options):
     def own_modules(self) -> tuple[str, ...]:
         """Of a person's own classes that it names."""
         return (self.aggregator.module,) if isinstance(self.aggregator, OwnPart) else ()
+
+
+class WrappedConfig(Options):
+    """A whole network of a person's own, as :func:`beenhere.models.wrapped.wrap` took it.
+
+    Attributes:
+        network: its class, for people and fingerprints; nothing is imported by it.
+        multiple: sides are rounded to multiples of it where the aspect is kept.
+    """
+
+    network: str
+    preprocessing: PreprocessingConfig
+    multiple: int = Field(1, ge=1)

@@ -10,7 +10,7 @@ import sys
 import typing
 import warnings
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from inspect import Parameter
 from typing import Any, TypeVar
@@ -69,7 +69,9 @@ def build_own(part: OwnPart, option: str, base: type[T], **offered: Any) -> T:
     what = f"{option} {part.name}"
     made = _import(part, what)
     if not issubclass(made, base):
-        raise ConfigError(f"{what} is no {base.__name__} of {base.__module__.partition('.')[0]}; expected one")
+        raise ConfigError(
+            f"{what} is no {base.__name__} of {base.__module__.partition('.')[0]}; expected one"
+        )
     known = _parameters(made)
     arguments = _checked(made, known, part.model_extra or {}, offered, what)
     given = {name: value for name, value in offered.items() if name in known}
@@ -89,15 +91,22 @@ def own_code(what: str) -> Iterator[None]:
         raise ModelError(f"{what}: {kind}: {text} (--debug shows where)") from error
 
 
-def source_of(part: object) -> str:
-    """The module's source that defines a part's class, by which changed code is told from old.
+def source_of(part: Any) -> str:
+    """The source of a part, by which changed code is told from old; empty if there is none to read.
 
-    Without blank lines and lines of comments alone. Empty where there is none to read.
+    That of its class, of its layers' classes and of those that they derive from, as far as they
+    are of its own package; without blank lines and lines of comments alone.
+
+    Args:
+        part: a ``torch.nn.Module``.
     """
-    try:
-        text = inspect.getsource(sys.modules[type(part).__module__])
-    except (OSError, TypeError):
-        return ""
+    package = type(part).__module__.partition(".")[0]
+    kinds = {kind for layer in part.modules() for kind in type(layer).__mro__}
+    own = [kind for kind in kinds if kind.__module__.partition(".")[0] == package]
+    text = ""
+    for kind in sorted(own, key=lambda kind: (kind.__module__, kind.__qualname__)):
+        with suppress(OSError, TypeError):  # typed into an interpreter, say
+            text += inspect.getsource(kind)
     lines = (line.rstrip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 

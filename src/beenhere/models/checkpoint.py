@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from beenhere import __version__
 from beenhere.config import config_yaml
-from beenhere.config.models import ModelConfig
+from beenhere.config.models import ModelConfig, WrappedConfig
 from beenhere.config.own_parts import check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
@@ -53,9 +53,14 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
             numbers); versions and the time are added.
 
     Raises:
-        ModelError: a provenance that YAML cannot hold, a place that cannot be written, or one that
-            holds anything else than a checkpoint.
+        ModelError: a wrapped network, a provenance that YAML cannot hold, a place that cannot be
+            written, or one that holds anything else than a checkpoint.
     """
+    if isinstance(model.config, WrappedConfig):
+        raise ModelError(
+            f"{model.config.network} is a network of your own, and a checkpoint holds no code; "
+            "keep its weights yourself, such as by torch.save(network.state_dict(), file)"
+        )
     target = Path(folder).absolute()
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")

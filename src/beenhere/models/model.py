@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
-from beenhere.config.models import ModelConfig, PreprocessingConfig
+from beenhere.config.models import ModelConfig, PreprocessingConfig, WrappedConfig
 from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import own_code, source_of
 from beenhere.errors import ModelError
@@ -44,33 +44,42 @@ class VPRModel(nn.Module):
         preprocessing: sizes and interpolation, for whoever decodes photos.
         backbone: images to feature maps.
         aggregator: feature maps to descriptors.
+        own: names a person's own code that it runs, in errors; None where there is none.
 
     Raises:
         ModelError: options that do not go together; see the parts.
     """
 
+    config: ModelConfig | WrappedConfig
+    own: str | None
     mean: torch.Tensor
     std: torch.Tensor
 
     def __init__(self, config: ModelConfig, backbone_weights: Weights | None = None) -> None:
         super().__init__()
         self.backbone = Backbone(config.backbone, backbone_weights)
-        self.preprocessing = Preprocessing.of(config.preprocessing, self.backbone)
-        self.config = config.model_copy(update={"preprocessing": self.preprocessing.config})
-        options, size = self.preprocessing.config, None
+        preprocessing = Preprocessing.of(config.preprocessing, self.backbone)
+        options, size = preprocessing.config, None
         if options.image_size is not None and not options.keep_aspect:  # all images have one size
             size = self.backbone.map_size(*options.image_size)
         shape = MapShape(self.backbone.out_channels, size)
         self.aggregator = build_aggregator(config.aggregator, shape)
         own = isinstance(config.aggregator, OwnPart)
-        self._own = f"model.aggregator {config.aggregator.name}" if own else None
-        self._source = source_of(self.aggregator) if own else ""
+        self.own = f"model.aggregator {config.aggregator.name}" if own else None
+        source = source_of(self.aggregator) if own else ""
+        self._keep(config.model_copy(update={"preprocessing": options}), preprocessing, source)
         if isinstance(self.aggregator, MixVPR):
             sides = options.image_size or ()
             log.info("mixvpr is tied to one image size: every image is resized to %s x %s", *sides)
+
+    def _keep(
+        self, config: ModelConfig | WrappedConfig, preprocessing: "Preprocessing", source: str
+    ) -> None:
+        """What is no layer; ``source`` is that of a person's own code."""
+        self.config, self.preprocessing, self._source = config, preprocessing, source
         # With the weights on their device, but in the options and not in the weights' file.
         for name in ("mean", "std"):
-            values = torch.tensor(getattr(options, name)).view(1, 3, 1, 1)
+            values = torch.tensor(getattr(preprocessing.config, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
         self._fingerprint: tuple[object, str] | None = None
 
@@ -94,9 +103,9 @@ class VPRModel(nn.Module):
             ModelError: another shape or type, or a size that the network cannot take.
         """
         maps = self.feature_maps(images)
-        if self._own is None:
+        if self.own is None:
             return self.aggregator(maps)  # type: ignore[no-any-return]
-        with own_code(f"{self._own}, on maps {tuple(maps.shape)}"):
+        with own_code(f"{self.own}, on maps {tuple(maps.shape)}"):
             # Few own poolings expect channels last: ``view`` fails on such maps.
             return self.aggregator(maps.contiguous())  # type: ignore[no-any-return]
 
@@ -105,6 +114,14 @@ class VPRModel(nn.Module):
 
         Raises:
             ModelError: as :meth:`forward`.
+        """
+        return self.backbone(self.network_input(images))  # type: ignore[no-any-return]
+
+    def network_input(self, images: torch.Tensor) -> torch.Tensor:
+        """Images of :meth:`forward` resized and normalised, ``(B, 3, H, W)`` floating point.
+
+        Raises:
+            ModelError: another shape or type.
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ModelError(f"images are {tuple(images.shape)}; expected (B, 3, height, width)")
@@ -115,10 +132,9 @@ class VPRModel(nn.Module):
         pixels = self.preprocessing.resize(images)
         white = 255.0 if pixels.dtype == torch.uint8 else 1.0
         # (pixels / white - mean) / std in one pass over them, a fifth of the time of three.
-        normalised = torch.addcmul(
+        return torch.addcmul(
             -self.mean / self.std, pixels.to(self.mean.dtype), 1 / (white * self.std)
         )
-        return self.backbone(normalised)  # type: ignore[no-any-return]
 
     def fingerprint(self) -> str:
         """SHA-256 of all that descriptors depend on, as 64 hexadecimal digits.
@@ -201,7 +217,7 @@ def build_model(config: ModelConfig) -> VPRModel:
     return VPRModel(config, pretrained_weights(config.backbone))
 
 
-def _hash(config: ModelConfig, state: Weights, source: str) -> str:
+def _hash(config: ModelConfig | WrappedConfig, state: Weights, source: str) -> str:
     options = config.model_dump(mode="json", exclude={"backbone": {"pretrained", "freeze"}})
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     digest.update(source.encode())

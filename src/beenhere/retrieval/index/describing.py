@@ -20,6 +20,7 @@ from beenhere.models.checkpoint import (
     save_checkpoint,
 )
 from beenhere.models.model import VPRModel
+from beenhere.models.wrapped import WrappedModel
 from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract, precision_on
@@ -36,7 +37,8 @@ def keep_model(
     Args:
         change: that makes the index.
         model: to keep, on the device that descriptors will be computed on.
-        spec: the text that it was read by, if it was; a built-in one is not kept but named.
+        spec: the text that it was read by, if it was; a built-in one is not kept but named. A
+            wrapped network cannot be kept: only its fingerprint is.
         config: decides the precision.
 
     Raises:
@@ -47,7 +49,7 @@ def keep_model(
     if spec is not None:
         provenance = {"model": spec} | (read_provenance(spec) if name is None else {})
     parts = []
-    if name is None:
+    if name is None and not isinstance(model, WrappedModel):
         folder = change.folder / MODEL
         save_checkpoint(model, folder, provenance)
         parts = [part_of(change.folder, path) for path in sorted(folder.iterdir())]
@@ -62,13 +64,26 @@ def keep_model(
     )
 
 
-def indexed_model(folder: Path, entry: IndexedModel, device: str) -> VPRModel:
+def indexed_model(
+    folder: Path, entry: IndexedModel, device: str, given: VPRModel | None = None
+) -> VPRModel:
     """The model of an index, on a device; ``"auto"``: the first GPU if there is one.
 
+    One that is given is moved there, and by ``"auto"`` stays where it is.
+
     Raises:
-        ModelError: it is not as it was when the index was built; the damaged file is named.
+        ModelError: it is not as it was when the index was built (the damaged file is named), or
+            it is a network that the index does not hold.
         ConfigError: no such device.
     """
+    if given is not None:
+        check_model(folder, entry, given)  # it may have been trained since
+        return given if device == "auto" else given.to(choose_device(device))
+    if entry.name is None and not entry.parts:
+        raise ModelError(
+            f"{folder} was built with a network that it does not hold, {entry.config['network']}; "
+            "open it with that: Index.open(path, model=beenhere.wrap(network, ...))"
+        )
     spec = entry.name if entry.name is not None else folder / MODEL
     chosen = choose_device(device)
     try:
@@ -110,6 +125,7 @@ def check_model(folder: Path, entry: IndexedModel, model: VPRModel) -> None:
         raise ModelError(
             f"{folder} holds descriptors of the model {wanted}, and was given the model "
             f"{fingerprint[:16]}; give that one, or build another index with this one"
+            + (f" (the code of {model.own} counts too)" if model.own else "")
         )
 
 
