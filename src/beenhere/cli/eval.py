@@ -12,11 +12,13 @@ from beenhere.cli.parameters import (
     NO_PHOTOS,
     Assignments,
     EvaluationPhotos,
+    Parts,
     Whole,
     show_last,
     show_options,
 )
 from beenhere.config.evaluation import EvalConfig
+from beenhere.config.own_parts import name_parts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,6 +42,7 @@ def evaluate(
     json: bool = False,
     config: Annotated[EvalConfig, Parameter(name="*")] = EvalConfig(),
     set_: Annotated[Assignments, ADVANCED] = (),
+    parts: Parts = (),
 ) -> None:
     """Recall@N of a model on a database and queries, or on one folder of photos.
 
@@ -61,6 +64,7 @@ def evaluate(
     from beenhere.errors import ConfigError
     from beenhere.evaluation.evaluate import evaluate as evaluate_paths
 
+    name_parts(parts)
     if leave_one_out != (on.photos is not None):
         raise ConfigError(
             "--photos and --leave-one-out go together (each photo is searched in the rest); "

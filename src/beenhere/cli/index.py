@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beenhere.cli.output import few, tally
-from beenhere.cli.parameters import ADVANCED, Assignments, Out, Wait, show_last, show_options
+from beenhere.cli.parameters import ADVANCED, Assignments, Out, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
+from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, SearchConfig
 from beenhere.wording import count, file_size
 
@@ -37,6 +38,7 @@ def build(
     config: Annotated[IndexConfig, Parameter(name="*")] = IndexConfig(),
     wait: Annotated[Wait, ADVANCED] = 0,
     set_: Annotated[Assignments, ADVANCED] = (),
+    parts: Parts = (),
 ) -> None:
     """Make an index of photos with a model.
 
@@ -56,6 +58,7 @@ def build(
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.editing import build_index
 
+    name_parts(parts)
     options = config_yaml.assign(config, set_)
     table = read_photos(photos)
     added = build_index(out, table, model, options, wait, "photos")
@@ -74,6 +77,7 @@ def add(
     *,
     wait: Wait = 0,
     extract: Annotated[ComputeConfig, ADVANCED] = ComputeConfig(),
+    parts: Parts = (),
 ) -> None:
     """Add photos to an index; only what is new or changed is computed.
 
@@ -89,6 +93,7 @@ def add(
     from beenhere.photos.formats import read_photos
     from beenhere.retrieval.index import Index
 
+    name_parts(parts)
     opened = Index.open(index)  # before photos are looked at, which may take long
     added = opened.add(read_photos(photos), wait=wait, **extract.model_dump())
     counts = {

@@ -101,7 +101,20 @@ def source_of(part: Any) -> str:
         part: a ``torch.nn.Module``.
     """
     package = type(part).__module__.partition(".")[0]
-    kinds = {kind for layer in part.modules() for kind in type(layer).__mro__}
+    return _source({kind for layer in part.modules() for kind in type(layer).__mro__}, package)
+
+
+def source_of_class(part: OwnPart, option: str) -> str:
+    """:func:`source_of` of a part that is not built: without its layers' classes.
+
+    Raises:
+        ConfigError: no such module or class, or one that cannot be imported.
+    """
+    made = _import(part, f"{option} {part.name}")
+    return _source(set(made.__mro__), made.__module__.partition(".")[0])
+
+
+def _source(kinds: set[type], package: str) -> str:
     own = [kind for kind in kinds if kind.__module__.partition(".")[0] == package]
     text = ""
     for kind in sorted(own, key=lambda kind: (kind.__module__, kind.__qualname__)):
