@@ -1,11 +1,13 @@
 """Whole networks of a person's own: preprocessing, evaluation, an index that does not hold them."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from own_module import write_own_module
 from PIL import Image
 from tiny import at_name, write_photo
 from torch import nn
@@ -163,3 +165,32 @@ def test_it_is_no_checkpoint_and_has_no_similarity_maps(tmp_path: Path) -> None:
     photo = torch.zeros(3, 8, 8, dtype=torch.uint8)
     with pytest.raises(ModelError, match="has no feature maps"):
         similarity_maps(wrapped, photo, photo)
+
+
+def test_a_function_of_ones_own_stands_for_a_model(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    source = (
+        "import torch, beenhere\n"
+        "def network():\n"
+        "    layers = torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()\n"
+        "    return beenhere.wrap(torch.nn.Sequential(*layers), image_size=(8, 8))\n"
+        "def bare():\n"
+        "    return torch.nn.Flatten()\n"
+    )
+    name = write_own_module(tmp_path, source)
+    result = beenhere.evaluate(f"{name}:network", photos=photos, resamples=100)
+    assert result.model["provenance"] == {"model": f"{name}:network"}
+    with pytest.raises(ModelError, match=r"bare gives a Flatten; expected what beenhere\.wrap"):
+        beenhere.load_model(f"{name}:bare")
+
+    beenhere.Index.build(photos, f"{name}:network", tmp_path / "x")
+    del sys.modules[name]
+    received = beenhere.Index.open(tmp_path / "x")
+    with pytest.raises(ModelError, match=f"{name}:network, which is code.*--parts {name}"):
+        received.describe(photos)
+    assert name not in sys.modules, "an index that was received imports nothing"
+    given = beenhere.Index.open(tmp_path / "x", model=beenhere.load_model(f"{name}:network"))
+    assert given.describe(photos).vectors.shape == (6, 12)

@@ -51,7 +51,8 @@ def evaluate(
     seconds, and an interrupted evaluation goes on where it was.
 
     Args:
-        model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
+        model: a checkpoint folder, a run folder, `offline-lite0`, which needs no training, or a
+            function of your own as `my_module:network`.
         on: the photos.
         leave_one_out: search each photo of `--photos` in the rest; goes with it.
         out: folder for the results [default: evaluations/MODEL-DATA].

@@ -47,7 +47,8 @@ def build(
 
     Args:
         photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
-        model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
+        model: a checkpoint folder, a run folder, `offline-lite0`, which needs no training, or a
+            function of your own as `my_module:network`.
         out: folder of the index, such as `city.index`.
         config: dtype, whitening, search, and how descriptors are computed.
         wait: seconds to wait for another process that writes the index.

@@ -67,16 +67,26 @@ def build_own(part: OwnPart, option: str, base: type[T], **offered: Any) -> T:
         ModelError: the class raises another error.
     """
     what = f"{option} {part.name}"
-    made = _import(part, what)
-    if not issubclass(made, base):
-        raise ConfigError(
-            f"{what} is no {base.__name__} of {base.__module__.partition('.')[0]}; expected one"
-        )
+    made = _class(part, what, base)
     known = _parameters(made)
     arguments = _checked(made, known, part.model_extra or {}, offered, what)
     given = {name: value for name, value in offered.items() if name in known}
     with own_code(what):
-        return made(**given, **arguments)
+        built: T = made(**given, **arguments)
+    return built
+
+
+def call_own(part: OwnPart, option: str) -> Any:
+    """Import a function, or a class, and call it without arguments.
+
+    Raises:
+        ConfigError: no such module or function, or one that cannot be imported.
+        ModelError: it raises another error.
+    """
+    what = f"{option} {part.name}"
+    made = _import(part, what)
+    with own_code(what):
+        return made()
 
 
 @contextmanager
@@ -110,7 +120,7 @@ def source_of_class(part: OwnPart, option: str) -> str:
     Raises:
         ConfigError: no such module or class, or one that cannot be imported.
     """
-    made = _import(part, f"{option} {part.name}")
+    made = _class(part, f"{option} {part.name}", object)
     return _source(set(made.__mro__), made.__module__.partition(".")[0])
 
 
@@ -124,7 +134,15 @@ def _source(kinds: set[type], package: str) -> str:
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
-def _import(part: OwnPart, what: str) -> type[Any]:
+def _class(part: OwnPart, what: str, base: type) -> type[Any]:
+    made = _import(part, what)
+    if not isinstance(made, type) or not issubclass(made, base):
+        package = base.__module__.partition(".")[0]
+        raise ConfigError(f"{what} is no class that derives from {package}'s {base.__name__}")
+    return made
+
+
+def _import(part: OwnPart, what: str) -> Any:
     folder = os.getcwd()  # noqa: PTH109 - sys.path holds texts
     if folder not in sys.path:
         sys.path.append(folder)  # behind all else: a file here takes no other module's place
@@ -141,14 +159,11 @@ def _import(part: OwnPart, what: str) -> type[Any]:
         kind = type(error).__name__
         raise ConfigError(f"{what} cannot be imported: {kind}: {one_line(error)}") from error
     name = part.name.partition(":")[2]
-    made = getattr(module, name, None)
-    if not isinstance(made, type):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
-        hint = did_you_mean(name, classes).rstrip() or "expected the name of a class"
-        raise ConfigError(
-            f"{what}: there is no class {name} in {getattr(module, '__file__', module)}; {hint}"
-        )
-    return made
+    if not hasattr(module, name):
+        near = did_you_mean(name, [key for key, value in vars(module).items() if callable(value)])
+        where = getattr(module, "__file__", part.module)
+        raise ConfigError(f"{what}: {where} has no {name}{near and f'; {near.rstrip()}'}")
+    return getattr(module, name)
 
 
 def _parameters(made: type[Any]) -> dict[str, Parameter]:

@@ -20,7 +20,8 @@ from safetensors import SafetensorError
 from beenhere import __version__
 from beenhere.config import config_yaml
 from beenhere.config.models import ModelConfig, WrappedConfig
-from beenhere.config.own_parts import check_named
+from beenhere.config.options import OwnPart
+from beenhere.config.own_parts import call_own, check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.models.backbones import check_fit
@@ -108,9 +109,10 @@ def load_model(
     112
 
     Args:
-        spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken; or
+        spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken;
             ``"offline-lite0"``, an untrained baseline that needs no network
-            (:mod:`beenhere.models.pretrained`).
+            (:mod:`beenhere.models.pretrained`); or ``"my_module:function"`` of your own, which is
+            called and gives a model, such as by :func:`beenhere.wrap`.
         device: such as ``"cuda"``.
         parts: modules of your own that the model may use, such as ``["my_module"]``; they are
             code, and are looked for in the current folder and among installed packages.
@@ -120,10 +122,19 @@ def load_model(
             do not fit the architecture, or an architecture with a class of a module that is not
             among ``parts``, which is then not imported.
         ConfigError: a description that is not YAML, an architecture with unknown options, or a
-            module of ``parts`` that cannot be imported.
+            module of your own that cannot be imported.
     """
     if str(spec) in BUILT_IN:
         return build_model(BUILT_IN[str(spec)]).to(device).eval()
+    function = own_function(spec)
+    if function is not None:
+        made = call_own(function, "the model")
+        if not isinstance(made, VPRModel):
+            raise ModelError(
+                f"the model {spec} gives a {type(made).__name__}; expected what "
+                "beenhere.wrap(network, image_size=...) gives"
+            )
+        return made.to(device).eval()
     folder = _find(Path(spec))
     description = _read_description(folder)
     architecture = description.get("architecture")
@@ -142,12 +153,26 @@ def load_model(
     return model.to(device).eval()
 
 
+def own_function(spec: str | Path) -> OwnPart | None:
+    """A function of a person's own that a model's name means; None where it means none."""
+    if not isinstance(spec, str) or ":" not in spec or Path(spec).exists():
+        return None
+    try:
+        return OwnPart(name=spec)
+    except ValueError:  # a path with a colon in it
+        return None
+
+
 def read_provenance(folder: str | Path) -> dict[str, Any]:
     """How a checkpoint's weights came to be: what was given, the versions, the time.
+
+    Nothing is known of those of a built-in model or of a person's own function.
 
     Raises:
         ModelError, ConfigError: as :func:`load_model`.
     """
+    if str(folder) in BUILT_IN or own_function(folder) is not None:
+        return {}
     provenance = _read_description(_find(Path(folder))).get("provenance")
     return provenance if isinstance(provenance, dict) else {}
 
@@ -172,8 +197,8 @@ def _find(path: Path) -> Path:
             "checkpoints/best"
         )
     raise ModelError(
-        f"{path} does not exist; expected a checkpoint folder, a run folder, or one of "
-        f"{', '.join(BUILT_IN)}"
+        f"{path} does not exist; expected a checkpoint folder, a run folder, one of "
+        f"{', '.join(BUILT_IN)}, or a function of your own as MODULE:FUNCTION"
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
+from beenhere.config.own_parts import check_named
 from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, ModelError, PhotoError
 from beenhere.models.checkpoint import (
     BUILT_IN,
     load_model,
+    own_function,
     read_provenance,
     save_checkpoint,
 )
@@ -45,9 +47,7 @@ def keep_model(
         ModelError: it cannot be written.
     """
     name = spec if spec in BUILT_IN else None
-    provenance: dict[str, Any] = {}
-    if spec is not None:
-        provenance = {"model": spec} | (read_provenance(spec) if name is None else {})
+    provenance = {} if spec is None else {"model": spec, **read_provenance(spec)}
     parts = []
     if name is None and not isinstance(model, WrappedModel):
         folder = change.folder / MODEL
@@ -79,12 +79,17 @@ def indexed_model(
     if given is not None:
         check_model(folder, entry, given)  # it may have been trained since
         return given if device == "auto" else given.to(choose_device(device))
+    spec: str | Path = entry.name if entry.name is not None else folder / MODEL
     if entry.name is None and not entry.parts:
-        raise ModelError(
-            f"{folder} was built with a network that it does not hold, {entry.config['network']}; "
-            "open it with that: Index.open(path, model=beenhere.wrap(network, ...))"
-        )
-    spec = entry.name if entry.name is not None else folder / MODEL
+        spec = str(entry.provenance.get("model"))
+        function = own_function(spec)
+        if function is None:
+            raise ModelError(
+                f"{folder} was built with a network that it does not hold, "
+                f"{entry.config['network']}; open it with that: "
+                "Index.open(path, model=beenhere.wrap(network, ...))"
+            )
+        check_named(function, (), str(folder))
     chosen = choose_device(device)
     try:
         model = load_model(spec, chosen)
