@@ -69,10 +69,10 @@ def test_every_block_of_a_page_runs(
     for language, code in blocks(page):
         if language in NOT_CODE:
             continue
-        if language == "yaml":
-            # A YAML block whose first line names a file is that file.
-            name = code.splitlines()[0].removeprefix("# ").strip()
-            assert name.endswith(".yaml"), (
+        # A block whose first line names a file is that file.
+        name = code.splitlines()[0].removeprefix("# ").strip()
+        if language == "yaml" or (language == "python" and name.endswith(".py")):
+            assert name.endswith((".yaml", ".py")), (
                 f"{page.name}: a YAML block must start with its file name"
             )
             (tmp_path / name).write_text(code, encoding="utf-8")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from beenhere.evaluation.compare_runs import compare
     from beenhere.evaluation.evaluate import evaluate
     from beenhere.models.checkpoint import load_model
+    from beenhere.models.wrapped import wrap
     from beenhere.photos.formats import read_photos
     from beenhere.photos.table import PhotoTable
     from beenhere.retrieval.index import Index
@@ -25,6 +26,7 @@ _HOMES = {
     "evaluate": "beenhere.evaluation.evaluate",
     "load_model": "beenhere.models.checkpoint",
     "read_photos": "beenhere.photos.formats",
+    "wrap": "beenhere.models.wrapped",
 }
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "evaluate",
     "load_model",
     "read_photos",
+    "wrap",
 ]
 
 

@@ -20,6 +20,7 @@ class TinyModel(nn.Module):
     """
 
     descriptor_dim = 48
+    own = None
 
     def __init__(self, **preprocessing: Any) -> None:
         super().__init__()

@@ -1,9 +1,11 @@
 """Reading studies: what is written, what it becomes, and what is refused before anything runs."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from own_module import write_own_module
 
 from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError, DataError
@@ -380,3 +382,20 @@ def test_the_growth_study_keeps_steps_alike(profile):
         for c in [row.trainings[0].config]
     ]
     assert set(turns) == {2}
+
+
+def test_a_training_is_another_when_code_of_ones_own_is(write, profile, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    name = write_own_module(tmp_path)
+    study = write({"mine": {"loss": {"name": f"{name}:Margin", "margin": 0.2}}})
+    (first,) = plan(study, profile).trainings
+    assert plan(study, profile).trainings[0].fingerprint == first.fingerprint
+    stem = name.replace("_", "-")
+    assert first.folder.startswith(f"convap-{stem}-Margin-adamw-")
+    file = tmp_path / f"{name}.py"
+    file.write_text(file.read_text().replace("x @ x.T - self.margin", "x @ x.T - self.margin / 2"))
+    del sys.modules[name]
+    assert plan(study, profile).trainings[0].fingerprint != first.fingerprint
+    with pytest.raises(ConfigError, match=r"loss .*has no Margn; did you mean 'Margin'"):
+        plan(write({"mine": {"loss": f"{name}:Margn"}}), profile)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from beenhere.cli.output import few, tally
-from beenhere.cli.parameters import ADVANCED, Assignments, Wait, show_last, show_options
+from beenhere.cli.parameters import ADVANCED, Assignments, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import CalibrateConfig
+from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import LocateConfig
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def calibrate(
     config: Annotated[CalibrateConfig, Parameter(name="*")] = CalibrateConfig(),
     wait: Annotated[Wait, ADVANCED] = 0,
     set_: Annotated[Assignments, ADVANCED] = (),
+    parts: Parts = (),
 ) -> None:
     """Fit how sure an index's answers are, on photos of which the place is known.
 
@@ -54,6 +56,7 @@ def calibrate(
     from beenhere.config import config_yaml
     from beenhere.retrieval.index import Index
 
+    name_parts(parts)
     locate = config_yaml.assign(LocateConfig(), set_)
     opened = Index.open(index)  # before what takes seconds to import
     from beenhere.evaluation.calibration.calibrate_index import calibrate_index

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from beenhere.cli.output import console, distinct_names, evaluation_folder, figures_table
-from beenhere.cli.parameters import ADVANCED, NO_PHOTOS, Distance, EvaluationPhotos, Positive, Whole
+from beenhere.cli.parameters import (
+    ADVANCED,
+    NO_PHOTOS,
+    Distance,
+    EvaluationPhotos,
+    Parts,
+    Positive,
+    Whole,
+)
 from beenhere.config.evaluation import ExtractConfig
+from beenhere.config.own_parts import name_parts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,6 +42,7 @@ def compare(
     json: bool = False,
     seed: Annotated[Whole, ADVANCED] = 0,
     extract: Annotated[ExtractConfig, ADVANCED] = ExtractConfig(),
+    parts: Parts = (),
 ) -> None:
     """The queries that one model gets right and another wrong, counted and drawn.
 
@@ -58,6 +68,7 @@ def compare(
     from beenhere.evaluation.compare_runs import compare as compare_runs
     from beenhere.report import compare_folder
 
+    name_parts(parts)
     sides = Contender.find(a), Contender.find(b)
     new = on != NO_PHOTOS
     names = distinct_names(*(Path(side.known_model if new else side.name) for side in sides))

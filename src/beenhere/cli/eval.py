@@ -12,11 +12,13 @@ from beenhere.cli.parameters import (
     NO_PHOTOS,
     Assignments,
     EvaluationPhotos,
+    Parts,
     Whole,
     show_last,
     show_options,
 )
 from beenhere.config.evaluation import EvalConfig
+from beenhere.config.own_parts import name_parts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,6 +42,7 @@ def evaluate(
     json: bool = False,
     config: Annotated[EvalConfig, Parameter(name="*")] = EvalConfig(),
     set_: Annotated[Assignments, ADVANCED] = (),
+    parts: Parts = (),
 ) -> None:
     """Recall@N of a model on a database and queries, or on one folder of photos.
 
@@ -48,7 +51,8 @@ def evaluate(
     seconds, and an interrupted evaluation goes on where it was.
 
     Args:
-        model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
+        model: a checkpoint folder, a run folder, `offline-lite0`, which needs no training, or a
+            function of your own as `my_module:network`.
         on: the photos.
         leave_one_out: search each photo of `--photos` in the rest; goes with it.
         out: folder for the results [default: evaluations/MODEL-DATA].
@@ -61,6 +65,7 @@ def evaluate(
     from beenhere.errors import ConfigError
     from beenhere.evaluation.evaluate import evaluate as evaluate_paths
 
+    name_parts(parts)
     if leave_one_out != (on.photos is not None):
         raise ConfigError(
             "--photos and --leave-one-out go together (each photo is searched in the rest); "

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beenhere.cli.output import few, tally
-from beenhere.cli.parameters import ADVANCED, Assignments, Out, Wait, show_last, show_options
+from beenhere.cli.parameters import ADVANCED, Assignments, Out, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.models import DEFAULT_MODEL
+from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, SearchConfig
 from beenhere.wording import count, file_size
 
@@ -41,6 +42,7 @@ def build(
     config: Annotated[IndexConfig, Parameter(name="*")] = IndexConfig(),
     wait: Annotated[Wait, ADVANCED] = 0,
     set_: Annotated[Assignments, ADVANCED] = (),
+    parts: Parts = (),
 ) -> None:
     """Make an index of photos, to tell where other photos were taken.
 
@@ -49,7 +51,8 @@ def build(
 
     Args:
         photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
-        model: a checkpoint folder, a run folder, or `offline-lite0`, which needs no training.
+        model: a checkpoint folder, a run folder, `offline-lite0`, which needs no training, or a
+            function of your own as `my_module:network`.
         out: folder of the index [default: the name of the photos' folder or table, with `.index`].
         config: dtype, whitening, search, and how descriptors are computed.
         wait: seconds to wait for another process that writes the index.
@@ -60,6 +63,7 @@ def build(
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.editing import build_index
 
+    name_parts(parts)
     options = config_yaml.assign(config, set_)
     out = out if out is not None else Path(f"{photos.resolve().stem}.index")
     table = read_photos(photos)
@@ -80,6 +84,7 @@ def add(
     *,
     wait: Wait = 0,
     extract: Annotated[ComputeConfig, ADVANCED] = ComputeConfig(),
+    parts: Parts = (),
 ) -> None:
     """Add photos to an index; only what is new or changed is computed.
 
@@ -95,6 +100,7 @@ def add(
     from beenhere.photos.formats import read_photos
     from beenhere.retrieval.index import Index
 
+    name_parts(parts)
     opened = Index.open(index)  # before photos are looked at, which may take long
     added = opened.add(read_photos(photos), wait=wait, **extract.model_dump())
     counts = {

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 from beenhere.cli.output import check_output_file, check_parent, output_file, say, tally, writing
-from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Positive, Share
+from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Parts, Positive, Share
+from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import did_you_mean
@@ -51,6 +52,7 @@ def locate(
     tolerance: Annotated[float | None, _WHICH] = None,
     device: Annotated[str, ADVANCED] = LocateConfig().extract.device,
     set_: Annotated[Assignments, ADVANCED] = (),
+    parts: Parts = (),
 ) -> None:
     """Say where photos were taken, how surely, and what speaks for it.
 
@@ -90,6 +92,7 @@ def locate(
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.decision import locate_options
 
+    name_parts(parts)
     form = _form(json, geojson, csv)
     if step is not None and not sequence:
         raise ConfigError("--step is given without --sequence; give both or neither")

@@ -23,6 +23,16 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Wait = Annotated[float, Parameter(validator=Number(gte=0))]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 Assignments = Annotated[Sequence[str], Parameter(name="--set")]
+Parts = Annotated[
+    Sequence[str],
+    Parameter(
+        name="--parts",
+        group=ADVANCED.group,
+        help="a module of your own that the model may use, such as `my_module`, from the current "
+        "folder or installed; may be repeated.",
+    ),
+]
+"""For :func:`beenhere.config.own_parts.name_parts`."""
 
 
 @Parameter(name="*")

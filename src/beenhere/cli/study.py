@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from beenhere.cli.output import console, figures_table, leave_interrupted, say
-from beenhere.cli.parameters import ADVANCED, Assignments, Positive
+from beenhere.cli.parameters import ADVANCED, Assignments, Parts, Positive
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.wording import count
 
@@ -68,10 +68,13 @@ def run(
         raise ConfigError("--parallel is for --launcher local; Ray decides itself how many fit")
     if launcher == "local" and ray_address is not None:
         raise ConfigError("--ray-address is for --launcher ray")
+    from beenhere.config.own_parts import name_parts
     from beenhere.studies import runner
     from beenhere.studies.folder import StudyFolder
 
     plan = _plan(study, data, seeds, set_)
+    for training in plan.trainings:
+        name_parts(training.config.model.own_modules)  # as the study's own file does
     folder = StudyFolder(out, plan.data, plan.study.name)
     trainings = runner.select(plan, only)
     if not yes:
@@ -112,7 +115,7 @@ def status(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
     _say_if_old(folder)
 
 
-def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
+def report(study: str, /, *, data: str | None = None, out: Path = OUT, parts: Parts = ()) -> None:
     """Write the report of a study: a page to open, and its tables as CSV, Markdown and LaTeX.
 
     They are written to OUT/DATA/STUDY/: report.html, and tables/ with three files a table.
@@ -122,6 +125,9 @@ def report(study: str, /, *, data: str | None = None, out: Path = OUT) -> None:
         data: its data profile [default: the only one that it was run with].
         out: folder of all studies.
     """
+    from beenhere.config.own_parts import name_parts
+
+    name_parts(parts)
     folder = _folder(study, data, out)
     _write_report(folder.results(), folder)
     _say_if_old(folder)

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from beenhere.config.options import Options
+from beenhere.config.options import OWN, Options, OwnPart
 from beenhere.errors import ConfigError
 from beenhere.wording import did_you_mean, one_line
 
@@ -170,7 +170,8 @@ def _yaml_value(text: str) -> Any:
 
 def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
     path = list(error["loc"])
-    name = ".".join(str(part) for part in path if not str(part).startswith("function-"))
+    shown = [str(part) for part in path if part != OWN]
+    name = ".".join(part for part in shown if not part.startswith("function-"))
     if error["type"] == "extra_forbidden":
         siblings = _siblings(kind, path[:-1])
         return f"{name!r} is not an option; {_hint(str(path[-1]), siblings)}"
@@ -179,6 +180,8 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
         got, choices = context.get("tag", ""), str(context.get("expected_tags", ""))
         names = [choice.strip().strip("'") for choice in choices.split(",")]
         return f"{name} is {got!r}; {_hint(got, names)}"
+    if error["type"] == "missing":
+        return f"{name!r} is missing"
     message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if not name:
@@ -212,7 +215,7 @@ def _models_of(annotation: Any) -> list[type[BaseModel]]:
 
 def _tag(model: type[BaseModel]) -> str | None:
     field = model.model_fields.get("name")
-    return field.default if field is not None else None
+    return None if field is None or field.is_required() else field.default
 
 
 def _about(model: type[BaseModel]) -> str:
@@ -222,11 +225,14 @@ def _about(model: type[BaseModel]) -> str:
 def _explained(options: BaseModel, depth: int) -> list[str]:
     indent = "  " * depth
     lines = []
+    dumped = options.model_dump(mode="json")
     for name, field in type(options).model_fields.items():
         value = getattr(options, name)
         if isinstance(value, BaseModel):
-            choices = [model for model in _models_of(field.annotation) if _tag(model)]
-            names = f" [{' | '.join(map(str, map(_tag, choices)))}]" if len(choices) > 1 else ""
+            models = _models_of(field.annotation)
+            choices = [model for model in models if _tag(model)]
+            shown = [str(_tag(model)) for model in choices] + [OWN] * (OwnPart in models)
+            names = f" [{' | '.join(shown)}]" if len(shown) > 1 else ""
             lines += [f"{indent}{name}:  # {_about(type(value))}{names}"]
             lines += _explained(value, depth + 1)
             for other in choices:
@@ -234,9 +240,12 @@ def _explained(options: BaseModel, depth: int) -> list[str]:
                     lines += [f"{indent}  # or  # {_about(other)}"]
                     lines += [f"{indent}  # {line}" for line in _explained(other(), 0)]
             continue
-        dumped = options.model_dump(mode="json")[name]
-        text = yaml.safe_dump(dumped, default_flow_style=True, width=1000).strip()
-        text = text.removesuffix("...").strip()
         note = f"  # {field.description}" if field.description else ""
-        lines.append(f"{indent}{name}: {text}{note}")
+        lines.append(f"{indent}{name}: {_in_one_line(dumped[name])}{note}")
+    lines += [f"{indent}{key}: {_in_one_line(dumped[key])}" for key in options.model_extra or ()]
     return lines
+
+
+def _in_one_line(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+    return text.removesuffix("...").strip()

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from beenhere.config.options import Options, named_choice
+from beenhere.config.options import OWN, Options, OwnPart, kind_of, named_choice
 
 DEFAULT_MODEL = "offline-lite0"
 """The model that is taken where none is given; it needs no training and no network."""
@@ -90,10 +90,14 @@ class SqrtCovConfig(Options):
 
 
 AggregatorConfig = Annotated[
-    Annotated[
-        AvgConfig | GeMConfig | CosPlaceConfig | ConvAPConfig | MixVPRConfig | SqrtCovConfig,
-        Field(discriminator="name"),
-    ],
+    Annotated[AvgConfig, Tag("avg")]
+    | Annotated[GeMConfig, Tag("gem")]
+    | Annotated[CosPlaceConfig, Tag("cosplace")]
+    | Annotated[ConvAPConfig, Tag("convap")]
+    | Annotated[MixVPRConfig, Tag("mixvpr")]
+    | Annotated[SqrtCovConfig, Tag("sqrt_cov")]
+    | Annotated[OwnPart, Tag(OWN)],
+    Discriminator(kind_of),
     named_choice("mixvpr"),
 ]
 
@@ -126,3 +130,21 @@ class ModelConfig(Options):
     backbone: BackboneConfig = BackboneConfig()
     aggregator: AggregatorConfig = MixVPRConfig()
     preprocessing: PreprocessingConfig = PreprocessingConfig()
+
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """Of a person's own classes that it names."""
+        return (self.aggregator.module,) if isinstance(self.aggregator, OwnPart) else ()
+
+
+class WrappedConfig(Options):
+    """A whole network of a person's own, as :func:`beenhere.models.wrapped.wrap` took it.
+
+    Attributes:
+        network: its class, for people and fingerprints; nothing is imported by it.
+        multiple: sides are rounded to multiples of it where the aspect is kept.
+    """
+
+    network: str
+    preprocessing: PreprocessingConfig
+    multiple: int = Field(1, ge=1)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from beenhere.config.options import Options, named_choice
+from beenhere.config.options import OWN, Options, OwnPart, kind_of, named_choice
 
 Presets = dict[str, dict[str, Any]]
 """Values of a loss's or miner's parameters, by the name of the preset."""
@@ -60,9 +60,11 @@ class MultiSimilarityLossConfig(_Preset):
 
 
 LossConfig = Annotated[
-    Annotated[
-        ContrastiveConfig | TripletConfig | MultiSimilarityLossConfig, Field(discriminator="name")
-    ],
+    Annotated[ContrastiveConfig, Tag("contrastive")]
+    | Annotated[TripletConfig, Tag("triplet")]
+    | Annotated[MultiSimilarityLossConfig, Tag("multi_similarity")]
+    | Annotated[OwnPart, Tag(OWN)],
+    Discriminator(kind_of),
     named_choice("multi_similarity"),
 ]
 
@@ -107,9 +109,11 @@ class TripletMinerConfig(_Preset):
 
 
 MinerConfig = Annotated[
-    Annotated[
-        NoMinerConfig | MultiSimilarityMinerConfig | PairMarginMinerConfig | TripletMinerConfig,
-        Field(discriminator="name"),
-    ],
+    Annotated[NoMinerConfig, Tag("none")]
+    | Annotated[MultiSimilarityMinerConfig, Tag("multi_similarity")]
+    | Annotated[PairMarginMinerConfig, Tag("pair_margin")]
+    | Annotated[TripletMinerConfig, Tag("triplet")]
+    | Annotated[OwnPart, Tag(OWN)],
+    Discriminator(kind_of),
     named_choice("none"),
 ]

@@ -19,8 +19,9 @@ from beenhere.evaluation import protocol
 from beenhere.evaluation.evaluation_results import RANKS, Evaluation, Recall, Timing
 from beenhere.evaluation.photo_tables import Photos, tables_of
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
-from beenhere.models.checkpoint import BUILT_IN, load_model, read_provenance
+from beenhere.models.checkpoint import load_model, read_provenance
 from beenhere.models.model import VPRModel
+from beenhere.models.wrapped import check_wrapped
 from beenhere.photos.formats import EvaluationTables
 from beenhere.photos.ground_truth import Positives
 from beenhere.photos.summary import lists_fingerprint, table_fingerprint
@@ -50,7 +51,8 @@ def evaluate(
     (24, [])
 
     Args:
-        model: a model, a checkpoint or run folder, or ``"offline-lite0"``.
+        model: a model, a checkpoint or run folder, or ``"offline-lite0"``; a network of your own
+            by :func:`beenhere.wrap`.
         data: a folder with ``database/`` and ``queries/``, or a published set as it comes.
         protocol: of a published set that has several; None: its first.
         database: photos that can be found: a table, or a path of any known format.
@@ -66,14 +68,14 @@ def evaluate(
         DataError: photos that cannot be found or understood.
         ModelError: no such model, or a photo of a size that it cannot take.
     """
+    check_wrapped(model)
     config = config_yaml.validate(EvalConfig, options, "options of evaluate")
     folder = None if out is None else Path(out)
     tables = tables_of(data, protocol, database, queries, photos, folder and folder / "tables")
     provenance = None
     if not isinstance(model, VPRModel):
         spec = str(model)
-        trained = {} if spec in BUILT_IN else read_provenance(spec)
-        provenance = {"model": spec, **trained}
+        provenance = {"model": spec, **read_provenance(spec)}
         model = load_model(spec, choose_device(config.extract.device))
     return evaluate_tables(model, tables, config, folder, provenance)
 

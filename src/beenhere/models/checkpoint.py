@@ -1,11 +1,12 @@
 """Checkpoints: a folder with ``model.safetensors`` (weights) and ``model.yaml`` (all else).
 
-No pickle is read and no code is run. A write is complete or not there: the new folder is made
-beside the old one and takes its name at the end; see :func:`save_checkpoint`.
+No pickle is read, and no code is run that the caller has not named. A write is complete or not
+there: the new folder is made beside the old one and takes its name at the end; see
+:func:`save_checkpoint`.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from safetensors import SafetensorError
 
 from beenhere import __version__
 from beenhere.config import config_yaml
-from beenhere.config.models import ModelConfig
+from beenhere.config.models import ModelConfig, WrappedConfig
+from beenhere.config.options import OwnPart
+from beenhere.config.own_parts import call_own, check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.models.backbones import check_fit
@@ -51,9 +54,14 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
             numbers); versions and the time are added.
 
     Raises:
-        ModelError: a provenance that YAML cannot hold, a place that cannot be written, or one that
-            holds anything else than a checkpoint.
+        ModelError: a wrapped network, a provenance that YAML cannot hold, a place that cannot be
+            written, or one that holds anything else than a checkpoint.
     """
+    if isinstance(model.config, WrappedConfig):
+        raise ModelError(
+            f"{model.config.network} is a network of your own, and a checkpoint holds no code; "
+            "keep its weights yourself, such as by torch.save(network.state_dict(), file)"
+        )
     target = Path(folder).absolute()
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
@@ -92,25 +100,41 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         raise ModelError(f"{folder}: the checkpoint cannot be written ({error})") from error
 
 
-def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel:
+def load_model(
+    spec: str | Path, device: str | torch.device = "cpu", parts: Collection[str] = ()
+) -> VPRModel:
     """A trained model, in evaluation mode.
 
     >>> beenhere.load_model("offline-lite0").descriptor_dim
     112
 
     Args:
-        spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken; or
+        spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken;
             ``"offline-lite0"``, an untrained baseline that needs no network
-            (:mod:`beenhere.models.pretrained`).
+            (:mod:`beenhere.models.pretrained`); or ``"my_module:function"`` of your own, which is
+            called and gives a model, such as by :func:`beenhere.wrap`.
         device: such as ``"cuda"``.
+        parts: modules of your own that the model may use, such as ``["my_module"]``; they are
+            code, and are looked for in the current folder and among installed packages.
 
     Raises:
-        ModelError: nothing there, not a checkpoint, truncated, of a newer format, or weights that
-            do not fit the architecture.
-        ConfigError: a description that is not YAML, or an architecture with unknown options.
+        ModelError: nothing there, not a checkpoint, truncated, of a newer format, weights that
+            do not fit the architecture, or an architecture with a class of a module that is not
+            among ``parts``, which is then not imported.
+        ConfigError: a description that is not YAML, an architecture with unknown options, or a
+            module of your own that cannot be imported.
     """
     if str(spec) in BUILT_IN:
         return build_model(BUILT_IN[str(spec)]).to(device).eval()
+    function = own_function(spec)
+    if function is not None:
+        made = call_own(function, "the model")
+        if not isinstance(made, VPRModel):
+            raise ModelError(
+                f"the model {spec} gives a {type(made).__name__}; expected what "
+                "beenhere.wrap(network, image_size=...) gives"
+            )
+        return made.to(device).eval()
     folder = _find(Path(spec))
     description = _read_description(folder)
     architecture = description.get("architecture")
@@ -121,6 +145,7 @@ def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel
     config = config_yaml.validate(
         ModelConfig, architecture, f"{folder / DESCRIPTION}, architecture"
     )
+    check_named(config.aggregator, parts, str(folder))
     model = VPRModel(config)
     weights = read_safetensors(folder / WEIGHTS)
     check_fit(weights, model.state_dict(), f"{folder}: {WEIGHTS} does not fit {DESCRIPTION}")
@@ -128,12 +153,26 @@ def load_model(spec: str | Path, device: str | torch.device = "cpu") -> VPRModel
     return model.to(device).eval()
 
 
+def own_function(spec: str | Path) -> OwnPart | None:
+    """A function of a person's own that a model's name means; None where it means none."""
+    if not isinstance(spec, str) or ":" not in spec or Path(spec).exists():
+        return None
+    try:
+        return OwnPart(name=spec)
+    except ValueError:  # a path with a colon in it
+        return None
+
+
 def read_provenance(folder: str | Path) -> dict[str, Any]:
     """How a checkpoint's weights came to be: what was given, the versions, the time.
+
+    Nothing is known of those of a built-in model or of a person's own function.
 
     Raises:
         ModelError, ConfigError: as :func:`load_model`.
     """
+    if str(folder) in BUILT_IN or own_function(folder) is not None:
+        return {}
     provenance = _read_description(_find(Path(folder))).get("provenance")
     return provenance if isinstance(provenance, dict) else {}
 
@@ -158,8 +197,8 @@ def _find(path: Path) -> Path:
             "checkpoints/best"
         )
     raise ModelError(
-        f"{path} does not exist; expected a checkpoint folder, a run folder, or one of "
-        f"{', '.join(BUILT_IN)}"
+        f"{path} does not exist; expected a checkpoint folder, a run folder, one of "
+        f"{', '.join(BUILT_IN)}, or a function of your own as MODULE:FUNCTION"
     )
 
 

@@ -10,9 +10,11 @@ from torch import nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
-from beenhere.config.models import ModelConfig, PreprocessingConfig
+from beenhere.config.models import ModelConfig, PreprocessingConfig, WrappedConfig
+from beenhere.config.options import OwnPart
+from beenhere.config.own_parts import own_code, source_of
 from beenhere.errors import ModelError
-from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR
+from beenhere.models.aggregators import MapShape, MixVPR, build_aggregator
 from beenhere.models.backbones import Backbone, Weights, nearest_multiple
 from beenhere.models.pretrained import pretrained_weights
 
@@ -42,30 +44,42 @@ class VPRModel(nn.Module):
         preprocessing: sizes and interpolation, for whoever decodes photos.
         backbone: images to feature maps.
         aggregator: feature maps to descriptors.
+        own: names a person's own code that it runs, in errors; None where there is none.
 
     Raises:
         ModelError: options that do not go together; see the parts.
     """
 
+    config: ModelConfig | WrappedConfig
+    own: str | None
     mean: torch.Tensor
     std: torch.Tensor
 
     def __init__(self, config: ModelConfig, backbone_weights: Weights | None = None) -> None:
         super().__init__()
         self.backbone = Backbone(config.backbone, backbone_weights)
-        self.preprocessing = Preprocessing.of(config.preprocessing, self.backbone)
-        self.config = config.model_copy(update={"preprocessing": self.preprocessing.config})
-        options, size = self.preprocessing.config, None
+        preprocessing = Preprocessing.of(config.preprocessing, self.backbone)
+        options, size = preprocessing.config, None
         if options.image_size is not None and not options.keep_aspect:  # all images have one size
             size = self.backbone.map_size(*options.image_size)
         shape = MapShape(self.backbone.out_channels, size)
-        self.aggregator = AGGREGATORS[config.aggregator.name](config.aggregator, shape)
+        self.aggregator = build_aggregator(config.aggregator, shape)
+        own = isinstance(config.aggregator, OwnPart)
+        self.own = f"model.aggregator {config.aggregator.name}" if own else None
+        source = source_of(self.aggregator) if own else ""
+        self._keep(config.model_copy(update={"preprocessing": options}), preprocessing, source)
         if isinstance(self.aggregator, MixVPR):
             sides = options.image_size or ()
             log.info("mixvpr is tied to one image size: every image is resized to %s x %s", *sides)
+
+    def _keep(
+        self, config: ModelConfig | WrappedConfig, preprocessing: "Preprocessing", source: str
+    ) -> None:
+        """What is no layer; ``source`` is that of a person's own code."""
+        self.config, self.preprocessing, self._source = config, preprocessing, source
         # With the weights on their device, but in the options and not in the weights' file.
         for name in ("mean", "std"):
-            values = torch.tensor(getattr(options, name)).view(1, 3, 1, 1)
+            values = torch.tensor(getattr(preprocessing.config, name)).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
         self._fingerprint: tuple[object, str] | None = None
 
@@ -88,13 +102,26 @@ class VPRModel(nn.Module):
         Raises:
             ModelError: another shape or type, or a size that the network cannot take.
         """
-        return self.aggregator(self.feature_maps(images))  # type: ignore[no-any-return]
+        maps = self.feature_maps(images)
+        if self.own is None:
+            return self.aggregator(maps)  # type: ignore[no-any-return]
+        with own_code(f"{self.own}, on maps {tuple(maps.shape)}"):
+            # Few own poolings expect channels last: ``view`` fails on such maps.
+            return self.aggregator(maps.contiguous())  # type: ignore[no-any-return]
 
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
         """Feature maps for the aggregator, ``(B, C, h, w)``; images are those of :meth:`forward`.
 
         Raises:
             ModelError: as :meth:`forward`.
+        """
+        return self.backbone(self.network_input(images))  # type: ignore[no-any-return]
+
+    def network_input(self, images: torch.Tensor) -> torch.Tensor:
+        """Images of :meth:`forward` resized and normalised, ``(B, 3, H, W)`` floating point.
+
+        Raises:
+            ModelError: another shape or type.
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ModelError(f"images are {tuple(images.shape)}; expected (B, 3, height, width)")
@@ -105,17 +132,17 @@ class VPRModel(nn.Module):
         pixels = self.preprocessing.resize(images)
         white = 255.0 if pixels.dtype == torch.uint8 else 1.0
         # (pixels / white - mean) / std in one pass over them, a fifth of the time of three.
-        normalised = torch.addcmul(
+        return torch.addcmul(
             -self.mean / self.std, pixels.to(self.mean.dtype), 1 / (white * self.std)
         )
-        return self.backbone(normalised)  # type: ignore[no-any-return]
 
     def fingerprint(self) -> str:
         """SHA-256 of all that descriptors depend on, as 64 hexadecimal digits.
 
         SHA-256 of the options (all but ``pretrained`` and ``freeze``, which say how the weights
-        came to be) and of every weight. The same on every device and after saving and loading;
-        float16 weights are other weights than the float32 ones they were rounded from.
+        came to be), of every weight, and of the source of a part that is a person's own
+        (:func:`beenhere.config.own_parts.source_of`). The same on every device and after saving
+        and loading; float16 weights are other weights than the float32 ones they were rounded from.
 
         Kept until a weight changes in place, as optimizers and ``load_state_dict`` change them, or
         is moved. A change behind autograd's back (``tensor.data``, ``tensor.numpy()``) is not seen.
@@ -126,7 +153,7 @@ class VPRModel(nn.Module):
             for name, t in state.items()
         ]
         if self._fingerprint is None or self._fingerprint[0] != version:
-            self._fingerprint = version, _hash(self.config, state)
+            self._fingerprint = version, _hash(self.config, state, self._source)
         return self._fingerprint[1]
 
 
@@ -190,9 +217,10 @@ def build_model(config: ModelConfig) -> VPRModel:
     return VPRModel(config, pretrained_weights(config.backbone))
 
 
-def _hash(config: ModelConfig, state: Weights) -> str:
+def _hash(config: ModelConfig | WrappedConfig, state: Weights, source: str) -> str:
     options = config.model_dump(mode="json", exclude={"backbone": {"pretrained", "freeze"}})
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
+    digest.update(source.encode())
     for name, tensor in sorted(state.items()):
         values = tensor.detach().cpu()
         values = values.float() if values.is_floating_point() else values

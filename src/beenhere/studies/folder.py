@@ -201,7 +201,7 @@ def _difference(old: RowFolder, training: Training) -> str:
         for name in {**before, **now}
         if before.get(name) != now.get(name) and matters(name)
     ]
-    return ", ".join(changes) or "its photos"
+    return ", ".join(changes) or "its photos, or code of yours"
 
 
 def _hash(path: Path) -> str:

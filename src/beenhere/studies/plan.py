@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,8 @@ import numpy as np
 
 from beenhere import geo
 from beenhere.config import config_yaml
+from beenhere.config.options import OwnPart
+from beenhere.config.own_parts import source_of_class
 from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluation_fingerprint
@@ -35,8 +38,8 @@ class Training:
 
     Attributes:
         name: for people.
-        fingerprint: of every option that matters and of the photos. Rows that have the same are
-            one training.
+        fingerprint: of every option that matters, of the photos, and of the code of a person's own
+            parts. Rows that have the same are one training.
         tests: fingerprints of the photos of each test set.
     """
 
@@ -50,7 +53,7 @@ class Training:
         """Name of the run folder: whatever a row is called, it finds its training there."""
         config = self.config
         parts = config.model.aggregator.name, config.loss.name, config.optimizer.name
-        return "-".join((*parts, self.fingerprint[:8])).replace("_", "-")
+        return re.sub("[_:.]", "-", "-".join((*parts, self.fingerprint[:8])))
 
 
 @dataclass(frozen=True)
@@ -299,6 +302,13 @@ def _fingerprint(config: TrainConfig, photos: StudyPhotos) -> str:
     data = config.data
     if data.share == 1:
         del kept["data.share"], kept["data.share_seed"]
+    for option, part in (
+        ("model.aggregator", config.model.aggregator),
+        ("loss", config.loss),
+        ("miner", config.miner),
+    ):
+        if isinstance(part, OwnPart):
+            kept[f"code of {option}"] = source_of_class(part, option)
     kept["training photos"] = photos.training(Path(data.train))
     if data.validation is not None:
         kept["validation photos"] = photos.evaluation(data.validation)

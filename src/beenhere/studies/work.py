@@ -74,7 +74,7 @@ def _cost(config: TrainConfig, path: Path) -> float | None:
             height, width = photo_size(query)
         except PhotoError:
             continue
-        model = load_model(path, choose_fit_device(config.fit))
+        model = load_model(path, choose_fit_device(config.fit), config.model.own_modules)
         size = model.preprocessing.target_size(height, width)
         return round(milliseconds_per_photo(model, config.evaluation.extract, *size), 3)
     return None

@@ -88,7 +88,7 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         else:
             train(*arguments)
         results = run.read_results()
-        best = load_model(run.best, device)
+        best = load_model(run.best, device, config.model.own_modules)
         for name, tables in tests.items():
             asked = {
                 "model": best.fingerprint(),

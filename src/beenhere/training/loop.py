@@ -86,7 +86,7 @@ def train(
     # The weights of a run that goes on are in its state: none need to be fetched.
     model = build_model(architecture) if state is None else VPRModel(architecture)
     step = TrainingStep(model, config).to(fabric.device)  # before its optimizer's state is loaded
-    optimizer = build_optimizer(config.optimizer, model)
+    optimizer = build_optimizer(config.optimizer, model, step.objective)
     pin = fabric.device.type == "cuda"
     batches = training_batches(photos, config, model.preprocessing, rank, fabric.world_size, pin)
     batches.check_sizes()

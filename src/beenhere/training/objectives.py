@@ -30,7 +30,10 @@ from beenhere.config.objective import (
     PairMarginMinerConfig,
     TripletConfig,
 )
+from beenhere.config.options import OwnPart
+from beenhere.config.own_parts import build_own, own_code
 from beenhere.config.training import TrainConfig
+from beenhere.errors import ModelError
 from beenhere.models import VPRModel
 from beenhere.training.augment import augment, generator_of
 
@@ -55,7 +58,10 @@ class ObjectiveValue(NamedTuple):
 
 
 class Objective(nn.Module):
-    """A loss after a miner."""
+    """A loss after a miner.
+
+    Either may be a class of a person's own (:class:`OwnLoss`, :class:`OwnMiner`).
+    """
 
     def __init__(self, loss: LossConfig, miner: MinerConfig) -> None:
         super().__init__()
@@ -73,6 +79,10 @@ class Objective(nn.Module):
         with torch.autocast(descriptors.device.type, enabled=False):
             descriptors = descriptors.float()
             mined = self.miner(descriptors, places) if self.miner is not None else None
+            if isinstance(self.loss, OwnLoss):
+                value = self.loss(descriptors, places, mined)
+                chosen = convert_to_pairs(mined, places)
+                return ObjectiveValue(value, active_share(self.loss, descriptors, places, chosen))
             if isinstance(self.loss, losses.TripletMarginLoss):
                 chosen = convert_to_triplets(mined, places, t_per_anchor="all")
             else:
@@ -119,13 +129,80 @@ class TrainingStep(nn.Module):
         return self.objective(descriptors, places)  # type: ignore[no-any-return]
 
 
-def build_loss(config: LossConfig) -> BaseMetricLossFunction:
-    """The loss of pytorch-metric-learning that the options name.
+class OwnLoss(nn.Module):
+    """A loss of a person's own: any ``torch.nn.Module``, such as one of pytorch-metric-learning.
+
+    It is called with the descriptors ``(B, D)``, float32, and the places ``(B,)``; with a miner the
+    mined pairs or triplets (:data:`Indices`) come third. It gives a scalar. Parameters that it has
+    are trained at the rate of the head.
+    """
+
+    def __init__(self, part: OwnPart) -> None:
+        super().__init__()
+        self.what = f"loss {part.name}"
+        self.inner = build_own(part, "loss", nn.Module)
+
+    def forward(self, descriptors: Tensor, places: Tensor, mined: Indices | None) -> Tensor:
+        """Score a batch.
+
+        Raises:
+            ModelError: it fails, or gives no scalar.
+        """
+        given = (descriptors, places) if mined is None else (descriptors, places, mined)
+        with own_code(self.what):
+            value = self.inner(*given)
+        if not isinstance(value, Tensor) or value.numel() != 1 or not value.is_floating_point():
+            raise ModelError(f"{self.what} gives {_shown(value)}; expected a tensor of one number")
+        return value.reshape(())
+
+
+class OwnMiner(nn.Module):
+    """A miner of a person's own: any ``torch.nn.Module``, such as one of pytorch-metric-learning.
+
+    It is called with the descriptors ``(B, D)``, float32, and the places ``(B,)``, and gives
+    :data:`Indices`.
+    """
+
+    def __init__(self, part: OwnPart) -> None:
+        super().__init__()
+        self.what = f"miner {part.name}"
+        self.inner = build_own(part, "miner", nn.Module)
+
+    def forward(self, descriptors: Tensor, places: Tensor) -> Indices:
+        """Choose pairs or triplets of a batch.
+
+        Raises:
+            ModelError: it fails, or gives something else.
+        """
+        with own_code(self.what), torch.no_grad():
+            mined = self.inner(descriptors, places)
+        if (
+            not isinstance(mined, tuple)
+            or len(mined) not in (3, 4)
+            or any(not isinstance(one, Tensor) or one.dtype != torch.int64 for one in mined)
+        ):
+            raise ModelError(
+                f"{self.what} gives {_shown(mined)}; expected rows of the batch as int64 tensors: "
+                "(anchor, positive, anchor, negative) of pairs, or (anchor, positive, negative)"
+            )
+        return mined
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"{value.dtype} {tuple(value.shape)}"
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple) else "")
+
+
+def build_loss(config: LossConfig) -> BaseMetricLossFunction | OwnLoss:
+    """The loss that the options name, one of pytorch-metric-learning or a person's own.
 
     Contrastive and triplet losses measure L2 distance, multi-similarity measures cosine
     similarity; contrastive averages the pairs (positives and negatives each for themselves) and
     triplet the triplets whose loss is not zero.
     """
+    if isinstance(config, OwnPart):
+        return OwnLoss(config)
     if isinstance(config, ContrastiveConfig):
         return losses.ContrastiveLoss(
             pos_margin=config.pos_margin, neg_margin=config.neg_margin, distance=LpDistance()
@@ -138,8 +215,10 @@ def build_loss(config: LossConfig) -> BaseMetricLossFunction:
     )
 
 
-def build_miner(config: MinerConfig) -> BaseMiner | None:
-    """The miner of pytorch-metric-learning that the options name; None where there is none."""
+def build_miner(config: MinerConfig) -> BaseMiner | OwnMiner | None:
+    """The miner that the options name, as :func:`build_loss`; None where there is none."""
+    if isinstance(config, OwnPart):
+        return OwnMiner(config)
     if isinstance(config, NoMinerConfig):
         return None
     if isinstance(config, MultiSimilarityMinerConfig):
@@ -158,16 +237,17 @@ def build_miner(config: MinerConfig) -> BaseMiner | None:
 
 @torch.no_grad()
 def active_share(
-    loss: BaseMetricLossFunction, descriptors: Tensor, places: Tensor, chosen: Indices
+    loss: BaseMetricLossFunction | OwnLoss, descriptors: Tensor, places: Tensor, chosen: Indices
 ) -> Tensor:
     """Of all pairs (with a triplet loss, of all triplets) in a batch, the share that is active.
 
     A pair or triplet is active if it was chosen and moves the loss: with the contrastive and the
     triplet loss if its part of it is not zero, with multi-similarity, where no weight is ever
-    quite zero, if its weight is more than :data:`ACTIVE_WEIGHT` of an even one.
+    quite zero, if its weight is more than :data:`ACTIVE_WEIGHT` of an even one. With a loss of a
+    person's own all that were chosen are.
 
     Args:
-        loss: one of the three.
+        loss: one of the three, or a person's own.
         descriptors: ``(B, D)`` float32.
         places: ``(B,)`` integer labels.
         chosen: pairs or triplets that the miner let through, as the loss takes them.

@@ -6,6 +6,7 @@ that goes on after an interruption has nothing to restore.
 
 from math import cos, pi
 
+from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RAdam
 
 from beenhere.config.training import (
@@ -18,20 +19,24 @@ from beenhere.errors import TrainingError
 from beenhere.models import VPRModel
 
 
-def build_optimizer(config: OptimizerConfig, model: VPRModel) -> Optimizer:
-    """An optimizer over the trained parameters, in two groups: ``"backbone"`` and ``"head"``.
+def build_optimizer(
+    config: OptimizerConfig, model: VPRModel, objective: nn.Module | None = None
+) -> Optimizer:
+    """An optimizer over the trained parameters, in groups: ``"backbone"``, ``"head"``, ``"loss"``.
 
-    Each group carries its rate before schedule and warm-up as ``"base_lr"``. A group without a
-    trained parameter is left out.
+    The last are those that a loss of a person's own has, at the rate of the head. Each group
+    carries its rate before schedule and warm-up as ``"base_lr"``. A group without a trained
+    parameter is left out.
 
     Raises:
         TrainingError: nothing is trained at all.
     """
-    rates = {"backbone": config.backbone_lr or config.lr, "head": config.lr}
+    rates = {"backbone": config.backbone_lr or config.lr, "head": config.lr, "loss": config.lr}
     inside = set(model.backbone.parameters())
     parameters = {
         "backbone": [p for p in model.backbone.parameters() if p.requires_grad],
         "head": [p for p in model.parameters() if p.requires_grad and p not in inside],
+        "loss": [] if objective is None else [p for p in objective.parameters() if p.requires_grad],
     }
     groups = [
         {"name": name, "params": parameters[name], "lr": rates[name], "base_lr": rates[name]}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
+from beenhere.config.own_parts import check_named
 from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, ModelError, PhotoError
 from beenhere.models.checkpoint import (
     BUILT_IN,
     load_model,
+    own_function,
     read_provenance,
     save_checkpoint,
 )
 from beenhere.models.model import VPRModel
+from beenhere.models.wrapped import WrappedModel
 from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.extract import extract, precision_on
@@ -36,18 +39,17 @@ def keep_model(
     Args:
         change: that makes the index.
         model: to keep, on the device that descriptors will be computed on.
-        spec: the text that it was read by, if it was; a built-in one is not kept but named.
+        spec: the text that it was read by, if it was; a built-in one is not kept but named. A
+            wrapped network cannot be kept: only its fingerprint is.
         config: decides the precision.
 
     Raises:
         ModelError: it cannot be written.
     """
     name = spec if spec in BUILT_IN else None
-    provenance: dict[str, Any] = {}
-    if spec is not None:
-        provenance = {"model": spec} | (read_provenance(spec) if name is None else {})
+    provenance = {} if spec is None else {"model": spec, **read_provenance(spec)}
     parts = []
-    if name is None:
+    if name is None and not isinstance(model, WrappedModel):
         folder = change.folder / MODEL
         save_checkpoint(model, folder, provenance)
         parts = [part_of(change.folder, path) for path in sorted(folder.iterdir())]
@@ -62,14 +64,32 @@ def keep_model(
     )
 
 
-def indexed_model(folder: Path, entry: IndexedModel, device: str) -> VPRModel:
+def indexed_model(
+    folder: Path, entry: IndexedModel, device: str, given: VPRModel | None = None
+) -> VPRModel:
     """The model of an index, on a device; ``"auto"``: the first GPU if there is one.
 
+    One that is given is moved there, and by ``"auto"`` stays where it is.
+
     Raises:
-        ModelError: it is not as it was when the index was built; the damaged file is named.
+        ModelError: it is not as it was when the index was built (the damaged file is named), or
+            it is a network that the index does not hold.
         ConfigError: no such device.
     """
-    spec = entry.name if entry.name is not None else folder / MODEL
+    if given is not None:
+        check_model(folder, entry, given)  # it may have been trained since
+        return given if device == "auto" else given.to(choose_device(device))
+    spec: str | Path = entry.name if entry.name is not None else folder / MODEL
+    if entry.name is None and not entry.parts:
+        spec = str(entry.provenance.get("model"))
+        function = own_function(spec)
+        if function is None:
+            raise ModelError(
+                f"{folder} was built with a network that it does not hold, "
+                f"{entry.config['network']}; open it with that: "
+                "Index.open(path, model=beenhere.wrap(network, ...))"
+            )
+        check_named(function, (), str(folder))
     chosen = choose_device(device)
     try:
         model = load_model(spec, chosen)
@@ -110,6 +130,7 @@ def check_model(folder: Path, entry: IndexedModel, model: VPRModel) -> None:
         raise ModelError(
             f"{folder} holds descriptors of the model {wanted}, and was given the model "
             f"{fingerprint[:16]}; give that one, or build another index with this one"
+            + (f" (the code of {model.own} counts too)" if model.own else "")
         )
 
 

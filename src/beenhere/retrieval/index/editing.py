@@ -105,7 +105,7 @@ def build_index(
         folder: of the index; made with its parents.
         photos: to be found later.
         model: a checkpoint or run folder, ``"offline-lite0"``, or a model, on any device; it is
-            kept in the index, unless it is built in.
+            kept in the index, unless it is built in or a wrapped network.
         config: options of the index.
         wait: seconds to wait for another writer.
         what: what progress bars say; None: be silent.
@@ -120,9 +120,11 @@ def build_index(
     """
     from beenhere.devices import choose_device
     from beenhere.models.checkpoint import load_model
+    from beenhere.models.wrapped import check_wrapped
     from beenhere.retrieval.index.describing import keep_model
 
     start = time.perf_counter()
+    check_wrapped(model)
     entry = _milvus_address(config)
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from beenhere.retrieval.extract import Descriptors
     from beenhere.retrieval.index.search_recall import SearchRecall
 
-# What computes descriptors is imported when it is called: torch takes seconds, and to open an
-# index and look at it needs none of it.
+# What computes descriptors is imported when it is called: torch, of which `open` needs nothing.
 
 Photos = PhotoTable | str | Path
 """A table, or a path of any format that is known."""
@@ -62,24 +61,29 @@ class Index(Locator):
         store: where its photos lie; see :class:`beenhere.retrieval.index.photo_store.PhotoStore`.
     """
 
-    def __init__(self, path: Path, snapshot: Snapshot) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, model: "VPRModel | None" = None) -> None:
         super().__init__()
         self.path = path
         self.store: PhotoStore = open_store(snapshot)
         self._snapshot = snapshot
         self._models: dict[str, VPRModel] = {}
+        self._given = model
+        if model is not None:
+            self.check_model(model)
 
     @classmethod
-    def open(cls, path: str | Path) -> "Index":
+    def open(cls, path: str | Path, model: "VPRModel | None" = None) -> "Index":
         """Open an index. Takes well under a second whatever its size: descriptors stay on disk.
+
+        Give the model where it is not in the index (:func:`beenhere.wrap`) or has own parts.
 
         Raises:
             DataError: no index there, one of a newer format, or a part that is missing or has
                 another size than was written; there is no such collection in Milvus.
             ConfigError: pymilvus is not installed.
-            ModelError: the collection is of another model.
+            ModelError: the index or the collection is of another model.
         """
-        return cls(Path(path), Snapshot.open(Path(path)))
+        return cls(Path(path), Snapshot.open(Path(path)), model)
 
     @classmethod
     def build(
@@ -93,15 +97,14 @@ class Index(Locator):
         """Make an index of photos, and open it.
 
         Interrupted, the same call goes on where it was. Photos that cannot be read are left out:
-        see :attr:`unreadable`. Raises what :func:`~beenhere.retrieval.index.editing.build_index`
-        does.
+        see :attr:`unreadable`. Raises as :func:`~beenhere.retrieval.index.editing.build_index`.
 
         >>> index = beenhere.Index.build("photos", "offline-lite0", "small.index", dtype="int8")
         >>> len(index), index.unreadable
         (24, {})
 
         Args:
-            model: a checkpoint or run folder, ``"offline-lite0"``, or a model.
+            model: a checkpoint or run folder, ``"offline-lite0"``, a model, or a wrapped network.
             path: of the new folder.
             **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
                 ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
@@ -109,7 +112,7 @@ class Index(Locator):
         """
         config = config_yaml.validate(IndexConfig, options, "options of Index.build")
         build_index(Path(path), _table(photos), model, config, wait, "photos")
-        return cls.open(path)
+        return cls.open(path, None if isinstance(model, str | Path) or not model.own else model)
 
     def __len__(self) -> int:
         """Photos that can be found."""
@@ -191,13 +194,14 @@ class Index(Locator):
         """The model whose descriptors the index holds; on the first GPU, if any, by ``"auto"``.
 
         Raises:
-            ModelError: it is not as it was when the index was built.
+            ModelError: it is not as it was when the index was built, or is to be given to `open`.
             ConfigError: no such device.
         """
         from beenhere.retrieval.index.describing import indexed_model
 
-        if device not in self._models:
-            self._models[device] = indexed_model(self.path, self.manifest.model, device)
+        if device not in self._models or self._given is not None:
+            found = indexed_model(self.path, self.manifest.model, device, self._given)
+            self._models[device] = found
         return self._models[device]
 
     def check_model(self, model: "VPRModel") -> None:
@@ -353,10 +357,7 @@ class Index(Locator):
         >>> index.remove("*/IMG_001?.jpg").removed
         10
 
-        See :func:`beenhere.retrieval.index.editing.remove_photos`.
-
-        Raises:
-            DataError: a path that stands for no photo of the index; nothing is removed.
+        Raises as :func:`beenhere.retrieval.index.editing.remove_photos`, and removes nothing then.
         """
         removed = remove_photos(self.path, paths, wait)
         self.refresh()
