@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.files.atomic import replacing
+from beenhere.wording import one_line
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "path": pl.String,
@@ -104,9 +105,7 @@ class PhotoTable:
                 )
         if "path" not in columns:
             raise DataError(f"column 'path' is missing; got {', '.join(columns) or 'no columns'}")
-        given = pl.DataFrame(
-            {name: pl.Series(name, values, SCHEMA[name]) for name, values in columns.items()}
-        )
+        given = _as_frame(columns)
         missing = [pl.lit(None, SCHEMA[name]).alias(name) for name in SCHEMA if name not in columns]
         frame = given.with_columns(missing).select(list(SCHEMA))
         frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
@@ -209,6 +208,24 @@ def _relative(folder: str, start: str) -> str:
         return Path(os.path.relpath(folder, start)).as_posix()
     except ValueError:  # another drive of Windows
         return Path(folder).as_posix()
+
+
+def _as_frame(columns: Mapping[str, Any]) -> pl.DataFrame:
+    series = {}
+    for name, values in columns.items():
+        try:
+            series[name] = pl.Series(name, values, SCHEMA[name])
+        except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+            kind = "texts" if SCHEMA[name] == pl.String else "numbers"
+            raise DataError(
+                f"column {name!r} cannot be read ({one_line(error, 80)}); expected a list of "
+                f"{kind}, None where nothing is known"
+            ) from error
+    lengths = {name: len(values) for name, values in series.items()}
+    if len(set(lengths.values())) > 1:
+        got = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise DataError(f"columns have different lengths ({got}); expected a value for each photo")
+    return pl.DataFrame(series)
 
 
 def _checked(frame: pl.DataFrame) -> pl.DataFrame:

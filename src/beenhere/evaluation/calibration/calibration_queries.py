@@ -12,6 +12,7 @@ from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
+from beenhere.photos.photo_input import photo_input
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.photo_store import Matches
@@ -19,7 +20,6 @@ from beenhere.retrieval.locate.candidates import (
     Searchable,
     SearchResult,
     find_candidates,
-    photo_input,
 )
 from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
 from beenhere.retrieval.search.filters import Filter

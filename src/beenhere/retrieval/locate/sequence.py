@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.photos.exif import read_facts
+from beenhere.photos.photo_input import PhotoInput
 from beenhere.retrieval.locate.answer import Candidates, Place
-from beenhere.retrieval.locate.candidates import PhotoInput
 
 Floats = NDArray[np.float64]
 
