@@ -31,7 +31,8 @@ _CHUNK = 256
 _FLUSH_SECONDS = 2.0
 NO_FILE = -1
 """The modification time of a photo that came without a file."""
-_POSITION = ("lat", "lon", "easting", "northing", "zone")
+_OF_ONE = dict.fromkeys(("lat", "lon", "easting", "northing", "zone"), "lat")
+"""Columns that change together, with the one that says whether they are given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,12 +159,9 @@ class PhotoDiff:
         pairs = self.same | self.moved | self.restored
         rows = np.fromiter(pairs.values(), np.int64, len(pairs))
         old, given = self.known.frame[rows], self.given[np.fromiter(pairs, np.int64, len(pairs))]
-        positioned = given["lat"].is_not_null()
         new = pl.DataFrame(
             [
-                given[name].zip_with(
-                    positioned if name in _POSITION else given[name].is_not_null(), old[name]
-                )
+                given[name].zip_with(given[_OF_ONE.get(name, name)].is_not_null(), old[name])
                 for name in COLUMNS
             ]
         )

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.config.retrieval import LocateConfig
 from beenhere.photos.photo_input import PhotoInput
+from beenhere.photos.reference import Points, Reference, points_of, reference_of, whereabouts
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Candidates, Match, Place
@@ -54,6 +54,15 @@ class Searchable(Protocol):
         """The photos nearest to some queries; see :meth:`beenhere.Index.search`."""
 
 
+def nearest_matches(found: SearchResult) -> list[tuple[Match, ...]]:
+    """The photos that a search found for each query, nearest first."""
+    seen = _SeenMatches.at(found)
+    if seen is None:
+        return [()] * len(found.rows)
+    rows = _matches(seen, None, found.rows.shape[1])
+    return [tuple(match for match in row if match is not None) for row in rows]
+
+
 def find_candidates(
     index: Searchable,
     queries: Sequence[PhotoInput],
@@ -79,7 +88,8 @@ def find_candidates(
         count: places for each query at most.
     """
     k = max(1, min(config.matches, len(index)))
-    inside = _SeenMatches.at(index.search(descriptors, k, where))
+    first = index.search(descriptors, k, where)
+    searched, inside = first.photos, _SeenMatches.at(first)
     if inside is None:
         return [Candidates((), ())] * len(queries)
     looked, seen = inside, inside.similarity
@@ -92,21 +102,28 @@ def find_candidates(
         inliers = _inliers(verifier, queries, looked, config.verification.matches, k)
     sure = config.verification.features.min_inliers
     weight = weights(looked.similarity, inliers, config.temperature, sure, seen)
-    positions = looked.positions
+    reference = reference_of([searched], config.by)
+    radius = reference.radius if config.radius is None else config.radius
+    points = looked.points(reference)
     own = np.arange(weight.shape[1]) < k
-    places = find_places(np.where(own, weight, 0), positions, config.radius, count)
-    near = within_places(places[0], positions, config.radius)
+    places = find_places(np.where(own, weight, 0), points, radius, count)
+    near = within_places(places[0], points, radius)
     rivals = np.where(near | own, 0, weight)
-    (elsewhere,) = find_places(rivals, positions, config.radius, 1)
+    (elsewhere,) = find_places(rivals, points, radius, 1)
     # Ranks begin anew behind the matches that meet the conditions.
     matches = _matches(looked, inliers, k)
     return [
         _candidates(
             row[:k],
-            [_place(place, query, row) for place in places if place.members[query].any()],
+            [
+                _place(place, query, row, reference)
+                for place in places
+                if place.members[query].any()
+            ],
             [match for match, rival in zip(row, rivals[query] > 0, strict=True) if rival],
-            _place(elsewhere, query, row) if elsewhere.members[query].any() else None,
+            _place(elsewhere, query, row, reference) if elsewhere.members[query].any() else None,
             float(weight[query, near[query] & ~own].sum()),
+            radius,
         )
         for query, row in enumerate(matches)
     ]
@@ -118,6 +135,7 @@ def _candidates(
     others: Sequence[Match | None],
     elsewhere: Place | None,
     same_place: float,
+    radius: float,
 ) -> Candidates:
     """The candidates of a query, with the evidence for its likeliest place.
 
@@ -126,6 +144,7 @@ def _candidates(
         others: matches that look like it, do not meet them, and lie elsewhere.
         elsewhere: the likeliest place of these.
         same_place: share of the matches that do not meet them and lie at the likeliest place.
+        radius: of a place.
     """
     matches = tuple(match for match in own if match is not None)
     if not places:
@@ -136,7 +155,7 @@ def _candidates(
         max(rivals, key=lambda place: place.share, default=None),
         (*matches, *(match for match in others if match is not None)),
     )
-    return Candidates(matches, tuple(places), numbers)
+    return Candidates(matches, tuple(places), numbers, radius)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +193,9 @@ class _SeenMatches:
         similarity = np.hstack([self.similarity, similarity])
         return _SeenMatches(photos, np.hstack([self.number, number]), similarity)
 
-    @property
-    def positions(self) -> geo.Positions:
-        """Of all matches, query by query, ``n * K``."""
-        return self.photos.positions[self.number.ravel()]
+    def points(self, reference: Reference) -> Points:
+        """Where all matches were taken, query by query, ``n * K``."""
+        return points_of(self.photos, reference)[self.number.ravel()]
 
 
 def _inliers(
@@ -201,7 +219,7 @@ def _inliers(
 def _matches(
     looked: _SeenMatches, inliers: NDArray[np.float64] | None, k: int
 ) -> list[list[Match | None]]:
-    columns = looked.photos.frame.select("path", "lat", "lon", "heading", "captured").rows()
+    columns = looked.photos.frame.select(*_COLUMNS).rows()
     counts = np.full(looked.number.shape, np.nan) if inliers is None else inliers
     numbers, similarity = looked.number.tolist(), looked.similarity.tolist()
     return [
@@ -213,17 +231,21 @@ def _matches(
     ]
 
 
+_COLUMNS = ("path", "lat", "lon", "heading", "captured", "x", "y", "frame", "map", "place")
+
+
 def _match(columns: tuple[Any, ...], rank: int, cosine: float, count: float) -> Match:
-    path, lat, lon, heading, captured = columns
+    path, lat, lon, heading, captured, *on_map = columns
     inliers = None if math.isnan(count) else int(count)
-    return Match(path, rank, cosine, lat, lon, heading, captured, inliers)
+    return Match(path, rank, cosine, lat, lon, heading, captured, inliers, *on_map)
 
 
-def _place(places: Places, query: int, matches: Sequence[Match | None]) -> Place:
+def _place(
+    places: Places, query: int, matches: Sequence[Match | None], reference: Reference
+) -> Place:
     members = zip(matches, places.members[query], strict=True)
     return Place(
-        lat=float(places.lat[query]),
-        lon=float(places.lon[query]),
+        **{"lat": None, "lon": None} | whereabouts(places.centre, query, reference),
         spread=float(places.spread[query]),
         share=float(places.share[query]),
         matches=tuple(match for match, member in members if member and match is not None),

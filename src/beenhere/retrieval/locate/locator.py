@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import LocateConfig, VerifyConfig
-from beenhere.errors import PhotoError
+from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.photo_input import Given, PhotoInput, photo_input, photo_inputs
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.locate.answer import Candidates, Located, Location
+from beenhere.retrieval.locate.answer import Candidates, Located, Location, Match, Nearest
 from beenhere.retrieval.locate.candidates import (
     Searchable,
     find_candidates,
+    nearest_matches,
 )
 from beenhere.retrieval.locate.decision import DecisionRule, locate_options
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
@@ -92,6 +93,41 @@ class Locator(Searchable):
         read = self._described(photo_inputs(photos), config)
         seconds, rows = time.perf_counter() - start, np.array(read.numbers, np.int64)
         return Descriptors(read.vectors, rows, list(read.reasons), seconds, len(rows))
+
+    def query(
+        self, photos: Photos, k: int = 20, where: Filter | None = None, **options: Any
+    ) -> Nearest:
+        """The photos of the index that look most like each photo; no place is worked out.
+
+        >>> [match.rank for match in index.query(["holiday.jpg"], k=3).matches[0]]
+        [1, 2, 3]
+
+        Args:
+            photos: as for :meth:`describe`.
+            k: how many for each; fewer where the index has no more.
+            where: what they must be besides.
+            **options: as for :meth:`describe`.
+
+        Raises:
+            ConfigError, DataError, ModelError: as :meth:`describe` and
+                :meth:`beenhere.Index.search`.
+        """
+        config = config_yaml.validate(ComputeConfig, options, "options of Index.query")
+        table = read_photos(photos) if isinstance(photos, str | Path) else photos
+        left_out = table.unusable if isinstance(table, PhotoTable) else []
+        given = photo_inputs(table.paths if isinstance(table, PhotoTable) else table)
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise DataError(f"k is {k!r}; expected a whole number, 1 or more")
+        read = self._described(given, config)
+        k = max(1, min(int(k), len(self)))
+        found = nearest_matches(self.search(read.vectors, k, where)) if read.numbers else []
+        matches: list[tuple[Match, ...] | None] = [None] * len(given)
+        for number, one in zip(read.numbers, found, strict=True):
+            matches[number] = one
+        names = dict(zip(read.numbers, (photo.name for photo in read.photos), strict=True))
+        names |= {number: name for number, (name, _) in read.unreadable.items()}
+        in_order = tuple(names[number] for number in range(len(given)))
+        return Nearest(in_order, tuple(matches), (*read.reasons, *left_out))
 
     def locate(
         self, photo: Given, where: Filter | None = None, verify: bool = False, **options: Any
@@ -184,7 +220,8 @@ class Locator(Searchable):
         )
         metres = reaches(queries.read.photos, queries.read.numbers, step)
         alone = [rule.probability(found) for found in queries.candidates]
-        states = path_states(queries.candidates, alone, metres, config.radius)
+        radius = next((found.radius for found in queries.candidates if found.places), 25.0)
+        states = path_states(queries.candidates, alone, metres, radius)
         return queries.located(rule.location_on_path, states)
 
     def _queries(
@@ -199,6 +236,11 @@ class Locator(Searchable):
         """Find some places at most for each photo, and the rule that decides among them."""
         calibration = self.calibration
         config = locate_options(calibration, options, f"options of Index.{method}")
+        if calibration is not None and config.by not in ("auto", "position"):
+            raise ConfigError(
+                f"by is {config.by}, but the index is calibrated, and only positions are; leave it "
+                "out, or forget the calibration: Index.set_calibration(None)"
+            )
         empty = where is None or len(self) == 0
         no_match = "the index is empty" if empty else "no photo of the index meets the conditions"
         rule = DecisionRule.of(calibration, verify, config, no_match)
