@@ -307,6 +307,8 @@ def _predictions_frame(
     row = predictions[query, place]
     points, asked = tables.points
     metres = distance(points[row], asked[query])
+    if tables.reference.kind == "place":
+        metres = np.full(len(row), np.nan)  # the same or not: ``positive`` says it
     positive = [None] * len(row)
     if listed is not None:
         positive = protocol.contains(listed, predictions)[query, place].tolist()

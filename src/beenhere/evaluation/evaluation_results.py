@@ -87,8 +87,9 @@ class Evaluation:
         name: of the data.
         recalls: for every threshold, N and condition; all queries (condition None) first.
         predictions: ``query``, ``rank`` (from 1), ``database`` (paths), ``similarity`` (cosine),
-            ``distance_m`` (null where a position is unknown), ``positive`` (whether a list says
-            it is right; null where positions do), ``query_condition``.
+            ``distance_m`` (null where a position is unknown, infinite to another map; of frames in
+            frames), ``positive`` (whether a list or a name says it is right; null where distances
+            do), ``query_condition``.
         query_table: every query, readable or not: ``query`` (path), ``condition``, ``lat``, ``lon``
             (degrees), ``nearest_m``, metres to the nearest readable database photo, and
             ``positives``, how many of them are listed (null where positions say what is right).
