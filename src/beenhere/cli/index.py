@@ -67,7 +67,7 @@ def build(
         opened = Index.open(out)
         held = opened.store.summary()
         if held is not None:
-            print(f"where they are: {held.known_places()}{_by(held)}")
+            print(f"where they are: {_where(held)}")
         print(f"search: {opened.store.search_line()}")
     _name_unreadable(added, out)
 
@@ -184,13 +184,14 @@ def check(index: Path, /) -> None:
     print(f"{index}: {found.parts} files, {file_size(found.bytes)}, all as they were written")
 
 
-def _by(held: "Summary") -> str:
-    """By what `beenhere locate` answers, where that may not be plain."""
-    from beenhere.photos.summary import NO_PLACES
-
-    if held.known_places() == NO_PLACES:
-        return "; search finds photos, locate no place: give a table, see docs/indoors.md"
-    return ""
+def _where(held: "Summary") -> str:
+    """How many photos have what, and what follows where none has anything."""
+    if held.nowhere < held.photos:
+        return held.known_places()
+    return (
+        "nothing says it (no position, no x and y, frame or place in a table), so search finds "
+        "photos, and locate no place"
+    )
 
 
 def _name_unreadable(added: "Added", index: Path) -> None:

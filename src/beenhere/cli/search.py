@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def search(
     index: Path,
     /,
-    *photos: str,
-    k: Annotated[Positive, Parameter(name=["--matches", "-k"])] = 10,
+    *photos: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    matches: Annotated[Positive, Parameter(name=["--matches", "-k"])] = 10,
     json: bool = False,
     out: Out | None = None,
     extract: Annotated[ComputeConfig, ADVANCED] = ComputeConfig(),
@@ -34,7 +34,7 @@ def search(
     Args:
         index: folder of the index; see `beenhere index build`.
         photos: files, folders, patterns in quotes, or `-` for one photo on standard input.
-        k: how many for each photo.
+        matches: how many for each photo.
         json: print JSON, or write it with `--out`.
         out: file to write instead of standard output, CSV by its name `.csv`, or `.json`.
         extract: how descriptors are computed.
@@ -45,10 +45,10 @@ def search(
     from beenhere.retrieval.index import Index
 
     write = _writer(json, out)
-    paths, refused = named_photos(photos)
+    paths, refused = named_photos(photos, search)
     opened = Index.open(index)
     contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
-    found = opened.query(contents, k, **extract.model_dump())
+    found = opened.query(contents, matches, **extract.model_dump())
     found = replace(found, queries=tuple(paths))
     if out is None:
         sys.stdout.write(write(found) if json else nearest_text(found))

@@ -121,8 +121,9 @@ class VPRModel(nn.Module):
 
         For a camera, and to try a model; an index computes those of many photos faster.
 
-        >>> beenhere.load_model("offline-lite0").describe([np.zeros((120, 160, 3), np.uint8)]).shape
-        (1, 112)
+        >>> model = beenhere.load_model("offline-lite0")
+        >>> len(model.describe([np.zeros((120, 160, 3), np.uint8), "holiday.jpg"]))
+        2
 
         Args:
             photos: each as :meth:`beenhere.Index.locate` takes it: a path, bytes, an image, an

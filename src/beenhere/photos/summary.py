@@ -51,27 +51,27 @@ class Summary:
     def known_places(self) -> str:
         """How many photos have what says where they were taken, such as ``"all with a position"``.
 
-        Of the others it is said only where not all have a position.
+        Of what is no position it is said where not all have one.
         """
         if self.with_position == self.photos:
             return "all with a position"
-        counts = {
-            "a position": self.with_position,
+        others = {
             "x and y": self.with_xy,
             "a frame number": self.with_frame,
             "a place's name": self.with_place,
         }
+        if not any(others.values()):
+            missing = self.photos - self.with_position
+            some = f"of which {missing:,} without a position"
+            return some if self.with_position else "none with a position"
         said = [
             f"{'all' if number == self.photos else f'{number:,}'} with {what}"
-            for what, number in counts.items()
+            for what, number in ({"a position": self.with_position} | others).items()
             if number
         ]
         if self.nowhere:
             said.append(f"{self.nowhere:,} without any of these")
-        return ", ".join(said) if len(said) > 1 or self.nowhere < self.photos else NO_PLACES
-
-
-NO_PLACES = "none with a position, x and y, a frame number or a place's name"
+        return ", ".join(said)
 
 
 def summarise(table: PhotoTable) -> Summary:

@@ -69,8 +69,8 @@ class Locator(Searchable):
 
         >>> index.describe("photos", device="cpu").vectors.shape
         (24, 112)
-        >>> index.describe([np.zeros((120, 160, 3), np.uint8)]).vectors.shape
-        (1, 112)
+        >>> len(index.describe([np.zeros((120, 160, 3), np.uint8)]).vectors)
+        1
 
         Args:
             photos: a path of any known format, a table, or a list of photos, each as
