@@ -120,6 +120,7 @@ def _ask(index: Index, table: PhotoTable) -> Answers:
     for row, location in enumerate(found):
         if location is None or location.gap is None or location.place is None:
             continue
+        assert location.place.lat is not None and location.place.lon is not None
         same = any(match.rank == location.gap.rank for match in location.place.matches)
         inliers.append(location.gap.inliers if same else 0)
         gap.append(location.gap.inliers - location.gap.elsewhere)

@@ -143,9 +143,10 @@ def _first(answer: Location | None, by_rank: bool) -> tuple[float, float] | None
 
 
 def _position(answer: Location | None) -> tuple[float, float] | None:
-    if answer is None or answer.place is None:
+    place = None if answer is None else answer.place
+    if place is None or place.lat is None or place.lon is None:
         return None
-    return answer.place.lat, answer.place.lon
+    return place.lat, place.lon
 
 
 def _table(

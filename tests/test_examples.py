@@ -18,11 +18,11 @@ from beenhere.models.model import VPRModel
 from beenhere.photos.exif import PhotoFacts, jpeg_bytes
 from beenhere.retrieval.extract import Descriptors
 from beenhere.retrieval.index import Matches
-from beenhere.retrieval.locate.answer import Located, Location
+from beenhere.retrieval.locate.answer import Located, Location, Nearest
 
 FACE = [
     *(getattr(beenhere, name) for name in beenhere.__all__),
-    *(Descriptors, Differences, Evaluation, Located, Location, Matches, VPRModel, geo),
+    *(Descriptors, Differences, Evaluation, Located, Location, Matches, Nearest, VPRModel, geo),
 ]
 """The names of ``beenhere``, what they return, and positions on the ground."""
 

@@ -192,7 +192,9 @@ def test_a_radius_below_zero_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_radius_is_the_evaluations() -> None:
-    assert f"[default: {EvalConfig().thresholds[0]:g}]" in beenhere("data", "show", "--help").stdout
+    assert (
+        f"[default: {EvalConfig().thresholds[0]:g} m;" in beenhere("data", "show", "--help").stdout
+    )
 
 
 def test_show_does_not_import_torch(tmp_path: Path) -> None:

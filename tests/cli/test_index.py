@@ -39,8 +39,9 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
         return capsys.readouterr().out.splitlines()
 
     build("--dtype", "float16", "--extract.batch-size", "2", "--set", "extract.workers=1")
-    built, search, question, unreadable = capsys.readouterr().out.splitlines()
+    built, where, search, question, unreadable = capsys.readouterr().out.splitlines()
     assert built.startswith("x.index: 4 photos by offline-lite0, in ")
+    assert where == "where they are: all with a position"
     assert search == "search: exact: 4 photos are too few to learn a search structure from"
     assert question == "Ask it: beenhere locate PHOTO --index x.index"
     assert unreadable.startswith("photos that cannot be read, left out: 1: ")
@@ -54,7 +55,7 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     assert says("add", "x.index", "more") == ["x.index: 2 unchanged; 5 photos now"]
     assert says("remove", "x.index", "more", "*/@500001*") == ["x.index: 3 photos removed, 2 left"]
     shown = says("info", "x.index")
-    assert "  photos      2, 2 with a position, taken 2015-07 to 2015-07" in shown
+    assert "  photos      2, all with a position, taken 2015-07 to 2015-07" in shown
     assert "  removed     3, see compact" in shown and "  unreadable  1, see --json" in shown
     assert "  descriptors 6328 numbers in float16" in shown
     assert "  search      exact: 2 photos are too few to learn a search structure from" in shown

@@ -126,7 +126,8 @@ def test_a_side_without_any_position_is_refused(tmp_path: Path) -> None:
             evaluate_tables(model, EvaluationTables(**both, name="tunnel"), CONFIG)
         assert str(caught.value) == (
             f"tunnel: no {what} has a position, and no list says which photos are right; expected "
-            "positions (in names, EXIF or a table), or ground_truth.csv beside database and queries"
+            "positions (in names, EXIF or a table), x and y, frame or place in the tables of both, "
+            "or ground_truth.csv beside database and queries"
         )
         assert model.shapes == []
     with pytest.raises(DataError, match=r"no photo has a position; expected positions \(in names,"):

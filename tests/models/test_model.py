@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from beenhere.config.models import BackboneConfig, ModelConfig, PreprocessingConfig
-from beenhere.errors import ModelError
+from beenhere.errors import DataError, ModelError, PhotoError
 from beenhere.models import Backbone, VPRModel, build_model
 from beenhere.models.model import Preprocessing
 
@@ -67,6 +68,23 @@ def test_it_resizes_what_has_another_size() -> None:
     expected = built(built.preprocessing.resize(photos()))
     assert built.preprocessing.resize(photos()).shape[2:] == (48, 64)
     torch.testing.assert_close(built(photos()), expected, atol=0, rtol=0)
+
+
+def test_it_describes_photos_however_they_come(tmp_path: Path) -> None:
+    built = model(image_size=(48, 64), keep_aspect=False).train()
+    frames = photos().permute(0, 2, 3, 1).numpy()
+    path = tmp_path / "a.png"
+    Image.fromarray(frames[0]).save(path)
+    found = built.describe([frames[0], path, Image.fromarray(frames[1])])
+    assert built.training and found.dtype == np.float32
+    expected = built.eval()(photos()).detach().numpy()
+    np.testing.assert_allclose(found, expected[[0, 0, 1]], atol=2e-3)
+    np.testing.assert_allclose(built.describe(frames), expected, atol=2e-3)
+    assert built.describe([]).shape == (0, built.descriptor_dim)
+    with pytest.raises(DataError, match="given as one array of shape"):
+        built.describe(frames[0])
+    with pytest.raises(PhotoError, match="photo 2: got int; expected a path"):
+        built.describe([frames[0], 7])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(

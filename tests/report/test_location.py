@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from beenhere.report.location import (
     to_geojson,
     to_json,
 )
+from beenhere.retrieval.locate.answer import Location, Match, Place
 
 
 def test_a_known_place() -> None:
@@ -89,6 +91,11 @@ def test_json_holds_everything() -> None:
         "lat": LAT,
         "lon": LON,
         "spread_m": 4.5,
+        "x": None,
+        "y": None,
+        "frame": None,
+        "map": None,
+        "place": None,
         "share": 0.7,
         "supporting": [1, 2, 4],
     }
@@ -193,3 +200,48 @@ def test_a_circle_around_a_pole_is_no_polygon() -> None:
     assert circle(-90.0, 0.0, 10.0) is None
     assert circle(10.0, 10.0, 0.0) is None
     assert circle(89.0, 0.0, 500.0) is not None
+
+
+def at(rank: int, **known: Any) -> Match:
+    return Match(f"hall/{rank}.jpg", rank, 1 - rank / 100, None, None, None, None, **known)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "words", "away"),
+    [
+        (
+            {"x": 4.1, "y": 0.32, "map": "floor 2"},
+            {"x": 1.1, "y": 4.32, "map": "floor 2"},
+            "x 4.10, y 0.32 on floor 2",
+            ", 5 m away",
+        ),
+        ({"x": 4.1, "y": 0.32}, {"x": 1.1, "y": 4.32, "map": "b"}, "x 4.10, y 0.32", ""),
+        (
+            {"frame": 17, "map": "night"},
+            {"frame": 16, "map": "night"},
+            "frame 17 of night",
+            ", 1 frame",
+        ),
+        ({"name": "kitchen"}, {"name": "hall"}, "kitchen", ""),
+    ],
+)
+def test_places_that_are_not_on_earth(
+    here: dict[str, Any], there: dict[str, Any], words: str, away: str
+) -> None:
+    matches = at(1, **here), at(2, **there)
+    one, other = (
+        Place(None, None, 1.0, share, (match,), **known)
+        for match, known, share in zip(matches, (here, there), (0.7, 0.3), strict=True)
+    )
+    location = Location("q.jpg", True, one, None, None, None, other, matches, None)
+    first, evidence, rival = describe_location(location)
+    assert first == words and "1 of 2 matches" in evidence
+    assert f"{away}" in rival and ("away" in rival) == bool(away)
+    (found,) = json.loads(to_json([location]))
+    row = next(csv.DictReader(io.StringIO(to_csv([location]))))
+    for name, value in here.items():
+        column = "place" if name == "name" else name
+        assert found["place"][column] == value and row[column] == str(value)
+    assert found["matches"][1]["distance_m"] == (5.0 if away == ", 5 m away" else None)
+    (point,) = json.loads(to_geojson([location]))["features"]
+    assert point["geometry"] is None

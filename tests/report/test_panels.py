@@ -101,6 +101,10 @@ def test_captions_say_how_far_or_which_photo() -> None:
 
     assert said("a/b.jpg", 12.0, True) == "12.0 m away"
     assert said("a/b.jpg", None, None) == "distance unknown"
+    assert said("a/b.jpg", float("inf"), False) == "on another map"
+    for frames, words in ((1.0, "1 frame away"), (12.0, "12 frames away")):
+        prediction = Prediction("a/b.jpg", 0.5, frames, True, by="frame")
+        assert photo_boxes.caption(prediction) == words
     for right in (True, False):
         assert said("a/frame_0007.jpg", None, right) == "frame_0007.jpg"
         assert said("a/@@@@@@@0007@@90@@@@@@.jpg", None, right) == "0007@90.jpg"

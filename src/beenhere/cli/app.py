@@ -88,6 +88,7 @@ _add(
 )
 _add(
     app,
+    ("search", "search:search", "The photos of an index that look most like others."),
     ("locate", "locate:locate", "Where photos were taken: position, radius, probability."),
     ("calibrate", "calibrate:calibrate", "Fit how sure an index's answers are."),
 )

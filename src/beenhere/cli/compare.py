@@ -142,7 +142,7 @@ def _print(
     print(f"A: {sides[0].name}\nB: {sides[1].name}\n")
     for one in found:
         sought = f"{one.a.queries.height} queries in {one.a.results['database']} photos"
-        print(f"{one.name}: {sought}, {rule_in_words(one.threshold)}")
+        print(f"{one.name}: {sought}, {rule_in_words(one.threshold, one.a.by)}")
         console().print(_table(one), end="\n\n")
     print(*_notes(found, shown), sep="\n")
     print(f"\nIn {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")

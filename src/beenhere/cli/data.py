@@ -8,7 +8,6 @@ from cyclopts import Parameter
 
 from beenhere.cli.output import check_output_file, output_file, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, show_last, show_options
-from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CheckConfig
 from beenhere.wording import count
 
@@ -27,7 +26,7 @@ def show(
     path: str,
     /,
     *,
-    radius: Distance = EvalConfig().thresholds[0],
+    radius: Distance | None = None,
     list_: Annotated[bool, Parameter(name="--list")] = False,
 ) -> None:
     """Photos, positions and dates in a folder or table; which files cannot be used, and why.
@@ -38,7 +37,8 @@ def show(
 
     Args:
         path: a folder, a table, one photo, or tar shards: their folder or its URL.
-        radius: metres within which a database photo is a positive of a query.
+        radius: metres within which a database photo is a positive of a query [default: 25 m; of x
+            and y 5; of frames 2].
         list_: name every file that cannot be used, not only a few.
     """
     from beenhere.config.training import EvaluationData

@@ -72,6 +72,8 @@ def evaluate(
             "for photos to be found in others give --database and --queries, or --data"
         )
     options = config_yaml.plain(config_yaml.assign(config, set_))
+    if "thresholds" not in config.model_fields_set and not _sets_thresholds(set_):
+        del options["thresholds"]  # what goes with the photos, which are not read yet
     folder = out or evaluation_folder(short_name(Path(model)), on.name)
     result = evaluate_paths(model, **vars(on), out=folder, **options)
     if panels:
@@ -82,11 +84,17 @@ def evaluate(
         _print(result, model, folder, panels)
 
 
+def _sets_thresholds(assignments: Assignments) -> bool:
+    return any(each.partition("=")[0].strip() == "thresholds" for each in assignments)
+
+
 def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
     from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report import panels
 
-    title = f"{result.name}: found by {model}, {rule_in_words(result.recalls[0].threshold)}"
+    title = (
+        f"{result.name}: found by {model}, {rule_in_words(result.recalls[0].threshold, result.by)}"
+    )
     panels.draw_panels(panels.choose_panels(result, count), folder / "matches.jpg", title)
 
 
@@ -114,10 +122,10 @@ def _recall_tables(result: "Evaluation") -> Iterator["Table"]:
     titles = {each: f"{each or 'all'} ({_queries(result, each)})" for each in conditions}
     if len(thresholds) == 1:
         columns = {title: (thresholds[0], each) for each, title in titles.items()}
-        yield _table(result, in_words(thresholds[0]), columns)
+        yield _table(result, in_words(thresholds[0], result.by), columns)
         return
     for condition, title in titles.items():
-        yield _table(result, title, {in_words(t): (t, condition) for t in thresholds})
+        yield _table(result, title, {in_words(t, result.by): (t, condition) for t in thresholds})
 
 
 def _table(
@@ -128,6 +136,10 @@ def _table(
         found = [result.measured(n, *column) for column in columns.values()]
         rows.append([f"R@{n}", *(f"{r.percent:.1f} [{r.low:.1f}, {r.high:.1f}]" for r in found)])
     return figures_table([title], list(columns), rows)
+
+
+def _what(result: "Evaluation") -> str:
+    return {"position": "a position", "xy": "x and y", "frame": "a frame number"}.get(result.by, "")
 
 
 def _queries(result: "Evaluation", condition: str | None) -> int:
@@ -157,11 +169,14 @@ def _notes(result: "Evaluation") -> Iterator[str]:
     for threshold, paths in result.without_positive.items():
         far = [path for path in paths if path not in set(nowhere)]
         if far:
-            yield f"without a photo {in_words(threshold)}, so never right: {few(far, _ALL)}"
-    if listed:
+            within = in_words(threshold, result.by)
+            yield f"without a photo {within}, so never right: {few(far, _ALL)}"
+    if listed and result.by == "place":
+        yield "photos of a place of the same name are right; distances (thresholds) do not apply"
+    elif listed:
         yield "lists say which photos are right here, so distances (thresholds) do not apply"
     if nowhere:
-        yield f"queries without a position, so never right: {few(nowhere, _ALL)}"
+        yield f"queries without {_what(result)}, so never right: {few(nowhere, _ALL)}"
     fates = {
         ("unreadable", "queries"): "queries that cannot be read, counted as not found",
         ("unreadable", "database"): "database photos that cannot be read, left out",

@@ -17,6 +17,7 @@ from beenhere.config.retrieval import IndexConfig, IndexSearchConfig, SearchConf
 from beenhere.wording import count, file_size
 
 if TYPE_CHECKING:
+    from beenhere.photos.summary import Summary
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.editing import Added
     from beenhere.retrieval.index.manifest import Manifest
@@ -72,7 +73,11 @@ def build(
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
     else:
         print(f"{out}: {added.photos:,} photos by {model}, in {added.seconds:.0f} s")
-        print(f"search: {Index.open(out).store.search_line()}")
+        opened = Index.open(out)
+        held = opened.store.summary()
+        if held is not None:
+            print(f"where they are: {_where(held)}")
+        print(f"search: {opened.store.search_line()}")
         print(f"Ask it: beenhere locate PHOTO --index {shlex.quote(str(out))}")
     _name_unreadable(added, out)
 
@@ -191,6 +196,16 @@ def check(index: Path, /) -> None:
     print(f"{index}: {found.parts} files, {file_size(found.bytes)}, all as they were written")
 
 
+def _where(held: "Summary") -> str:
+    """How many photos have what, and what follows where none has anything."""
+    if held.nowhere < held.photos:
+        return held.known_places()
+    return (
+        "nothing says it (no position, no x and y, frame or place in a table), so search finds "
+        "photos, and locate no place"
+    )
+
+
 def _name_unreadable(added: "Added", index: Path) -> None:
     if not added.unreadable:
         return
@@ -259,10 +274,15 @@ def _photos(index: "Index") -> tuple[str, dict[str, Any]]:
     held, number = index.store.summary(), len(index)
     if held is None:
         return f"{number:,}", {"photos": number}
-    text = f"{number:,}, {held.with_position:,} with a position"
+    text = f"{number:,}, {held.known_places()}"
     if held.first is not None:
         text += f", taken {held.first} to {held.last}"
     numbers = {"positioned": held.with_position, "dated": held.with_date}
+    numbers |= {
+        "with_xy": held.with_xy,
+        "with_frame": held.with_frame,
+        "with_place": held.with_place,
+    }
     return text, numbers | {"first": held.first, "last": held.last}
 
 

@@ -5,7 +5,7 @@ import inspect
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -259,11 +259,13 @@ def _dates(text: str) -> tuple[str | None, str | None]:
     return first or None, (last or None) if dots else first
 
 
-def named_photos(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+def named_photos(
+    names: Sequence[str], command: Callable[..., None] = locate
+) -> tuple[list[str], list[tuple[str, str]]]:
     """The files that are meant, each once, in the order given; and what cannot be a photo.
 
     A folder stands for all photos in it and below, a pattern (``*``, ``?``, ``[a-z]``, ``**``) for
-    the photos that it fits, ``-`` for itself.
+    the photos that it fits, ``-`` for itself. ``command`` has the options, for errors.
 
     Returns:
         Paths, and ``(path, reason)`` of what looks like a photo and cannot be one.
@@ -283,10 +285,10 @@ def named_photos(names: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]
         if not name:
             raise ConfigError("the name of a photo is empty; give . for all photos of this folder")
         if name.startswith("-") and name != STANDARD_INPUT:
-            options = [f"--{each.rstrip('_')}" for each in inspect.signature(locate).parameters]
+            options = [f"--{each.rstrip('_')}" for each in inspect.signature(command).parameters]
             raise ConfigError(
-                f"there is no option {name}; {did_you_mean(name, options)}see 'beenhere locate "
-                f"--help'. A photo of that name is ./{name}"
+                f"there is no option {name}; {did_you_mean(name, options)}see 'beenhere "
+                f"{command.__name__} --help'. A photo of that name is ./{name}"
             )
         for path, reason in _meant(name):
             if reason is None:

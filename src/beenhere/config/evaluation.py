@@ -37,7 +37,10 @@ class EvalConfig(Options):
         [1, 5, 10, 20], min_length=1, description="each N of Recall@N"
     )
     thresholds: Annotated[list[Annotated[float, Field(ge=0)]], EACH_ONCE] = Field(
-        [25.0], min_length=1, description="metres within which a match is right"
+        [25.0],
+        min_length=1,
+        description="metres within which a match is right; of x and y in their unit, or frames "
+        "[5 and 2, unless given]",
     )
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the confidence intervals")
     resamples: int = Field(2000, ge=100, description="bootstrap resamples, drawn from the queries")

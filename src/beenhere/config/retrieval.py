@@ -246,8 +246,16 @@ class LocateConfig(Options):
     """Where a photo was taken, by the photos of an index that look like it."""
 
     matches: int = Field(20, ge=1, description="photos of the index to look at for each query")
-    radius: float = Field(
-        25.0, gt=0, description="metres around a place within which matches speak for it"
+    by: Literal["auto", "position", "xy", "frame", "place"] = Field(
+        "auto",
+        description="what says where a photo was taken; auto: the first of these that photos of "
+        "the index have",
+    )
+    radius: float | None = Field(
+        None,
+        gt=0,
+        description="metres around a place within which matches speak for it; of x and y in their "
+        "unit, or frames [default: 25 m; 5 of x and y; 2 frames]",
     )
     temperature: float = Field(
         0.1,
@@ -268,4 +276,6 @@ class LocateConfig(Options):
         """The options that decide the evidence for a place, which a calibration was fitted with."""
         of_the_machine = {"verification": {"cache_mib", "workers"}}
         kept = self.model_dump(mode="json", exclude=of_the_machine)
+        # Only positions are calibrated; calibrations from before have their radius written down.
+        kept["radius"] = 25.0 if self.radius is None else self.radius
         return {name: kept[name] for name in ("matches", "radius", "temperature", "verification")}

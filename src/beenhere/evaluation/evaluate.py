@@ -10,7 +10,6 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import EvalConfig
 from beenhere.devices import choose_device
@@ -24,6 +23,8 @@ from beenhere.models.model import VPRModel
 from beenhere.models.wrapped import check_wrapped
 from beenhere.photos.formats import EvaluationTables
 from beenhere.photos.ground_truth import Positives
+from beenhere.photos.reference import distance
+from beenhere.photos.reference import nearest as nearest_point
 from beenhere.photos.summary import lists_fingerprint, table_fingerprint
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import Descriptors, extract
@@ -61,7 +62,8 @@ def evaluate(
         out: a folder for results, predictions and descriptors, which are then computed once and
             found again; None: nothing is written, nothing printed.
         **options: those of :class:`beenhere.config.evaluation.EvalConfig`, such as
-            ``thresholds=[25]``, ``recall_at=[1, 5]``, ``extract={"batch_size": 32}``.
+            ``thresholds=[25]``, ``recall_at=[1, 5]``, ``extract={"batch_size": 32}``. Thresholds
+            are in metres, or the unit of x and y, or frames; of these 5 and 2, unless given.
 
     Raises:
         ConfigError: an unknown option, no such device, or photos given in no way or in two.
@@ -124,6 +126,7 @@ def evaluate_tables(
         database, queries, own, max(RANKS, *config.recall_at), next(model.parameters()).device
     )
     search_seconds = time.perf_counter() - start
+    config = _with_thresholds(config, tables)
     thresholds: list[float | None] = [None] if tables.truth.listed else [*config.thresholds]
     positives = {
         threshold: _positives(tables, database, own, threshold) for threshold in thresholds
@@ -142,7 +145,7 @@ def evaluate_tables(
             threshold: [path for path, rows in zip(paths, found, strict=True) if not len(rows)]
             for threshold, found in positives.items()
         },
-        without_position=[paths[row] for row in np.flatnonzero(~tables.queries.positions.known)],
+        without_position=[paths[row] for row in np.flatnonzero(~tables.points[1].known)],
         unreadable={"database": database.unreadable, "queries": queries.unreadable},
         unusable={"database": tables.database.unusable, "queries": tables.queries.unusable},
         timing=Timing(
@@ -158,6 +161,7 @@ def evaluate_tables(
         },
         data=evaluation_fingerprint(tables),
         config=config_yaml.plain(config),
+        by=tables.reference.kind,
     )
     if out is not None:
         result.write(out)
@@ -169,19 +173,26 @@ def _check_truth(tables: EvaluationTables) -> None:
     if tables.truth.listed:
         return
     alone = tables.queries is tables.database
-    for table, what in ((tables.database, "database photo"), (tables.queries, "query")):
-        if table.positions.known.any():
+    for points, what in zip(tables.points, ("database photo", "query"), strict=True):
+        if points.known.any():
             continue
         if alone:
             raise DataError(
                 f"{tables.name}: no photo has a position; expected positions (in names, EXIF or a "
-                "table), which say what is right"
+                "table), or x and y, frame or place in a table, which say what is right"
             )
         raise DataError(
             f"{tables.name}: no {what} has a position, and no list says which photos are right; "
-            "expected positions (in names, EXIF or a table), or ground_truth.csv beside database "
-            "and queries"
+            "expected positions (in names, EXIF or a table), x and y, frame or place in the tables "
+            "of both, or ground_truth.csv beside database and queries"
         )
+
+
+def _with_thresholds(config: EvalConfig, tables: EvaluationTables) -> EvalConfig:
+    """Where none were given, those that go with what says where photos were taken."""
+    if "thresholds" in config.model_fields_set or tables.reference.kind == "position":
+        return config
+    return config.model_copy(update={"thresholds": [tables.reference.radius]})
 
 
 def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:
@@ -241,9 +252,9 @@ def _query_table(
     tables: EvaluationTables, database: Descriptors, own: list[list[int]], listed: Positives | None
 ) -> pl.DataFrame:
     counts = [None] * len(tables.queries) if listed is None else [len(rows) for rows in listed]
-    positions = tables.database.positions[database.rows]
+    points, asked = tables.points
     excluded = [np.flatnonzero(np.isin(database.rows, itself)) for itself in own]
-    metres = geo.nearest(positions, tables.queries.positions, excluded)
+    metres = nearest_point(points[database.rows], asked, excluded)
     return tables.queries.frame.select(
         pl.col("path").alias("query"),
         "condition",
@@ -299,7 +310,10 @@ def _predictions_frame(
 ) -> pl.DataFrame:
     query, place = np.nonzero(predictions != protocol.NOTHING)
     row = predictions[query, place]
-    metres = geo.distance(tables.database.positions[row], tables.queries.positions[query])
+    points, asked = tables.points
+    metres = distance(points[row], asked[query])
+    if tables.reference.kind == "place":
+        metres = np.full(len(row), np.nan)  # the same or not: ``positive`` says it
     positive = [None] * len(row)
     if listed is not None:
         positive = protocol.contains(listed, predictions)[query, place].tolist()

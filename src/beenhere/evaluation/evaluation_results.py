@@ -15,6 +15,7 @@ from beenhere import __version__
 from beenhere.errors import DataError
 from beenhere.evaluation.protocol import hits_within, is_right, rule_in_words
 from beenhere.files.atomic import replacing, write_file
+from beenhere.photos.reference import Kind
 
 FORMAT_VERSION = 1
 """Of ``results.json``; raised when the meaning of a field changes."""
@@ -86,8 +87,9 @@ class Evaluation:
         name: of the data.
         recalls: for every threshold, N and condition; all queries (condition None) first.
         predictions: ``query``, ``rank`` (from 1), ``database`` (paths), ``similarity`` (cosine),
-            ``distance_m`` (null where a position is unknown), ``positive`` (whether a list says
-            it is right; null where positions do), ``query_condition``.
+            ``distance_m`` (null where a position is unknown, infinite to another map; of frames in
+            frames), ``positive`` (whether a list or a name says it is right; null where distances
+            do), ``query_condition``.
         query_table: every query, readable or not: ``query`` (path), ``condition``, ``lat``, ``lon``
             (degrees), ``nearest_m``, metres to the nearest readable database photo, and
             ``positives``, how many of them are listed (null where positions say what is right).
@@ -104,6 +106,7 @@ class Evaluation:
         model: fingerprint, descriptor size, configuration, where it came from.
         data: counts and fingerprints of the database and the queries.
         config: the options of the evaluation.
+        by: what says where photos were taken; distances and thresholds of frames are in frames.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Evaluation:
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    by: Kind = "position"
 
     def recall(
         self, at: int = 1, threshold: float | None = None, condition: str | None = None
@@ -145,8 +149,8 @@ class Evaluation:
             for name in ("at", "threshold", "condition")
         )
         raise DataError(
-            f"Recall@{at}, {rule_in_words(threshold)}, condition {condition}, was not measured; "
-            f"there are N {n}, metres {metres}, conditions {conditions}"
+            f"Recall@{at}, {rule_in_words(threshold, self.by)}, condition {condition}, was not "
+            f"measured; there are N {n}, metres {metres}, conditions {conditions}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,6 +159,7 @@ class Evaluation:
             "format": FORMAT_VERSION,
             "beenhere": __version__,
             "name": self.name,
+            "by": self.by,
             "data": self.data,
             "model": self.model,
             "queries": self.queries,
@@ -230,6 +235,12 @@ class SavedEvaluation:
     def name(self) -> str:
         """Of the data."""
         return str(self.results["name"])
+
+    @property
+    def by(self) -> Kind:
+        """What says where photos were taken; see :class:`Evaluation`."""
+        kind: Kind = self.results.get("by", "position")
+        return kind
 
     @property
     def listed(self) -> bool:

@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from beenhere.photos.reference import REFERENCES, Kind
+
 Rows = NDArray[np.int64]
 
 NOTHING = -1
@@ -96,11 +98,16 @@ def has_positive(threshold: float | None) -> pl.Expr:
     return pl.coalesce(pl.col("positives") > 0, near)
 
 
-def in_words(threshold: float | None) -> str:
-    """Fits after "a photo": ``"within 25 m"``, ``"on the list"``."""
-    return "on the list" if threshold is None else f"within {threshold:g} m"
+def in_words(threshold: float | None, by: Kind = "position") -> str:
+    """Fits after "a photo": ``"within 25 m"``, ``"on the list"``, ``"of the same place"``."""
+    if threshold is None:
+        return "of the same place" if by == "place" else "on the list"
+    unit = REFERENCES[by].unit
+    return f"within {threshold:g}{unit.removesuffix('s') if threshold == 1 else unit}"
 
 
-def rule_in_words(threshold: float | None) -> str:
+def rule_in_words(threshold: float | None, by: Kind = "position") -> str:
     """When a prediction is right: ``"right within 25 m"``, ``"right by the lists"``."""
-    return "right by the lists" if threshold is None else f"right within {threshold:g} m"
+    if threshold is None and by != "place":
+        return "right by the lists"
+    return f"right {'if ' if threshold is None else ''}{in_words(threshold, by)}"

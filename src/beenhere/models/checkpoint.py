@@ -100,6 +100,21 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         raise ModelError(f"{folder}: the checkpoint cannot be written ({error})") from error
 
 
+def check_is_model(model: object) -> None:
+    """Raise ModelError where something is no model of this package, such as a network of torch's.
+
+    Index and evaluation need its preprocessing and its fingerprint besides the forward pass.
+    """
+    parts = ("preprocessing", "descriptor_dim", "fingerprint", "config")
+    if not (isinstance(model, torch.nn.Module) and all(hasattr(model, part) for part in parts)):
+        kind = type(model)
+        raise ModelError(
+            f"the model is a {kind.__module__}.{kind.__qualname__}; expected the path of a "
+            f"checkpoint or run folder, {', '.join(map(repr, BUILT_IN))}, or a model by "
+            "beenhere.load_model"
+        )
+
+
 def load_model(
     spec: str | Path, device: str | torch.device = "cpu", parts: Collection[str] = ()
 ) -> VPRModel:

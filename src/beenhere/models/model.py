@@ -3,9 +3,12 @@
 import hashlib
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
@@ -16,7 +19,10 @@ from beenhere.config.own_parts import own_code, source_of
 from beenhere.errors import ModelError
 from beenhere.models.aggregators import MapShape, MixVPR, build_aggregator
 from beenhere.models.backbones import Backbone, Weights, nearest_multiple
+from beenhere.models.folding import evaluation_mode
 from beenhere.models.pretrained import pretrained_weights
+from beenhere.photos.photo_input import Given, photo_input, photo_inputs
+from beenhere.photos.pixels import load_photo
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +141,35 @@ class VPRModel(nn.Module):
         return torch.addcmul(
             -self.mean / self.std, pixels.to(self.mean.dtype), 1 / (white * self.std)
         )
+
+    def describe(self, photos: Iterable[Given]) -> NDArray[np.float32]:
+        """Descriptors of photos, one after the other, in float32; they are prepared as in training.
+
+        For a camera, and to try a model; an index computes those of many photos faster.
+
+        >>> model = beenhere.load_model("offline-lite0")
+        >>> len(model.describe([np.zeros((120, 160, 3), np.uint8), "holiday.jpg"]))
+        2
+
+        Args:
+            photos: each as :meth:`beenhere.Index.locate` takes it: a path, bytes, an image, an
+                array, ...; frames of one camera as one array ``(n, H, W, 3)`` too.
+
+        Returns:
+            ``(n, D)``, each of length 1.
+
+        Raises:
+            DataError: something else than photos. PhotoError: one that cannot be read.
+            ModelError: a size that the network cannot take.
+        """
+        device, found = self.mean.device, [np.empty((0, self.descriptor_dim), np.float32)]
+        with evaluation_mode(self), torch.inference_mode():
+            for number, each in enumerate(photo_inputs(photos), 1):
+                photo = photo_input(each, f"photo {number}")
+                how = self.preprocessing
+                image = load_photo(photo.photo, how.target_size, how.interpolation)
+                found.append(self(image[None].to(device)).cpu().numpy())
+        return np.concatenate(found)
 
     def fingerprint(self) -> str:
         """SHA-256 of all that descriptors depend on, as 64 hexadecimal digits.

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from beenhere import geo
 from beenhere.errors import ConfigError, DataError
+from beenhere.photos.reference import Points, Reference, points_of, reference_of, within
 from beenhere.photos.table import PhotoTable
 
 Positives = list[NDArray[np.intp]]
@@ -37,12 +37,13 @@ class PositionTruth:
     """Database photos within a distance of the query are its positives.
 
     Args:
-        database, queries: a photo without a position is no positive, and has none.
+        database, queries: points of one frame of reference; an unknown one is no positive, and
+            has none.
     """
 
     listed = False
 
-    def __init__(self, database: geo.Positions, queries: geo.Positions) -> None:
+    def __init__(self, database: Points, queries: Points) -> None:
         self._database = database
         self._queries = queries
 
@@ -50,7 +51,7 @@ class PositionTruth:
         """See :meth:`GroundTruth.positives`."""
         if threshold is None:
             raise ConfigError("positives by position need a threshold in metres, such as 25")
-        return geo.within(self._database, self._queries, threshold)
+        return within(self._database, self._queries, threshold)
 
 
 class ListedTruth:
@@ -95,7 +96,8 @@ class EvaluationTables:
 
     Attributes:
         name: such as ``"sf_xs-test"``; fit for a file's name.
-        listed: the positives of each query, where lists say what is right; None: positions do.
+        listed: the positives of each query, where lists say what is right; None: where photos were
+            taken does, by :attr:`reference`.
 
     Raises:
         DataError: lists for another number of queries.
@@ -118,4 +120,20 @@ class EvaluationTables:
         """The rule by which a database photo is a positive."""
         if self.listed is not None:
             return self.listed
-        return PositionTruth(self.database.positions, self.queries.positions)
+        if self.reference.kind == "place":
+            same = within(*self.points, self.reference.radius)
+            return ListedTruth(same, len(self.database))
+        return PositionTruth(*self.points)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """What says where photos were taken: the first that photos of both sides have."""
+        return reference_of([self.database, self.queries])
+
+    @cached_property
+    def points(self) -> tuple[Points, Points]:
+        """Where the photos of the database and the queries were taken."""
+        database, queries = (
+            points_of(side, self.reference) for side in (self.database, self.queries)
+        )
+        return database, queries

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
 
 from beenhere import geo
 from beenhere.errors import PhotoError
 from beenhere.photos.ground_truth import EvaluationTables
 from beenhere.photos.photo_file import photo_size
-from beenhere.photos.table import PhotoTable
+from beenhere.photos.table import LATER, PhotoTable
 
 SAMPLE = 2000
 """Headers that are read for the sizes of photos; of larger tables a sample."""
@@ -29,6 +29,8 @@ class Summary:
         places: how many photos each place has, ascending; empty without places.
         cities, conditions: photos by name, the largest first.
         extent: where they lie; None without a position.
+        with_xy, with_frame, with_place: rows with x and y, a frame number, a place's name.
+        nowhere: rows with none of these, nor a position.
     """
 
     photos: int
@@ -41,6 +43,35 @@ class Summary:
     cities: dict[str, int]
     conditions: dict[str, int]
     extent: geo.Extent | None
+    with_xy: int = 0
+    with_frame: int = 0
+    with_place: int = 0
+    nowhere: int = 0
+
+    def known_places(self) -> str:
+        """How many photos have what says where they were taken, such as ``"all with a position"``.
+
+        Of what is no position it is said where not all have one.
+        """
+        if self.with_position == self.photos:
+            return "all with a position"
+        others = {
+            "x and y": self.with_xy,
+            "a frame number": self.with_frame,
+            "a place's name": self.with_place,
+        }
+        if not any(others.values()):
+            missing = self.photos - self.with_position
+            some = f"of which {missing:,} without a position"
+            return some if self.with_position else "none with a position"
+        said = [
+            f"{'all' if number == self.photos else f'{number:,}'} with {what}"
+            for what, number in ({"a position": self.with_position} | others).items()
+            if number
+        ]
+        if self.nowhere:
+            said.append(f"{self.nowhere:,} without any of these")
+        return ", ".join(said)
 
 
 def summarise(table: PhotoTable) -> Summary:
@@ -51,7 +82,7 @@ def summarise(table: PhotoTable) -> Summary:
     return Summary(
         photos=len(table),
         with_position=int(positions.known.sum()),
-        with_heading=int(frame["heading"].is_not_null().sum()),
+        with_heading=_known(frame["heading"]),
         with_date=len(dates),
         first=dates[0] if dates else None,
         last=dates[-1] if dates else None,
@@ -59,7 +90,17 @@ def summarise(table: PhotoTable) -> Summary:
         cities=_counted(frame["city"].drop_nulls().to_list()),
         conditions=_counted(frame["condition"].drop_nulls().to_list()),
         extent=geo.extent(positions),
+        with_xy=_known(frame["x"]),
+        with_frame=_known(frame["frame"]),
+        with_place=_known(frame["place"]),
+        nowhere=frame.filter(
+            pl.all_horizontal(pl.col("lat", "x", "frame", "place").is_null())
+        ).height,
     )
+
+
+def _known(column: pl.Series) -> int:
+    return len(column) - column.null_count()
 
 
 def _counted(names: list[str]) -> dict[str, int]:
@@ -96,18 +137,6 @@ def photo_sizes(table: PhotoTable) -> Sizes:
     return Sizes(len(rows), dict(counts.most_common()), unusable)
 
 
-def with_positive(database: PhotoTable, queries: PhotoTable, radius: float) -> NDArray[np.bool_]:
-    """``(queries,)``: whether a database photo lies within ``radius`` metres."""
-    found = geo.within(database.positions, queries.positions, radius)
-    return np.array([len(rows) > 0 for rows in found], np.bool_)
-
-
-def with_neighbour(table: PhotoTable, radius: float) -> NDArray[np.bool_]:
-    """``(photos,)``: whether another photo of the table lies within ``radius`` metres."""
-    found = geo.within(table.positions, table.positions, radius)
-    return np.array([len(rows) > 1 for rows in found], np.bool_)
-
-
 def table_fingerprint(table: PhotoTable, root: Path) -> dict[str, Any]:
     """The content of a table in a few numbers.
 
@@ -119,7 +148,9 @@ def table_fingerprint(table: PhotoTable, root: Path) -> dict[str, Any]:
         ``photos`` and ``places``, counts, and ``sha256`` over every photo's path below ``root``,
         position and place, whatever their order.
     """
-    columns = ("path", "easting", "northing", "zone", "city", "place")
+    columns = ["path", "easting", "northing", "zone", "city", "place"]
+    # Tables that have none of these keep the fingerprint that they had before there were any.
+    columns += [name for name in LATER if _known(table.frame[name])]
     lines = [
         repr((_below(root, path), *rest)) for path, *rest in table.frame.select(columns).iter_rows()
     ]

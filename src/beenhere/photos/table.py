@@ -1,7 +1,7 @@
 """PhotoTable: where and when each photo was taken, one row an image."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.files.atomic import replacing
+from beenhere.wording import one_line
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "path": pl.String,
@@ -26,8 +27,15 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "place": pl.String,
     "city": pl.String,
     "condition": pl.String,
+    "x": pl.Float64,
+    "y": pl.Float64,
+    "frame": pl.Int64,
+    "map": pl.String,
 }
 """The columns, in their order. Only ``path`` is never null."""
+
+LATER = ("x", "y", "frame", "map")
+"""Columns that tables which were written before have not."""
 
 
 class PhotoTable:
@@ -35,8 +43,10 @@ class PhotoTable:
 
     Columns: ``path``; ``lat``, ``lon`` in degrees WGS84; ``easting``, ``northing`` in metres and
     ``zone`` such as ``"10S"``; ``heading`` in degrees, [0, 360); ``captured``, an ISO 8601 date
-    that may be partial (``"2015"``, ``"2015-06"``, ``"2015-06-01T12:30:00"``); ``place``, the
-    training label; ``city``; ``condition`` (day, night, ...). All but ``path`` may be null.
+    that may be partial (``"2015"``, ``"2015-06"``, ``"2015-06-01T12:30:00"``); ``place``, its name,
+    which is a label in training; ``city``; ``condition`` (day, night, ...); ``x``, ``y`` on a plan,
+    in metres or any unit of its own; ``frame``, 0 or more, of a sequence; ``map``, the plan or
+    sequence that these are of, or the building of the place. All but ``path`` may be null.
 
     Attributes:
         frame: the polars DataFrame, with exactly the columns of :data:`SCHEMA`.
@@ -65,7 +75,7 @@ class PhotoTable:
         source: str = "",
         headings_outside: pl.DataFrame | None = None,
     ) -> None:
-        self.frame = _checked(frame)
+        self.frame = _checked(with_later_columns(frame))
         self.unusable = unusable or []
         self.notes = notes or []
         self.source = source
@@ -104,11 +114,9 @@ class PhotoTable:
                 )
         if "path" not in columns:
             raise DataError(f"column 'path' is missing; got {', '.join(columns) or 'no columns'}")
-        given = pl.DataFrame(
-            {name: pl.Series(name, values, SCHEMA[name]) for name, values in columns.items()}
-        )
-        missing = [pl.lit(None, SCHEMA[name]).alias(name) for name in SCHEMA if name not in columns]
-        frame = given.with_columns(missing).select(list(SCHEMA))
+        given = _as_frame(columns)
+        frame = given.with_columns(_nulls(name for name in SCHEMA if name not in columns))
+        frame = frame.select(list(SCHEMA))
         frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
         _refuse_half_positions(frame)
         outside = ~pl.col("heading").is_between(0, 360, closed="left")
@@ -162,7 +170,7 @@ class PhotoTable:
         >>> with TemporaryDirectory() as folder:
         ...     PhotoTable.from_columns({"path": ["a.jpg"]}).write(f"{folder}/photos.csv")
         ...     print(Path(folder, "photos.csv").read_text().splitlines()[1])
-        a.jpg,,,,,,,,,,
+        a.jpg,,,,,,,,,,,,,,
         """
         target = Path(path)
         if target.suffix not in (".parquet", ".csv"):
@@ -183,6 +191,24 @@ class PhotoTable:
         """
         paths = pl.Series(paths_from(self.paths, folder), dtype=pl.String)
         return PhotoTable(self.frame.with_columns(path=paths), source=self.source)
+
+
+def with_later_columns(frame: pl.DataFrame, before: str = "") -> pl.DataFrame:
+    """The columns of today for a table that was written before some of them came; null there.
+
+    Args:
+        before: the column of the frame that they stand in front of; empty: at the end.
+    """
+    missing = [name for name in LATER if name not in frame.columns]
+    if not missing:
+        return frame
+    names = frame.columns
+    at = names.index(before) if before in names else len(names)
+    return frame.with_columns(_nulls(missing)).select(*names[:at], *missing, *names[at:])
+
+
+def _nulls(names: Iterable[str]) -> list[pl.Expr]:
+    return [pl.lit(None, SCHEMA[name]).alias(name) for name in names]
 
 
 def paths_from(paths: list[str], folder: Path) -> list[str]:
@@ -211,6 +237,24 @@ def _relative(folder: str, start: str) -> str:
         return Path(folder).as_posix()
 
 
+def _as_frame(columns: Mapping[str, Any]) -> pl.DataFrame:
+    series = {}
+    for name, values in columns.items():
+        try:
+            series[name] = pl.Series(name, values, SCHEMA[name])
+        except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+            kind = "texts" if SCHEMA[name] == pl.String else "numbers"
+            raise DataError(
+                f"column {name!r} cannot be read ({one_line(error, 80)}); expected a list of "
+                f"{kind}, None where nothing is known"
+            ) from error
+    lengths = {name: len(values) for name, values in series.items()}
+    if len(set(lengths.values())) > 1:
+        got = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise DataError(f"columns have different lengths ({got}); expected a value for each photo")
+    return pl.DataFrame(series)
+
+
 def _checked(frame: pl.DataFrame) -> pl.DataFrame:
     if dict(frame.schema) != {name: kind() for name, kind in SCHEMA.items()}:
         raise DataError(f"a photo table has the columns {dict(SCHEMA)}; got {dict(frame.schema)}")
@@ -222,6 +266,9 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
             ~pl.col("heading").is_between(0, 360, closed="left"),
             "degrees from 0 to below 360",
         ),
+        "x": (~pl.col("x").is_finite(), "a finite number"),
+        "y": (~pl.col("y").is_finite(), "a finite number"),
+        "frame": (pl.col("frame") < 0, "a whole number, 0 or more"),
     }
     for column, (bad, expected) in checks.items():
         wrong = frame.filter(bad)
@@ -235,7 +282,7 @@ def _checked(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _refuse_half_positions(frame: pl.DataFrame) -> None:
-    for group in (["lat", "lon"], ["easting", "northing", "zone"]):
+    for group in (["lat", "lon"], ["easting", "northing", "zone"], ["x", "y"]):
         there = [pl.col(name).is_not_null() for name in group]
         half = frame.filter(pl.any_horizontal(there) & ~pl.all_horizontal(there))
         if half.height:

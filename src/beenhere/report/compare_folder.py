@@ -102,7 +102,7 @@ def _draw(
     # What is cut where names are long is said again elsewhere.
     title = (
         f"right if the {first} found {'is' if found.at == 1 else 'hold one'} "
-        f"{in_words(found.threshold)}; {found.name}, A: {names[0]}, B: {names[1]}"
+        f"{in_words(found.threshold, found.a.by)}; {found.name}, A: {names[0]}, B: {names[1]}"
     )
     headings = {}
     for winner, text, among in (

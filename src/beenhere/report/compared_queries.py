@@ -129,7 +129,7 @@ def _answer(
     model: VPRModel | None,
 ) -> ModelAnswer:
     rows = evaluation.predictions.filter(pl.col("query") == query, pl.col("rank") <= SHOWN)
-    predictions = predictions_of(rows, threshold)
+    predictions = predictions_of(rows, threshold, evaluation.by)
     if model is None or not predictions:
         return ModelAnswer(name, predictions)
     options = model.preprocessing

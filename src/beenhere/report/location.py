@@ -6,6 +6,7 @@ In the files names and meanings stay as they are; GeoJSON is that of RFC 7946.
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere import geo
+from beenhere.photos.reference import REFERENCES, distance, kind_of, points_at
 from beenhere.retrieval.locate.answer import Location, Match, Place
 from beenhere.wording import count, whole_metres
 
@@ -26,15 +28,15 @@ def _answer(location: Location) -> str:
     """The first line: the position and how sure it is, or why there is none."""
     place = location.place
     if place is None or location.status == "unknown":
-        guess = "" if place is None else f" (best guess {degrees(place.lat, place.lon)})"
+        guess = "" if place is None else f" (best guess {where_in_words(place)})"
         return f"unknown place: {location.reason or 'the evidence does not carry'}{guess}"
     if location.status == "guess":
-        return f"a guess: {degrees(place.lat, place.lon)}; {location.reason}"
+        return f"a guess: {where_in_words(place)}; {location.reason}"
     if location.probability is None:
-        return f"{degrees(place.lat, place.lon)}, known: {location.gap}"
+        return f"{where_in_words(place)}, known: {location.gap}"
     radius = f" within {whole_metres(location.radius)} (90%)" if location.radius is not None else ""
     sure = f", {_probability(location.probability)}" if location.probability is not None else ""
-    return f"{degrees(place.lat, place.lon)}{radius}{sure}"
+    return f"{where_in_words(place)}{radius}{sure}"
 
 
 def _probability(probability: float) -> str:
@@ -45,6 +47,18 @@ def _probability(probability: float) -> str:
 def degrees(lat: float, lon: float) -> str:
     """Latitude and longitude, to about a metre."""
     return f"{lat:.5f}, {lon:.5f}"
+
+
+def where_in_words(place: Place | Match) -> str:
+    """A place as a person calls it, such as ``"x 4.10, y 0.32 on floor 2"`` or ``"kitchen"``."""
+    kind = kind_of(place)
+    if place.lat is not None and place.lon is not None:
+        return degrees(place.lat, place.lon)
+    if kind == "place":
+        return f"{place.name}{f', {place.map}' if place.map else ''}"
+    if kind == "frame":
+        return f"frame {place.frame}{f' of {place.map}' if place.map else ''}"
+    return f"x {place.x:.2f}, y {place.y:.2f}{f' on {place.map}' if place.map else ''}"
 
 
 def likeness(match: Match, number: int | None = None) -> str:
@@ -78,10 +92,8 @@ def _evidence(location: Location) -> list[str]:
         f"best {best.path} ({likeness(best)})"
     ]
     if rival is not None:
-        far = metres_between(place, rival)
-        away = "" if far is None else f", {whole_metres(far)} away"
         matches = count(len(rival.matches), "match", "matches")
-        lines.append(f"runner-up: {degrees(rival.lat, rival.lon)}{away}, {matches}")
+        lines.append(f"runner-up: {where_in_words(rival)}{_away(place, rival)}, {matches}")
     return lines
 
 
@@ -90,12 +102,29 @@ def best_match(place: Place) -> Match:
     return max(place.matches, key=lambda match: (match.inliers or 0, match.similarity))
 
 
+def _away(one: Place, other: Place) -> str:
+    far, kind = distance_between(one, other), kind_of(one)
+    if far is None or not REFERENCES[kind].unit:
+        return ""
+    return f", {count(round(far), 'frame') if kind == 'frame' else whole_metres(far)} away"
+
+
 def metres_between(one: Place | None, other: Place | Match | None) -> float | None:
-    """From a place to another or to a match, by :func:`beenhere.geo.distance`; None if unknown."""
-    if one is None or other is None or other.lat is None or other.lon is None:
+    """:func:`distance_between`, where that is one in metres or the unit of x and y; else None."""
+    measured = one is not None and kind_of(one) in ("position", "xy")
+    return distance_between(one, other) if measured else None
+
+
+def distance_between(one: Place | None, other: Place | Match | None) -> float | None:
+    """From a place to another or to a match, by :func:`beenhere.photos.reference.distance`.
+
+    None where one of them is unknown, or lies on another map.
+    """
+    if one is None or other is None:
         return None
-    here = geo.positions([one.lat], [one.lon])
-    return float(geo.distance(here, geo.positions([other.lat], [other.lon]))[0])
+    here, there = (points_at([each], kind_of(one)) for each in (one, other))
+    far = float(distance(here, there)[0])
+    return far if math.isfinite(far) else None
 
 
 def supporting(location: Location) -> list[int]:
@@ -106,12 +135,15 @@ def supporting(location: Location) -> list[int]:
 _COLUMNS = """
 query status lat lon radius_m probability threshold supporting matches best_match similarity inliers
 inliers_elsewhere guess_lat guess_lon runner_up_lat runner_up_lon runner_up_distance_m reason
+x y frame map place
 """
 CSV_COLUMNS = tuple(_COLUMNS.split())
 """One row a photo; empty where there is nothing. ``status`` is known, guess or unknown. ``lat`` and
 ``lon`` are empty where the place is not known, ``guess_lat`` and ``guess_lon`` then hold the
 likeliest one. ``best_match`` is the strongest match for it, with its ``similarity`` and
-``inliers``; ``inliers_elsewhere`` are the most of any match of another place."""
+``inliers``; ``inliers_elsewhere`` are the most of any match of another place. ``x``, ``y``,
+``frame``, ``map`` and ``place``, a name, are of the likeliest place, known or not, where photos
+have these."""
 
 
 def to_json(locations: Sequence[Location]) -> str:
@@ -120,10 +152,11 @@ def to_json(locations: Sequence[Location]) -> str:
     Each has ``query``, ``status`` (``"known"``, ``"guess"`` or ``"unknown"``), ``lat`` and ``lon``
     (null where the place is not known), ``radius_m``, ``probability``, ``threshold``,
     ``inliers_elsewhere``, ``place`` (the likeliest, known or not), ``runner_up``, ``matches`` and
-    ``reason``. A place has ``lat``, ``lon``, ``spread_m``,
-    ``share`` and ``supporting`` (ranks of its matches), the runner-up ``distance_m`` from the
-    likeliest too. A match has ``rank``, ``path``, ``similarity``, ``inliers``, ``lat``, ``lon``,
-    ``heading``, ``captured`` and ``distance_m`` from the likeliest place.
+    ``reason``. A place has ``lat``, ``lon``, ``spread_m``, ``x``, ``y``, ``frame``, ``map``,
+    ``place`` (its name), ``share`` and ``supporting`` (ranks of its matches), the runner-up
+    ``distance_m`` from the likeliest too. A match has ``rank``, ``path``, ``similarity``,
+    ``inliers``, ``lat``, ``lon``, ``heading``, ``captured``, ``x``, ``y``, ``frame``, ``map``,
+    ``place`` and ``distance_m`` from the likeliest place.
     """
     return _json([_location_values(location) for location in locations])
 
@@ -156,8 +189,14 @@ def flat(location: Location) -> dict[str, Any]:
         *(guess and guess.lat, guess and guess.lon),
         *(rival and rival.lat, rival and rival.lon, metres_between(place, rival)),
         location.reason,
+        *(_on_map(place).values()),
     )
     return dict(zip(CSV_COLUMNS, values, strict=True))
+
+
+def _on_map(place: Place | Match | None) -> dict[str, Any]:
+    names = {"x": "x", "y": "y", "frame": "frame", "map": "map", "place": "name"}
+    return {name: place and getattr(place, attribute) for name, attribute in names.items()}
 
 
 def _location_values(location: Location) -> dict[str, Any]:
@@ -176,13 +215,13 @@ def _location_values(location: Location) -> dict[str, Any]:
 def _place_values(place: Place) -> dict[str, Any]:
     supporting = [match.rank for match in place.matches]
     where = {"lat": place.lat, "lon": place.lon, "spread_m": place.spread}
-    return {**where, "share": place.share, "supporting": supporting}
+    return {**where, **_on_map(place), "share": place.share, "supporting": supporting}
 
 
 def _match_values(match: Match, likeliest: Place | None) -> dict[str, Any]:
     names = ("rank", "path", "similarity", "inliers", "lat", "lon", "heading", "captured")
     values = {name: getattr(match, name) for name in names}
-    return values | {"distance_m": metres_between(likeliest, match)}
+    return values | _on_map(match) | {"distance_m": metres_between(likeliest, match)}
 
 
 CORNERS = 72
@@ -205,15 +244,15 @@ def to_geojson(locations: Sequence[Location]) -> str:
     for location in locations:
         facts = flat(location)
         place = location.place if location.known else None
-        point = None
-        if place is not None:
+        point = area = None
+        if place is not None and place.lat is not None and place.lon is not None:
             where = [round(place.lon, _DIGITS), round(place.lat, _DIGITS)]
             point = {"type": "Point", "coordinates": where}
+            if location.radius is not None:
+                area = circle(place.lat, place.lon, location.radius)
         features.append(_feature("position", point, facts))
-        if place is not None and location.radius is not None:
-            area = circle(place.lat, place.lon, location.radius)
-            if area is not None:
-                features.append(_feature("radius", area, facts))
+        if area is not None:
+            features.append(_feature("radius", area, facts))
     return _json({"type": "FeatureCollection", "features": features})
 
 

@@ -18,6 +18,7 @@ from matplotlib.path import Path
 from PIL import Image
 
 from beenhere import geo
+from beenhere.report.location import where_in_words
 from beenhere.report.location_view import (
     FOR_IT,
     FOR_NEITHER,
@@ -84,7 +85,9 @@ def location_map(
     for spine in axes.spines.values():
         spine.set_color(PHOTO)
     if middle is None:
-        axes.text(0.5, 0.5, "no position is known", ha="center", va="center", color=QUIET)
+        place = location.place
+        words = "no position is known" if place is None else where_in_words(place)
+        axes.text(0.5, 0.5, words, ha="center", va="center", color=QUIET)
     else:
         _draw(axes, location, photos, truth, middle, numbered, size[1] * 0.857 / size[0])
     pixels = io.BytesIO()

@@ -103,7 +103,7 @@ def _put_match(
 def _own(place: Place | None, truth: OwnPosition | None) -> str:
     if truth is None:
         return ""
-    if place is None:
+    if place is None or place.lat is None or place.lon is None:
         return f"{truth.source} says {degrees(truth.lat, truth.lon)}"
     here = geo.positions([place.lat], [place.lon])
     (far,) = geo.distance(here, geo.positions([truth.lat], [truth.lon]))

@@ -116,9 +116,13 @@ def match_colour(location: Location, match: Match) -> str:
 
 
 def middle_of(location: Location, photos: geo.Positions) -> tuple[float, float] | None:
-    """Latitude and longitude of the place, or else of the middle of all photos; None of none."""
-    if location.place is not None:
-        return location.place.lat, location.place.lon
+    """Latitude and longitude of the place, or else of the middle of all photos.
+
+    None where neither has any: a place may be known by x and y, a frame or a name instead.
+    """
+    place = location.place
+    if place is not None:
+        return None if place.lat is None or place.lon is None else (place.lat, place.lon)
     box = geo.extent(photos)
     if box is None:
         return None
@@ -161,7 +165,7 @@ def other_marks(
 ) -> list[MapMark]:
     """Of the runner-up, and of where the query says it was taken."""
     marks, rival = [], location.runner_up
-    if rival is not None:
+    if rival is not None and rival.lat is not None and rival.lon is not None:
         marks.append(MapMark("runner-up", *_at(middle, rival.lat, rival.lon), FOR_RUNNER_UP))
     if truth is not None:
         marks.append(MapMark(truth.source, *_at(middle, truth.lat, truth.lon), INK))

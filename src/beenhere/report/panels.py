@@ -11,6 +11,7 @@ from beenhere.evaluation.differences import balanced_choice
 from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.evaluation.protocol import in_words
 from beenhere.models.similarity_map import METHOD
+from beenhere.photos.reference import Kind
 from beenhere.report.compared_queries import ComparedQuery, ModelAnswer
 from beenhere.report.photo_boxes import (
     BOX,
@@ -57,7 +58,7 @@ def choose_panels(
     conditions = [rows["query_condition"][0] for rows in by_query]
     chosen = balanced_choice(conditions, count, seed)
     alone = set(evaluation.without_positive[threshold])
-    return [_panel(by_query[number], threshold, alone) for number in chosen]
+    return [_panel(by_query[number], threshold, alone, evaluation.by) for number in chosen]
 
 
 def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
@@ -88,14 +89,16 @@ def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
     sheet.save(path)
 
 
-def _panel(rows: pl.DataFrame, threshold: float | None, without_positive: set[str]) -> Panel:
-    predictions = predictions_of(rows, threshold)
+def _panel(
+    rows: pl.DataFrame, threshold: float | None, without_positive: set[str], by: Kind
+) -> Panel:
+    predictions = predictions_of(rows, threshold, by)
     query = rows["query"][0]
     second = ""
     if all(prediction.right is None for prediction in predictions):
         second = "its position is not known"
     elif query in without_positive:
-        second = f"no photo {in_words(threshold)} to be found"
+        second = f"no photo {in_words(threshold, by)} to be found"
     return Panel(
         query, (query_caption(query, rows["query_condition"][0]) or "query", second), predictions
     )

@@ -1,5 +1,6 @@
 """Photos in boxes of one size, framed and marked as right or wrong, with captions below."""
 
+import math
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from beenhere.evaluation.protocol import is_right
 from beenhere.files.atomic import replacing
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.pixels import load_photo
+from beenhere.photos.reference import Kind
 from beenhere.report.pictures import EMPTY, GREEN, GREY, INK, PAPER, QUIET, RED
 
 BOX = (272, 204)
@@ -36,19 +38,25 @@ _FIRST_LINE, _SECOND_LINE = 16, 14
 
 @dataclass(frozen=True)
 class Prediction:
-    """A database photo that was found; ``right`` and ``metres`` are None if nobody can know."""
+    """A database photo that was found; ``right`` and ``metres`` are None if nobody can know.
+
+    ``by`` is what says where photos were taken; ``metres`` are in its unit, or infinite.
+    """
 
     path: str
     similarity: float
     metres: float | None
     right: bool | None
+    by: Kind = "position"
 
 
-def predictions_of(rows: pl.DataFrame, threshold: float | None) -> list[Prediction]:
+def predictions_of(
+    rows: pl.DataFrame, threshold: float | None, by: Kind = "position"
+) -> list[Prediction]:
     """Of the rows of one query in an evaluation's ``predictions``, best first."""
     ordered = rows.sort("rank").with_columns(right=is_right(threshold))
     return [
-        Prediction(row["database"], row["similarity"], row["distance_m"], row["right"])
+        Prediction(row["database"], row["similarity"], row["distance_m"], row["right"], by)
         for row in ordered.iter_rows(named=True)
     ]
 
@@ -183,6 +191,10 @@ class PhotoSheet:
 
 def caption(prediction: Prediction) -> str:
     """How far away it is; where a list says what is right, and no position does, its name."""
+    if prediction.metres is not None and math.isinf(prediction.metres):
+        return "on another map"
+    if prediction.metres is not None and prediction.by == "frame":
+        return f"{wording.count(round(prediction.metres), 'frame')} away"
     if prediction.metres is not None:
         return f"{wording.metres(prediction.metres)} away"
     if prediction.right is None:

@@ -5,13 +5,12 @@ from statistics import median
 
 from beenhere.geo import Extent
 from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
+from beenhere.photos.reference import Reference, points_of, reference_of, within
 from beenhere.photos.summary import (
     Sizes,
     Summary,
     photo_sizes,
     summarise,
-    with_neighbour,
-    with_positive,
 )
 from beenhere.photos.table import PhotoTable
 from beenhere.training.shards import Shards
@@ -46,21 +45,33 @@ def shards_text(shards: Shards, every: bool = False) -> list[str]:
     return lines + _problems("left out", manifest.left_out, "", every)
 
 
-def positives(tables: EvaluationTables, radius: float) -> str:
-    """How many queries have a database photo that is right: on their list, or within ``radius`` m.
+def positives(tables: EvaluationTables, radius: float | None) -> str:
+    """How many queries have a database photo that is right: on their list, or within the radius.
 
-    Lists say it where there are lists; the radius does not count then.
+    Lists and names of places say it where there are any; the radius does not count then.
+
+    Args:
+        tables: of an evaluation.
+        radius: None: what goes with what says where photos were taken, 25 m of positions.
     """
-    database, queries = tables.database, tables.queries
+    queries, truth, reference = tables.queries, tables.truth, tables.reference
     if tables.listed is not None:
         return _row("positives", _listed(tables.listed))
-    for table, what in ((database, "database photo"), (queries, "query")):
-        if not table.positions.known.any():
+    for points, what in zip(tables.points, ("database photo", "query"), strict=True):
+        if not points.known.any():
             return _row("positives", f"unknown: no {what} has a position")
-    found = int(with_positive(database, queries, radius).sum())
-    nowhere = len(queries) - int(queries.positions.known.sum())
-    text = f"{_share(found, len(queries), ' queries')} have a database photo within {radius:g} m"
+    radius = reference.radius if radius is None else radius
+    found = sum(len(rows) > 0 for rows in truth.positives(None if truth.listed else radius))
+    nowhere = len(queries) - int(tables.points[1].known.sum())
+    share = _share(found, len(queries), " queries")
+    text = f"{share} have a database photo {_within(reference, radius)}"
     return _row("positives", f"{text}; {nowhere:,} without a position" if nowhere else text)
+
+
+def _within(reference: Reference, radius: float) -> str:
+    if reference.kind == "place":
+        return "of the same place"
+    return f"within {radius:g}{reference.unit}"
 
 
 def _listed(listed: ListedTruth) -> str:
@@ -77,13 +88,16 @@ def _listed(listed: ListedTruth) -> str:
     return f"{text}; {none:,} {'has' if none == 1 else 'have'} none" if none else text
 
 
-def neighbours(table: PhotoTable, radius: float) -> str:
-    """How many photos have another within ``radius`` metres."""
-    if not table.positions.known.any():
+def neighbours(table: PhotoTable, radius: float | None) -> str:
+    """How many photos have another within the radius; see :func:`positives`."""
+    reference = reference_of([table])
+    points = points_of(table, reference)
+    if not points.known.any():
         return _row("neighbours", "unknown: no photo has a position")
-    found = int(with_neighbour(table, radius).sum())
+    radius = reference.radius if radius is None else radius
+    found = sum(len(rows) > 1 for rows in within(points, points, radius))
     share = _share(found, len(table), " photos")
-    return _row("neighbours", f"{share} have another within {radius:g} m")
+    return _row("neighbours", f"{share} have another {_within(reference, radius)}")
 
 
 def _described(source: str, summary: Summary, sizes: Sizes) -> list[str]:
@@ -111,12 +125,7 @@ def _row(label: str, text: str) -> str:
 
 
 def _photos(summary: Summary) -> str:
-    missing = summary.photos - summary.with_position
-    if missing == 0:
-        return f"{summary.photos:,}, all with a position" if summary.photos else "none"
-    if summary.with_position == 0:
-        return f"{summary.photos:,}, none with a position"
-    return f"{summary.photos:,}, of which {missing:,} without a position"
+    return f"{summary.photos:,}, {summary.known_places()}" if summary.photos else "none"
 
 
 def places_of(counts: Sequence[int]) -> str:

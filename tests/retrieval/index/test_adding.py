@@ -20,7 +20,7 @@ from beenhere.retrieval.index import Index, describing, diff, photo_store, segme
 def counts(index: Index, photos: Path | PhotoTable, model: TinyModel) -> dict[str, int]:
     """What an add did; every photo of the index has its own file's descriptor after."""
     images = len(model.shapes)
-    added = index.add(photos, model)
+    added = index.add(photos, model=model)
     assert (len(model.shapes) > images) == (added.new > 0)
     assert index.check().damages == []
     rows = np.flatnonzero(index.allowed)
@@ -173,7 +173,7 @@ def test_a_photo_replaced_by_no_photo(index: Index, model: TinyModel, photos: Pa
 def test_a_file_that_vanished_stays_listed(index: Index, model: TinyModel, photos: Path) -> None:
     table = read_photos(photos)
     (photos / at_name(500_020, 4_100_000)).unlink()
-    added = index.add(table, model)
+    added = index.add(table, model=model)
     assert list(added.unreadable.values()) == ["no such file"]
     assert (added.unchanged, len(index)) == (5, 6)
 
@@ -192,7 +192,7 @@ def test_a_file_that_changes_while_it_is_read(
         return found
 
     monkeypatch.setattr(describing, "extract", extract_and_change)
-    added = index.add(tmp_path / "more", model)
+    added = index.add(tmp_path / "more", model=model)
     assert added.new == 2
     assert added.unreadable == {changing: "changed while it was read: add it again"}
     monkeypatch.undo()
@@ -220,7 +220,7 @@ def test_many_small_adds_make_few_segments(
     kept: dict[str, bytes] = {}
     for number in range(9):
         write_photo(tmp_path / "more" / at_name(number, 2), 50 + number)
-        index.add(tmp_path / "more", model)
+        index.add(tmp_path / "more", model=model)
         rows = [segment.rows for segment in index.manifest.segments]
         assert all(one > other for one, other in pairwise(rows))
         assert sum(rows) == 7 + number

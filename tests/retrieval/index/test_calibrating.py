@@ -30,7 +30,7 @@ def test_it_is_kept_and_forgotten(index: Index) -> None:
 def test_it_stays_when_photos_come_and_go(index: Index, model: TinyModel, tmp_path: Path) -> None:
     index.set_calibration(VALUES)
     write_photo(tmp_path / "more" / at_name(1, 2), 50)
-    index.add(tmp_path / "more", model)
+    index.add(tmp_path / "more", model=model)
     index.remove(*index.photos.paths[:2])
     index.compact()
     assert index.calibration == VALUES and len(index) == 5

@@ -117,9 +117,9 @@ def test_an_add_sees_what_the_writer_before_it_did(
     for number in range(2):
         write_photo(tmp_path / f"more{number}" / at_name(number, 2), 50 + number)
         other = Index.open(index.path)
-        other.add(tmp_path / f"more{number}", model)
+        other.add(tmp_path / f"more{number}", model=model)
     assert len(index) == 6
-    index.add(tmp_path / "more0", model)
+    index.add(tmp_path / "more0", model=model)
     assert len(index) == 8
 
 

@@ -144,7 +144,7 @@ def test_an_index_of_the_first_format_is_read_and_goes_on(full: Path, model: Tin
     assert index.check().damages == [] and index.manifest.format_version == 1
     assert index.calibration is None and index.manifest.search.kind == "auto"
     write_photo(full.parent / "more" / at_name(3, 4), 50)
-    assert index.add(full.parent / "more", model).new == 1
+    assert index.add(full.parent / "more", model=model).new == 1
     assert index.manifest.format_version == 4 and index.check().damages == []
 
 
@@ -209,6 +209,6 @@ def test_what_was_left_over_is_no_damage_and_goes(full: Path, model: TinyModel) 
         "parts/000099.vectors.npy",
     ]
     write_photo(full.parent / "more" / at_name(3, 4), 50)
-    Index.open(full).add(full.parent / "more", model)
+    Index.open(full).add(full.parent / "more", model=model)
     assert check_index(full).leftovers == []
     assert (full / "parts" / "notes.txt").exists()

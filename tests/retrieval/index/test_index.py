@@ -89,7 +89,7 @@ def test_an_empty_index(index: Index, model: TinyModel, photos: Path) -> None:
         assert matches.paths(0) == []
         index.compact()
     assert len(index.photos) == 0 and index.segments == ()
-    assert index.add(photos, model).new == 6 and len(index) == 6
+    assert index.add(photos, model=model).new == 6 and len(index) == 6
 
 
 def test_nothing_but_unreadable_photos(tmp_path: Path, model: TinyModel) -> None:
@@ -128,7 +128,7 @@ def test_a_condition_that_is_none(index: Index) -> None:
 def test_building_again_does_nothing(index: Index, model: TinyModel, photos: Path) -> None:
     files = {path: path.stat().st_mtime_ns for path in index.path.rglob("*.*")}
     (photos / at_name(1, 2)).write_bytes(b"no photo")
-    index.add(photos, model)
+    index.add(photos, model=model)
     before = index.manifest
     shapes = len(model.shapes)
     again = Index.build(photos, model, index.path, extract=PRECISION)
@@ -158,7 +158,7 @@ def test_an_index_of_something_else_stays(
 def test_another_model_is_refused(index: Index, model: TinyModel, photos: Path) -> None:
     index.check_model(model)
     other = TinyModel(interpolation="bicubic")
-    for call in (lambda: index.check_model(other), lambda: index.add(photos, other)):
+    for call in (lambda: index.check_model(other), lambda: index.add(photos, model=other)):
         with pytest.raises(
             ModelError, match=f"{model.fingerprint()[:16]}.*{other.fingerprint()[:16]}"
         ):
@@ -202,7 +202,7 @@ def test_a_photo_in_two_rows(photos: Path, model: TinyModel, tmp_path: Path) -> 
 
 def test_another_precision_is_refused(index: Index, model: TinyModel, photos: Path) -> None:
     with pytest.raises(ConfigError, match="were computed in 32"):
-        index.add(photos, model, precision="bf16")
+        index.add(photos, model=model, precision="bf16")
 
 
 def test_no_index_there(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_compacting_keeps_every_other_photo_as_it_is(
 ) -> None:
     index = Index.build(photos, model, tmp_path / "y.index", dtype=dtype)
     write_photo(tmp_path / "more" / at_name(1, 2), 50)
-    index.add(tmp_path / "more", model)
+    index.add(tmp_path / "more", model=model)
     paths = index.photos.paths
     index.remove(paths[0], paths[4])
     vectors = np.concatenate([segment.floats(0, len(segment)) for segment in index.segments])

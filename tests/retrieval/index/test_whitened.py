@@ -74,7 +74,7 @@ def test_photos_added_later_are_projected_as_the_first(
     index = Index.build(photos, model, tmp_path / "w.index", **options)
     for number in range(9):
         write_photo(tmp_path / "more" / at_name(1, number), 50 + number)
-    index.add(tmp_path / "more", model)
+    index.add(tmp_path / "more", model=model)
     index.remove(index.photos.paths[0])
     index.compact()
     later = described(model, tmp_path / "more")

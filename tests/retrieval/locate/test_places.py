@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from beenhere import geo
+from beenhere.photos.reference import LocalPoints, Points
 from beenhere.retrieval.locate.places import Places, find_places, weights
 
 Floats = NDArray[np.float64]
@@ -23,17 +24,25 @@ CENTRES = {
     "end of UTM": (84.0, 25.0),
     "south of UTM": (-80.0, 25.0),
     "pole": (90.0, 0.0),
+    # Not on Earth, but on the plan of a building.
+    "plan": (0.0, 0.0),
 }
 
 
-def around(centre: tuple[float, float], east: Floats, north: Floats) -> geo.Positions:
+def around(centre: tuple[float, float], east: Floats, north: Floats) -> Points:
+    if centre == CENTRES["plan"]:
+        nothing = np.full(len(east), None, object)
+        return LocalPoints(nothing, nothing, np.asarray(east), np.asarray(north))
     lat, lon = np.full(len(east), centre[0]), np.full(len(east), centre[1])
     return geo.from_plane(geo.positions(lat, lon), east, north)
 
 
 def offset(centre: tuple[float, float], places: Places) -> tuple[Floats, Floats]:
-    lat, lon = np.full(len(places.lat), centre[0]), np.full(len(places.lat), centre[1])
-    return geo.to_plane(geo.positions(lat, lon), geo.positions(places.lat, places.lon))
+    found = places.centre
+    if isinstance(found, LocalPoints):
+        return found.x, found.y
+    lat, lon = np.full(len(found), centre[0]), np.full(len(found), centre[1])
+    return geo.to_plane(geo.positions(lat, lon), found)
 
 
 def naive_place(
@@ -84,7 +93,7 @@ def test_as_naive_loops_find_them_anywhere_on_earth(name: str, seed: int, k: int
         for places in (first, second):
             members = set(np.flatnonzero(places.members[query]).tolist())
             if not free:
-                assert not members and np.isnan(places.lat[query])
+                assert not members and not places.centre.known[query]
                 continue
             x, y, spread, share, expected = naive_place(weight[query].tolist(), points, free)
             got_x, got_y = (values[query] for values in offset(CENTRES[name], places))
@@ -123,14 +132,14 @@ def test_matches_without_a_position_support_nothing_and_count() -> None:
     (nowhere,) = find_places(
         np.array([[0.6, 0.4]]), geo.positions([np.nan] * 2, [np.nan] * 2), 25, 1
     )
-    assert not nowhere.members.any() and np.isnan(nowhere.lat).all()
+    assert not nowhere.members.any() and not nowhere.centre.known.any()
 
 
 def test_a_ring_of_matches_stays_a_place() -> None:
     # Three photos 25 m from the first; their mean moves away from it, and the ball with it.
     east, north = np.array([0.0, 24.0, 24.0, 47.0]), np.array([0.0, 0.5, -0.5, 0.0])
     (place,) = find_places(np.full((1, 4), 0.25), around((55.7, 13.2), east, north), RADIUS, 1)
-    assert place.members.any() and np.isfinite(place.lat[0])
+    assert place.members.any() and place.centre.known[0]
 
 
 def test_many_queries_at_once_are_each_as_alone() -> None:
@@ -145,7 +154,10 @@ def test_many_queries_at_once_are_each_as_alone() -> None:
         alone = find_places(weight[query : query + 1], positions[rows], RADIUS, 2)
         for all_of, one in zip(together, alone, strict=True):
             assert all_of.members[query].tolist() == one.members[0].tolist()
-            assert all_of.lat[query] == one.lat[0] and all_of.spread[query] == one.spread[0]
+            assert (
+                all_of.centre.lat[query] == one.centre.lat[0]
+                and all_of.spread[query] == one.spread[0]
+            )
 
 
 # --- weights --------------------------------------------------------------------------------------

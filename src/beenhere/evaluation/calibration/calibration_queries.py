@@ -13,7 +13,9 @@ from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError, PhotoError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
+from beenhere.photos.photo_input import photo_input
 from beenhere.photos.pixels import load_photo
+from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.photo_store import Matches
@@ -21,7 +23,6 @@ from beenhere.retrieval.locate.candidates import (
     Searchable,
     SearchResult,
     find_candidates,
-    photo_input,
 )
 from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
 from beenhere.retrieval.search.filters import Filter
@@ -129,6 +130,12 @@ class CalibrationQueries:
     ) -> None:
         self._index, self._config, self._locate = index, config, locate
         self._own = queries is None
+        held = index.store.summary()
+        if held is not None and held.with_position == 0 and held.nowhere < held.photos:
+            raise DataError(
+                f"{index.path}: its photos are known by {_known_by(held)} alone, and only answers "
+                "by positions can be calibrated; give it photos with lat and lon"
+            )
         if queries is None:
             photos, rng = index.searchable_photos(), np.random.default_rng(config.seed)
             usable = np.flatnonzero(photos.positions.known)
@@ -238,6 +245,11 @@ class CalibrationQueries:
                 features[row] = one.evidence
                 where[row] = one.places[0].lat, one.places[0].lon
         return features, geo.distance(geo.positions(*where.T), photos.table.positions)
+
+
+def _known_by(held: Summary) -> str:
+    counts = {"x and y": held.with_xy, "frames": held.with_frame, "names": held.with_place}
+    return ", ".join(what for what, number in counts.items() if number)
 
 
 AT_FIRST = 64

@@ -2,7 +2,8 @@
 
 Columns: ``path`` (relative to the file's folder, or absolute); ``lat, lon`` in degrees, or
 ``easting, northing, zone`` (such as ``10S``), or both; ``heading`` in degrees; ``captured``, an
-ISO date that may be partial; ``place, city, condition``. All but ``path`` may be missing, and
+ISO date that may be partial; ``place, city, condition``; indoors ``x, y`` on a plan, or ``frame``,
+the number in a sequence, and ``map``, which plan or sequence. All but ``path`` may be missing, and
 cells may be empty. Other names that people use are taken too, see :data:`ALIASES`; columns of any
 other name are not used, and the table's notes name them.
 """
@@ -38,12 +39,14 @@ ALIASES = {
     "date": "captured",
     "timestamp": "captured",
     "place_id": "place",
+    "room": "place",
+    "sequence": "map",
 }
 """Other names of columns, without regard to case."""
 SWAPPED = "looks swapped: latitude and longitude"
 """In the reason of a row that would be right the other way round."""
 
-_POSITIONS = (("lat", "lon"), ("easting", "northing", "zone"))
+_POSITIONS = (("lat", "lon"), ("easting", "northing", "zone"), ("x", "y"))
 _EMPTY = ("", "nan", "null", "none", "na", "n/a")
 
 
@@ -109,7 +112,7 @@ def is_photo_list(file: Path) -> bool:
         columns = {ALIASES.get(name.lower(), name.lower()) for name in _raw(file, 0).columns}
     except DataError:
         return False  # some other program's file
-    return "path" in columns and not columns.isdisjoint({"lat", "easting", "place"})
+    return "path" in columns and not columns.isdisjoint({"lat", "easting", "place", "x", "frame"})
 
 
 def listed_folders(root: Path, table: str) -> set[str]:
@@ -189,7 +192,7 @@ def _named(file: Path, columns: list[str]) -> dict[str, str]:
     if "path" not in found:
         raise DataError(
             f"{file}: the column 'path' is missing; got {', '.join(columns) or 'no columns'}, "
-            "expected path,lat,lon or path,easting,northing,zone"
+            "expected path and such as lat,lon, easting,northing,zone, x,y, frame or place"
         )
     for group in _POSITIONS:
         missing = [name for name in group if name not in found]
@@ -277,6 +280,13 @@ def _numbers(texts: pl.Series, limit: float = float("inf")) -> pl.Series:
     return pl.select(pl.when(good).then(number)).to_series()
 
 
+def _wholes(texts: pl.Series) -> pl.Series:
+    """Null where a text is no whole number, 0 or more; 12.0 is one."""
+    number = _numbers(texts, 2.0**53)
+    good = (number >= 0) & (number == number.floor())
+    return pl.select(pl.when(good).then(number).cast(pl.Int64)).to_series()
+
+
 def read_each(read: Callable[[str], str | None], texts: pl.Series) -> pl.Series:
     """A function's result for each text, worked out once for equal ones; null where it fails."""
     different = texts.drop_nulls().unique()
@@ -297,7 +307,8 @@ _NUMBER = (_numbers, "a number, with a point for decimals")
 _CELLS: dict[str, tuple[Callable[[pl.Series], pl.Series], str]] = {
     "lat": (partial(_numbers, limit=90), "degrees from -90 to 90, with a point for decimals"),
     "lon": (partial(_numbers, limit=180), "degrees from -180 to 180, with a point for decimals"),
-    **dict.fromkeys(("easting", "northing", "heading"), _NUMBER),
+    **dict.fromkeys(("easting", "northing", "heading", "x", "y"), _NUMBER),
+    "frame": (_wholes, "the number of a frame, such as 17"),
     "zone": (partial(read_each, _zone), "a UTM zone such as 10S"),
     "captured": (partial(read_each, iso_date), "a date such as 2015-06-01"),
 }

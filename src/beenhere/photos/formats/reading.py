@@ -1,8 +1,10 @@
 """The photos at a path, and the database and queries of an evaluation, in whatever format."""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -26,9 +28,11 @@ from beenhere.photos.formats.photo_list import photo_list_in, read_csv_columns, 
 from beenhere.photos.formats.published_layouts import published_at, read_published
 from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.photos.ground_truth import EvaluationTables
-from beenhere.photos.photo_file import HEADER_READERS
+from beenhere.photos.photo_file import HEADER_READERS, Photo
+from beenhere.photos.photo_input import photo_input, photo_inputs
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
+from beenhere.wording import count
 
 FROM_EXIF = "photos; what is known of them comes from their EXIF headers"
 """The source of a table of photos as cameras and phones make them."""
@@ -65,6 +69,63 @@ def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
     table = _read(path, strict)
     assert_photos(path, table)
     return table
+
+
+def read_given(
+    photos: object, table: PhotoTable | Mapping[str, Any] | None = None
+) -> tuple[PhotoTable, list[Photo] | None]:
+    """Photos as a caller of Python gives them: a table and, where they are no files, themselves.
+
+    Args:
+        photos: a table; a path of any format that :func:`read_photos` knows; or a list of photos,
+            each as :func:`beenhere.photos.photo_input.photo_input` takes it.
+        table: for a list: what is known of its photos, row by row; a table, or columns of one. Of
+            photos that are no files its ``path`` holds their names.
+
+    Raises:
+        DataError: something else; rows of another number; photos without names, or a photo that
+            cannot be read as it is given.
+
+    >>> import numpy as np
+    >>> frames = [np.zeros((120, 160, 3), np.uint8)]
+    >>> read_given(frames, {"path": ["cam/1"], "place": ["kitchen"]})[0].paths
+    ['cam/1']
+    """
+    if isinstance(photos, PhotoTable | str | Path):
+        if table is not None:
+            raise DataError("a table is given beside photos that bring their own; leave one out")
+        return (photos if isinstance(photos, PhotoTable) else read_photos(photos)), None
+    given = photo_inputs(photos)
+    if not given:
+        raise DataError("the list of photos is empty; expected at least one")
+    files = [str(each) for each in given if isinstance(each, str | Path)]
+    if files and len(files) < len(given):
+        raise DataError(
+            f"{len(files)} of {len(given)} photos are paths; expected all or none: open the others "
+            "as bytes, or write them to files"
+        )
+    if table is None:
+        if files:
+            return _read_exif(files, []), None
+        table = {}
+    columns: dict[str, Any]
+    columns = table.frame.to_dict(as_series=False) if isinstance(table, PhotoTable) else dict(table)
+    if files:
+        named = [str(path) for path in columns.setdefault("path", files)]
+        if named != files:
+            raise DataError("the table's paths are not those of the photos; leave out its paths")
+    elif "path" not in columns:
+        raise DataError(
+            f"{count(len(given), 'photo')} that are no files have no names; give a table beside "
+            "them, with a path for each, such as {'path': ['cam/000001', ...], 'place': [...]}"
+        )
+    names = columns["path"] = [str(path) for path in columns["path"]]
+    if len(names) != len(given):
+        raise DataError(f"{len(given)} photos and {len(names)} rows are given; expected a row each")
+    whole = table if isinstance(table, PhotoTable) else PhotoTable.from_columns(columns)
+    if files:
+        return whole, None
+    return whole, [photo_input(each, name).photo for each, name in zip(given, names, strict=True)]
 
 
 def read_evaluation(data: EvaluationData, strict: bool = True) -> EvaluationTables:
@@ -122,7 +183,7 @@ def _read(path: Path, strict: bool) -> PhotoTable:
         if suffix in TABLE_SUFFIXES:
             return read_photo_list(path, strict)
         if suffix in PHOTO_SUFFIXES:
-            return _read_exif(Listing(path.parent, photos=[path.name]))
+            return _read_exif([str(path)], [])
         raise DataError(
             f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
             f"{', '.join(sorted(TABLE_SUFFIXES))}"
@@ -153,7 +214,7 @@ def _read(path: Path, strict: bool) -> PhotoTable:
         return read_photo_list(table, strict)
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
-    return _read_exif(listing)
+    return _read_exif(listing.paths(listing.photos), listing.unusable)
 
 
 def holds_shards(path: Path) -> bool:
@@ -171,7 +232,7 @@ def _refuse_several(listing: Listing) -> None:
         raise DataError(f"{listing.root}: holds several sets of photos; name one of {several}")
 
 
-def _read_exif(listing: Listing) -> PhotoTable:
+def _read_exif(paths: list[str], left_out: list[tuple[str, str]]) -> PhotoTable:
     """One row for each photo whose header can be read, with or without a position."""
 
     def facts_of(path: str) -> PhotoFacts | PhotoError:
@@ -180,9 +241,8 @@ def _read_exif(listing: Listing) -> PhotoTable:
         except PhotoError as error:
             return error
 
-    paths = listing.paths(listing.photos)
     facts: list[tuple[str, PhotoFacts]] = []
-    unusable = list(listing.unusable)
+    unusable = list(left_out)
     with (
         ThreadPoolExecutor(HEADER_READERS) as pool,
         progress("photo headers", len(paths)) as advance,

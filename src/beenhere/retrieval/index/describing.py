@@ -1,6 +1,6 @@
 """The descriptors of an index: the model that computes them, and those of new photos."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,9 +23,10 @@ from beenhere.models.checkpoint import (
 )
 from beenhere.models.model import VPRModel
 from beenhere.models.wrapped import WrappedModel
+from beenhere.photos.photo_file import Photo
 from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
-from beenhere.retrieval.extract import extract, precision_on
+from beenhere.retrieval.extract import Embedder, extract, precision_on
 from beenhere.retrieval.index.change import Change, part_of
 from beenhere.retrieval.index.manifest import MODEL, IndexedModel
 from beenhere.retrieval.index.snapshot import MEND, damage_of
@@ -185,6 +186,34 @@ def describe_photos(
         yield PhotoDescriptors(
             read.filter(pl.Series(same)), vectors, dict(done.unreadable) | reasons
         )
+
+
+def describe_in_memory(
+    photos: pl.DataFrame,
+    contents: Mapping[str, Photo],
+    model: VPRModel,
+    config: ExtractConfig,
+    at_once: int,
+) -> Iterator[PhotoDescriptors]:
+    """Descriptors of photos that have no files, batch by batch; as :func:`describe_photos`.
+
+    Args:
+        photos: with the columns of :data:`beenhere.retrieval.index.manifest.COLUMNS`.
+        contents: the photos themselves, by their paths.
+        model: that computes them. config: batch size, threads, precision, dtype.
+        at_once: photos of a batch.
+
+    Raises:
+        ModelError: a photo has a size that the model cannot take; it is named.
+    """
+    embedder = Embedder(model)
+    for start in range(0, photos.height, at_once):
+        some = photos[start : start + at_once]
+        names = some["path"].to_list()
+        vectors, failed = embedder.embed_all([contents[name] for name in names], names, config)
+        good = [row for row in range(len(names)) if row not in failed]
+        unreadable = {names[row]: reason for row, reason in failed.items()}
+        yield PhotoDescriptors(some[good], vectors[good].astype(config.dtype), unreadable)
 
 
 def _unchanged(file: PhotoKey) -> bool:

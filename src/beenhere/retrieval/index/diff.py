@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
+from beenhere.photos.photo_file import Photo
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.descriptor_store import PhotoKey, photo_keys
@@ -28,7 +29,10 @@ from beenhere.retrieval.index.manifest import COLUMNS
 
 _CHUNK = 256
 _FLUSH_SECONDS = 2.0
-_POSITION = ("lat", "lon", "easting", "northing", "zone")
+NO_FILE = -1
+"""The modification time of a photo that came without a file."""
+_OF_ONE = dict.fromkeys(("lat", "lon", "easting", "northing", "zone"), "lat")
+"""Columns that change together, with the one that says whether they are given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,72 @@ class KnownPhotos:
     frame: pl.DataFrame
     allowed: NDArray[np.bool_]
     ids: Sequence[str] = ()
+
+
+class GivenPhotos:
+    """Photos that are given to an index: files, or photos in memory that have names alone.
+
+    Args:
+        table: one row a photo; the paths of photos in memory are their names.
+        journal, what: see :func:`hash_files`.
+        in_memory: the photos themselves, by row; None: they are files.
+
+    Attributes:
+        keys: of each row whose photo is there. unreadable: path and reason of the others.
+
+    Raises:
+        DataError: a photo in two rows.
+    """
+
+    def __init__(
+        self,
+        table: PhotoTable,
+        journal: Path,
+        what: str | None,
+        in_memory: Sequence[Photo] | None = None,
+    ) -> None:
+        self.table, self.in_memory = table, in_memory
+        self._journal, self._what = journal, what
+        self._contents: dict[PhotoKey, bytes | PhotoError] = {}
+        self.keys: dict[int, PhotoKey] = {}
+        self.unreadable: dict[str, str] = {}
+        if in_memory is None:
+            by_path, gone = photo_keys(table.paths)
+            self.keys = {
+                row: by_path[path] for row, path in enumerate(table.paths) if path in by_path
+            }
+            left_out = [*table.unusable, *gone.items()]
+            self.unreadable = {os.path.abspath(path): why for path, why in left_out}  # noqa: PTH100
+        else:
+            for row, (path, photo) in enumerate(zip(table.paths, in_memory, strict=True)):
+                content = photo if isinstance(photo, bytes) else np.asarray(photo).tobytes()
+                name = os.path.abspath(path)  # noqa: PTH100
+                self.keys[row] = PhotoKey(name, len(content), NO_FILE)
+                self._contents[self.keys[row]] = hashlib.sha256(content).digest()
+        twice = [
+            path for path, n in Counter(key.path for key in self.keys.values()).items() if n > 1
+        ]
+        if twice:
+            raise DataError(
+                f"{twice[0]} stands in more than one row ({len(twice)} such photos); expected each "
+                "photo once"
+            )
+
+    def contents(self, keys: Sequence[PhotoKey]) -> dict[PhotoKey, bytes | PhotoError]:
+        """The SHA-256 of each (32 bytes), or why it cannot be read; raises OSError: the journal."""
+        if self.in_memory is not None:
+            return {key: self._contents[key] for key in keys}
+        return hash_files(keys, self._journal, self._what)
+
+    def by_path(self) -> dict[str, Photo]:
+        """The photos in memory by the paths that the index has for them."""
+        photos = self.in_memory or ()
+        return {key.path: photos[row] for row, key in self.keys.items()}
+
+    def unknown(self, held: Mapping[str, PhotoKey]) -> list[PhotoKey]:
+        """Those to look into: not held as they are, by their paths. Photos in memory always."""
+        keys = self.keys.values()
+        return [key for key in keys if key.mtime_ns == NO_FILE or held.get(key.path) != key]
 
 
 @dataclass
@@ -89,12 +159,9 @@ class PhotoDiff:
         pairs = self.same | self.moved | self.restored
         rows = np.fromiter(pairs.values(), np.int64, len(pairs))
         old, given = self.known.frame[rows], self.given[np.fromiter(pairs, np.int64, len(pairs))]
-        positioned = given["lat"].is_not_null()
         new = pl.DataFrame(
             [
-                given[name].zip_with(
-                    positioned if name in _POSITION else given[name].is_not_null(), old[name]
-                )
+                given[name].zip_with(given[_OF_ONE.get(name, name)].is_not_null(), old[name])
                 for name in COLUMNS
             ]
         )
@@ -104,34 +171,30 @@ class PhotoDiff:
         return rows[wanted], new.filter(pl.Series(wanted))
 
 
-def compare_photos(
-    table: PhotoTable, known: KnownPhotos, journal: Path, what: str | None
-) -> PhotoDiff:
+def compare_photos(photos: GivenPhotos, known: KnownPhotos) -> PhotoDiff:
     """Compare photos with those of an index; files are read only if they are new or changed.
 
     Args:
-        table: the photos.
-        known: all that the index holds, or what shares a path or content with one of the table.
-        journal, what: see :func:`hash_files`.
+        photos: that are given.
+        known: all that the index holds, or what shares a path or content with one of them.
 
     Raises:
-        DataError: a photo in two rows, or the index is damaged.
+        DataError: the index is damaged.
         OSError: the journal cannot be written.
     """
     held = known.frame.select("path", "size", "mtime_ns", "sha256").with_row_index("number")
     held = held.with_columns(allowed=pl.Series(known.allowed))  # the columns of _Row
-    keys, unreadable = table_keys(table)
+    keys, unreadable = photos.keys, dict(photos.unreadable)
     paths = (key.path for key in keys.values())
     at_path = {row.path: row for row in _rows(held.filter("allowed"), "path", paths)}
-    look_into = [
-        key for key in keys.values() if key.path not in at_path or at_path[key.path][1:4] != key
-    ]
-    contents = hash_files(look_into, journal, what)
+    contents = photos.contents(
+        photos.unknown({path: PhotoKey(*row[1:4]) for path, row in at_path.items()})
+    )
     for key, content in contents.items():
         if isinstance(content, PhotoError):
             unreadable[key.path] = content.reason
     rows = [row for row, key in keys.items() if key.path not in unreadable]
-    found = PhotoDiff(_given(table, rows, keys, contents), known, unreadable=unreadable)
+    found = PhotoDiff(_given(photos.table, rows, keys, contents), known, unreadable=unreadable)
 
     changed: dict[int, bytes] = {}
     overwritten: set[int] = set()
@@ -182,7 +245,7 @@ def _match(
         left = [row for row in held[content] if row.number not in taken]
         # A row is free for a photo if its own file does not hold that any more.
         free = (row for row in left if not row.allowed or row.number in overwritten)
-        match = next(free, None) or next((row for row in left if not Path(row.path).exists()), None)
+        match = next(free, None) or next((row for row in left if _is_gone(row)), None)
         if match is None:
             found.new.append(number)
         else:
@@ -191,22 +254,9 @@ def _match(
     found.replaced = sorted(overwritten - taken)
 
 
-def table_keys(table: PhotoTable) -> tuple[dict[int, PhotoKey], dict[str, str]]:
-    """The key of each row's file, and the reason for each path without one.
-
-    Raises:
-        DataError: a photo in two rows.
-    """
-    by_path, gone = photo_keys(table.paths)
-    keys = {row: by_path[path] for row, path in enumerate(table.paths) if path in by_path}
-    unreadable = {os.path.abspath(path): why for path, why in [*table.unusable, *gone.items()]}  # noqa: PTH100
-    twice = [path for path, n in Counter(key.path for key in keys.values()).items() if n > 1]
-    if twice:
-        raise DataError(
-            f"{twice[0]} stands in more than one row ({len(twice)} such photos); expected each "
-            "photo once"
-        )
-    return keys, unreadable
+def _is_gone(row: _Row) -> bool:
+    """Whether the file of a row is gone; a photo that never had one stays where it is."""
+    return row.mtime_ns != NO_FILE and not Path(row.path).exists()
 
 
 def _given(

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.retrieval import HALF, IndexConfig, MilvusAddress, WhiteningConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError
+from beenhere.photos.photo_file import Photo
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
-from beenhere.retrieval.index.diff import PhotoDiff, compare_photos
+from beenhere.retrieval.index.diff import GivenPhotos, PhotoDiff, compare_photos
 from beenhere.retrieval.index.manifest import (
     STAGING,
     KeptCalibration,
@@ -94,6 +95,7 @@ def build_index(
     config: IndexConfig,
     wait: float = 0,
     what: str | None = None,
+    in_memory: Sequence[Photo] | None = None,
 ) -> Added:
     """Make an index of photos, in its folder or in a Milvus collection, which is made too.
 
@@ -109,17 +111,19 @@ def build_index(
         config: options of the index.
         wait: seconds to wait for another writer.
         what: what progress bars say; None: be silent.
+        in_memory: the photos themselves, where the table names what has no files, by its rows.
 
     Raises:
         DataError: the folder or the collection holds an index of other photos or another dtype, or
             other things; Milvus does not answer; another process writes the index; or it cannot be
             written.
-        ModelError: no such model, or the folder or the collection is of another one.
+        ModelError: no such model, something else than a model, or the folder or the collection is
+            of another one.
         ConfigError: no such device or address, an option that is not for Milvus, or pymilvus is not
             installed.
     """
     from beenhere.devices import choose_device
-    from beenhere.models.checkpoint import load_model
+    from beenhere.models.checkpoint import check_is_model, load_model
     from beenhere.models.wrapped import check_wrapped
     from beenhere.retrieval.index.describing import keep_model
 
@@ -129,7 +133,8 @@ def build_index(
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):
         model = load_model(model, choose_device(config.extract.device))
-    elif config.extract.device != "auto":
+    check_is_model(model)
+    if spec is None and config.extract.device != "auto":
         model.to(choose_device(config.extract.device))
     made = not folder.exists()
     with changing(folder, wait, new=True) as change:
@@ -141,13 +146,14 @@ def build_index(
             else:
                 _refuse_another(change, model, config, learn, entry)
             edit = open_edit(change, new=True, learn=learn)
-            diff = _compared(change, edit, photos, what)
+            given = _given(change, photos, what, in_memory)
+            diff = compare_photos(given, edit.known(given))
             edit.refuse_others(diff)
         except BeenhereError:
             if made and change.before is None:
                 shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
             raise
-        return _put(change, edit, diff, model, config.extract, what, start)
+        return _put(change, edit, given, diff, model, config.extract, what, start)
 
 
 def add_photos(
@@ -157,6 +163,7 @@ def add_photos(
     model: "VPRModel",
     wait: float = 0,
     what: str | None = None,
+    in_memory: Sequence[Photo] | None = None,
 ) -> Added:
     """Add photos to an index; those that it knows already are not computed again.
 
@@ -173,7 +180,7 @@ def add_photos(
         photos: of which it may hold some.
         config: how descriptors are computed.
         model: the one of the index.
-        wait, what: as for :func:`build_index`.
+        wait, what, in_memory: as for :func:`build_index`.
 
     Raises:
         DataError: no index, a damaged one, Milvus does not answer, another process writes the
@@ -181,14 +188,17 @@ def add_photos(
         ModelError: a model that is not the index's, or a photo of a size that it cannot take.
         ConfigError: no such device, or a precision that is not the index's.
     """
+    from beenhere.models.checkpoint import check_is_model
     from beenhere.retrieval.index.describing import check_model
 
     start = time.perf_counter()
+    check_is_model(model)
     check_model(folder, read_manifest(folder).model, model)
     with changing(folder, wait) as change:
         edit = open_edit(change)
-        diff = _compared(change, edit, photos, what)
-        return _put(change, edit, diff, model, config, what, start)
+        given = _given(change, photos, what, in_memory)
+        diff = compare_photos(given, edit.known(given))
+        return _put(change, edit, given, diff, model, config, what, start)
 
 
 def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) -> Removed:
@@ -260,14 +270,17 @@ def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
     return np.array(found, np.bool_)
 
 
-def _compared(change: Change, edit: StoreEdit, photos: PhotoTable, what: str | None) -> PhotoDiff:
-    journal, reading = change.folder / JOURNAL, "photo files" if what else None
-    return compare_photos(photos, edit.known(photos, journal, reading), journal, reading)
+def _given(
+    change: Change, photos: PhotoTable, what: str | None, in_memory: Sequence[Photo] | None
+) -> GivenPhotos:
+    reading = "photo files" if what else None
+    return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory)
 
 
 def _put(
     change: Change,
     edit: StoreEdit,
+    given: GivenPhotos,
     diff: PhotoDiff,
     model: "VPRModel",
     config: ComputeConfig,
@@ -275,7 +288,7 @@ def _put(
     start: float,
 ) -> Added:
     """Bring photos into an index that they were compared with."""
-    from beenhere.retrieval.index.describing import describe_photos, extraction
+    from beenhere.retrieval.index.describing import describe_in_memory, describe_photos, extraction
 
     chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
     computing = extraction(change.manifest.model, config, edit.compute_dtype)
@@ -283,7 +296,10 @@ def _put(
     def batches() -> "Iterator[PhotoDescriptors]":
         nonlocal new
         store = change.folder / STAGING / "descriptors"
-        for batch in describe_photos(chosen, model, computing, store, edit.at_once, what):
+        described = describe_photos(chosen, model, computing, store, edit.at_once, what)
+        if given.in_memory is not None:
+            described = describe_in_memory(chosen, given.by_path(), model, computing, edit.at_once)
+        for batch in described:
             unreadable.update(batch.unreadable)
             new += batch.frame.height
             yield batch
@@ -321,8 +337,9 @@ def _whitening(
         kept = change.manifest.whitening
         return kept.options if kept is not None else None
     # Others lose by it (GeM 7 points of R@1 on a corridor), or were trained for what they are.
-    gains = model.config.aggregator.name == "sqrt_cov" and photos >= FEWEST_TO_WHITEN
-    gains = gains and config.store is None
+    aggregator = getattr(model.config, "aggregator", None)
+    gains = aggregator is not None and aggregator.name == "sqrt_cov" and config.store is None
+    gains = gains and photos >= FEWEST_TO_WHITEN
     return HALF if config.whitening == "half" or (config.whitening == "auto" and gains) else None
 
 

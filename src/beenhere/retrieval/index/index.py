@@ -1,5 +1,6 @@
 """The saved index: photos, where they were taken, and their descriptors, to be searched."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.photos.formats import read_photos
+from beenhere.photos.formats import read_given
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import Check, check_index
@@ -28,19 +29,19 @@ from beenhere.retrieval.index.editing import (
 from beenhere.retrieval.index.manifest import Manifest
 from beenhere.retrieval.index.photo_store import Matches, PhotoStore, open_edit, open_store
 from beenhere.retrieval.index.snapshot import Snapshot
-from beenhere.retrieval.locate.locator import Locator
+from beenhere.retrieval.locate.locator import Locator, Photos
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.search.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
-    from beenhere.retrieval.extract import Descriptors
     from beenhere.retrieval.index.search_recall import SearchRecall
 
 # What computes descriptors is imported when it is called: torch, of which `open` needs nothing.
 
-Photos = PhotoTable | str | Path
-"""A table, or a path of any format that is known."""
+
+Columns = PhotoTable | Mapping[str, Any]
+"""A table, or some columns of one by their names."""
 
 
 class Index(Locator):
@@ -91,6 +92,7 @@ class Index(Locator):
         photos: Photos,
         model: "VPRModel | str | Path",
         path: str | Path,
+        table: Columns | None = None,
         wait: float = 0,
         **options: Any,
     ) -> "Index":
@@ -104,14 +106,17 @@ class Index(Locator):
         (24, {})
 
         Args:
+            photos: a path of any known format, a table, or a list of photos, as for :meth:`add`.
             model: a checkpoint or run folder, ``"offline-lite0"``, a model, or a wrapped network.
             path: of the new folder.
+            table: what is known of the photos of a list.
             **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
                 ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
                 ``store="town.db/city"``, ``extract={"batch_size": 32}``.
         """
         config = config_yaml.validate(IndexConfig, options, "options of Index.build")
-        build_index(Path(path), _table(photos), model, config, wait, "photos")
+        found, in_memory = read_given(photos, table)
+        build_index(Path(path), found, model, config, wait, "photos", in_memory)
         return cls.open(path, None if isinstance(model, str | Path) or not model.own else model)
 
     def __len__(self) -> int:
@@ -220,28 +225,6 @@ class Index(Locator):
 
         return extraction(self.manifest.model, config, "float32")
 
-    def describe(self, photos: Photos, **options: Any) -> "Descriptors":
-        """Descriptors of photos to search for, computed as those of the index were.
-
-        They have the model's dimension; :meth:`search` whitens them where the index is whitened.
-
-        >>> index.describe("photos", device="cpu").vectors.shape
-        (24, 112)
-
-        Args:
-            **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``device="cpu"``, ...
-
-        Raises:
-            ConfigError: an unknown option, no such device, or another precision than the index's.
-            DataError: no photos there.
-            ModelError: a photo has a size that the model cannot take.
-        """
-        from beenhere.retrieval.extract import extract
-
-        config = config_yaml.validate(ComputeConfig, options, "options of Index.describe")
-        model = self.model(config.device)
-        return extract(model, _table(photos), self.extraction(config), None, None)
-
     def search(
         self,
         descriptors: NDArray[np.floating],
@@ -275,7 +258,10 @@ class Index(Locator):
                 f"where is {where!r}; expected a beenhere.retrieval.search.filters.Filter, such as "
                 "Filter(near=(37.78, -122.42), radius=500), or None"
             )
-        queries = np.asarray(descriptors, np.float32)
+        try:
+            queries = np.asarray(descriptors, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"descriptors cannot be read ({error}); expected numbers") from error
         dim = self.manifest.model.dim
         if queries.ndim != 2 or queries.shape[1] != dim:
             raise DataError(
@@ -325,7 +311,12 @@ class Index(Locator):
         self.refresh()
 
     def add(
-        self, photos: Photos, model: "VPRModel | None" = None, wait: float = 0, **options: Any
+        self,
+        photos: Photos,
+        table: Columns | None = None,
+        model: "VPRModel | None" = None,
+        wait: float = 0,
+        **options: Any,
     ) -> Added:
         """Add photos; what the index knows already is not computed again, moved files neither.
 
@@ -335,19 +326,29 @@ class Index(Locator):
         >>> added.new, added.moved, added.photos
         (1, 0, 25)
 
+        >>> frames = np.zeros((2, 96, 96, 3), np.uint8)
+        >>> index.add(frames, {"path": ["cam/1", "cam/2"], "place": ["hall", "hall"]}).new
+        2
+
         Args:
+            photos: a path of any known format, a table, or a list of photos, each as
+                :meth:`locate` takes it. Of those that are no files the index keeps descriptors
+                alone, under the names that ``table`` gives them.
+            table: what is known of the photos of a list, row by row: columns of a
+                :class:`beenhere.PhotoTable`, or one.
             model: the index's, if it is at hand; None: it is read from the index.
             **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``batch_size=32``, ...
 
         Raises:
             ConfigError: an unknown option, no such device, or another precision than the index's.
-            DataError: no photos there.
+            DataError: no photos there, or something else; photos that are no files, without names.
             ModelError: a model that is not the index's.
         """
         config = config_yaml.validate(ComputeConfig, options, "options of Index.add")
         self.extraction(config)  # refuses what does not fit, before a model is read
+        found, in_memory = read_given(photos, table)
         model = self.model(config.device) if model is None else model
-        added = add_photos(self.path, _table(photos), config, model, wait, "photos")
+        added = add_photos(self.path, found, config, model, wait, "photos", in_memory)
         self.refresh()
         return added
 
@@ -394,7 +395,3 @@ class Index(Locator):
         []
         """
         return check_index(self.path)
-
-
-def _table(photos: Photos) -> PhotoTable:
-    return photos if isinstance(photos, PhotoTable) else read_photos(photos)

@@ -28,11 +28,12 @@ PARTS, MODEL, STAGING = "parts", "model", "staging"
 """Folders of an index; ``staging`` holds what an interrupted build or add has computed."""
 
 FORMAT = "beenhere-index"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Raised when an older reader would misread the folder.
 
 2 came with search structures, whitening and calibration, 3 with the names of today for the options
-of search, 4 with whitening that keeps all numbers; older ones are read.
+of search, 4 with whitening that keeps all numbers, 5 with photos on a plan or in a sequence; older
+ones are read.
 """
 
 COLUMNS = SCHEMA | {"sha256": pl.Binary, "size": pl.Int64, "mtime_ns": pl.Int64}

@@ -5,7 +5,6 @@ The rest of an index is written once for both; a store has what differs.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ from beenhere.errors import DataError
 from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change
-from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff
+from beenhere.retrieval.index.diff import GivenPhotos, KnownPhotos, PhotoDiff
 from beenhere.retrieval.index.manifest import COLUMNS, LearnedWhitening
 from beenhere.retrieval.index.segments import (
     SegmentDraft,
@@ -99,7 +98,7 @@ class StoreEdit(Protocol):
     compute_dtype: Literal["float32", "float16"]
     at_once: int
 
-    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
+    def known(self, photos: GivenPhotos) -> KnownPhotos:
         """Photos of the store that given ones may be: they share a path or a content."""
         ...
 
@@ -219,7 +218,7 @@ class FolderEdit:
         self._new: SegmentDraft | None = None
         self._learned: LearnedWhitening | None = None
 
-    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
+    def known(self, photos: GivenPhotos) -> KnownPhotos:
         """Photos that given ones may be, as they share a path or a content: every row."""
         before = self._change.before
         if before is None:

@@ -16,7 +16,7 @@ from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.files.npy import map_array
 from beenhere.photos.summary import Summary, summarise
-from beenhere.photos.table import PhotoTable
+from beenhere.photos.table import PhotoTable, with_later_columns
 from beenhere.retrieval.index.manifest import (
     COLUMNS,
     UNREADABLE_COLUMNS,
@@ -128,6 +128,7 @@ class Snapshot:
         schema = {name: kind() for name, kind in COLUMNS.items()}
         for segment in self.manifest.segments:
             frame = pl.read_parquet(self._read(segment.photos).tobytes())
+            frame = with_later_columns(frame, before="sha256")
             if dict(frame.schema) != schema or frame.height != segment.rows:
                 raise damaged(self.folder, segment.photos, "holds other rows or columns")
             frames.append(frame)

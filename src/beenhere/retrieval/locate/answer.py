@@ -23,6 +23,8 @@ class Match:
         heading: degrees clockwise from north; None where unknown.
         captured: ISO 8601 date, may be partial; None where unknown.
         inliers: local features that agree on one view of a scene; None where not verified.
+        x, y, frame, map, name: alike, its position on a plan, its number in a sequence, which plan
+            or sequence, and the name of its place.
     """
 
     path: str
@@ -33,24 +35,59 @@ class Match:
     heading: float | None
     captured: str | None
     inliers: int | None = None
+    x: float | None = None
+    y: float | None = None
+    frame: int | None = None
+    map: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The photos of an index that look most like each of several photos.
+
+    >>> found = beenhere.Index.open("city.index").query(["holiday.jpg", "notes.txt"], k=3)
+    >>> [match.rank for match in found.matches[0]], found.matches[1], found.unreadable
+    ([1, 2, 3], None, (('notes.txt', 'not a photo: a text file'),))
+
+    Attributes:
+        queries: paths of the photos, or names for them, in the order given.
+        matches: for each of them, nearest first; None for one that cannot be read.
+        unreadable: name and reason of these.
+    """
+
+    queries: tuple[str, ...]
+    matches: tuple[tuple[Match, ...] | None, ...]
+    unreadable: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Place:
     """Where the query may have been taken, by matches that lie close together.
 
+    It is known by what the photos of the index have: a position; x and y on a plan; a frame number;
+    or a name. The others are None.
+
     Attributes:
         lat, lon: degrees.
-        spread: metres, root mean square distance of the matches from there, by their weights.
+        spread: root mean square distance of the matches from there, by their weights: in metres, or
+            the unit of x and y, or frames; 0 of a place with a name.
         share: of the evidence of all matches, (0, 1].
         matches: those that speak for it, by rank.
+        x, y: on a plan. frame: of a sequence. name: of the place.
+        map: which plan or sequence, or in which building; None where the index does not say.
     """
 
-    lat: float
-    lon: float
+    lat: float | None
+    lon: float | None
     spread: float
     share: float
     matches: tuple[Match, ...]
+    x: float | None = None
+    y: float | None = None
+    frame: int | None = None
+    map: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +100,14 @@ class Candidates:
         evidence: ``(6,)`` for the likeliest place, by
             :func:`beenhere.retrieval.locate.confidence.evidence`; None where there is none.
         gap: of the inliers of its matches; None where none was verified.
+        radius: of the places, in the unit of their distances.
     """
 
     matches: tuple[Match, ...]
     places: tuple[Place, ...]
     evidence: NDArray[np.float64] | None = None
     gap: InlierGap | None = None
+    radius: float = 25.0
 
 
 @dataclass(frozen=True)

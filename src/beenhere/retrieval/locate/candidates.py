@@ -1,23 +1,17 @@
-"""Where each query may have been taken: searched for, verified by choice, sorted into places.
-
-A query is a photo that comes as a path, bytes, a file, an image or an array.
-"""
+"""Where each query may have been taken: searched for, verified by choice, sorted into places."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from PIL import Image
 
-from beenhere import geo
 from beenhere.config.retrieval import LocateConfig
-from beenhere.errors import PhotoError
-from beenhere.photos.photo_file import MAX_BYTES, Photo
+from beenhere.photos.photo_input import PhotoInput
+from beenhere.photos.reference import Points, Reference, points_of, reference_of, whereabouts
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.locate.answer import Candidates, Match, Place
@@ -31,76 +25,6 @@ if TYPE_CHECKING:
 
 MANY = 20
 """Queries from which on verification shows how far it is."""
-
-Given = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
-"""A photo as it may be given; see :func:`photo_input`."""
-
-EXPECTED = (
-    "expected a path, bytes, an open binary file, an image of Pillow's, or a numpy array (H, W) "
-    "or (H, W, 3)"
-)
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoInput:
-    """A photo that :mod:`beenhere.photos.pixels` reads, and its path or a name for it."""
-
-    name: str
-    photo: Photo
-
-
-def photo_input(given: Given, name: str = "photo") -> PhotoInput:
-    """Take a photo as it comes.
-
-    Args:
-        given: the path of a file; bytes of one; a binary file, read from where it stands; an image
-            of Pillow's in any mode, turned as its EXIF header says; or an array ``(H, W)`` of grey
-            or ``(H, W, 3)`` of R, G, B, upright, uint8 or floating point in [0, 1].
-        name: for a photo that brings none.
-
-    Raises:
-        PhotoError: something else, an empty or a too large file, or numbers out of range.
-    """
-    if isinstance(given, str | Path):
-        return PhotoInput(str(given), given)
-    if isinstance(given, bytes | bytearray | memoryview):
-        return PhotoInput(name, bytes(given))
-    if isinstance(given, Image.Image):
-        return PhotoInput(str(getattr(given, "filename", "") or name), given)
-    if isinstance(given, np.ndarray):
-        return PhotoInput(name, _pixels(given, name))
-    if hasattr(given, "read"):
-        own = getattr(given, "name", None)
-        name = own if isinstance(own, str) else name
-        return PhotoInput(name, _content(given, name))
-    raise PhotoError(name, f"got {type(given).__name__}; {EXPECTED}")
-
-
-def _content(file: BinaryIO, name: str) -> bytes:
-    try:
-        content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise PhotoError(name, f"a file that cannot be read ({error})") from error
-    if not isinstance(content, bytes):
-        raise PhotoError(name, f"a file of {type(content).__name__}; open it in mode 'rb'")
-    return content
-
-
-def _pixels(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    got = f"an array of {array.dtype} and shape {array.shape}"
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.size == 0:
-        raise PhotoError(name, f"{got}; expected (H, W) or (H, W, 3)")
-    if array.dtype != np.uint8:
-        if not np.issubdtype(array.dtype, np.floating):
-            raise PhotoError(name, f"{got}; expected uint8, or floating point in [0, 1]")
-        low, high = float(array.min()), float(array.max())
-        if not (low >= 0 and high <= 1):
-            raise PhotoError(name, f"{got}, from {low:g} to {high:g}; expected [0, 1], or uint8")
-        array = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
-    if array.ndim == 2:
-        array = np.stack([array] * 3, axis=2)
-    # Photos are read while the caller goes on; and torch takes no read-only array.
-    return np.array(array, np.uint8, order="C")
 
 
 class SearchResult(Protocol):
@@ -131,6 +55,15 @@ class Searchable(Protocol):
         """The photos nearest to some queries; see :meth:`beenhere.Index.search`."""
 
 
+def nearest_matches(found: SearchResult) -> list[tuple[Match, ...]]:
+    """The photos that a search found for each query, nearest first."""
+    seen = _SeenMatches.at(found)
+    if seen is None:
+        return [()] * len(found.rows)
+    rows = _matches(seen, None, found.rows.shape[1])
+    return [tuple(match for match in row if match is not None) for row in rows]
+
+
 def find_candidates(
     index: Searchable,
     queries: Sequence[PhotoInput],
@@ -156,7 +89,8 @@ def find_candidates(
         count: places for each query at most.
     """
     k = max(1, min(config.matches, len(index)))
-    inside = _SeenMatches.at(index.search(descriptors, k, where))
+    first = index.search(descriptors, k, where)
+    searched, inside = first.photos, _SeenMatches.at(first)
     if inside is None:
         return [Candidates((), ())] * len(queries)
     looked, seen = inside, inside.similarity
@@ -169,26 +103,33 @@ def find_candidates(
         inliers = _inliers(verifier, queries, looked, config.verification.matches, k)
     sure = config.verification.features.min_inliers
     weight = weights(looked.similarity, inliers, config.temperature, sure, seen)
-    positions = looked.positions
+    reference = reference_of([searched], config.by)
+    radius = reference.radius if config.radius is None else config.radius
+    points = looked.points(reference)
     own = np.arange(weight.shape[1]) < k
-    places = find_places(np.where(own, weight, 0), positions, config.radius, count)
-    near = within_places(places[0], positions, config.radius)
+    places = find_places(np.where(own, weight, 0), points, radius, count)
+    near = within_places(places[0], points, radius)
     rivals = np.where(near | own, 0, weight)
-    (elsewhere,) = find_places(rivals, positions, config.radius, 1)
+    (elsewhere,) = find_places(rivals, points, radius, 1)
     # Ranks begin anew behind the matches that meet the conditions.
     matches = _matches(looked, inliers, k)
     gaps: Sequence[InlierGap | None] = [None] * len(queries)
     if inliers is not None:
-        gaps = inlier_gaps(inliers, positions, k, config.radius)
+        gaps = inlier_gaps(inliers, points, k, radius)
     return [
         _candidates(
             row[:k],
-            [_place(place, query, row) for place in places if place.members[query].any()],
+            [
+                _place(place, query, row, reference)
+                for place in places
+                if place.members[query].any()
+            ],
             [match for match, rival in zip(row, rivals[query] > 0, strict=True) if rival],
-            _place(elsewhere, query, row) if elsewhere.members[query].any() else None,
+            _place(elsewhere, query, row, reference) if elsewhere.members[query].any() else None,
             float(weight[query, near[query] & ~own].sum()),
             sure,
             gaps[query],
+            radius,
         )
         for query, row in enumerate(matches)
     ]
@@ -202,6 +143,7 @@ def _candidates(
     same_place: float,
     min_inliers: int,
     gap: InlierGap | None,
+    radius: float,
 ) -> Candidates:
     """The candidates of a query, with the evidence for its likeliest place.
 
@@ -212,6 +154,7 @@ def _candidates(
         same_place: share of the matches that do not meet them and lie at the likeliest place.
         min_inliers: fewer are no evidence.
         gap: of inliers, for an index that is not calibrated.
+        radius: of a place.
     """
     matches = tuple(match for match in own if match is not None)
     if not places:
@@ -223,7 +166,7 @@ def _candidates(
         (*matches, *(match for match in others if match is not None)),
         min_inliers,
     )
-    return Candidates(matches, tuple(places), numbers, gap)
+    return Candidates(matches, tuple(places), numbers, gap, radius)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,10 +204,9 @@ class _SeenMatches:
         similarity = np.hstack([self.similarity, similarity])
         return _SeenMatches(photos, np.hstack([self.number, number]), similarity)
 
-    @property
-    def positions(self) -> geo.Positions:
-        """Of all matches, query by query, ``n * K``."""
-        return self.photos.positions[self.number.ravel()]
+    def points(self, reference: Reference) -> Points:
+        """Where all matches were taken, query by query, ``n * K``."""
+        return points_of(self.photos, reference)[self.number.ravel()]
 
 
 def _inliers(
@@ -288,7 +230,7 @@ def _inliers(
 def _matches(
     looked: _SeenMatches, inliers: NDArray[np.float64] | None, k: int
 ) -> list[list[Match | None]]:
-    columns = looked.photos.frame.select("path", "lat", "lon", "heading", "captured").rows()
+    columns = looked.photos.frame.select(*_COLUMNS).rows()
     counts = np.full(looked.number.shape, np.nan) if inliers is None else inliers
     numbers, similarity = looked.number.tolist(), looked.similarity.tolist()
     return [
@@ -300,17 +242,21 @@ def _matches(
     ]
 
 
+_COLUMNS = ("path", "lat", "lon", "heading", "captured", "x", "y", "frame", "map", "place")
+
+
 def _match(columns: tuple[Any, ...], rank: int, cosine: float, count: float) -> Match:
-    path, lat, lon, heading, captured = columns
+    path, lat, lon, heading, captured, *on_map = columns
     inliers = None if math.isnan(count) else int(count)
-    return Match(path, rank, cosine, lat, lon, heading, captured, inliers)
+    return Match(path, rank, cosine, lat, lon, heading, captured, inliers, *on_map)
 
 
-def _place(places: Places, query: int, matches: Sequence[Match | None]) -> Place:
+def _place(
+    places: Places, query: int, matches: Sequence[Match | None], reference: Reference
+) -> Place:
     members = zip(matches, places.members[query], strict=True)
     return Place(
-        lat=float(places.lat[query]),
-        lon=float(places.lon[query]),
+        **{"lat": None, "lon": None} | whereabouts(places.centre, query, reference),
         spread=float(places.spread[query]),
         share=float(places.share[query]),
         matches=tuple(match for match, member in members if member and match is not None),

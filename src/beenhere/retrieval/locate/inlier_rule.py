@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import geo
+from beenhere.photos.reference import Points, distance
 from beenhere.wording import count
 
 LEAST_INLIERS = 12
@@ -28,7 +28,7 @@ class InlierGap(NamedTuple):
         rank: of the best match.
         inliers: of it.
         elsewhere: most of any match that lies farther from it than the radius of a place, or whose
-            position is not known; 0 where there is none.
+            place is not known; 0 where there is none.
     """
 
     rank: int
@@ -45,22 +45,22 @@ class InlierGap(NamedTuple):
 
 
 def inlier_gaps(
-    inliers: NDArray[np.float64], positions: geo.Positions, own: int, radius: float
+    inliers: NDArray[np.float64], points: Points, own: int, radius: float
 ) -> Sequence[InlierGap | None]:
-    """The gap of each of ``n`` queries; None where no match with a position could be verified.
+    """The gap of each of ``n`` queries; None where no match of a known place could be verified.
 
     Args:
         inliers: ``(n, K)``; NaN where not verified.
-        positions: of the matches, ``n * K``, query by query.
+        points: where the matches were taken, ``n * K``, query by query.
         own: of the first so many matches the best is taken; the others count as rivals alone.
-        radius: metres around the best match within which another shows the same place.
+        radius: around the best match within which another shows the same place.
     """
     n, k = inliers.shape
-    usable = np.where(positions.known.reshape(n, k), inliers, np.nan)[:, :own]
+    usable = np.where(points.known.reshape(n, k), inliers, np.nan)[:, :own]
     best = np.where(np.isnan(usable), -1, usable).argmax(axis=1) if own else np.zeros(n, np.intp)
-    centre = positions[np.repeat(np.arange(n) * k + best, k)]
-    metres = geo.distance(centre, positions).reshape(n, k)
-    elsewhere = np.where(metres <= radius, np.nan, inliers)
+    centre = points[np.repeat(np.arange(n) * k + best, k)]
+    far = distance(centre, points).reshape(n, k)
+    elsewhere = np.where(far <= radius, np.nan, inliers)
     rivals = np.where(np.isnan(elsewhere), 0, elsewhere).max(axis=1, initial=0)
     return [
         None

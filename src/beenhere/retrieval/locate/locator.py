@@ -1,20 +1,27 @@
-"""Where photos were taken: from the photo as it comes to an answer with a confidence."""
+"""An index that is asked about photos, as they come: what they are like, and where they are."""
 
+import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import LocateConfig, VerifyConfig
-from beenhere.errors import PhotoError
-from beenhere.retrieval.locate.answer import Candidates, Located, Location
+from beenhere.errors import ConfigError, DataError, PhotoError
+from beenhere.photos.formats import read_photos
+from beenhere.photos.photo_input import Given, PhotoInput, photo_input, photo_inputs
+from beenhere.photos.table import PhotoTable
+from beenhere.retrieval.locate.answer import Candidates, Located, Location, Match, Nearest
 from beenhere.retrieval.locate.candidates import (
-    Given,
-    PhotoInput,
     Searchable,
     find_candidates,
-    photo_input,
+    nearest_matches,
 )
 from beenhere.retrieval.locate.decision import DecisionRule, locate_options, verifies
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states, reaches
@@ -22,12 +29,16 @@ from beenhere.retrieval.search.filters import Filter
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
-    from beenhere.retrieval.extract import Embedder
+    from beenhere.retrieval.extract import Descriptors, Embedder
     from beenhere.retrieval.verify import Verifier
 
 
+Photos = PhotoTable | str | Path | Iterable[Given]
+"""A table, a path of any format that is known, or photos one by one."""
+
+
 class Locator(Searchable):
-    """The half of :class:`beenhere.Index` that says where photos were taken.
+    """The half of :class:`beenhere.Index` that is asked about photos.
 
     What the first call sets up (the model, its folded batch norms, what verification has read of
     the index's photos) is kept for the next.
@@ -49,6 +60,74 @@ class Locator(Searchable):
     @abstractmethod
     def extraction(self, config: ComputeConfig) -> ExtractConfig:
         """How descriptors are computed to be compared with its own."""
+
+    def describe(self, photos: Photos, **options: Any) -> "Descriptors":
+        """Descriptors of photos to search for, computed as those of the index were.
+
+        They have the model's dimension; :meth:`beenhere.Index.search` whitens them where the index
+        is whitened.
+
+        >>> index.describe("photos", device="cpu").vectors.shape
+        (24, 112)
+        >>> len(index.describe([np.zeros((120, 160, 3), np.uint8)]).vectors)
+        1
+
+        Args:
+            photos: a path of any known format, a table, or a list of photos, each as
+                :meth:`locate` takes it.
+            **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``device="cpu"``, ...
+
+        Raises:
+            ConfigError: an unknown option, no such device, or another precision than the index's.
+            DataError: no photos there, or something else than photos.
+            ModelError: a photo has a size that the model cannot take.
+        """
+        from beenhere.retrieval.extract import Descriptors, extract
+
+        config = config_yaml.validate(ComputeConfig, options, "options of Index.describe")
+        if isinstance(photos, PhotoTable | str | Path):
+            table = photos if isinstance(photos, PhotoTable) else read_photos(photos)
+            model = self.model(config.device)
+            return extract(model, table, self.extraction(config), None, None)
+        start = time.perf_counter()
+        read = self._described(photo_inputs(photos), config)
+        seconds, rows = time.perf_counter() - start, np.array(read.numbers, np.int64)
+        return Descriptors(read.vectors, rows, list(read.reasons), seconds, len(rows))
+
+    def query(
+        self, photos: Photos, k: int = 20, where: Filter | None = None, **options: Any
+    ) -> Nearest:
+        """The photos of the index that look most like each photo; no place is worked out.
+
+        >>> [match.rank for match in index.query(["holiday.jpg"], k=3).matches[0]]
+        [1, 2, 3]
+
+        Args:
+            photos: as for :meth:`describe`.
+            k: how many for each; fewer where the index has no more.
+            where: what they must be besides.
+            **options: as for :meth:`describe`.
+
+        Raises:
+            ConfigError, DataError, ModelError: as :meth:`describe` and
+                :meth:`beenhere.Index.search`.
+        """
+        config = config_yaml.validate(ComputeConfig, options, "options of Index.query")
+        table = read_photos(photos) if isinstance(photos, str | Path) else photos
+        left_out = table.unusable if isinstance(table, PhotoTable) else []
+        given = photo_inputs(table.paths if isinstance(table, PhotoTable) else table)
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise DataError(f"k is {k!r}; expected a whole number, 1 or more")
+        read = self._described(given, config)
+        k = max(1, min(int(k), len(self)))
+        found = nearest_matches(self.search(read.vectors, k, where)) if read.numbers else []
+        matches: list[tuple[Match, ...] | None] = [None] * len(given)
+        for number, one in zip(read.numbers, found, strict=True):
+            matches[number] = one
+        names = dict(zip(read.numbers, (photo.name for photo in read.photos), strict=True))
+        names |= {number: name for number, (name, _) in read.unreadable.items()}
+        in_order = tuple(names[number] for number in range(len(given)))
+        return Nearest(in_order, tuple(matches), (*read.reasons, *left_out))
 
     def locate(
         self, photo: Given, where: Filter | None = None, verify: bool | None = None, **options: Any
@@ -136,12 +215,13 @@ class Locator(Searchable):
             ConfigError, ModelError: as :meth:`locate`.
             DataError: as :meth:`locate`; or no step is given, and the times are not known.
         """
-        queries, rule, config = self._queries(
+        queries, rule, _ = self._queries(
             photos, where, verify, options, "locate_sequence", MOST_PLACES
         )
-        metres = reaches(queries.photos, queries.numbers, step)
+        metres = reaches(queries.read.photos, queries.read.numbers, step)
         alone = [rule.probability(found) for found in queries.candidates]
-        states = path_states(queries.candidates, alone, metres, config.radius)
+        radius = next((found.radius for found in queries.candidates if found.places), 25.0)
+        states = path_states(queries.candidates, alone, metres, radius)
         return queries.located(rule.location_on_path, states)
 
     def _queries(
@@ -157,9 +237,21 @@ class Locator(Searchable):
         calibration = self.calibration
         verify = verifies(calibration) if verify is None else verify
         config = locate_options(calibration, options, f"options of Index.{method}")
+        if calibration is not None and config.by not in ("auto", "position"):
+            raise ConfigError(
+                f"by is {config.by}, but the index is calibrated, and only positions are; leave it "
+                "out, or forget the calibration: Index.set_calibration(None)"
+            )
         empty = where is None or len(self) == 0
         no_match = "the index is empty" if empty else "no photo of the index meets the conditions"
         rule = DecisionRule.of(calibration, verify, config, no_match)
+        read = self._described(photo_inputs(photos), config.extract)
+        verifier = self._verifier(config.verification) if verify else None
+        found = find_candidates(self, read.photos, read.vectors, where, verifier, config, places)
+        return _Queries(read, found), rule, config
+
+    def _described(self, photos: Sequence[Given], config: ComputeConfig) -> "_Described":
+        """The photos that can be read, with their descriptors."""
         inputs: dict[int, PhotoInput] = {}
         unreadable: dict[int, tuple[str, str]] = {}
         for number, given in enumerate(photos):
@@ -169,19 +261,17 @@ class Locator(Searchable):
             except PhotoError as error:
                 unreadable[number] = error.path, error.reason
         numbers = list(inputs)
-        vectors, failed = self._embedder(config.extract.device).embed_all(
+        vectors, failed = self._embedder(config.device).embed_all(
             [each.photo for each in inputs.values()],
             [each.name for each in inputs.values()],
-            self.extraction(config.extract),
+            self.extraction(config),
         )
         for row, reason in failed.items():
             unreadable[numbers[row]] = inputs[numbers[row]].name, reason
         rows = [row for row in range(len(numbers)) if row not in failed]
-        read = [inputs[numbers[row]] for row in rows]
-        verifier = self._verifier(config.verification) if verify else None
-        found = find_candidates(self, read, vectors[rows], where, verifier, config, places)
         numbers = [numbers[row] for row in rows]
-        return _Queries(len(photos), numbers, read, found, unreadable), rule, config
+        read = [inputs[number] for number in numbers]
+        return _Described(len(photos), numbers, read, vectors[rows], unreadable)
 
     def _embedder(self, device: str) -> "Embedder":
         from beenhere.retrieval.extract import Embedder  # imports torch
@@ -198,23 +288,35 @@ class Locator(Searchable):
         return self._kept_verifier
 
 
-@dataclass(frozen=True)
-class _Queries:
-    """Photos that could be read, which of those given they are, and their candidates."""
+@dataclass(frozen=True, eq=False)
+class _Described:
+    """Photos that could be read, which of ``count`` they are, and their descriptors ``(n, D)``."""
 
     count: int
     numbers: list[int]
     photos: list[PhotoInput]
-    candidates: list[Candidates]
+    vectors: NDArray[np.float32]
     unreadable: dict[int, tuple[str, str]]
+
+    @property
+    def reasons(self) -> tuple[tuple[str, str], ...]:
+        """Name and reason of each of the others."""
+        return tuple(self.unreadable[number] for number in sorted(self.unreadable))
+
+
+@dataclass(frozen=True, eq=False)
+class _Queries:
+    """Photos that could be read, and their candidates."""
+
+    read: _Described
+    candidates: list[Candidates]
 
     def located(self, answer: Callable[..., Location], *more: Sequence[Any]) -> Located:
         """The answers among all photos that were given."""
-        locations: list[Location | None] = [None] * self.count
-        names = [photo.name for photo in self.photos]
+        locations: list[Location | None] = [None] * self.read.count
+        names = [photo.name for photo in self.read.photos]
         for number, location in zip(
-            self.numbers, map(answer, names, self.candidates, *more), strict=True
+            self.read.numbers, map(answer, names, self.candidates, *more), strict=True
         ):
             locations[number] = location
-        reasons = tuple(self.unreadable[number] for number in sorted(self.unreadable))
-        return Located(tuple(locations), reasons)
+        return Located(tuple(locations), self.read.reasons)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import geo
+from beenhere.photos.reference import Points, distance, from_plane, joined, nowhere, to_plane
 
 Floats = NDArray[np.float64]
 
@@ -32,14 +32,13 @@ class Places:
     """A place for each of ``m`` queries; NaN and no members where there is none.
 
     Attributes:
-        lat, lon: degrees, ``(m,)``.
-        spread: metres, ``(m,)``, root mean square distance of the members by their weights.
+        centre: ``(m,)``.
+        spread: ``(m,)``, root mean square distance of the members by their weights.
         share: ``(m,)`` of the weights.
         members: ``(m, K)`` bool, the matches that speak for it.
     """
 
-    lat: Floats
-    lon: Floats
+    centre: Points
     spread: Floats
     share: Floats
     members: NDArray[np.bool_]
@@ -85,9 +84,7 @@ def weights(
     return shares
 
 
-def find_places(
-    weight: Floats, positions: geo.Positions, radius: float, count: int
-) -> list[Places]:
+def find_places(weight: Floats, positions: Points, radius: float, count: int) -> list[Places]:
     """The ``count`` likeliest places of each query, the likeliest first.
 
     A ball is laid around each match; from the one of the largest weight it is moved. Its matches
@@ -97,7 +94,7 @@ def find_places(
         weight: ``(m, K)`` by :func:`weights`.
         positions: of the matches, ``m * K``, query by query. One without a position speaks for no
             place, and its weight for none of them.
-        radius: metres, by :func:`beenhere.geo.distance`.
+        radius: by :func:`beenhere.photos.reference.distance`.
         count: 1 or more.
 
     Returns:
@@ -114,13 +111,12 @@ def find_places(
     return found
 
 
-def within_places(places: Places, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
-    """``(m, K)``: whether each match lies within ``radius`` metres of its query's place."""
-    centre = geo.positions(places.lat, places.lon)
-    return _metres(centre, positions) <= radius
+def within_places(places: Places, positions: Points, radius: float) -> NDArray[np.bool_]:
+    """``(m, K)``: whether each match lies within ``radius`` of its query's place."""
+    return _distances(places.centre, positions) <= radius
 
 
-def _near(positions: geo.Positions, shape: tuple[int, ...], radius: float) -> NDArray[np.bool_]:
+def _near(positions: Points, shape: tuple[int, ...], radius: float) -> NDArray[np.bool_]:
     """``(m, K, K)``: whether two matches of a query lie within the radius."""
     m, k = shape
     near = np.zeros((m, k, k), bool)
@@ -129,7 +125,7 @@ def _near(positions: geo.Positions, shape: tuple[int, ...], radius: float) -> ND
     for start in range(0, m, step):
         base = np.arange(start, min(start + step, m))[:, None] * k
         a, b = (base + first).ravel(), (base + second).ravel()
-        close = (geo.distance(positions[a], positions[b]) <= radius).reshape(len(base), -1)
+        close = (distance(positions[a], positions[b]) <= radius).reshape(len(base), -1)
         near[start : start + step, first, second] = close
         near[start : start + step, second, first] = close
     return near
@@ -139,15 +135,15 @@ def _densest(
     weight: Floats,
     free: NDArray[np.bool_],
     near: NDArray[np.bool_],
-    positions: geo.Positions,
+    positions: Points,
     radius: float,
 ) -> Places:
     m, k = weight.shape
-    lat, lon, spread, share = np.full((4, m), np.nan)
-    found = Places(lat, lon, spread, share, np.zeros((m, k), bool))
+    spread, share = np.full((2, m), np.nan)
+    everyone = np.zeros((m, k), bool)
     rows = np.flatnonzero(free.any(axis=1))
     if len(rows) == 0:
-        return found
+        return Places(nowhere(positions, m), spread, share, everyone)
     free, near, left = free[rows], near[rows], np.where(free, weight, 0.0)[rows]
     held = np.where(free, np.einsum("mij,mj->mi", near, left), -1.0)
     seed = held.argmax(axis=1)
@@ -156,7 +152,7 @@ def _densest(
     origin = positions[rows * k + seed]
     for _ in range(MOST_SHIFTS):
         centre = _mean(origin, matches, left * members)
-        moved = free & (_metres(centre, matches) <= radius)
+        moved = free & (_distances(centre, matches) <= radius)
         # Of a ring of matches the middle may be out of reach of all.
         moved = np.where(moved.any(axis=1, keepdims=True), moved, members)
         if (moved == members).all():
@@ -164,29 +160,30 @@ def _densest(
         members = moved
     own = left * members
     centre = _mean(origin, matches, own)
-    squares = np.where(members, _metres(centre, matches), 0.0) ** 2
+    squares = np.where(members, _distances(centre, matches), 0.0) ** 2
     total = own.sum(axis=1)
-    lat[rows], lon[rows], share[rows] = centre.lat, centre.lon, total
+    share[rows], everyone[rows] = total, members
     spread[rows] = np.sqrt((own * squares).sum(axis=1) / total)
-    found.members[rows] = members
-    return found
+    number = np.full(m, len(rows))  # that of the unknown one behind them
+    number[rows] = np.arange(len(rows))
+    return Places(joined([centre, nowhere(positions, 1)])[number], spread, share, everyone)
 
 
-def _mean(origin: geo.Positions, matches: geo.Positions, weight: Floats) -> geo.Positions:
+def _mean(origin: Points, matches: Points, weight: Floats) -> Points:
     """The mean of matches by their weights, on a plane around a point close to them, ``(m,)``."""
     query, which = np.nonzero(weight)
     east, north = np.zeros(weight.shape), np.zeros(weight.shape)
-    east[query, which], north[query, which] = geo.to_plane(
+    east[query, which], north[query, which] = to_plane(
         origin[query], matches[query * weight.shape[1] + which]
     )
     total = weight.sum(axis=1)
-    return geo.from_plane(
+    return from_plane(
         origin, (weight * east).sum(axis=1) / total, (weight * north).sum(axis=1) / total
     )
 
 
-def _metres(centre: geo.Positions, matches: geo.Positions) -> Floats:
+def _distances(centre: Points, matches: Points) -> Floats:
     """``(m, K)`` from a place to each match of its query; NaN where a match has no position."""
     k = len(matches) // len(centre)
     each = np.repeat(np.arange(len(centre)), k)
-    return geo.distance(centre[each], matches).reshape(len(centre), k)
+    return distance(centre[each], matches).reshape(len(centre), k)

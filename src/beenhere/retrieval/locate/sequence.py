@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.photos.exif import read_facts
-from beenhere.retrieval.locate.answer import Candidates, Place
-from beenhere.retrieval.locate.candidates import PhotoInput
+from beenhere.photos.photo_input import PhotoInput
+from beenhere.photos.reference import Points, distance, joined, kind_of, points_at
+from beenhere.retrieval.locate.answer import Candidates
 
 Floats = NDArray[np.float64]
 
@@ -83,16 +83,19 @@ def path_states(
     """
     if not frames:
         return []
-    own = [_positions(frame.places) for frame in frames]
-    first = [_positions(frame.places[:CARRIED]) for frame in frames]
+    placed = [place for frame in frames for place in frame.places]
+    kind = kind_of(placed[0]) if placed else "position"
+    own = [points_at(frame.places, kind) for frame in frames]
+    first = [points_at(frame.places[:CARRIED], kind) for frame in frames]
     states, evidence = [], []
     for number, (frame, probability) in enumerate(zip(frames, probabilities, strict=True)):
         around = range(max(number - AROUND, 0), min(number + AROUND + 1, len(frames)))
-        others = geo.joined([first[other] for other in around if other != number])
+        nothing = own[number][:0]
+        others = joined([nothing, *(first[other] for other in around if other != number)])
         missed = _missed(others, own[number], radius)
         alone = frame_evidence([place.share for place in frame.places], probability)
         carried = np.full(len(missed), alone[-1] * MISSED * CHANCE)
-        states.append(geo.joined([own[number], missed]))
+        states.append(joined([own[number], missed]))
         evidence.append(np.concatenate([alone[:-1], carried, alone[-1:]]))
     steps = [
         step_factors(before, after, reach, radius)
@@ -105,11 +108,7 @@ def path_states(
     return [np.append(places, max(1 - places.sum(), 0.0)) for places in found]
 
 
-def _positions(places: Sequence[Place]) -> geo.Positions:
-    return geo.positions([place.lat for place in places], [place.lon for place in places])
-
-
-def _missed(others: geo.Positions, own: geo.Positions, radius: float) -> geo.Positions:
+def _missed(others: Points, own: Points, radius: float) -> Points:
     """Those of the others that lie farther than the radius from all of a frame's own places, and
     from each other: a place that several frames saw is one."""
     apart = (_metres(others, own) > radius).all(axis=1)
@@ -121,10 +120,10 @@ def _missed(others: geo.Positions, own: geo.Positions, radius: float) -> geo.Pos
     return others[np.array(kept, np.intp)]
 
 
-def _metres(a: geo.Positions, b: geo.Positions) -> Floats:
+def _metres(a: Points, b: Points) -> Floats:
     """``(len(a), len(b))``."""
     n, m = len(a), len(b)
-    pairs = geo.distance(a[np.repeat(np.arange(n), m)], b[np.tile(np.arange(m), n)])
+    pairs = distance(a[np.repeat(np.arange(n), m)], b[np.tile(np.arange(m), n)])
     return pairs.reshape(n, m)
 
 
@@ -149,7 +148,7 @@ def frame_evidence(shares: Sequence[float], probability: float | None) -> Floats
     return states
 
 
-def step_factors(before: geo.Positions, after: geo.Positions, reach: float, blur: float) -> Floats:
+def step_factors(before: Points, after: Points, reach: float, blur: float) -> Floats:
     """How much likelier than by chance each step between two frames is.
 
     Args:

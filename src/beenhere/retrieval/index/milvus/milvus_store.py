@@ -18,7 +18,7 @@ from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
 from beenhere.retrieval.index.change import Change
-from beenhere.retrieval.index.diff import KnownPhotos, PhotoDiff, hash_files, table_keys
+from beenhere.retrieval.index.diff import GivenPhotos, KnownPhotos, PhotoDiff
 from beenhere.retrieval.index.manifest import COLUMNS, photo_table
 from beenhere.retrieval.index.milvus.collection import MOST_HITS, SEARCHED_BY, MilvusCollection
 from beenhere.retrieval.index.milvus.fields import (
@@ -191,14 +191,12 @@ class MilvusEdit:
         self._taken: set[str] = set()
         self._written = False
 
-    def known(self, table: PhotoTable, journal: Path, what: str | None) -> KnownPhotos:
+    def known(self, photos: GivenPhotos) -> KnownPhotos:
         """Photos at the paths of given ones, and photos of the same contents."""
-        keys = {key.path: key for key in table_keys(table)[0].values()}
-        at_path = self.collection.having("path", list(keys))
+        at_path = self.collection.having("path", [key.path for key in photos.keys.values()])
         rows = photo_frame(at_path).select(PhotoKey._fields)
-        held = {PhotoKey(*row) for row in rows.iter_rows()}
-        new = [key for key in keys.values() if key not in held]
-        contents = hash_files(new, journal, what).values()
+        held = {row[0]: PhotoKey(*row) for row in rows.iter_rows()}
+        contents = photos.contents(photos.unknown(held)).values()
         digests = {content.hex() for content in contents if isinstance(content, bytes)}
         same_content = self.collection.having("sha256", sorted(digests))
         found = {photo["id"]: photo for photo in [*at_path, *same_content]}
