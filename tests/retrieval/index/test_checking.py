@@ -13,7 +13,7 @@ from beenhere.errors import DataError
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import check_index
-from beenhere.retrieval.index.manifest import MANIFEST, write_manifest
+from beenhere.retrieval.index.manifest import FORMAT_VERSION, MANIFEST, write_manifest
 
 KINDS = [
     "vectors.npy",
@@ -124,11 +124,13 @@ def test_any_flipped_byte_of_the_manifest_is_found(full: Path) -> None:
 
 def test_a_newer_format_is_told_from_damage(full: Path) -> None:
     values = yaml.safe_load((full / MANIFEST).read_text())
-    values |= {"format_version": 5, "beenhere": "2.0", "novelty": True}
+    values |= {"format_version": FORMAT_VERSION + 1, "beenhere": "2.0", "novelty": True}
     (full / MANIFEST).write_text(yaml.safe_dump(values))
     for call in (Index.open, check_index):
         with pytest.raises(
-            DataError, match=r"written by a newer beenhere \(2.0\), format 5; this one reads 4"
+            DataError,
+            match=rf"written by a newer beenhere \(2.0\), format {FORMAT_VERSION + 1}; this one "
+            f"reads {FORMAT_VERSION}",
         ):
             call(full)
 
@@ -145,7 +147,7 @@ def test_an_index_of_the_first_format_is_read_and_goes_on(full: Path, model: Tin
     assert index.calibration is None and index.manifest.search.kind == "auto"
     write_photo(full.parent / "more" / at_name(3, 4), 50)
     assert index.add(full.parent / "more", model=model).new == 1
-    assert index.manifest.format_version == 4 and index.check().damages == []
+    assert index.manifest.format_version == FORMAT_VERSION and index.check().damages == []
 
 
 def test_names_on_the_disk_are_those_of_version_0_1_0(full: Path) -> None:

@@ -1,5 +1,6 @@
 """Photos without files: frames of a camera are described, added and found like files."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,22 @@ def test_frames_are_added_and_found(
     assert index.remove("cam/9").removed == 1
 
 
+def test_what_cannot_be_read_is_named(
+    index: Index, model: TinyModel, photos: Path, tmp_path: Path
+) -> None:
+    content = next(photos.iterdir()).read_bytes()
+    cut = Image.open(io.BytesIO(content[:-60]))
+    given = [content, b"hello", cut, Image.open(io.BytesIO(content))]
+    added = index.add(given, {"path": ["cam/1", "cam/2", "cam/3", "cam/4"]}, model)
+    # The first is a file that the index knows: one that is where it was does not move.
+    assert added.new == 2 and added.moved == 0 and added.photos == 8
+    names = [str(Path(f"cam/{number}").absolute()) for number in (2, 3)]
+    assert added.unreadable == {
+        names[0]: "not a photo: a text file",
+        names[1]: "cut off: the file ends before the picture does",
+    }
+
+
 def test_an_index_of_frames_alone(frames: NDArray[np.uint8], tmp_path: Path) -> None:
     made = Index.build(
         list(frames), TinyModel(), tmp_path / "c.index", {"path": NAMES}, extract=PRECISION
@@ -106,6 +123,7 @@ def test_a_list_of_files_with_what_is_known_of_them(
         ([np.zeros((4, 4), np.uint8)], {"path": ["a"], "lta": [1]}, "'lta' is unknown"),
         (["b.jpg"], {"path": ["c.jpg"]}, "paths are not those"),
         ("somewhere", {"path": ["a"]}, "a table is given beside"),
+        ("somewhere", TinyModel(), "the table is a TinyModel; expected a PhotoTable"),
     ],
 )
 def test_other_things_are_one_line(

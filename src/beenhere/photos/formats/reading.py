@@ -91,6 +91,11 @@ def read_given(
     >>> read_given(frames, {"path": ["cam/1"], "place": ["kitchen"]})[0].paths
     ['cam/1']
     """
+    if not isinstance(table, PhotoTable | Mapping | None):
+        raise DataError(
+            f"the table is a {type(table).__name__}; expected a PhotoTable, or columns by their "
+            "names such as {'path': [...], 'place': [...]}; a model goes by its name, model=..."
+        )
     if isinstance(photos, PhotoTable | str | Path):
         if table is not None:
             raise DataError("a table is given beside photos that bring their own; leave one out")

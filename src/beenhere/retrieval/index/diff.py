@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
-from beenhere.photos.photo_file import Photo
+from beenhere.photos.photo_file import Photo, decoding
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.descriptor_store import PhotoKey, photo_keys
@@ -86,8 +86,13 @@ class GivenPhotos:
             self.unreadable = {os.path.abspath(path): why for path, why in left_out}  # noqa: PTH100
         else:
             for row, (path, photo) in enumerate(zip(table.paths, in_memory, strict=True)):
-                content = photo if isinstance(photo, bytes) else np.asarray(photo).tobytes()
                 name = os.path.abspath(path)  # noqa: PTH100
+                try:
+                    with decoding(name):
+                        content = photo if isinstance(photo, bytes) else np.asarray(photo).tobytes()
+                except PhotoError as error:
+                    self.unreadable[name] = error.reason
+                    continue
                 self.keys[row] = PhotoKey(name, len(content), NO_FILE)
                 self._contents[self.keys[row]] = hashlib.sha256(content).digest()
         twice = [

@@ -94,6 +94,24 @@ def test_moved_replaced_and_new_photos(index: Index, photos: Path, model: TinyMo
     assert not index.check().damages
 
 
+def test_frames_of_a_camera_with_names_of_places(
+    index: Index, model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Index, "model", lambda self, device="auto": model.eval())
+    tiles = np.random.default_rng(5).integers(0, 256, (3, 4, 4, 3), np.uint8)
+    frames = tiles.repeat(8, axis=1).repeat(8, axis=2)
+    table = {"path": ["cam/1", "cam/2", "cam/3"], "place": ["hall", "hall", "dock"]}
+    assert index.add(frames, table, model, **PRECISION).new == 3
+    assert index.add(frames, table, model, **PRECISION).unchanged == 3 and len(index) == 9
+    other = index.add(frames[:1] // 2, {"path": ["cam/1"], "frame": [7]}, model, **PRECISION)
+    assert (other.new, other.replaced, other.photos) == (1, 1, 9)
+    (match,) = index.query(frames[2:], k=1).matches[0] or ()
+    assert (match.name, match.path) == ("dock", str(Path("cam/3").absolute()))
+    assert index.locate(frames[2], by="place", matches=1).place.name == "dock"  # type: ignore[union-attr]
+    assert index.locate(frames[0] // 2, by="frame").place.frame == 7  # type: ignore[union-attr]
+    assert not index.check().damages
+
+
 def added_id(path: Path) -> str:
     import hashlib
 
