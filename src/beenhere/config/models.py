@@ -86,9 +86,24 @@ class SqrtCovConfig(Options):
     seed: int = Field(0, ge=0, description="of the projection")
 
 
+class SqrtCovPCAConfig(Options):
+    """Second-order pooling, projected as training photos say; a residual to it is trained."""
+
+    name: Literal["sqrt_cov_pca"] = "sqrt_cov_pca"
+    out_dim: int = Field(1024, ge=2, description="descriptor size")
+    hidden: int = Field(512, ge=1, description="hidden size of the residual")
+    seed: int = Field(0, ge=0, description="of the projection of what training photos do not say")
+
+
 AggregatorConfig = Annotated[
     Annotated[
-        AvgConfig | GeMConfig | CosPlaceConfig | ConvAPConfig | MixVPRConfig | SqrtCovConfig,
+        AvgConfig
+        | GeMConfig
+        | CosPlaceConfig
+        | ConvAPConfig
+        | MixVPRConfig
+        | SqrtCovConfig
+        | SqrtCovPCAConfig,
         Field(discriminator="name"),
     ],
     named_choice("mixvpr"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from beenhere.config.models import (
@@ -16,6 +17,7 @@ from beenhere.config.models import (
     GeMConfig,
     MixVPRConfig,
     SqrtCovConfig,
+    SqrtCovPCAConfig,
 )
 from beenhere.errors import ModelError
 from beenhere.models.aggregators import AGGREGATORS, Aggregator, MapShape
@@ -32,6 +34,7 @@ CONFIGS = [
     MixVPRConfig(out_channels=6, out_rows=3, depth=2, mlp_ratio=1.5),
     SqrtCovConfig(),
     SqrtCovConfig(out_dim=4, seed=3),
+    SqrtCovPCAConfig(out_dim=6, hidden=4),
 ]
 
 Floats = NDArray[np.float64]
@@ -150,6 +153,15 @@ def naive_sqrt_cov(image: Floats, state: State, config: SqrtCovConfig) -> Floats
     return unit([float(row @ descriptor) for row in state["projection"]])
 
 
+def naive_sqrt_cov_pca(image: Floats, state: State, config: SqrtCovPCAConfig) -> Floats:
+    centred = naive_sqrt_cov(image, state, SqrtCovConfig()) - state["mean"]
+    start = unit([float(row @ centred) for row in state["projection"]])
+    scale = math.sqrt(config.out_dim)
+    hidden = [max(0.0, value) for value in linear(state, "hidden", start * scale)]
+    added = [float(row @ hidden) for row in state["residual.weight"]]
+    return unit(start + np.array(added) / scale)
+
+
 NAIVE = {
     "avg": naive_avg,
     "gem": naive_gem,
@@ -157,6 +169,7 @@ NAIVE = {
     "convap": naive_convap,
     "mixvpr": naive_mixvpr,
     "sqrt_cov": naive_sqrt_cov,
+    "sqrt_cov_pca": naive_sqrt_cov_pca,
 }
 
 
@@ -287,6 +300,36 @@ def test_sqrt_cov_projects_by_its_seed_alone() -> None:
     assert not torch.allclose(projected(1), projected(2))
     whole, many = build(SqrtCovConfig())(maps()), projected(1, 20_000)
     assert float(many[0] @ many[1]) == pytest.approx(float(whole[0] @ whole[1]), abs=0.03)
+
+
+def test_sqrt_cov_pca_begins_with_directions_and_what_lies_outside_them() -> None:
+    aggregator = build(SqrtCovPCAConfig(out_dim=8, hidden=4))
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(15, 15)))[0].T.astype(np.float32)
+    mean, gains = rng.normal(size=15).astype(np.float32), np.linspace(-0.9, -0.1, 6)
+    aggregator.begin(mean, axes[:6], gains.astype(np.float32))
+    state = aggregator.state_dict()
+    np.testing.assert_array_equal(state["mean"], mean)
+    projection = state["projection"].double().numpy()
+    np.testing.assert_allclose(projection[:4], axes[:4] * (1 + gains[:4, None]), atol=1e-6)
+    outside = projection[4:]
+    np.testing.assert_allclose(outside @ axes[:4].T, 0, atol=1e-5)
+    # Of 11 directions outside 4 numbers are kept: lengths stay, on average over all of them.
+    np.testing.assert_allclose(outside @ outside.T, 11 / 4 * np.eye(4), atol=1e-5)
+    again = build(SqrtCovPCAConfig(out_dim=8, hidden=4))
+    again.begin(mean, axes[:6], gains.astype(np.float32))
+    assert torch.equal(again.state_dict()["projection"], state["projection"])
+
+
+def test_sqrt_cov_pca_begins_as_its_projection() -> None:
+    aggregator = build(SqrtCovPCAConfig(out_dim=6, hidden=4))
+    start = build(SqrtCovConfig())(maps()) @ aggregator.state_dict()["projection"].T
+    torch.testing.assert_close(aggregator(maps()), F.normalize(start, dim=1))
+
+
+def test_sqrt_cov_pca_has_no_more_numbers_than_what_it_projects() -> None:
+    with pytest.raises(ModelError, match=r"out_dim is 16; .* 5 channels .* 15 numbers"):
+        build(SqrtCovPCAConfig(out_dim=16))
 
 
 def test_mixvpr_names_both_sizes_when_a_map_does_not_fit() -> None:
