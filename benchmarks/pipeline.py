@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from pytorch_metric_learning.losses import MultiSimilarityLoss
 from rich.console import Console
@@ -44,7 +44,8 @@ from beenhere.models import VPRModel, build_model
 from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.search.exact import nearest
+from beenhere.retrieval.search.exact import search_exact
+from beenhere.retrieval.search.vectors import StoredVectors
 from beenhere.training.loop import choose_precision
 from beenhere.training.objectives import TrainingStep
 from beenhere.training.optim import build_optimizer, set_learning_rates
@@ -135,7 +136,7 @@ def _extraction(tree: Path, rounds: int) -> Table:
 
 def _recall(tables: EvaluationTables, database: Descriptors, queries: Descriptors) -> str:
     """R@1 in percent at 25 m, with its 95% interval."""
-    _, rows = nearest(database, queries, 1)
+    _, rows = search_exact([StoredVectors(database)], queries, 1, by_distance=True)
     positives = geo.within(tables.database.positions, tables.queries.positions, 25.0)
     hits = protocol.hits_within(protocol.first_hits(rows, positives), 1)
     low, high = bootstrap_interval(hits, confidence=0.95, resamples=2000, seed=0)
@@ -225,5 +226,5 @@ def _in_turn(
 
 
 if __name__ == "__main__":
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     main()

@@ -27,7 +27,8 @@ from beenhere.config.training import EvaluationData
 from beenhere.models import load_model
 from beenhere.photos.formats import read_evaluation
 from beenhere.retrieval.extract import extract
-from beenhere.retrieval.search.exact import nearest
+from beenhere.retrieval.search.exact import search_exact
+from beenhere.retrieval.search.vectors import StoredVectors
 from beenhere.retrieval.verify import Verifier, reranked
 from beenhere.retrieval.verify.matching import count_inliers, mutual_matches
 
@@ -74,7 +75,7 @@ def _ask(tree: Path, name: str, count: int) -> Asked:
         for photos in (database, queries)
     )
     k = min(VerifyConfig().matches, len(database))
-    _, rows = nearest(searched, asking, k)
+    _, rows = search_exact([StoredVectors(searched)], asking.astype(np.float32), k)
     each = np.repeat(np.arange(len(queries)), k)
     metres = geo.distance(queries.positions[each], database.positions[rows.ravel()])
     paths = database.paths

@@ -4,15 +4,13 @@ The folder holds ``city/`` (a small demo city) and ``photos/`` (its pictures wit
 a phone writes them). A block after a comment ``<!-- not run: REASON -->`` is passed over; blocks of
 other languages (``console``: what a person sees) are not code.
 
-The README's blocks are run by real processes from their start; those of docs/ by forks of one that
-has imported torch already, which saves minutes.
+Commands and programs are forks of a process that has imported torch already, which saves minutes.
 """
 
 import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -63,8 +61,7 @@ def test_every_block_of_a_page_runs(
 ) -> None:
     for name in ("city", "photos"):
         shutil.copytree(city / name, tmp_path / name)
-    programs = Path(sys.executable).parent if page.name == "README.md" else warm_python
-    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{warm_python}{os.pathsep}{os.environ['PATH']}"}
     for language, code in blocks(page):
         if language in NOT_CODE:
             continue
@@ -78,7 +75,7 @@ def test_every_block_of_a_page_runs(
             continue
         command = {
             "bash": ["bash", "-euo", "pipefail", "-c", code],
-            "python": [str(programs / "python"), "-c", code],
+            "python": [str(warm_python / "python"), "-c", code],
         }[language]
         run = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

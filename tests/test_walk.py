@@ -1,7 +1,6 @@
 """How many files of the package a reader passes through on the way from a photo to its answer."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -65,31 +64,35 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def files_entered(street: Path, code: str) -> list[str]:
+def files_entered(python: Path, street: Path, code: str) -> list[str]:
     run = subprocess.run(
-        [sys.executable, "-c", COUNT + code], cwd=street, capture_output=True, text=True, check=True
+        [python / "python", "-c", COUNT + code],
+        cwd=street,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return run.stdout.split("entered:\n")[1].split()
 
 
-def test_a_search(street: Path) -> None:
+def test_a_search(warm_python: Path, street: Path) -> None:
     code = (
         "index = Index.open('x.index'); queries = index.describe('photos').vectors\n"
         "found = counted(lambda: index.search(queries, 3))\n"
         "print('entered:', *found, sep='\\n')\n"
     )
-    found = files_entered(street, code)
+    found = files_entered(warm_python, street, code)
     assert "retrieval/index/index.py" in found
     assert len(found) <= MOST_TO_SEARCH, found
 
 
-def test_a_photo_from_the_command_line_to_its_answer(street: Path) -> None:
+def test_a_photo_from_the_command_line_to_its_answer(warm_python: Path, street: Path) -> None:
     photo = str(next((street / "photos").iterdir()))
     code = (
         f"sys.argv = ['beenhere', 'locate', {photo!r}, '--index', 'x.index']\n"
         "found = counted(main)\n"
         "print('entered:', *found, sep='\\n')\n"
     )
-    found = files_entered(street, code)
+    found = files_entered(warm_python, street, code)
     assert "cli/locate.py" in found and "retrieval/locate/candidates.py" in found
     assert len(found) <= MOST_TO_LOCATE, found

@@ -30,7 +30,7 @@ def test_help_lists_the_commands_without_torch() -> None:
         "import sys\n"
         "from beenhere.cli.app import app\n"
         "app(['--help'], result_action='return_value')\n"
-        "heavy = {'torch', 'timm', 'lightning', 'faiss', 'matplotlib', 'polars', 'numpy'}\n"
+        "heavy = {'torch', 'timm', 'lightning_fabric', 'faiss', 'matplotlib', 'polars', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

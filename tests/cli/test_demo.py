@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,21 @@ SMALL = [
 ]
 
 
-def demo(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "beenhere", "demo", "--out", str(out), *SMALL, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+Demo = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def demo(warm_python: Path) -> Demo:
+    def run(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [warm_python / "beenhere", "demo", "--out", str(out), *SMALL, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.fixture(scope="module")
 def shown(
-    tmp_path_factory: pytest.TempPathFactory,
+    demo: Demo, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("demo") / "my demo"
     return out, demo(out)
@@ -80,7 +87,7 @@ def test_the_picture_has_ten_queries(
 
 
 def test_a_second_run_goes_on_with_what_is_there(
-    shown: tuple[Path, subprocess.CompletedProcess[str]],
+    demo: Demo, shown: tuple[Path, subprocess.CompletedProcess[str]]
 ) -> None:
     out, first = shown
     again = demo(out)
@@ -91,7 +98,7 @@ def test_a_second_run_goes_on_with_what_is_there(
 
 
 def test_another_city_in_the_same_folder_is_refused(
-    shown: tuple[Path, subprocess.CompletedProcess[str]],
+    demo: Demo, shown: tuple[Path, subprocess.CompletedProcess[str]]
 ) -> None:
     out, _ = shown
     run = demo(out, "--city.seed=5")

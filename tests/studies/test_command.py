@@ -4,7 +4,6 @@ import csv
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +41,9 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def test_an_interrupted_study_gives_the_same_report(write, profile, beenhere, tmp_path):
+def test_an_interrupted_study_gives_the_same_report(
+    write, profile, beenhere, warm_python, tmp_path
+):
     study = write(ROWS, set={"fit.epochs": 3}, compare=[["mine", "slow", "fast"]])
     whole = beenhere("run", study, "--data", profile, "--out", "whole")
     assert whole.returncode == 0, whole.stderr
@@ -50,7 +51,7 @@ def test_an_interrupted_study_gives_the_same_report(write, profile, beenhere, tm
     assert "[2/2] fast: done in" in whole.stdout
     assert "Look at whole/town/mine/report.html" in whole.stdout
 
-    command = [sys.executable, "-m", "beenhere", "study", "run", study, "--data", profile]
+    command = [warm_python / "beenhere", "study", "run", study, "--data", profile]
     process = subprocess.Popen(
         [*command, "--out", "cut"],
         cwd=tmp_path,

@@ -41,7 +41,7 @@ def trainer_of(folder: Path) -> int | None:
 def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     rows = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
-    study = write(rows, set={"fit.epochs": 6})
+    study = write(rows, set={"fit.epochs": 3})
     made = make_plan(read_study(str(study)), *read_profile(str(profile)))
     folder = StudyFolder(tmp_path / "out", "town", "mine")
     folder.write(made, "beenhere study run")
@@ -63,7 +63,7 @@ def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monke
     assert killed and done, lines
     for row in folder.results().tables[0].rows:
         (one,) = row.finished
-        assert len(one.epochs) == 6
+        assert len(one.epochs) == 3
         assert set(one.evaluations) == {"near", "far"}
     assert not ray.is_initialized()
 

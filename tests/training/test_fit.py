@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -118,7 +119,9 @@ def test_a_checkpoint_says_where_it_comes_from(finished):
     assert provenance["data"]["photos"] == 40
     assert provenance["data"]["places"] == 10
     assert len(provenance["data"]["sha256"]) == 64
-    assert {"python", "lightning", "pytorch-metric-learning"} <= set(provenance["trained_with"])
+    assert {"python", "lightning-fabric", "pytorch-metric-learning"} <= set(
+        provenance["trained_with"]
+    )
 
 
 def test_the_state_is_read_without_unpickling(finished):
@@ -325,7 +328,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(groups, message, options,
 
 
 def test_wandb_that_is_not_installed(options, tmp_path, monkeypatch):
-    monkeypatch.setattr("lightning.pytorch.loggers.wandb._WANDB_AVAILABLE", False)
+    monkeypatch.setitem(sys.modules, "pytorch_lightning.loggers", None)
     with pytest.raises(TrainingError, match=r"pip install 'beenhere\[wandb\]'"):
         fit(with_(options, fit={**options["fit"], "wandb": "project"}), tmp_path / "run")
 

@@ -26,7 +26,8 @@ from beenhere.photos.ground_truth import Positives
 from beenhere.photos.summary import lists_fingerprint, table_fingerprint
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.extract import Descriptors, extract
-from beenhere.retrieval.search.exact import nearest
+from beenhere.retrieval.search.exact import search_exact
+from beenhere.retrieval.search.vectors import StoredVectors
 
 
 def evaluate(
@@ -200,9 +201,11 @@ def _predict(
     database: Descriptors, queries: Descriptors, own: list[list[int]], k: int, device: torch.device
 ) -> tuple[protocol.Rows, NDArray[np.float32]]:
     """For every query, readable or not, rows of the database table and similarities, ``(m, k)``."""
-    k = min(k, len(database.rows))
-    wanted = k + max(map(len, own))
-    similarity, found = nearest(database.vectors, queries.vectors, wanted, device)
+    if len(database.rows) == 0:
+        raise DataError("the database holds no descriptor; expected at least one readable photo")
+    k, wanted = (min(most, len(database.rows)) for most in (k, k + max(map(len, own))))
+    segments, asked = [StoredVectors(database.vectors)], queries.vectors.astype(np.float32)
+    similarity, found = search_exact(segments, asked, wanted, device=device, by_distance=True)
     rows = database.rows[found]
     itself = protocol.contains([own[query] for query in queries.rows], rows)
     rows, similarity = protocol.leave_out(rows, similarity, itself, k)

@@ -18,12 +18,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.loggers.csv_logs import CSVLogger
-from lightning.fabric.loggers.logger import Logger
-from lightning.fabric.loggers.tensorboard import TensorBoardLogger
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.fabric.strategies.ddp import DDPStrategy
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.csv_logs import CSVLogger
+from lightning_fabric.loggers.logger import Logger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from numpy.typing import NDArray
 from torch.optim import Optimizer
 
@@ -320,7 +320,7 @@ def named_recalls(evaluation: Evaluation) -> dict[str, float]:
 
 def _launched(fit: FitConfig) -> Fabric:
     # Its tips speak of its own options, which a person here does not set.
-    logs = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    logs = [logging.getLogger(name) for name in ("lightning_fabric", "lightning_utilities")]
     levels = [log.level for log in logs]
     for log in logs:
         log.setLevel(logging.ERROR)
@@ -349,7 +349,7 @@ def _loggers(fit: FitConfig, run: RunFolder) -> Iterator[list[Logger]]:
     ]
     if fit.wandb is not None:
         try:
-            from lightning.pytorch.loggers import WandbLogger
+            from pytorch_lightning.loggers import WandbLogger
 
             # Each start is a run of its own there; the group holds those of one folder together.
             name = run.path.resolve().name

@@ -2,14 +2,13 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
-
-from lightning.fabric.plugins.environments.lightning import find_free_network_port
 
 from beenhere.errors import BeenhereError, TrainingError
 
@@ -31,7 +30,9 @@ def run_on_devices(count: int, function: Callable[..., None], *arguments: Any) -
     """
     context = get_context("spawn")
     errors = context.SimpleQueue()
-    port = find_free_network_port()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     processes = [
         context.Process(target=_work, args=(rank, count, port, errors, function, arguments))
         for rank in range(count)

@@ -158,7 +158,7 @@ def _epoch_of(line: str) -> float:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that training takes besides the model's own."""
-    packages = ("torch", "torchvision", "timm", "lightning", "pytorch-metric-learning")
+    packages = ("torch", "torchvision", "timm", "lightning-fabric", "pytorch-metric-learning")
     own = {"beenhere": __version__, "python": platform.python_version()}
     return own | {name: version(name) for name in packages}
 

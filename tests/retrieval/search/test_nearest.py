@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from beenhere.errors import DataError
 from beenhere.retrieval.search import exact
-from beenhere.retrieval.search.exact import nearest
+from beenhere.retrieval.search.exact import search_exact
+from beenhere.retrieval.search.scoring import Answer
+from beenhere.retrieval.search.vectors import StoredVectors
+
+
+def nearest(database: NDArray[np.floating], queries: NDArray[np.floating], k: int) -> Answer:
+    k = min(k, len(database))
+    return search_exact([StoredVectors(database)], queries.astype(np.float32), k, by_distance=True)
 
 
 def normalised(rng: np.random.Generator, n: int, dim: int) -> NDArray[np.float32]:
@@ -44,6 +51,22 @@ def test_equals_a_naive_loop(n: int, m: int, dim: int, k: int, seed: int) -> Non
             assert np.isclose(float(queries[query].astype(float) @ database[row]), expected)
 
 
+@pytest.mark.parametrize("kept_as", [np.float32, np.float16])
+def test_the_order_is_that_of_distances_where_lengths_differ(kept_as: type[np.floating]) -> None:
+    rng = np.random.default_rng(3)
+    alike = normalised(rng, 1, 64) + 1e-4 * normalised(rng, 3000, 64)
+    database = (alike * rng.uniform(0.99, 1.01, (3000, 1))).astype(kept_as)
+    queries = normalised(rng, 30, 64)
+    similarity, rows = nearest(database, queries, 10)
+    squared = ((queries.astype(float)[:, None] - database.astype(float)[None]) ** 2).sum(axis=2)
+    assert np.array_equal(rows[:, 0], squared.argmin(axis=1))
+    best = np.take_along_axis(squared, rows, axis=1)
+    assert np.allclose(best, np.sort(squared, axis=1)[:, :10], rtol=0, atol=1e-6)
+    assert np.allclose(similarity, 1 - best / 2, rtol=0, atol=1e-6)
+    by_product = np.argmax(queries.astype(float) @ database.astype(float).T, axis=1)
+    assert not np.array_equal(rows[:, 0], by_product)
+
+
 @pytest.mark.parametrize("queries", [3, 40])
 @pytest.mark.parametrize("k", [1, 20, 150])
 def test_blocks_equal_one_faiss_index_to_the_last_bit(
@@ -63,8 +86,10 @@ def test_blocks_equal_one_faiss_index_to_the_last_bit(
     monkeypatch.setattr(exact, "BLOCK_BYTES", 1)
     similarity, rows = nearest(database, wanted, k)
     assert np.array_equal(rows, expected)
-    assert np.array_equal(similarity, products)
     assert np.allclose(similarity, 1 - squared / 2, atol=1e-6)
+    similarity, rows = search_exact([StoredVectors(database)], wanted, k)
+    assert np.array_equal(rows, expected)
+    assert np.array_equal(similarity, products)
 
 
 def test_among_equals_the_lower_row_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +114,6 @@ def test_reads_memory_mapped_half_precision(tmp_path: Path) -> None:
     assert np.allclose(similarity[:, 0], 1, atol=1e-3)
 
 
-def test_an_empty_database_and_another_models_descriptors_are_refused() -> None:
-    with pytest.raises(DataError, match="no descriptor"):
-        nearest(np.empty((0, 4), np.float32), np.ones((1, 4), np.float32), 1)
+def test_another_models_descriptors_are_refused() -> None:
     with pytest.raises(DataError, match="5 dimensions in the queries and 4 in the database"):
         nearest(np.ones((2, 4), np.float32), np.ones((1, 5), np.float32), 1)

@@ -41,6 +41,9 @@ GROUP = 32
 FEW_QUERIES = 16
 """For no more, reading the database takes the time: rounding it to bfloat16 gains nothing."""
 
+LENGTH_COLUMNS = 16
+"""For the length of a vector: one, and zeros, as products of rows that are aligned are faster."""
+
 MUCH_IN_COMMON = 0.7
 """Length of the vectors' mean, in their own, from which it is taken off (a mean cosine of 0.5)."""
 
@@ -54,6 +57,7 @@ def search_exact(
     k: int,
     allowed: NDArray[np.bool_] | None = None,
     device: torch.device | None = None,
+    by_distance: bool = False,
 ) -> Answer:
     """The ``k`` rows of the largest inner product with each query, best first.
 
@@ -69,15 +73,21 @@ def search_exact(
         allowed: ``(n,)``, rows that may be found; others are not read. None: all.
         device: a GPU (tested on a processor alone) for the fast products; the same answer. None
             or any other device: the processor does.
+        by_distance: find the nearest by L2 distance d, as the field's evaluation does: lengths that
+            rounding left a little off 1 then count.
 
     Returns:
-        Inner products in float32 and rows, ``(m, k)``; NaN and -1 where there are fewer rows.
+        Inner products (by distance 1 - d^2/2, of unit queries) in float32 and rows, ``(m, k)``;
+        NaN and -1 where there are fewer rows.
         Among equals the lower row comes first.
 
     Raises:
         DataError: dimensions or lengths that do not fit, or numbers that are not finite.
     """
     wanted = checked_queries(segments, queries, k, allowed)
+    if by_distance:
+        wanted = np.pad(wanted, ((0, 0), (0, LENGTH_COLUMNS)))
+        wanted[:, -LENGTH_COLUMNS] = 1
     best = Best(len(wanted), k)
     size = max(1, min(MOST_ROWS, BLOCK_BYTES // (4 * wanted.shape[1])) // GROUP) * GROUP
     database = blocks(segments, size, allowed)
@@ -86,13 +96,13 @@ def search_exact(
         return best.answer()
     where = device if device is not None and device.type == "cuda" else torch.device("cpu")
     arithmetic = _arithmetic(where, len(wanted))
-    centre = _centre(_tensor(first[0])).to(where)
+    centre = _centre(_tensor(first[0], by_distance)).to(where)
     tiles = [
         FastProduct(wanted[start : start + TILE_QUERIES], centre, arithmetic)
         for start in range(0, len(wanted), TILE_QUERIES)
     ]
     threads = torch.get_num_threads()
-    benches = [_Bench(centre, size, tiles, k) for _ in range(threads)]
+    benches = [_Bench(centre, size, tiles, k, by_distance) for _ in range(threads)]
     running: deque[Future[list[Pairs]]] = deque()
 
     def take_in_the_oldest() -> None:
@@ -114,31 +124,6 @@ def search_exact(
         # torch keeps the number for each thread, but the last one is also that of new threads.
         torch.set_num_threads(threads)
     return best.answer()
-
-
-def nearest(
-    database: NDArray[np.floating],
-    queries: NDArray[np.floating],
-    k: int,
-    device: torch.device | None = None,
-) -> Answer:
-    """:func:`search_exact` of one array of L2-normalised descriptors, of which none is missing.
-
-    Args:
-        database: ``(n, D)`` float32 or float16, memory-mapped or not. queries: ``(m, D)``, alike.
-        k: how many; a database of fewer gives all.
-        device: as for :func:`search_exact`.
-
-    Returns:
-        Cosine similarity and rows of the database, ``(m, min(k, n))``, nearest first.
-
-    Raises:
-        DataError: the database is empty, or the dimensions differ.
-    """
-    if len(database) == 0:
-        raise DataError("the database holds no descriptor; expected at least one readable photo")
-    wanted = queries.astype(np.float32, copy=False)
-    return search_exact([StoredVectors(database)], wanted, min(k, len(database)), None, device)
 
 
 class Arithmetic(NamedTuple):
@@ -280,10 +265,10 @@ def _centre(block: Tensor) -> Tensor:
 class _Bench:
     """The memory in which one thread compares a block with all queries; used for each again."""
 
-    def __init__(self, centre: Tensor, size: int, tiles: list[FastProduct], k: int) -> None:
-        self._centre = centre
-        self._tiles = tiles
-        self._k = k
+    def __init__(
+        self, centre: Tensor, size: int, tiles: list[FastProduct], k: int, by_distance: bool
+    ) -> None:
+        self._centre, self._tiles, self._k, self._by_distance = centre, tiles, k, by_distance
         shape, where, dtype = (size, len(centre)), centre.device, tiles[0].dtype
         half = dtype == torch.bfloat16
         self._centred = torch.empty(shape, device=where) if centre.any() else None
@@ -298,7 +283,7 @@ class _Bench:
         Raises:
             DataError: a vector is not finite.
         """
-        block = _tensor(kept)
+        block = _tensor(kept, self._by_distance)
         fast = block.to(self._centre.device)
         if self._centred is not None:
             fast = torch.sub(fast, self._centre, out=self._centred[: len(fast)])
@@ -332,12 +317,21 @@ def _alone() -> None:
     faiss.omp_set_num_threads(1)
 
 
-def _tensor(kept: StoredVectors) -> Tensor:
-    """Vectors in float32, ``(b, D)``; maybe not a copy, so they must not be written."""
+def _tensor(kept: StoredVectors, by_distance: bool) -> Tensor:
+    """Vectors in float32, ``(b, D)``; maybe not a copy, so they must not be written.
+
+    By distance ``(1 - |v|^2) / 2`` and zeros follow: times 1, that makes q v to ``1 - d^2 / 2``.
+    """
     if kept.values.dtype == np.float16:
-        # torch widens these many times as fast as numpy does.
-        return _shared(kept.values).float()
-    return _shared(kept.floats(0, len(kept)))
+        block = _shared(kept.values).float()  # many times as fast as numpy
+    else:
+        block = _shared(kept.floats(0, len(kept)))
+    if not by_distance:
+        return block
+    lengths = torch.linalg.vector_norm(block, dim=1, keepdim=True, dtype=torch.float64)
+    block = torch.nn.functional.pad(block, (0, LENGTH_COLUMNS))
+    block[:, -LENGTH_COLUMNS] = ((1 - lengths**2) / 2)[:, 0]
+    return block
 
 
 def _shared(numbers: NDArray[Any]) -> Tensor:

@@ -119,3 +119,15 @@ def test_killed_again_and_again_at_the_first_step(root: Path, store: str) -> Non
     assert len(in_milvus(root)) > 0
     milvus_writer.build(root, store)
     assert in_milvus(root) == wanted
+
+
+@pytest.mark.parametrize("left", [[], ["schema.json.tmp"]])
+def test_killed_while_milvus_lite_makes_the_collection(
+    root: Path, tmp_path: Path, left: list[str]
+) -> None:
+    folder = tmp_path / "half.db" / "collections" / "town"
+    folder.mkdir(parents=True)
+    for name in left:
+        (folder / name).write_text("{")
+    milvus_writer.build(root, f"{tmp_path / 'half.db'}/town")
+    assert in_milvus(root) == local(root)

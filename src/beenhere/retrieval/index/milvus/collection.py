@@ -2,8 +2,10 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,6 +129,7 @@ class MilvusCollection:
         client = connect(address)
         with speaking_to(address):
             if not client.has_collection(address.collection):
+                _remove_half_made(address)
                 _create(client, address.collection, _vectors_of(model), model.dim)
             fields = client.describe_collection(address.collection)["fields"]
             vectors = _vector_field(address, fields)["name"]
@@ -247,6 +250,14 @@ class MilvusCollection:
                     consistency_level="Strong",
                 )
         return found
+
+
+def _remove_half_made(address: MilvusAddress) -> None:
+    """Of a process killed while Milvus Lite made a collection: it is none, yet has the name."""
+    folder = Path(address.address, "collections", address.collection)
+    files = list(folder.iterdir()) if address.local and folder.is_dir() else [folder]
+    if all(path.name == "schema.json.tmp" for path in files):
+        shutil.rmtree(folder)
 
 
 def _create(client: "MilvusClient", name: str, vectors: str, dim: int) -> None:
