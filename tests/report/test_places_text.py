@@ -50,13 +50,14 @@ def test_few_queries(val: int, test: int, said: list[str]) -> None:
         for name, part in made.evaluation.items()
     }
     made = with_queries(replace(made, evaluation=repeated), val=val, test=test)
-    assert [one for one in cautions(places_text(made, "again")) if "quer" in one] == said
+    assert [one for one in cautions(places_text(made)) if "quer" in one] == said
 
 
 def test_what_is_the_same_of_both_parts_is_said_once_and_wrapped() -> None:
     made = built(days=1)
-    text = places_text(made, "again")
-    assert max(map(len, text.splitlines())) <= 100
+    text = places_text(made)
+    # A command is not wrapped.
+    assert max(len(line) for line in text.splitlines() if "--method" not in line) <= 100
     same = [one for one in cautions(text) if "of the same walks" in one]
     assert len(same) == 1
     assert same[0].startswith("val and test: queries are single photos of the same walks as the ")
@@ -66,7 +67,7 @@ def test_what_is_the_same_of_both_parts_is_said_once_and_wrapped() -> None:
 
 
 def test_a_gap_is_between_parts() -> None:
-    assert "  gap        20 m between photos of two parts" in places_text(built(), "again")
+    assert "  gap        20 m between photos of two parts" in places_text(built())
     made = built(val=0, test=0)
     assert made.evaluation == {}
-    assert "gap" not in places_text(made, "again")
+    assert "gap" not in places_text(made)

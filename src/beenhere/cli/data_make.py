@@ -50,7 +50,7 @@ def places(
         write_places(built, photos, folder, out)
         draw_split(built, folder / MAP)
     print(out)
-    print(places_text(built, f"beenhere data places {photos} NEW"))
+    print(places_text(built))
     print(f"map        {out / MAP}")
     if built.left_out:
         print(f"left out   {out / LEFT_OUT}")

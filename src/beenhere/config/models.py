@@ -86,13 +86,16 @@ class SqrtCovConfig(Options):
     seed: int = Field(0, ge=0, description="of the projection")
 
 
-class SqrtCovPCAConfig(Options):
-    """Second-order pooling, projected as training photos say; a residual to it is trained."""
+class WhitenedCovConfig(Options):
+    """Second-order pooling, whitened by the training photos; a residual to it is trained."""
 
-    name: Literal["sqrt_cov_pca"] = "sqrt_cov_pca"
-    out_dim: int = Field(1024, ge=2, description="descriptor size")
+    name: Literal["whitened_cov"] = "whitened_cov"
+    directions: int = Field(
+        512,
+        ge=1,
+        description="directions in which photos of a place differ most; these are weighed",
+    )
     hidden: int = Field(512, ge=1, description="hidden size of the residual")
-    seed: int = Field(0, ge=0, description="of the projection of what training photos do not say")
 
 
 AggregatorConfig = Annotated[
@@ -103,7 +106,7 @@ AggregatorConfig = Annotated[
         | ConvAPConfig
         | MixVPRConfig
         | SqrtCovConfig
-        | SqrtCovPCAConfig,
+        | WhitenedCovConfig,
         Field(discriminator="name"),
     ],
     named_choice("mixvpr"),

@@ -7,11 +7,10 @@ import numpy as np
 
 from beenhere.report.photo_set import places_of
 from beenhere.tools.places import BuiltPlaces
+from beenhere.tools.places.choice import FEW
 from beenhere.tools.places.split import SplitPart
 from beenhere.wording import count
 
-FEW_PLACES = 200
-"""Fewer teach an aggregator little: the study's training sets have tens of thousands."""
 OTHERS = 4
 """Other ways to form places that are shown."""
 FEW_QUERIES = 100
@@ -27,14 +26,8 @@ _WAYS = {
 }
 
 
-def places_text(built: BuiltPlaces, again: str) -> str:
-    """Lines for a person: places, parts with their shares, what is left out and why, cautions.
-
-    Args:
-        built: the training set.
-        again: the command that would make another one, to which the options of another way to
-            form places are put.
-    """
+def places_text(built: BuiltPlaces) -> str:
+    """Lines for a person: places, parts with their shares, what is left out and why, cautions."""
     total, number = len(built.photos), len(np.unique(built.planes.area))
     areas = "one area" if number == 1 else f"{number:,} areas more than 1 km apart"
     lines = [_row("photos", f"{total:,} with a position, in {areas}"), *_places(built)]
@@ -50,8 +43,8 @@ def places_text(built: BuiltPlaces, again: str) -> str:
         lines.append(_row("left out", f"{len(built.left_out):,}"))
         reasons = Counter(reason for _, reason in built.left_out)
         lines += [f"    {photos:,}: {reason}" for reason, photos in reasons.most_common()]
-    lines += [_row("caution", text) for text in _cautions(built)]
-    return "\n".join([*lines, *_others(built, again)])
+    lines += _others(built)
+    return "\n".join([*lines, *(_row("caution", text) for text in _cautions(built))])
 
 
 def _row(label: str, text: str) -> str:
@@ -81,25 +74,23 @@ def _share(part: int, whole: int) -> str:
     return f"{part:,} photos ({100 * part / whole:.0f}%)"
 
 
-def _others(built: BuiltPlaces, again: str) -> list[str]:
+def _others(built: BuiltPlaces) -> list[str]:
     """What other ways to form places would give."""
-    if not built.others:
-        return []
     table = [
-        (f"{again} {each.command}", f"{each.places:,}", _share(each.photos, len(built.photos)))
+        (each.command, f"{each.places:,}", _share(each.photos, len(built.photos)))
         for each in built.others[:OTHERS]
     ]
+    if not table:
+        return []
     wide, narrow = (max(len(row[column]) for row in table) for column in (0, 1))
-    return [
-        "Other ways to form places, and what they would train on:",
-        *(f"  {a:<{wide}}  {b:>{narrow}} places, {c}" for a, b, c in table),
-    ]
+    lines = (f"    {a:<{wide}}  {b:>{narrow}} places, {c}" for a, b, c in table)
+    return ["  other ways to form places, by options of this command:", *lines]
 
 
 def _cautions(built: BuiltPlaces) -> list[str]:
     found = []
     places = built.chosen.places
-    if places < FEW_PLACES:
+    if places < FEW:
         found.append(
             f"{places} places teach little; hundreds are a start, and thousands make a model. "
             "Photos of another day, or of more streets, make more of them"

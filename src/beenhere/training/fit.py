@@ -1,6 +1,6 @@
 """Train a model from its options into a run folder, or go on with the run that is there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from beenhere.config import config_yaml
@@ -35,12 +35,12 @@ class FitResult:
         trained: of these, now.
         best_epoch: the one in ``checkpoints/best``, from 1; 0: the model before its first step.
         validation: its recalls, ``{"R@1": 61.2, ...}`` in percent; empty without validation.
+        tests: the best model's recalls on each test set.
+        unreadable: training photos that could not be read, with reasons.
         beginning: validation recalls of the model before its first step, alike; empty where they
             were not measured.
-        tests: the best model's recalls on each test set.
         gains: what the best model finds more than ``config.fit.baseline`` on each test set, in
             R@1; empty without a baseline.
-        unreadable: training photos that could not be read, with reasons.
     """
 
     run_dir: Path
@@ -48,10 +48,10 @@ class FitResult:
     trained: int
     best_epoch: int
     validation: dict[str, float]
-    beginning: dict[str, float]
     tests: dict[str, dict[str, float]]
-    gains: dict[str, ConditionDifference]
     unreadable: dict[str, str]
+    beginning: dict[str, float] = field(default_factory=dict)
+    gains: dict[str, ConditionDifference] = field(default_factory=dict)
 
 
 def fit(config: TrainConfig, run_dir: Path) -> FitResult:

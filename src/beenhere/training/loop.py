@@ -38,7 +38,7 @@ from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.files.atomic import replacing, write_json
 from beenhere.models import VPRModel, build_model, save_checkpoint
-from beenhere.models.aggregators import SqrtCovPCA
+from beenhere.models.aggregators import WhitenedCov
 from beenhere.models.folding import evaluation_mode
 from beenhere.photos.formats import EvaluationTables
 from beenhere.progress import progress
@@ -243,24 +243,31 @@ def train(
 
 
 def learn_beginning(model: VPRModel, batches: TrainingBatches, device: torch.device) -> None:
-    """Weights that an aggregator takes from training photos, and not by chance, if it has any.
+    """The weights that an aggregator takes from training photos, and not by chance, if it has any.
 
-    Photos are those of the first epoch's batches, as they are, no more than it asks for.
+    Photos are those of the first epoch's batches, as they are; what differs within their places is
+    what a descriptor is to pass over, and is whitened.
     """
-    if not isinstance(model.aggregator, SqrtCovPCA):
+    if not isinstance(model.aggregator, WhitenedCov):
         return
     found: list[NDArray[np.float32]] = []
+    labels: list[NDArray[np.int64]] = []
     batches.epoch = 0
     with evaluation_mode(model), torch.inference_mode():
         for batch in batches:
             maps = model.feature_maps(batch.to(device).images)
             found.append(model.aggregator.pool(maps).cpu().numpy())
+            labels.append(batch.places.numpy())
             if sum(map(len, found)) >= LEARNED_ON:
                 break
-    config = WhiteningConfig(dim=None, power=0.5)
-    learned = Whitening.fit([StoredVectors(np.concatenate(found))], config)
-    assert learned.gains is not None
-    model.aggregator.begin(learned.mean, learned.projection, learned.gains)
+    vectors = np.concatenate(found)
+    _, place, photos = np.unique(np.concatenate(labels), return_inverse=True, return_counts=True)
+    middles = np.zeros((len(photos), vectors.shape[1]))
+    np.add.at(middles, place, vectors)
+    within = (vectors - (middles / photos[:, None])[place]).astype(np.float32)
+    whitening = Whitening.fit([StoredVectors(within)], WhiteningConfig(dim=None, power=1.0))
+    assert whitening.gains is not None
+    model.aggregator.begin(vectors.mean(axis=0), whitening.projection, whitening.gains)
 
 
 def _several(batches: TrainingBatches, first: int, passes: int) -> Iterator[TrainingBatch]:

@@ -7,7 +7,7 @@ from beenhere.models.aggregators.cosplace import CosPlace
 from beenhere.models.aggregators.gem import GeM
 from beenhere.models.aggregators.mixvpr import MixVPR
 from beenhere.models.aggregators.sqrt_cov import SqrtCov
-from beenhere.models.aggregators.sqrt_cov_pca import SqrtCovPCA
+from beenhere.models.aggregators.whitened_cov import WhitenedCov
 
 AGGREGATORS: dict[str, type[Aggregator]] = {
     "avg": Avg,
@@ -16,7 +16,7 @@ AGGREGATORS: dict[str, type[Aggregator]] = {
     "convap": ConvAP,
     "mixvpr": MixVPR,
     "sqrt_cov": SqrtCov,
-    "sqrt_cov_pca": SqrtCovPCA,
+    "whitened_cov": WhitenedCov,
 }
 """By the ``name`` in the options; each is built as ``AGGREGATORS[name](config, shape)``."""
 
@@ -30,5 +30,5 @@ __all__ = [
     "MapShape",
     "MixVPR",
     "SqrtCov",
-    "SqrtCovPCA",
+    "WhitenedCov",
 ]

@@ -6,6 +6,7 @@ several headings at a spot. Clusters of ten metres find the first, and next to n
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ LEAST_PLACES = 2
 """A single place has nothing to be told apart from."""
 ENOUGH = 1000
 """Places: no other way of forming them is tried."""
+FEW = 200
+"""Places: fewer teach little, and places of two photos are better than none."""
 BATCH = 32
 """Places of a batch: groups of cells that hold fewer are not worth keeping apart."""
 
@@ -95,20 +98,24 @@ def choose(
     """Places formed in several ways, the chosen one first, the others by their number of places.
 
     Options that were given are kept to. Ways are tried from the one whose places are most surely
-    different, and most surely the same spot, to the one that takes most ground, until one gives
-    :data:`ENOUGH` places; the one is taken that gives clearly more than those before it.
+    one spot each, and apart, to the one that takes most ground, until one gives :data:`ENOUGH`
+    places; the one is taken that gives clearly more than those before it. Where none gives
+    :data:`FEW`, places of two photos are formed too.
     """
     chosen: Formed | None = None
     tried: list[Formed] = []
     for each in _ways(config):
+        enough = ENOUGH if each.min_images == config.min_images else FEW
+        if chosen is not None and chosen.places >= enough:
+            break
         formed = form(photos, planes, by_heading, each)
         tried.append(formed)
         if chosen is None or formed.places >= _MORE * chosen.places:
             chosen = formed
-        if chosen.places >= ENOUGH:
-            break
     assert chosen is not None
-    others = [each for each in tried if each is not chosen and each.places]
+    # Of several ways that come to the same the first tells all.
+    different = {(each.places, each.photos): each for each in reversed([*tried, chosen])}
+    others = [each for each in different.values() if each is not chosen and each.places]
     return [chosen, *sorted(others, key=lambda each: -each.places)]
 
 
@@ -117,21 +124,23 @@ def _ways(config: PlacesConfig) -> Iterator[PlacesConfig]:
     methods: list[str] = [config.method]
     if config.method == "auto":  # whoever gives cells a size wants cells
         methods = [m for m in _METHODS if getattr(config, m).model_fields_set] or [*_METHODS]
+    least = {config.min_images} if "min_images" in config.model_fields_set else {4, 2}
     ways: list[PlacesConfig] = []
-    for method, metres in _WAYS:
+    for photos, (method, metres) in product(sorted(least, reverse=True), _WAYS):
         options = getattr(config, method)
         free = {name: at for name, at in metres.items() if name not in options.model_fields_set}
-        way = {"method": method, method: options.model_copy(update=free)}
+        way = {"method": method, method: options.model_copy(update=free), "min_images": photos}
         if method in methods and config.model_copy(update=way) not in ways:
             ways.append(config.model_copy(update=way))
             yield ways[-1]
 
 
 def _command(config: PlacesConfig) -> str:
-    """The options of the method that differ from its defaults, as they are typed."""
+    """Options that form the very same places, as they are typed."""
     options = getattr(config, config.method)
+    tried = {name for method, metres in _WAYS if method == config.method for name in metres}
     said = [f"--method {config.method}"]
     for name, field in type(options).model_fields.items():
-        if (value := getattr(options, name)) != field.default:
-            said.append(f"--{config.method}.{name} {value:g}")
-    return " ".join(said)
+        if name in tried or getattr(options, name) != field.default:
+            said.append(f"--{config.method}.{name} {getattr(options, name):g}")
+    return " ".join([*said, f"--min-images {config.min_images}"])

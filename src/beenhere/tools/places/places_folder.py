@@ -19,7 +19,7 @@ CONFIG = "train.yaml"
 MAP = "map.png"
 RECORD = "places.yaml"
 
-_EPOCHS, _STEPS = 8, 25
+_EPOCHS, _STEPS = 4, 25
 """Of a training to start with, and batches of each: few places are passed over several times."""
 _SIDE, _LONGEST = 320, 640
 """Pixels of a photo's shorter side, as the network without training takes them, and of the other
@@ -85,20 +85,20 @@ model:
     crop: 1
     freeze: all                  # few photos: what is trained is the aggregator alone
   aggregator:
-    name: sqrt_cov_pca           # begins as good as offline-lite0, and learns what to add
+    name: whitened_cov           # offline-lite0's, and what your places say; begins well
   preprocessing:
     image_size: [{height}, {width}]
     keep_aspect: {"true            # all photos have one shape" if same else "false           # photos of any size and shape become this one"}
 batch:
   places: {batch}
-  images: {max(2, min(4, least))}
+  images: 4
   min_images: {least}
 {within if built.chosen.grouped else ""}augment:
   randaugment: 2
 loss: multi_similarity
 optimizer:
   name: adamw
-  lr: 1.0e-3
+  lr: 5.0e-4
   warmup_steps: 10
   schedule:
     name: cosine
