@@ -123,8 +123,8 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
                     results[part][name] = {"recalls": named_recalls(evaluation), **asked}
                     write_json(run.results, results)
             if baseline is not None:
-                pair = (SavedEvaluation.read(run.path / part / name) for part in contenders)
-                gains[name] = differences(*pair).by_condition()[0]
+                ours, theirs = (SavedEvaluation.read(run.path / part / name) for part in contenders)
+                gains[name] = differences(ours, theirs).by_condition()[0]
     epoch, beginning = results["best_epoch"], results.get("beginning", {})
     return FitResult(
         run_dir=run.path,

@@ -122,8 +122,9 @@ def best_epoch(history: History, beginning: dict[str, float]) -> int:
     """
     if not history[-1]["validation"]:
         return int(history[-1]["epoch"])
-    recalls = [(record["validation"]["R@1"], -record["epoch"]) for record in history]
-    return -max([*recalls, *([(beginning["R@1"], 0)] if beginning else [])])[1]
+    recalls = {0: beginning["R@1"]} if beginning else {}
+    recalls |= {int(record["epoch"]): record["validation"]["R@1"] for record in history}
+    return max(recalls, key=lambda epoch: (recalls[epoch], -epoch))
 
 
 def beginning_line(recalls: dict[str, float], epochs: int) -> str:
