@@ -17,8 +17,8 @@ class WhitenedCov(Aggregator):
     Of the covariance's root less its mean, ``c = SqrtCov(X) - m``, ``(B, C (C + 1) / 2)``, the
     parts ``z = U c`` along r directions are weighed, ``w = c + U' (g z)``, and a residual is added
     to what became of them: ``d = L2(w / |w| + U' W2 relu(W1 s x + b1) / s)`` with
-    ``x = (1 + g) z / |w|`` and s the root of r, ``(B, C, h, w) -> (B, C (C + 1) / 2)``. W2 begins at
-    zero: before its first step a model finds places as well as by the whitening, which takes no
+    ``x = (1 + g) z / |w|`` and s the root of r, ``(B, C, h, w) -> (B, C (C + 1) / 2)``. W2 begins
+    at zero: before its first step a model finds places as well as by the whitening, which takes no
     step at all, and training starts from there.
 
     m, U and g come from :meth:`begin`, which training calls before its first step, and then stay;

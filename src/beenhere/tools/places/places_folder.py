@@ -70,11 +70,12 @@ def _training(built: BuiltPlaces, places: int, out: Path) -> str:
     baseline = ""
     if "test" in built.evaluation:
         data["tests"] = {"test": str(out / "test")}
-        baseline = (
-            "  baseline: offline-lite0      # the same network without training, on the test too\n"
-        )
+        baseline = "  baseline: offline-lite0      # what the best model is compared with\n"
     within = "  shuffle: within_cities       # the table's cities are groups of places far apart\n"
     (height, width), same = _image_size(built.train)
+    aspect = "true            # all photos have one shape"
+    if not same:
+        aspect = "false           # photos of any size and shape become this one"
     return f"""# A training to start with; `beenhere train --print-config` explains every option.
 # The paths below are those of this folder. When it is moved, change them: train, validation and
 # tests. (Its tables name the photos from where they lie; see that these still lead to them.)
@@ -88,7 +89,7 @@ model:
     name: whitened_cov           # offline-lite0's, and what your places say; begins well
   preprocessing:
     image_size: [{height}, {width}]
-    keep_aspect: {"true            # all photos have one shape" if same else "false           # photos of any size and shape become this one"}
+    keep_aspect: {aspect}
 batch:
   places: {batch}
   images: 4
