@@ -99,7 +99,7 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
     else:
         print(f"best       epoch {result.best_epoch}, the last: there are no validation photos")
     if result.beginning and result.best_epoch == 0:
-        print("           Training made the model worse: the best one is that of its beginning.")
+        print("           No epoch made the model better: the best one is that of its beginning.")
     for name, recalls in result.tests.items():
         print(f"test       {name}  {_recalls(recalls)}")
         if name in result.gains:
