@@ -128,7 +128,10 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     [
         ("indx", "there is no command 'indx'; did you mean 'index'? there are demo, train, "),
         ("eval", "MODEL is missing: a checkpoint folder, a run folder, offline-lite0, "),
-        ("index build photos", "--model is missing: a checkpoint folder, a run folder, offline-lite0, "),
+        (
+            "index build photos",
+            "--model is missing: a checkpoint folder, a run folder, offline-lite0, ",
+        ),
         ("index build photos --modl x", "there is no option --modl; did you mean '--model'? Try "),
         ("index build photos -o", "-o takes a value: folder of the index, such as city.index. "),
         ("data track a b", "--gpx is missing: a GPX file, or a folder of them; may be repeated. "),

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,9 @@ def trained(here: Path) -> subprocess.CompletedProcess[str]:
 def test_a_training_from_start_to_end(trained, here):
     assert trained.returncode == 0, trained.stderr
     lines = trained.stdout.splitlines()
+    assert lines[0].startswith("epoch 0 of 2  R@1 ")
+    assert lines[0].endswith("  (before training)")
+    lines = [line for line in lines[1:] if "No epoch made the model better" not in line]
     assert lines[0].startswith("epoch 1 of 2  loss ")
     assert lines[1].startswith("epoch 2 of 2  loss ")
     for part in ("  active ", "%  R@1 ", "  R@5 ", "  lr 1.0e-04  "):
@@ -146,6 +150,45 @@ def test_unreadable_photos_are_named_at_the_end(capsys, tmp_path):
     assert said.count("cut off") == 3
     assert str(tmp_path / "results.json") in said
     assert "there are no validation photos" in said
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "said"),
+    [
+        (12, 2, "has R@1 52.5: training brought +25.0 ["),
+        (2, 12, "; keep offline-lite0"),
+        (4, 3, "training brought nothing that 40 queries can tell (+2.5 ["),
+    ],
+)
+def test_what_training_brought_is_said(gained, lost, said, capsys, tmp_path):
+    from beenhere.cli.train import _report
+    from beenhere.evaluation.differences import ConditionDifference
+    from beenhere.evaluation.significance import compare_rows
+    from beenhere.training.fit import FitResult
+
+    ours, theirs = np.zeros((2, 40), np.bool_)
+    both = 19
+    ours[: both + gained] = True
+    theirs[:both] = True
+    theirs[40 - lost :] = True
+    gain = ConditionDifference(None, both, 0, compare_rows(ours, theirs, 0.95, 1000, 0))
+    options = TrainConfig.model_validate({"fit": {"baseline": "offline-lite0"}})
+    result = FitResult(tmp_path, 2, 2, 2, {"R@1": 80.0}, {"own": {"R@1": 1.0}}, {})
+    _report(replace(result, gains={"own": gain}), options)
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert ("keep offline-lite0" in printed) == (gained < lost + 5)
+
+
+def test_a_model_that_no_epoch_made_better_is_said(capsys, tmp_path):
+    from beenhere.cli.train import _report
+    from beenhere.training.fit import FitResult
+
+    begun = {"R@1": 80.0}
+    _report(FitResult(tmp_path, 2, 2, 0, begun, {}, {}, begun), TrainConfig())
+    assert "No epoch made the model better" in capsys.readouterr().out
+    _report(FitResult(tmp_path, 2, 2, 1, {"R@1": 81.0}, {}, {}, begun), TrainConfig())
+    assert "No epoch made the model better" not in capsys.readouterr().out
 
 
 STUDY = {

@@ -13,11 +13,11 @@ from beenhere.tools.places import BuiltPlaces, EvaluationPart, build_places
 OPTIONS = {"min_images": 2, "clusters": {"apart": 10}, "split": {"gap": 20, "val": 0.2}}
 
 
-def built(days: int = 3, **split: float) -> tuple[BuiltPlaces, PlacesConfig]:
+def built(days: int = 3, **split: float) -> BuiltPlaces:
     config = PlacesConfig.model_validate(OPTIONS | {"split": {**OPTIONS["split"], **split}})
     places = town("inside a zone", streets(5, 200, 800.0))
     dates = [f"2020-06-{1 + number % days:02}" for number in range(len(places))]
-    return build_places(table_of(places, dates=dates), config), config
+    return build_places(table_of(places, dates=dates), config)
 
 
 def with_queries(made: BuiltPlaces, **counts: int) -> BuiltPlaces:
@@ -44,19 +44,20 @@ def cautions(text: str) -> list[str]:
     ],
 )
 def test_few_queries(val: int, test: int, said: list[str]) -> None:
-    made, config = built()
+    made = built()
     repeated = {
         name: EvaluationPart(part.database, part.queries.rows(np.zeros(200, np.intp)), part.sides)
         for name, part in made.evaluation.items()
     }
     made = with_queries(replace(made, evaluation=repeated), val=val, test=test)
-    assert [one for one in cautions(places_text(made, config)) if "quer" in one] == said
+    assert [one for one in cautions(places_text(made)) if "quer" in one] == said
 
 
 def test_what_is_the_same_of_both_parts_is_said_once_and_wrapped() -> None:
-    made, config = built(days=1)
-    text = places_text(made, config)
-    assert max(map(len, text.splitlines())) <= 100
+    made = built(days=1)
+    text = places_text(made)
+    # A command is not wrapped.
+    assert max(len(line) for line in text.splitlines() if "--method" not in line) <= 100
     same = [one for one in cautions(text) if "of the same walks" in one]
     assert len(same) == 1
     assert same[0].startswith("val and test: queries are single photos of the same walks as the ")
@@ -66,7 +67,7 @@ def test_what_is_the_same_of_both_parts_is_said_once_and_wrapped() -> None:
 
 
 def test_a_gap_is_between_parts() -> None:
-    assert "  gap        20 m between photos of two parts" in places_text(*built())
-    made, config = built(val=0, test=0)
+    assert "  gap        20 m between photos of two parts" in places_text(built())
+    made = built(val=0, test=0)
     assert made.evaluation == {}
-    assert "gap" not in places_text(made, config)
+    assert "gap" not in places_text(made)

@@ -79,7 +79,7 @@ def test_several_areas_have_a_panel_each(tmp_path: Path, number: int) -> None:
 
 def test_words_say_the_counts() -> None:
     made = built(["equator", "inside a zone"])
-    text = places_text(made, OPTIONS)
+    text = places_text(made)
     assert "400 with a position, in 2 areas more than 1 km apart" in text
     assert "by position alone (0 of 400 photos have a heading)" in text
     assert f"train      {len(made.train):,} photos" in text

@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -12,9 +13,12 @@ from PIL import Image
 from torch.nn import functional as F
 
 from beenhere.config import config_yaml
+from beenhere.config.evaluation import ExtractConfig
 from beenhere.config.training import TrainConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError, TrainingError
-from beenhere.models import load_model, read_provenance
+from beenhere.models import VPRModel, load_model, read_provenance
+from beenhere.photos.formats import read_photos
+from beenhere.retrieval.extract import extract
 from beenhere.training import loop
 from beenhere.training.fit import fit
 
@@ -107,9 +111,10 @@ def test_the_run_folder_holds_what_is_promised(finished):
 def test_the_best_epoch_has_the_highest_first_recall(finished):
     results = json.loads((finished / "results.json").read_text())
     recalls = [epoch["validation"]["R@1"] for epoch in results["epochs"]]
-    assert results["best_epoch"] == recalls.index(max(recalls)) + 1
+    recalls.insert(0, results["beginning"]["R@1"])
+    assert results["best_epoch"] == recalls.index(max(recalls))
     best = read_provenance(finished / "checkpoints" / "best")
-    assert best["metrics"]["epoch"] == results["best_epoch"]
+    assert best["metrics"].get("epoch", 0) == results["best_epoch"]
     assert read_provenance(finished / "checkpoints" / "last")["metrics"]["epoch"] == 2
 
 
@@ -248,12 +253,106 @@ def test_a_folder_without_a_finished_epoch_takes_new_options(options, tmp_path):
 
 
 def test_early_stop_and_no_training_after_it(options, tmp_path, monkeypatch):
-    recalls = iter([50.0, 60.0, 60.0, 55.0, 99.0, 99.0])
+    recalls = iter([10.0, 50.0, 60.0, 60.0, 55.0, 99.0, 99.0])
     monkeypatch.setattr(loop, "named_recalls", lambda evaluation: {"R@1": next(recalls)})
     config = with_(options, fit={**options["fit"], "epochs": 6, "early_stop": 2})
     result = fit(config, tmp_path / "run")
     assert (result.epochs, result.best_epoch, result.validation) == (4, 2, {"R@1": 60.0})
     assert fit(config, tmp_path / "run").trained == 0
+
+
+def test_a_training_that_makes_a_model_worse_leaves_it_as_it_began(
+    options, tmp_path, monkeypatch, capsys
+):
+    recalls = iter([50.0, 50.0, 40.0, 30.0, 20.0])
+    monkeypatch.setattr(loop, "named_recalls", lambda evaluation: {"R@1": next(recalls)})
+    longer = {**options["fit"], "epochs": 4}
+    result = fit(with_(options, fit={**longer, "early_stop": 2}), tmp_path / "run")
+    assert (result.epochs, result.best_epoch) == (2, 0)
+    assert result.validation == result.beginning == {"R@1": 50.0}
+    assert capsys.readouterr().out.startswith("epoch 0 of 4  R@1 50.0  (before training)\n")
+    torch.manual_seed(0)
+    begun = loop.build_model(with_(options).model).state_dict()
+    assert same(weights(tmp_path / "run/checkpoints/best"), begun)
+    # What began is known when the run goes on, and still the best.
+    assert fit(with_(options, fit=longer), tmp_path / "run").best_epoch == 0
+
+
+def test_an_epoch_of_so_many_steps_is_as_many_passes(options, tmp_path):
+    # 10 places by 4: 3 batches a pass.
+    two = with_(options, fit={**options["fit"], "epochs": 2, "steps_per_epoch": 4})
+    fit(two, tmp_path / "two")
+    steps = [r for r in lines(tmp_path / "two" / "metrics.jsonl") if "validation" not in r]
+    assert [(r["epoch"], r["step"]) for r in steps] == [(1 + s // 6, 1 + s) for s in range(12)]
+    fit(two.model_copy(update={"fit": two.fit.model_copy(update={"epochs": 1})}), tmp_path / "go")
+    fit(two, tmp_path / "go")
+    assert same(
+        weights(tmp_path / "two/checkpoints/last"), weights(tmp_path / "go/checkpoints/last")
+    )
+    once = with_(options, fit={**options["fit"], "epochs": 2, "steps_per_epoch": 3})
+    plain = with_(options, fit={**options["fit"], "epochs": 2})
+    fit(once, tmp_path / "once")
+    fit(plain, tmp_path / "plain")
+    assert same(
+        weights(tmp_path / "once/checkpoints/last"), weights(tmp_path / "plain/checkpoints/last")
+    )
+
+
+HEAD = {
+    "backbone": {"name": "resnet10t.c3_in1k", "pretrained": False, "crop": 2, "freeze": "all"},
+    "aggregator": {"name": "whitened_cov", "directions": 20, "hidden": 8},
+}
+
+
+def test_a_head_that_begins_by_its_photos_goes_on_bit_for_bit(options, town, tmp_path):
+    config = with_(
+        {**options, "model": HEAD}, fit={**options["fit"], "epochs": 2}, batch={"images": 4}
+    )
+    fit(config, tmp_path / "one")
+    for epochs in (1, 2):
+        part = config.fit.model_copy(update={"epochs": epochs})
+        fit(config.model_copy(update={"fit": part}), tmp_path / "two")
+    one, two = (weights(tmp_path / name / "checkpoints/last") for name in ("one", "two"))
+    assert same(one, two)
+
+    # What it begins with is the whitening of what differs within the places.
+    pooled = {**HEAD, "aggregator": "sqrt_cov"}
+    model = VPRModel(with_({**options, "model": pooled}).model)
+    model.backbone.load_state_dict(
+        {k.removeprefix("backbone."): v for k, v in one.items() if k.startswith("backbone.")}
+    )
+    exactly = ExtractConfig(device="cpu", precision="32")
+    table = read_photos(town / "train")
+    vectors = extract(model, table, exactly, None, None).vectors.astype(np.float64)
+    np.testing.assert_allclose(one["aggregator.mean"], vectors.mean(axis=0), atol=1e-4)
+    within = vectors.copy()
+    places = table.frame["place"].to_numpy()
+    for place in set(places):
+        within[places == place] -= vectors[places == place].mean(axis=0)
+    variances = np.linalg.svd(within, compute_uv=False)[:30] ** 2 / len(within)
+    floor = 0.25 * variances.mean()
+    gains = np.sqrt(floor / (variances[:20] + floor)) - 1
+    np.testing.assert_allclose(one["aggregator.gains"], gains, atol=1e-3)
+    found = one["aggregator.directions"].double().numpy()
+    along = ((within @ found.T) ** 2).mean(axis=0)
+    np.testing.assert_allclose(along, variances[:20], rtol=1e-2)
+
+
+def test_the_best_model_is_compared_with_a_baseline(options, town, tmp_path, finished):
+    data = {**options["data"], "tests": {"near": str(town / "test")}}
+    config = with_({**options, "data": data}, fit={**options["fit"], "epochs": 1})
+    compared = config.fit.model_copy(update={"baseline": str(finished)})
+    fit(config, tmp_path / "run")
+    result = fit(config.model_copy(update={"fit": compared}), tmp_path / "run")
+    assert result.trained == 0, "a baseline may be added to a finished run"
+    kept = json.loads((tmp_path / "run" / "results.json").read_text())
+    gain = result.gains["near"]
+    assert gain.recall_a == pytest.approx(result.tests["near"]["R@1"])
+    assert gain.recall_b == pytest.approx(kept["baseline"]["near"]["recalls"]["R@1"])
+    assert kept["baseline"]["near"]["model"] == load_model(finished).fingerprint()
+    assert gain.comparison.difference == pytest.approx(gain.recall_a - gain.recall_b)
+    with pytest.raises(ConfigError, match=r"fit\.baseline is 'x' and there is no test set"):
+        fit(with_(options, fit={**options["fit"], "baseline": "x"}), tmp_path / "run")
 
 
 def test_without_validation_the_last_epoch_is_the_best(options, tmp_path):

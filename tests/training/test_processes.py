@@ -110,5 +110,6 @@ def test_two_devices_train_together(options, tmp_path, capfd):
     assert steps == {1: 2, 2: 2}
     assert len(list((tmp_path / "run/csv").iterdir())) == 1
     out, err = capfd.readouterr()
-    assert [line.split("  ")[0] for line in out.splitlines()] == ["epoch 1 of 2", "epoch 2 of 2"]
+    said = [line.split("  ")[0] for line in out.splitlines()]
+    assert said == ["epoch 0 of 2", "epoch 1 of 2", "epoch 2 of 2"]
     assert err == ""

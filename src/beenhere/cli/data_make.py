@@ -47,10 +47,10 @@ def places(
         from beenhere.report.split_map import draw_split
         from beenhere.tools.places.places_folder import CONFIG, LEFT_OUT, MAP
 
-        write_places(built, config, photos, folder, out)
+        write_places(built, photos, folder, out)
         draw_split(built, folder / MAP)
     print(out)
-    print(places_text(built, config))
+    print(places_text(built))
     print(f"map        {out / MAP}")
     if built.left_out:
         print(f"left out   {out / LEFT_OUT}")

@@ -15,6 +15,7 @@ from beenhere.errors import ConfigError
 from beenhere.wording import count
 
 if TYPE_CHECKING:
+    from beenhere.evaluation.differences import ConditionDifference
     from beenhere.training.fit import FitResult
 
 NAMED = 3
@@ -97,8 +98,12 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
         print(f"best       epoch {result.best_epoch}  {_recalls(result.validation)}")
     else:
         print(f"best       epoch {result.best_epoch}, the last: there are no validation photos")
+    if result.beginning and result.best_epoch == 0:
+        print("           No epoch made the model better: the best one is that of its beginning.")
     for name, recalls in result.tests.items():
         print(f"test       {name}  {_recalls(recalls)}")
+        if name in result.gains:
+            print(f"           {_gain(result.gains[name], str(options.fit.baseline))}")
     if result.unreadable:
         print(f"unreadable {count(len(result.unreadable), 'training photo')}:")
         for path, reason in list(result.unreadable.items())[:NAMED]:
@@ -111,6 +116,21 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
             f"The run had its {result.epochs} epochs already; train longer with: beenhere train "
             f"{result.run_dir} --set fit.epochs={2 * result.epochs}"
         )
+
+
+def _gain(found: "ConditionDifference", baseline: str) -> str:
+    """What training brought on a test set, and whether chance would do it."""
+    one = found.comparison
+    points = f"{one.difference:+.1f} [{one.low:+.1f}, {one.high:+.1f}] points of R@1"
+    against = f"{baseline} has R@1 {found.recall_b:.1f}"
+    if one.low > 0:
+        return f"{against}: training brought {points}"
+    if one.high < 0:
+        return f"{against}: training cost {points}; keep {baseline}"
+    return (
+        f"{against}: training brought nothing that {count(one.queries, 'query', 'queries')} can "
+        f"tell ({points}); keep {baseline}"
+    )
 
 
 def _recalls(recalls: dict[str, float]) -> str:

@@ -89,6 +89,18 @@ class SqrtCovConfig(Options):
     seed: int = Field(0, ge=0, description="of the projection")
 
 
+class WhitenedCovConfig(Options):
+    """Second-order pooling, whitened by the training photos; a residual to it is trained."""
+
+    name: Literal["whitened_cov"] = "whitened_cov"
+    directions: int = Field(
+        512,
+        ge=1,
+        description="directions in which photos of a place differ most; these are weighed",
+    )
+    hidden: int = Field(512, ge=1, description="hidden size of the residual")
+
+
 AggregatorConfig = Annotated[
     Annotated[AvgConfig, Tag("avg")]
     | Annotated[GeMConfig, Tag("gem")]
@@ -96,6 +108,7 @@ AggregatorConfig = Annotated[
     | Annotated[ConvAPConfig, Tag("convap")]
     | Annotated[MixVPRConfig, Tag("mixvpr")]
     | Annotated[SqrtCovConfig, Tag("sqrt_cov")]
+    | Annotated[WhitenedCovConfig, Tag("whitened_cov")]
     | Annotated[OwnPart, Tag(OWN)],
     Discriminator(kind_of),
     named_choice("mixvpr"),

@@ -68,9 +68,10 @@ class SplitConfig(Options):
 class PlacesConfig(Options):
     """A training set from photos with positions."""
 
-    method: Literal["clusters", "cells"] = Field(
-        "clusters",
-        description="how places are formed: clusters around spots with many photos, or grid cells",
+    method: Literal["auto", "clusters", "cells"] = Field(
+        "auto",
+        description="clusters around spots with many photos, or grid cells; auto: whichever suits "
+        "how the photos lie, and sizes that are not given too",
     )
     headings: Literal["auto", "use", "ignore"] = Field(
         "auto",

@@ -169,7 +169,15 @@ class AugmentConfig(Options):
 class FitConfig(Options):
     """The training loop."""
 
-    epochs: int = Field(10, ge=1, description="passes over the places")
+    epochs: int = Field(
+        10, ge=1, description="passes over the places, unless steps_per_epoch asks for longer ones"
+    )
+    steps_per_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="batches of an epoch, at least: of few places it is as many passes as that "
+        "takes [default: one pass]",
+    )
     precision: Annotated[Literal["auto", "32", "16-mixed", "bf16-mixed"], NUMBER_AS_TEXT] = Field(
         "auto",
         description="auto: bf16-mixed where the processor has it, else 32; losses and miners "
@@ -189,6 +197,11 @@ class FitConfig(Options):
     seed: int = Field(0, ge=0, description="seed of weights, order and augmentation")
     early_stop: int | None = Field(
         None, ge=1, description="stop after so many epochs without a better validation R@1"
+    )
+    baseline: str | None = Field(
+        None,
+        description="a model that the best one is compared with on each test set, such as "
+        "offline-lite0 or the folder of a run",
     )
     wandb: str | None = Field(None, description="project to log to at Weights & Biases")
 

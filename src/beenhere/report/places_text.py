@@ -5,14 +5,14 @@ from textwrap import wrap
 
 import numpy as np
 
-from beenhere.config.tools import PlacesConfig
 from beenhere.report.photo_set import places_of
 from beenhere.tools.places import BuiltPlaces
+from beenhere.tools.places.choice import FEW
 from beenhere.tools.places.split import SplitPart
 from beenhere.wording import count
 
-FEW_PLACES = 200
-"""Fewer teach an aggregator little: the study's training sets have tens of thousands."""
+OTHERS = 4
+"""Other ways to form places that are shown."""
 FEW_QUERIES = 100
 """With fewer, Recall@1 is known to no better than about ten points either way."""
 
@@ -26,23 +26,25 @@ _WAYS = {
 }
 
 
-def places_text(built: BuiltPlaces, config: PlacesConfig) -> str:
+def places_text(built: BuiltPlaces) -> str:
     """Lines for a person: places, parts with their shares, what is left out and why, cautions."""
     total, number = len(built.photos), len(np.unique(built.planes.area))
     areas = "one area" if number == 1 else f"{number:,} areas more than 1 km apart"
-    lines = [_row("photos", f"{total:,} with a position, in {areas}"), *_places(built, config)]
+    lines = [_row("photos", f"{total:,} with a position, in {areas}"), *_places(built)]
     lines.append(_row("train", _share(len(built.train), total)))
     for name, part in built.evaluation.items():
         database, queries = len(part.database), len(part.queries)
         sides = f"database {database:,}, queries {queries:,}, by {part.sides.way}"
         lines.append(_row(name, f"{_share(database + queries, total)}: {sides}"))
     if built.evaluation:
-        lines.append(_row("gap", f"{config.split.gap:g} m between photos of two parts, at least"))
+        gap = built.chosen.config.split.gap
+        lines.append(_row("gap", f"{gap:g} m between photos of two parts, at least"))
     if built.left_out:
         lines.append(_row("left out", f"{len(built.left_out):,}"))
         reasons = Counter(reason for _, reason in built.left_out)
         lines += [f"    {photos:,}: {reason}" for reason, photos in reasons.most_common()]
-    return "\n".join([*lines, *(_row("caution", text) for text in _cautions(built, config))])
+    lines += _others(built)
+    return "\n".join([*lines, *(_row("caution", text) for text in _cautions(built))])
 
 
 def _row(label: str, text: str) -> str:
@@ -50,7 +52,8 @@ def _row(label: str, text: str) -> str:
     return "\n".join(wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
 
 
-def _places(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
+def _places(built: BuiltPlaces) -> list[str]:
+    config = built.chosen.config
     counts = built.train.frame.group_by("place").len()["len"].sort().to_list()
     lines = [_row("places", places_of(counts))]
     how = "by position and heading" if built.by_heading else "by position alone"
@@ -58,8 +61,9 @@ def _places(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
         headed = int(built.photos.frame["heading"].is_not_null().sum())
         how += f" ({headed:,} of {len(built.photos):,} photos have a heading)"
     if config.method == "cells":
-        groups = built.train.frame["city"].n_unique()
-        what = f"cells of {config.cells.size:g} m {how}, in {groups} group{'s' * (groups > 1)}"
+        what = f"cells of {config.cells.size:g} m {how}"
+        if built.chosen.grouped:
+            what += f", in {count(built.train.frame['city'].n_unique(), 'group')}"
     else:
         clusters = config.clusters
         what = f"clusters of {clusters.radius:g} m {how}, {clusters.apart:g} m apart"
@@ -70,14 +74,26 @@ def _share(part: int, whole: int) -> str:
     return f"{part:,} photos ({100 * part / whole:.0f}%)"
 
 
-def _cautions(built: BuiltPlaces, config: PlacesConfig) -> list[str]:
+def _others(built: BuiltPlaces) -> list[str]:
+    """What other ways to form places would give."""
+    table = [
+        (each.command, f"{each.places:,}", _share(each.photos, len(built.photos)))
+        for each in built.others[:OTHERS]
+    ]
+    if not table:
+        return []
+    wide, narrow = (max(len(row[column]) for row in table) for column in (0, 1))
+    lines = (f"    {a:<{wide}}  {b:>{narrow}} places, {c}" for a, b, c in table)
+    return ["  other ways to form places, by options of this command:", *lines]
+
+
+def _cautions(built: BuiltPlaces) -> list[str]:
     found = []
-    places = built.train.frame["place"].n_unique()
-    if places < FEW_PLACES:
-        more = "; of few photos --method clusters makes more" if config.method == "cells" else ""
+    places = built.chosen.places
+    if places < FEW:
         found.append(
-            f"{places} places teach little{more}; hundreds are a start, and thousands make a "
-            "model. Compare it with one that was not trained on them"
+            f"{places} places teach little; hundreds are a start, and thousands make a model. "
+            "Photos of another day, or of more streets, make more of them"
         )
     for way, text in _WAYS.items():
         named = [name for name, part in built.evaluation.items() if part.sides.way == way]

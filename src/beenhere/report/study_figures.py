@@ -47,7 +47,13 @@ class RowFigures:
     def validation(self) -> float | None:
         """R@1 on the validation set at the epoch that was tested, in percent; mean over seeds."""
         runs = self.row.finished
-        tested = [each for run in runs for each in run.epochs if each["epoch"] == run.best_epoch]
+        starts = [{"epoch": 0, "validation": run.beginning} for run in runs]
+        tested = [
+            each
+            for start, run in zip(starts, runs, strict=True)
+            for each in [start, *run.epochs]
+            if each["epoch"] == run.best_epoch
+        ]
         return _mean([validation_recall(epoch) for epoch in tested])
 
     @property

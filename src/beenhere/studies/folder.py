@@ -190,6 +190,7 @@ def _read_run(folder: RowFolder) -> Run:
         best_epoch=results.get("best_epoch", 0),
         tests=tuple(results.get("tests", {})),
         record=record,
+        beginning=results.get("beginning", {}),
     )
 
 

@@ -4,7 +4,7 @@
 :mod:`beenhere.report.study_page` and :mod:`beenhere.report.study_tables` read nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +25,13 @@ class Run:
         options: every option, as in ``config.yaml``.
         epochs: a record each: ``epoch`` (from 1), ``loss``, ``active_pairs``, ``validation``
             (``{"R@1": percent, ...}``), ``lr`` (by parameter group), ``seconds``.
-        best_epoch: the one that was tested; 0 before the first has finished.
+        best_epoch: the one that was tested; 0: the model before its first step, or no epoch has
+            finished yet.
         tests: names of the test sets that are evaluated.
         record: what else is known: ``seconds`` (wall clock, all sessions), ``started`` and
             ``finished`` (ISO 8601, UTC), ``hardware``, ``versions`` (mappings of texts), ``data``
             (fingerprints of the training and validation photos).
+        beginning: the validation of the model before its first step; empty if not measured.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class Run:
     best_epoch: int
     tests: tuple[str, ...]
     record: dict[str, Any]
+    beginning: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def evaluations(self) -> dict[str, SavedEvaluation]:

@@ -1,13 +1,15 @@
 """Train a model from its options into a run folder, or go on with the run that is there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from beenhere.config import config_yaml
 from beenhere.config.models import ModelConfig
 from beenhere.config.training import EvaluationData, TrainConfig
 from beenhere.errors import ConfigError, DataError
+from beenhere.evaluation.differences import ConditionDifference, differences
 from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
+from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.files.atomic import write_json
 from beenhere.models import load_model, read_provenance
 from beenhere.photos.formats import EvaluationTables, read_evaluation
@@ -31,10 +33,14 @@ class FitResult:
         run_dir: its folder; ``beenhere.load_model(run_dir)`` gives the best model.
         epochs: finished, in all.
         trained: of these, now.
-        best_epoch: the one in ``checkpoints/best``, from 1.
+        best_epoch: the one in ``checkpoints/best``, from 1; 0: the model before its first step.
         validation: its recalls, ``{"R@1": 61.2, ...}`` in percent; empty without validation.
         tests: the best model's recalls on each test set.
         unreadable: training photos that could not be read, with reasons.
+        beginning: validation recalls of the model before its first step, alike; empty where they
+            were not measured.
+        gains: what the best model finds more than ``config.fit.baseline`` on each test set, in
+            R@1; empty without a baseline.
     """
 
     run_dir: Path
@@ -44,6 +50,8 @@ class FitResult:
     validation: dict[str, float]
     tests: dict[str, dict[str, float]]
     unreadable: dict[str, str]
+    beginning: dict[str, float] = field(default_factory=dict)
+    gains: dict[str, ConditionDifference] = field(default_factory=dict)
 
 
 def fit(config: TrainConfig, run_dir: Path) -> FitResult:
@@ -68,6 +76,11 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
             f"fit.early_stop is {config.fit.early_stop} and there are no validation photos to stop "
             "by; set data.validation, or fit.early_stop=null"
         )
+    if config.fit.baseline is not None and not config.data.tests:
+        raise ConfigError(
+            f"fit.baseline is {config.fit.baseline!r} and there is no test set to compare on; set "
+            "data.tests.NAME, or fit.baseline=null"
+        )
     device = choose_fit_device(config.fit)
     choose_precision(config.fit)
     photos = training_photos(config.data)
@@ -78,6 +91,7 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         name: _evaluation(f"data.tests.{name}", data) for name, data in config.data.tests.items()
     }
     architecture = _with_image_size(config.model, photos)
+    baseline = None if config.fit.baseline is None else load_model(config.fit.baseline, device)
     run = RunFolder(run_dir)
     with run.locked():
         run.write_config(config)
@@ -88,29 +102,44 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         else:
             train(*arguments)
         results = run.read_results()
-        best = load_model(run.best, device, config.model.own_modules)
+        contenders = {
+            "tests": (
+                load_model(run.best, device, config.model.own_modules),
+                read_provenance(run.best),
+            )
+        }
+        if baseline is not None:
+            contenders["baseline"] = baseline, {"model": config.fit.baseline}
+        options, gains = with_recall_at_1(config.evaluation), {}
         for name, tables in tests.items():
-            asked = {
-                "model": best.fingerprint(),
-                "data": config_yaml.plain(config.data.tests[name]),
-                "photos": evaluation_fingerprint(tables),
-                "evaluation": config_yaml.plain(config.evaluation),
-            }
-            done = results["tests"].get(name, {})
-            # A run that goes on has tested its best model already, unless that is another now.
-            if any(done.get(key) != value for key, value in asked.items()):
-                options, provenance = with_recall_at_1(config.evaluation), read_provenance(run.best)
-                evaluation = evaluate_tables(best, tables, options, run.tests / name, provenance)
-                results["tests"][name] = {"recalls": named_recalls(evaluation), **asked}
-                write_json(run.results, results)
-    epoch = results["best_epoch"]
+            for part, (model, provenance) in contenders.items():
+                asked = {
+                    "model": model.fingerprint(),
+                    "data": config_yaml.plain(config.data.tests[name]),
+                    "photos": evaluation_fingerprint(tables),
+                    "evaluation": config_yaml.plain(config.evaluation),
+                }
+                done = results.setdefault(part, {}).get(name, {})
+                # A run that goes on has tested its best model already, unless that is another now.
+                if any(done.get(key) != value for key, value in asked.items()):
+                    evaluation = evaluate_tables(
+                        model, tables, options, run.path / part / name, provenance
+                    )
+                    results[part][name] = {"recalls": named_recalls(evaluation), **asked}
+                    write_json(run.results, results)
+            if baseline is not None:
+                ours, theirs = (SavedEvaluation.read(run.path / part / name) for part in contenders)
+                gains[name] = differences(ours, theirs).by_condition()[0]
+    epoch, beginning = results["best_epoch"], results.get("beginning", {})
     return FitResult(
         run_dir=run.path,
         epochs=len(results["epochs"]),
         trained=len(results["epochs"]) - len(before),
         best_epoch=epoch,
-        validation=results["epochs"][epoch - 1]["validation"],
+        validation=results["epochs"][epoch - 1]["validation"] if epoch else beginning,
+        beginning=beginning,
         tests={name: results["tests"][name]["recalls"] for name in tests},
+        gains=gains,
         unreadable={photo["path"]: photo["reason"] for photo in results["unreadable"]},
     )
 

@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.csv_logs import CSVLogger
@@ -23,11 +24,13 @@ from lightning_fabric.loggers.logger import Logger
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
+from numpy.typing import NDArray
 from torch.optim import Optimizer
 
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.models import ModelConfig
+from beenhere.config.retrieval import WhiteningConfig
 from beenhere.config.training import FitConfig, TrainConfig
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
@@ -35,17 +38,30 @@ from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.files.atomic import replacing, write_json
 from beenhere.models import VPRModel, build_model, save_checkpoint
+from beenhere.models.aggregators import WhitenedCov
+from beenhere.models.folding import evaluation_mode
 from beenhere.photos.formats import EvaluationTables
 from beenhere.progress import progress
+from beenhere.retrieval.search.vectors import StoredVectors
+from beenhere.retrieval.search.whitening import Whitening
 from beenhere.training.augment import generator_of
-from beenhere.training.batches import TrainingBatches
+from beenhere.training.batches import TrainingBatch, TrainingBatches
 from beenhere.training.objectives import TrainingStep
 from beenhere.training.optim import build_optimizer, set_learning_rates
-from beenhere.training.run_folder import History, RunFolder, best_epoch, epoch_line, versions
+from beenhere.training.run_folder import (
+    History,
+    RunFolder,
+    beginning_line,
+    best_epoch,
+    epoch_line,
+    versions,
+)
 from beenhere.training.source import TrainingPhotos, training_batches
 from beenhere.wording import one_line
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+LEARNED_ON = 2048
+"""Training photos from which an aggregator learns its beginning, at most."""
 LONGEST_WAIT = timedelta(hours=24)
 """How long the other devices wait for the first one while it validates."""
 
@@ -59,9 +75,10 @@ def train(
 ) -> None:
     """Train for the epochs that the run's folder does not have yet.
 
-    After each epoch the first device validates and writes the models and the state, while the
-    others wait. The best epoch has the highest validation R@1 at the first threshold, the earlier
-    of equals; without validation photos it is the last.
+    A new model is validated before its first step, as epoch 0, so that a training that makes it
+    worse shows. After each epoch the first device validates and writes the models and the state,
+    while the others wait. The best epoch has the highest validation R@1 at the first threshold, the
+    earlier of equals, maybe epoch 0; without validation photos it is the last.
 
     Runs once in each device's process; where there are several, ``LOCAL_RANK`` tells them apart.
 
@@ -95,6 +112,7 @@ def train(
     extract = evaluation.extract.model_copy(update={"device": "auto"})
     evaluation = evaluation.model_copy(update={"extract": extract})
     history: History = []
+    beginning: dict[str, float] = {}  # recalls before the first step
     unreadable, steps = dict(photos.unusable()), 0
     if state is not None:
         step.load_state_dict(state["state_dict"])
@@ -102,12 +120,32 @@ def train(
         if "MixedPrecision" in state:
             fabric.strategy.precision.load_state_dict(state["MixedPrecision"])
         history, unreadable = state["history"], state["unreadable"]
+        beginning = state.get("beginning", {})  # runs of the first versions have none
         steps = state["global_step"]
         del state  # as big as the model
     data = photos.fingerprint() if first else {}
+    passes = -(-(fit.steps_per_epoch or 1) // len(batches))
+    length = passes * len(batches)
+
+    def provenance_of(metrics: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "training": config_yaml.plain(config),
+            "data": data,
+            "metrics": metrics,
+            "trained_with": versions(),
+        }
+
     if first:
         run.drop_unfinished_metrics(len(history))
+        if not history:
+            # The others wait for these weights in setup(), which gives them to every device.
+            learn_beginning(model, batches, fabric.device)
+            if validation is not None:
+                beginning = named_recalls(evaluate_tables(model, validation, evaluation))
+                save_checkpoint(model, run.best, provenance_of({"validation": beginning}))
+                print(beginning_line(beginning, fit.epochs), flush=True)
     trained, stepping = fabric.setup(step, optimizer)
+    beginning = fabric.broadcast(beginning)
 
     with ExitStack() as stack:
         loggers = stack.enter_context(_loggers(fit, run)) if first else []
@@ -115,17 +153,17 @@ def train(
             (run.metrics if first else Path(os.devnull)).open("a", encoding="utf-8")
         )
         for epoch in range(len(history), fit.epochs):
-            if history and fit.early_stop and epoch - best_epoch(history) >= fit.early_stop:
+            best = best_epoch(history, beginning) if history else 0
+            if history and fit.early_stop and epoch - best >= fit.early_stop:
                 break
             start = time.monotonic()
-            batches.epoch = epoch
             # Layers that draw at random (dropout, stochastic depth) use torch's global generator.
             torch.manual_seed(generator_of(fit.seed, epoch, rank).initial_seed())
             sums = torch.zeros(3, dtype=torch.float64)
-            bar = progress(f"epoch {epoch + 1} of {fit.epochs}", len(batches))
+            bar = progress(f"epoch {epoch + 1} of {fit.epochs}", length)
             with bar if first else nullcontext(lambda done: None) as advance:
-                for number, batch in enumerate(batches):
-                    whole = (number + 1) % fit.accumulate == 0 or number + 1 == len(batches)
+                for number, batch in enumerate(_several(batches, epoch * passes, passes)):
+                    whole = (number + 1) % fit.accumulate == 0 or number + 1 == length
                     set_learning_rates(optimizer, config.optimizer, epoch, steps)
                     batch = batch.to(fabric.device)
                     with fabric.no_backward_sync(trained, enabled=not whole):
@@ -170,22 +208,17 @@ def train(
                 history.append(record)
                 # Who is killed between two of these goes on from the state of the epoch before,
                 # and writes the same models and metrics again.
-                provenance = {
-                    "training": config_yaml.plain(config),
-                    "data": data,
-                    "metrics": record,
-                    "trained_with": versions(),
-                }
-                if best_epoch(history) == epoch + 1:
-                    save_checkpoint(model, run.best, provenance)
-                save_checkpoint(model, run.last, provenance)
+                if best_epoch(history, beginning) == epoch + 1:
+                    save_checkpoint(model, run.best, provenance_of(record))
+                save_checkpoint(model, run.last, provenance_of(record))
                 print(json.dumps(record), file=metrics, flush=True)
                 named = {f"epoch/{name}": value for name, value in means.items()}
                 named |= {f"validation/{name}": value for name, value in recalls.items()}
                 for logger in loggers:
                     logger.log_metrics(named, steps)
                 results = {
-                    "best_epoch": best_epoch(history),
+                    "best_epoch": best_epoch(history, beginning),
+                    "beginning": beginning,
                     "epochs": history,
                     "unreadable": [{"path": p, "reason": r} for p, r in unreadable.items()],
                     "tests": {},
@@ -198,6 +231,7 @@ def train(
                     "state_dict": step.state_dict(),
                     "optimizer_states": [optimizer.state_dict()],
                     "history": history,
+                    "beginning": beginning,
                     "unreadable": unreadable,
                 }
                 if scaler := fabric.strategy.precision.state_dict():  # of 16-mixed alone
@@ -206,6 +240,40 @@ def train(
                     torch.save(finished, new)
                 print(epoch_line(record, fit.epochs), flush=True)
             history = fabric.broadcast(history)  # until then the others wait
+
+
+def learn_beginning(model: VPRModel, batches: TrainingBatches, device: torch.device) -> None:
+    """The weights that an aggregator takes from training photos, and not by chance, if it has any.
+
+    Photos are those of the first epoch's batches, as they are; what differs within their places is
+    what a descriptor is to pass over, and is whitened.
+    """
+    if not isinstance(model.aggregator, WhitenedCov):
+        return
+    found: list[NDArray[np.float32]] = []
+    labels: list[NDArray[np.int64]] = []
+    batches.epoch = 0
+    with evaluation_mode(model), torch.inference_mode():
+        for batch in batches:
+            maps = model.feature_maps(batch.to(device).images)
+            found.append(model.aggregator.pool(maps).cpu().numpy())
+            labels.append(batch.places.numpy())
+            if sum(map(len, found)) >= LEARNED_ON:
+                break
+    vectors = np.concatenate(found)
+    _, place, photos = np.unique(np.concatenate(labels), return_inverse=True, return_counts=True)
+    middles = np.zeros((len(photos), vectors.shape[1]))
+    np.add.at(middles, place, vectors)
+    within = (vectors - (middles / photos[:, None])[place]).astype(np.float32)
+    whitening = Whitening.fit([StoredVectors(within)], WhiteningConfig(dim=None, power=1.0))
+    assert whitening.gains is not None
+    model.aggregator.begin(vectors.mean(axis=0), whitening.projection, whitening.gains)
+
+
+def _several(batches: TrainingBatches, first: int, passes: int) -> Iterator[TrainingBatch]:
+    """The batches of some passes over the places, one after the other."""
+    for batches.epoch in range(first, first + passes):
+        yield from batches
 
 
 def choose_fit_device(fit: FitConfig) -> torch.device:

@@ -5,7 +5,7 @@
 - ``results.json``: validation after each epoch, which was the best, the tests
 - ``checkpoints/best`` and ``last``: models (see :mod:`beenhere.models`)
 - ``checkpoints/trainer.ckpt``: the state of training after the last finished epoch
-- ``tests/NAME/``: the evaluation of each test set
+- ``tests/NAME/``: the evaluation of each test set; ``baseline/NAME/``: that of the baseline
 - ``tensorboard/``, ``csv/``: logs
 """
 
@@ -32,6 +32,7 @@ FREE = (
     "data.tests",
     "fit.epochs",
     "fit.early_stop",
+    "fit.baseline",
     "fit.workers",
     "fit.wandb",
     "evaluation.extract",
@@ -111,12 +112,25 @@ class RunFolder:
         return results
 
 
-def best_epoch(history: History) -> int:
-    """The epoch with the highest validation R@1, the earlier of equals; else the last."""
+def best_epoch(history: History, beginning: dict[str, float]) -> int:
+    """The epoch with the highest validation R@1, the earlier of equals; else the last.
+
+    Args:
+        history: of the finished epochs, at least one.
+        beginning: the validation of the model before the first step, which is epoch 0; empty where
+            it was not measured.
+    """
     if not history[-1]["validation"]:
         return int(history[-1]["epoch"])
-    best = max(history, key=lambda record: (record["validation"]["R@1"], -record["epoch"]))
-    return int(best["epoch"])
+    recalls = {0: beginning["R@1"]} if beginning else {}
+    recalls |= {int(record["epoch"]): record["validation"]["R@1"] for record in history}
+    return max(recalls, key=lambda epoch: (recalls[epoch], -epoch))
+
+
+def beginning_line(recalls: dict[str, float], epochs: int) -> str:
+    """Such as ``epoch 0 of 10  R@1 62.5  R@5 87.0  (before training)``."""
+    found = [f"{name} {value:.1f}" for name, value in list(recalls.items())[:2]]
+    return "  ".join([f"epoch 0 of {epochs}", *found, "(before training)"])
 
 
 def epoch_line(record: dict[str, Any], epochs: int) -> str:

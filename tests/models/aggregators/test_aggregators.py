@@ -16,9 +16,10 @@ from beenhere.config.models import (
     GeMConfig,
     MixVPRConfig,
     SqrtCovConfig,
+    WhitenedCovConfig,
 )
 from beenhere.errors import ModelError
-from beenhere.models.aggregators import AGGREGATORS, Aggregator, MapShape
+from beenhere.models.aggregators import AGGREGATORS, Aggregator, MapShape, WhitenedCov
 from beenhere.models.aggregators.sqrt_cov import MatrixSquareRoot
 
 BATCH, CHANNELS, HEIGHT, WIDTH = 2, 5, 4, 7
@@ -32,6 +33,7 @@ CONFIGS = [
     MixVPRConfig(out_channels=6, out_rows=3, depth=2, mlp_ratio=1.5),
     SqrtCovConfig(),
     SqrtCovConfig(out_dim=4, seed=3),
+    WhitenedCovConfig(directions=6, hidden=4),
 ]
 
 Floats = NDArray[np.float64]
@@ -152,6 +154,20 @@ def naive_sqrt_cov(image: Floats, state: State, config: SqrtCovConfig) -> Floats
     return unit([float(row @ descriptor) for row in state["projection"]])
 
 
+def naive_whitened_cov(image: Floats, state: State, config: WhitenedCovConfig) -> Floats:
+    centred = naive_sqrt_cov(image, state, SqrtCovConfig()) - state["mean"]
+    white, known = centred.copy(), []
+    for axis, gain in zip(state["directions"], state["gains"], strict=True):
+        white += gain * float(axis @ centred) * axis
+        known.append((1 + gain) * float(axis @ centred))
+    length, scale = np.linalg.norm(white), math.sqrt(config.directions)
+    hidden = [
+        max(0.0, value) for value in linear(state, "hidden", np.array(known) / length * scale)
+    ]
+    added = [float(row @ hidden) / scale for row in state["residual.weight"]]
+    return unit(white / length + np.array(added) @ state["directions"])
+
+
 NAIVE = {
     "avg": naive_avg,
     "gem": naive_gem,
@@ -159,12 +175,15 @@ NAIVE = {
     "convap": naive_convap,
     "mixvpr": naive_mixvpr,
     "sqrt_cov": naive_sqrt_cov,
+    "whitened_cov": naive_whitened_cov,
 }
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=repr)
 def test_equals_loops_in_float64(config: AggregatorConfig) -> None:
     aggregator = build(config)
+    if isinstance(aggregator, WhitenedCov):
+        aggregator.begin(*whitening(aggregator.descriptor_dim, 6))
     with torch.no_grad():
         for parameter in aggregator.parameters():  # biases and norms start from 0 and 1
             if parameter.ndim:
@@ -289,6 +308,32 @@ def test_sqrt_cov_projects_by_its_seed_alone() -> None:
     assert not torch.allclose(projected(1), projected(2))
     whole, many = build(SqrtCovConfig())(maps()), projected(1, 20_000)
     assert float(many[0] @ many[1]) == pytest.approx(float(whole[0] @ whole[1]), abs=0.03)
+
+
+def whitening(size: int, directions: int) -> tuple[NDArray[np.float32], ...]:
+    """A mean, orthonormal directions, gains."""
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(size, size)))[0].T[:directions]
+    values = rng.normal(size=size) / 10, axes, np.linspace(-0.9, -0.1, directions)
+    return tuple(each.astype(np.float32) for each in values)
+
+
+def test_whitened_cov_begins_as_its_pooling_and_then_as_its_whitening() -> None:
+    config = WhitenedCovConfig(directions=6, hidden=4)
+    aggregator, pooled = build(config), build(SqrtCovConfig())(maps())
+    torch.testing.assert_close(aggregator(maps()), pooled)
+    for directions in (3, 6, 9):  # fewer than it has room for, as many, more
+        mean, axes, gains = whitening(15, directions)
+        aggregator.begin(mean, axes, gains)
+        off = pooled.numpy() - mean
+        expected = off + ((off @ axes[:6].T) * gains[:6]) @ axes[:6]
+        expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+        np.testing.assert_allclose(aggregator(maps()).detach(), expected, atol=1e-6)
+    assert [name for name, _ in aggregator.named_parameters()] == [
+        "hidden.weight",
+        "hidden.bias",
+        "residual.weight",
+    ]
 
 
 def test_mixvpr_names_both_sizes_when_a_map_does_not_fit() -> None:

@@ -82,7 +82,8 @@ def test_the_order_of_rows_changes_nothing(method: str) -> None:
 
 
 def test_groups_are_the_cities_of_cells() -> None:
-    built = build_places(walked(), config(method="cells"))
+    built = build_places(walked(photos=3000), config(method="cells"))
+    assert built.chosen.grouped
     assert built.train.frame["city"].str.contains(r"^group-\d\d$").all()
     each = built.train.frame.group_by("city").agg(pl.col("place").n_unique())
     assert each["place"].min() >= 2

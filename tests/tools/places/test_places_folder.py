@@ -39,7 +39,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def written(photos: Path, out: Path, options: PlacesConfig = OPTIONS) -> BuiltPlaces:
     built = build_places(read_photos(photos), options)
     with new_folder(out, photos) as folder:
-        write_places(built, options, photos, folder, out)
+        write_places(built, photos, folder, out)
     return built
 
 
@@ -96,9 +96,13 @@ def test_the_configuration_fits_the_places(photos: Path, tmp_path: Path, method:
     assert len(sampler.epoch(0)) > 0
     assert config.data.validation == EvaluationData(tree=out / "val")
     assert config.data.tests["test"] == EvaluationData(tree=out / "test")
-    if method == "cells":
-        cities = {sampler.places[draw.place][0] for draw in sampler.epoch(0)[0]}
-        assert len(cities) == 1
+    assert config.batch.shuffle == "across_cities", "no group of cells holds a batch"
+    assert config.fit.baseline == "offline-lite0"
+    steps = config.fit.steps_per_epoch
+    assert steps is not None and config.fit.epochs * steps == 100
+    # The photos are squares of 8 pixels, and the network is to see what it saw untrained.
+    assert config.model.preprocessing.image_size == (320, 320)
+    assert config.model.preprocessing.keep_aspect
 
 
 def test_nothing_is_overwritten_and_nothing_is_left_behind(tmp_path: Path) -> None:

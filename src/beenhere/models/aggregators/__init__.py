@@ -10,6 +10,7 @@ from beenhere.models.aggregators.gem import GeM
 from beenhere.models.aggregators.mixvpr import MixVPR
 from beenhere.models.aggregators.own import build_own_aggregator
 from beenhere.models.aggregators.sqrt_cov import SqrtCov
+from beenhere.models.aggregators.whitened_cov import WhitenedCov
 
 AGGREGATORS: dict[str, type[Aggregator]] = {
     "avg": Avg,
@@ -18,6 +19,7 @@ AGGREGATORS: dict[str, type[Aggregator]] = {
     "convap": ConvAP,
     "mixvpr": MixVPR,
     "sqrt_cov": SqrtCov,
+    "whitened_cov": WhitenedCov,
 }
 """By the ``name`` in the options; each is built as ``AGGREGATORS[name](config, shape)``."""
 
@@ -43,5 +45,6 @@ __all__ = [
     "MapShape",
     "MixVPR",
     "SqrtCov",
+    "WhitenedCov",
     "build_aggregator",
 ]

@@ -1,6 +1,5 @@
 """Own photos become a training set: split by ground, places to train on, sides to measure on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +9,10 @@ from numpy.typing import NDArray
 from beenhere.config.tools import PlacesConfig
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
-from beenhere.tools.places.labels import PlaceLabels, form_cells, form_clusters
+from beenhere.tools.places.choice import LEAST_PLACES, Formed, choose
 from beenhere.tools.places.planes import Planes, lay_out
 from beenhere.tools.places.split import POSITIVE, Sides, SplitPart, choose_sides, split_ground
 from beenhere.wording import count
-
-LEAST_PLACES = 2
-"""A single place has nothing to be told apart from."""
 
 LeftOut = list[tuple[str, str]]
 """``(path, reason)`` of photos in no table."""
@@ -44,10 +40,12 @@ class BuiltPlaces:
         photos: all with a position that a plane can hold, by path.
         planes: where they lie.
         part: ``(photos,)`` what each is for, a :class:`SplitPart`.
-        train: those to train on, each with its place. With cells the column ``city`` holds the
-            group, since a batch can be kept within a city.
+        train: those to train on, each with its place. Where ``chosen.grouped`` the column ``city``
+            holds the group, since a batch can be kept within a city.
         evaluation: ``"val"`` and ``"test"``, those with a share.
         by_heading: whether places are told apart by heading.
+        chosen: how places are formed.
+        others: other ways that were tried, the one with most places first.
     """
 
     photos: PhotoTable
@@ -57,6 +55,8 @@ class BuiltPlaces:
     evaluation: dict[str, EvaluationPart]
     left_out: LeftOut
     by_heading: bool
+    chosen: Formed
+    others: list[Formed]
 
 
 def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
@@ -76,7 +76,7 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
     rows = np.flatnonzero(part == SplitPart.TRAIN)
     most = 2 * photos.frame["heading"].count() >= len(photos)
     by_heading = config.headings == "use" or (config.headings == "auto" and most)
-    train = _train(photos.rows(rows), planes[rows], by_heading, config, left_out)
+    train, chosen, others = _train(photos.rows(rows), planes[rows], by_heading, config, left_out)
     evaluation = {
         name: _evaluation(photos, np.flatnonzero(part == kind), name, config, left_out)
         for name, kind, share in (
@@ -85,7 +85,9 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
         )
         if share > 0
     }
-    return BuiltPlaces(photos, planes, part, train, evaluation, sorted(left_out), by_heading)
+    return BuiltPlaces(
+        photos, planes, part, train, evaluation, sorted(left_out), by_heading, chosen, others
+    )
 
 
 def _on_the_grid(table: PhotoTable, left_out: LeftOut) -> PhotoTable:
@@ -108,68 +110,48 @@ def _on_the_grid(table: PhotoTable, left_out: LeftOut) -> PhotoTable:
 
 def _train(
     photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig, left_out: LeftOut
-) -> PhotoTable:
-    """Those in a place, labelled; the others go to ``left_out``."""
+) -> tuple[PhotoTable, Formed, list[Formed]]:
+    """Those in a place, labelled, and how places are formed; the others go to ``left_out``."""
     if by_heading:
         known = photos.frame["heading"].is_not_null().to_numpy()
         without = photos.frame.filter(pl.Series(~known))["path"]
         left_out += [(path, "no heading (--headings ignore goes without)") for path in without]
         photos, planes = photos.rows(np.flatnonzero(known)), planes[known]
-    places = _form(photos, planes, by_heading, config)
-    alone = np.zeros(len(places.group), np.bool_)
-    if config.method == "cells":
-        alone = np.bincount(places.group)[places.group] < LEAST_PLACES
-    kept = (places.place >= 0) & ~np.append(alone, False)[places.place]
-    if int((~alone).sum()) < LEAST_PLACES:
-        raise DataError(_too_few_places(photos, planes, by_heading, config, int((~alone).sum())))
-    why = np.where(places.place >= 0, "the only place of its group", places.why)
+    chosen, *others = choose(photos, planes, by_heading, config)
+    if chosen.places < LEAST_PLACES:
+        raise DataError(_too_few_places(photos, planes, by_heading, config, [chosen, *others]))
+    labels, kept = chosen.labels, chosen.kept
+    why = np.where(labels.place >= 0, "the only place of its group", labels.why)
     left_out += zip(photos.frame["path"].filter(~kept), why[~kept].tolist(), strict=True)
-    place = places.place[kept]
+    place = labels.place[kept]
     names = {"place": [f"{number:06d}" for number in place]}
-    if config.method == "cells":
-        names["city"] = [f"group-{number:02d}" for number in places.group[place]]
-    labels = [pl.Series(name, texts, pl.String) for name, texts in names.items()]
-    frame = photos.frame.filter(pl.Series(kept)).with_columns(labels)
-    return PhotoTable(frame, source=photos.source)
-
-
-def _form(
-    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig
-) -> PlaceLabels:
-    heading = photos.frame["heading"].to_numpy() if by_heading else None
-    if config.method == "cells":
-        return form_cells(planes, heading, config.cells, config.min_images)
-    return form_clusters(planes, heading, config.clusters, config.min_images)
+    if chosen.grouped:
+        names["city"] = [f"group-{number:02d}" for number in labels.group[place]]
+    columns = [pl.Series(name, texts, pl.String) for name, texts in names.items()]
+    frame = photos.frame.filter(pl.Series(kept)).with_columns(columns)
+    return PhotoTable(frame, source=photos.source), chosen, others
 
 
 def _too_few_places(
-    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig, found: int
+    photos: PhotoTable, planes: Planes, by_heading: bool, config: PlacesConfig, tried: list[Formed]
 ) -> str:
     """Says what other options would give."""
-    hint = ""
-    for option, changed in _other_options(config):
+    found = {}
+    for option, change in (
+        ("--min-images 2", {"min_images": 2}),
+        ("--headings ignore", {"headings": "ignore"}),
+    ):
+        changed = config.model_copy(update=change)
         still = by_heading and changed.headings != "ignore"
-        places = len(_form(photos, planes, still, changed).group)
-        if places > found:
-            hint += f"{',' if hint else ';'} {option} gives {places}"
+        found[option] = choose(photos, planes, still, changed)[0].places
+    found |= {each.command: each.places for each in tried[1:]}
+    more = [f"{option} gives {n}" for option, n in found.items() if n > tried[0].places]
+    hint = f"; {', '.join(more)}" if more else ""
     return (
-        f"{len(photos):,} photos to train on form {count(found, 'place')} of "
+        f"{len(photos):,} photos to train on form {count(tried[0].places, 'place')} of "
         f"{config.min_images} photos or more, and training needs {LEAST_PLACES} at the least and "
         f"hundreds to be of use{hint}; or take more photos of each place, on other days"
     )
-
-
-def _other_options(config: PlacesConfig) -> Iterator[tuple[str, PlacesConfig]]:
-    yield "--min-images 2", config.model_copy(update={"min_images": 2})
-    yield "--headings ignore", config.model_copy(update={"headings": "ignore"})
-    if config.method == "cells":
-        yield "--method clusters", config.model_copy(update={"method": "clusters"})
-        return
-    changes = {"apart": config.clusters.apart / 4, "radius": min(2 * config.clusters.radius, 100.0)}
-    for name, metres in changes.items():
-        clusters = config.clusters.model_copy(update={name: metres})
-        option = f"--clusters.{name} {metres:g}"
-        yield option, config.model_copy(update={"clusters": clusters})
 
 
 def _evaluation(

@@ -7,10 +7,11 @@ import polars as pl
 import yaml
 
 from beenhere import __version__
-from beenhere.config.tools import PlacesConfig
 from beenhere.files.atomic import write_file
-from beenhere.photos.table import paths_from
+from beenhere.photos.summary import photo_sizes
+from beenhere.photos.table import PhotoTable, paths_from
 from beenhere.tools.places.build import BuiltPlaces
+from beenhere.tools.places.choice import BATCH
 
 TABLE = "photos.csv"
 LEFT_OUT = "left-out.csv"
@@ -18,13 +19,14 @@ CONFIG = "train.yaml"
 MAP = "map.png"
 RECORD = "places.yaml"
 
-_BATCHES = 150
-"""Of a training to start with: an aggregator is trained on a small set in about as many."""
+_EPOCHS, _STEPS = 4, 25
+"""Of a training to start with, and batches of each: few places are passed over several times."""
+_SIDE, _LONGEST = 320, 640
+"""Pixels of a photo's shorter side, as the network without training takes them, and of the other
+at most."""
 
 
-def write_places(
-    built: BuiltPlaces, config: PlacesConfig, source: Path, folder: Path, out: Path
-) -> None:
+def write_places(built: BuiltPlaces, source: Path, folder: Path, out: Path) -> None:
     """Write the tables, the configuration to start with, and the record of how they were made.
 
     Args:
@@ -45,11 +47,11 @@ def write_places(
     left_out = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     write_file(folder / LEFT_OUT, left_out.write_csv())
     places = built.train.frame["place"].n_unique()
-    write_file(folder / CONFIG, _training(built, places, config, out.absolute()))
+    write_file(folder / CONFIG, _training(built, places, out.absolute()))
     record = {
         "made_by": f"beenhere {__version__}",
         "photos": str(source.absolute()),
-        "options": config.model_dump(mode="json"),
+        "options": built.chosen.config.model_dump(mode="json"),
         "places_by_heading": built.by_heading,
         "queries_by": {name: part.sides.way for name, part in built.evaluation.items()},
         "counts": {name: len(table) for name, table in tables.items()}
@@ -58,16 +60,22 @@ def write_places(
     write_file(folder / RECORD, yaml.safe_dump(record, sort_keys=False))
 
 
-def _training(built: BuiltPlaces, places: int, config: PlacesConfig, out: Path) -> str:
+def _training(built: BuiltPlaces, places: int, out: Path) -> str:
     """A configuration for a computer without a GPU, as text with its reasons."""
-    batch = min(32, places)
-    epochs = min(40, max(10, round(_BATCHES * batch / places)))
+    batch, least = min(BATCH, places), built.chosen.config.min_images
+    epochs = _EPOCHS
     data: dict[str, Any] = {"train": str(out / "train")}
     if "val" in built.evaluation:
         data["validation"] = str(out / "val")
+    baseline = ""
     if "test" in built.evaluation:
         data["tests"] = {"test": str(out / "test")}
-    within = "  shuffle: within_cities     # the table's cities are groups of places far apart\n"
+        baseline = "  baseline: offline-lite0      # what the best model is compared with\n"
+    within = "  shuffle: within_cities       # the table's cities are groups of places far apart\n"
+    (height, width), same = _image_size(built.train)
+    aspect = "true            # all photos have one shape"
+    if not same:
+        aspect = "false           # photos of any size and shape become this one"
     return f"""# A training to start with; `beenhere train --print-config` explains every option.
 # The paths below are those of this folder. When it is moved, change them: train, validation and
 # tests. (Its tables name the photos from where they lie; see that these still lead to them.)
@@ -78,25 +86,36 @@ model:
     crop: 1
     freeze: all                  # few photos: what is trained is the aggregator alone
   aggregator:
-    name: mixvpr
-    out_channels: 128
-    depth: 2
+    name: whitened_cov           # offline-lite0's, and what your places say; begins well
   preprocessing:
-    image_size: [224, 224]       # photos of any size and shape become this one
+    image_size: [{height}, {width}]
+    keep_aspect: {aspect}
 batch:
   places: {batch}
-  images: {max(2, min(4, config.min_images))}
-  min_images: {config.min_images}
-{within if config.method == "cells" else ""}augment:
+  images: 4
+  min_images: {least}
+{within if built.chosen.grouped else ""}augment:
   randaugment: 2
 loss: multi_similarity
 optimizer:
   name: adamw
-  lr: 1.0e-3
+  lr: 5.0e-4
   warmup_steps: 10
   schedule:
     name: cosine
     t_max: {epochs}
 fit:
   epochs: {epochs}
-"""
+  steps_per_epoch: {_STEPS}          # as many passes over the places as that takes
+{baseline}"""
+
+
+def _image_size(train: PhotoTable) -> tuple[tuple[int, int], bool]:
+    """Height and width of the commonest photo, made smaller; whether all have its shape."""
+    sizes = [
+        (round(height * scale), round(width * scale))
+        for width, height in photo_sizes(train).counts
+        for scale in [_SIDE / min(width, height)]
+    ]
+    height, width = sizes[0] if sizes else (_SIDE, _SIDE)
+    return (min(height, _LONGEST), min(width, _LONGEST)), len(set(sizes)) == 1
