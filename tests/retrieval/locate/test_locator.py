@@ -174,8 +174,8 @@ def test_matches_without_positions(
     index = Index.build(table, small_model, tmp_path / "y.index", extract={"precision": "32"})
     location = index.locate(street[0])
     assert not location.known and location.place is None and len(location.matches) == 3
-    assert location.reason == "the most similar 3 photos have no positions"
-    assert index.locate(street[0], matches=1).reason == "the most similar photo has no position"
+    assert location.reason == "the most similar 3 photos have no places"
+    assert index.locate(street[0], matches=1).reason == "the most similar photo has no place"
 
 
 def test_fewer_and_more_matches_than_photos(index: Index, street: list[str]) -> None:

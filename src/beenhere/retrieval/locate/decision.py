@@ -123,7 +123,7 @@ class DecisionRule:
             reason = self.no_match
         elif place is None:
             count = len(found.matches)
-            photos = "photo has no position" if count == 1 else f"{count} photos have no positions"
+            photos = "photo has no place" if count == 1 else f"{count} photos have no places"
             reason = f"the most similar {photos}"
         elif confidence is None and self.verify and self.verified is not None:
             reason = "no match can be verified, and the index is calibrated for verified ones alone"
