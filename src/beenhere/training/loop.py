@@ -243,7 +243,7 @@ def train(
 
 
 def learn_beginning(model: VPRModel, batches: TrainingBatches, device: torch.device) -> None:
-    """Whiten what differs within places, by photos of the first epoch, where the aggregator does."""
+    """Whiten what differs within places, by the first epoch, if the aggregator does."""
     if not isinstance(model.aggregator, WhitenedCov):
         return
     found: list[NDArray[np.float32]] = []
