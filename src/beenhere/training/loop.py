@@ -243,11 +243,7 @@ def train(
 
 
 def learn_beginning(model: VPRModel, batches: TrainingBatches, device: torch.device) -> None:
-    """The weights that an aggregator takes from training photos, and not by chance, if it has any.
-
-    Photos are those of the first epoch's batches, as they are; what differs within their places is
-    what a descriptor is to pass over, and is whitened.
-    """
+    """Whiten what differs within places, by the first epoch, if the aggregator does."""
     if not isinstance(model.aggregator, WhitenedCov):
         return
     found: list[NDArray[np.float32]] = []
