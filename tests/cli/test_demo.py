@@ -47,7 +47,7 @@ def test_it_ends_well_and_says_where_everything_lies(
 ) -> None:
     out, run = shown
     assert run.returncode == 0, run.stderr
-    for name in ("GeM, untrained", "MixVPR, untrained", "MixVPR, trained"):
+    for name in ("GeM, untrained", "offline-lite0, untrained", "the same, trained"):
         assert name in run.stdout
     for path in (out / "matches.jpg", out / "run", out / "city", out / "evaluations"):
         assert str(path) in run.stdout
