@@ -9,8 +9,9 @@ from tiny import at_name, write_photo
 MOST_TO_SEARCH = 8
 """Files whose functions :meth:`beenhere.Index.search` enters."""
 
-MOST_TO_LOCATE = 35
-"""Files whose functions ``beenhere locate`` enters, from the command line to the printed answer."""
+MOST_TO_LOCATE, MOST_TO_VERIFY = 35, 39
+"""Files whose functions ``beenhere locate`` enters, from the command line to the printed answer:
+without and with the comparison of local features."""
 
 COUNT = """
 import sys, threading
@@ -86,13 +87,18 @@ def test_a_search(warm_python: Path, street: Path) -> None:
     assert len(found) <= MOST_TO_SEARCH, found
 
 
-def test_a_photo_from_the_command_line_to_its_answer(warm_python: Path, street: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "most"), [("--no-verify", MOST_TO_LOCATE), ("--verify", MOST_TO_VERIFY)]
+)
+def test_a_photo_from_the_command_line_to_its_answer(
+    warm_python: Path, street: Path, option: str, most: int
+) -> None:
     photo = str(next((street / "photos").iterdir()))
     code = (
-        f"sys.argv = ['beenhere', 'locate', {photo!r}, '--index', 'x.index']\n"
+        f"sys.argv = ['beenhere', 'locate', {photo!r}, '--index', 'x.index', {option!r}]\n"
         "found = counted(main)\n"
         "print('entered:', *found, sep='\\n')\n"
     )
     found = files_entered(warm_python, street, code)
     assert "cli/locate.py" in found and "retrieval/locate/candidates.py" in found
-    assert len(found) <= MOST_TO_LOCATE, found
+    assert len(found) <= most, found

@@ -95,7 +95,7 @@ def test_a_page_says_all_and_a_list_one_line(
         with pytest.raises(SystemExit):
             main()
         shown.append(" ".join(capsys.readouterr().out.split()))
-    assert "Make an index of photos with a model. Interrupted, the same command goes on" in shown[0]
+    assert "Make an index of photos, to tell where other photos were taken. Inter" in shown[0]
     assert "Make an index of photos with a model." in shown[1]
     assert "Interrupted" not in shown[1]
 
@@ -129,11 +129,14 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
         ("indx", "there is no command 'indx'; did you mean 'index'? there are demo, train, "),
         ("eval", "MODEL is missing: a checkpoint folder, a run folder, offline-lite0, "),
         (
-            "index build photos",
-            "--model is missing: a checkpoint folder, a run folder, offline-lite0, ",
+            "locate photo.jpg",
+            "--index is missing: folder of the index; ",
         ),
         ("index build photos --modl x", "there is no option --modl; did you mean '--model'? Try "),
-        ("index build photos -o", "-o takes a value: folder of the index, such as city.index. "),
+        (
+            "index build photos -o",
+            "-o takes a value: folder of the index [default: the name of the ",
+        ),
         ("data track a b", "--gpx is missing: a GPX file, or a folder of them; may be repeated. "),
         ("data show --nope", "there is no option --nope. Try 'beenhere data show --help'."),
         ("data show x --radios 3", "there is no option --radios; did you mean '--radius'? Try "),

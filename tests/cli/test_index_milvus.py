@@ -35,9 +35,10 @@ def test_every_command(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
     where = f"{folder}/lite.db/city"
     given = ["photos", "--model", "offline-lite0", "-o", "x.index", "--store", "lite.db/city"]
-    built, search = says("build", *given)
+    built, *_, search, question = says("build", *given)
     assert built.startswith("x.index: 4 photos by offline-lite0, in ")
     assert search == f"search: exact: by Milvus, {where}"
+    assert question.startswith("Ask it: ")
     assert says("build", *given)[0] == "x.index holds these 4 photos already: nothing to do"
     write_photo(folder / "more" / at_name(1, 5), 9)
     (folder / "photos" / at_name(500_000, 4_100_000)).rename(folder / "more" / at_name(1, 6))

@@ -233,9 +233,9 @@ def test_places_that_are_not_on_earth(
         Place(None, None, 1.0, share, (match,), **known)
         for match, known, share in zip(matches, (here, there), (0.7, 0.3), strict=True)
     )
-    location = Location("q.jpg", True, one, None, None, None, other, matches, None)
+    location = Location("q.jpg", "guess", one, None, None, None, other, matches, "by chance")
     first, evidence, rival = describe_location(location)
-    assert first == words and "1 of 2 matches" in evidence
+    assert first == f"a guess: {words}; by chance" and "1 of 2 matches" in evidence
     assert f"{away}" in rival and ("away" in rival) == bool(away)
     (found,) = json.loads(to_json([location]))
     row = next(csv.DictReader(io.StringIO(to_csv([location]))))

@@ -87,7 +87,10 @@ def test_words_say_the_counts() -> None:
         assert f"  {name:<11}{len(part.database) + len(part.queries)} photos (" in text
     total = sum(
         int(line.strip().split(":")[0].replace(",", ""))
-        for line in text.split("left out")[1].split("caution")[0].splitlines()[1:]
+        for line in text.split("left out")[1]
+        .split("other ways")[0]
+        .split("caution")[0]
+        .splitlines()[1:]
         if line.strip()
     )
     assert total == len(made.left_out)

@@ -25,7 +25,7 @@ def calibrate(
     *,
     queries: Path | None = None,
     outside: Path | None = None,
-    verify: bool = True,
+    verify: Annotated[bool, Parameter(negative_bool="no-")] = True,
     plot: Path | None = None,
     json: bool = False,
     config: Annotated[CalibrateConfig, Parameter(name="*")] = CalibrateConfig(),

@@ -37,7 +37,7 @@ def locate(
     index: Path,
     matches: Positive | None = None,
     threshold: Share | None = None,
-    verify: bool | None = None,
+    verify: Annotated[bool | None, Parameter(negative_bool="no-")] = None,
     sequence: bool = False,
     step: Distance | None = None,
     json: Annotated[bool, _FORM] = False,
@@ -92,7 +92,8 @@ def locate(
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.decision import locate_options
 
-    name_parts(parts)
+    if parts:
+        name_parts(parts)
     form = _form(json, geojson, csv)
     if step is not None and not sequence:
         raise ConfigError("--step is given without --sequence; give both or neither")

@@ -121,7 +121,7 @@ def load_model(
     """A trained model, in evaluation mode.
 
     >>> beenhere.load_model("offline-lite0").descriptor_dim
-    112
+    6328
 
     Args:
         spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken;

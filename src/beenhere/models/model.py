@@ -17,11 +17,11 @@ from beenhere.config.models import ModelConfig, PreprocessingConfig, WrappedConf
 from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import own_code, source_of
 from beenhere.errors import ModelError
-from beenhere.models.aggregators import MapShape, MixVPR, build_aggregator
+from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR, build_own_aggregator
 from beenhere.models.backbones import Backbone, Weights, nearest_multiple
 from beenhere.models.folding import evaluation_mode
 from beenhere.models.pretrained import pretrained_weights
-from beenhere.photos.photo_input import Given, photo_input, photo_inputs
+from beenhere.photos.photo_file import Given, photo_input, photo_inputs
 from beenhere.photos.pixels import load_photo
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class VPRModel(nn.Module):
 
     >>> model = beenhere.load_model("offline-lite0")
     >>> model(torch.zeros(2, 3, 224, 224, dtype=torch.uint8)).shape
-    torch.Size([2, 112])
+    torch.Size([2, 6328])
 
     Args:
         config: every option of the model.
@@ -69,7 +69,10 @@ class VPRModel(nn.Module):
         if options.image_size is not None and not options.keep_aspect:  # all images have one size
             size = self.backbone.map_size(*options.image_size)
         shape = MapShape(self.backbone.out_channels, size)
-        self.aggregator = build_aggregator(config.aggregator, shape)
+        if isinstance(config.aggregator, OwnPart):
+            self.aggregator = build_own_aggregator(config.aggregator, shape)
+        else:
+            self.aggregator = AGGREGATORS[config.aggregator.name](config.aggregator, shape)
         own = isinstance(config.aggregator, OwnPart)
         self.own = f"model.aggregator {config.aggregator.name}" if own else None
         source = source_of(self.aggregator) if own else ""

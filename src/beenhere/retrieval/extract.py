@@ -54,7 +54,7 @@ class Descriptors:
     """Descriptors of the photos of a table that could be read, in the table's order.
 
     >>> beenhere.Index.open("city.index").describe("queries").vectors.shape
-    (3, 112)
+    (3, 6328)
 
     Attributes:
         vectors: ``(n, D)`` float32 or float16, L2-normalised; memory-mapped if kept on disk.

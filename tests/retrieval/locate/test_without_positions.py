@@ -46,7 +46,9 @@ def test_on_a_plan(paths: list[str], small_model: VPRModel, tmp_path: Path) -> N
     index = build(paths, small_model, tmp_path / "i", x=x, y=y, map=["floor 2"] * PHOTOS)
     found = index.locate(paths[5])
     place = found.place
-    assert found.known and place is not None and place.lat is None and place.name is None
+    assert (
+        found.status == "guess" and place is not None and place.lat is None and place.name is None
+    )
     assert (place.y, place.map) == (pytest.approx(0.5), "floor 2")
     assert place.x == pytest.approx(10.0, abs=1.0)
     # The mean of its matches, all within 5 m of it, and those of a smaller circle fewer.

@@ -13,7 +13,7 @@ from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError, PhotoError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
-from beenhere.photos.photo_input import photo_input
+from beenhere.photos.photo_file import photo_input
 from beenhere.photos.pixels import load_photo
 from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
@@ -35,7 +35,7 @@ LARGEST_STREET = 2
 COPY = "a photo of the index itself"
 """Reason why a query is left out."""
 
-COPY_BITS = 32
+COPY_BITS = 16
 """Of 256 of a perceptual hash, that saving anew and resizing may change: real photos change by 6 at
 most, and photos of one street or corridor differ by 68 and more."""
 

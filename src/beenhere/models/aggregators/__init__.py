@@ -1,7 +1,5 @@
 """Aggregators: feature maps ``(B, C, h, w)`` to descriptors ``(B, D)``, one file each."""
 
-from beenhere.config.models import AggregatorConfig
-from beenhere.config.options import OwnPart
 from beenhere.models.aggregators.avg import Avg
 from beenhere.models.aggregators.base import Aggregator, MapShape
 from beenhere.models.aggregators.convap import ConvAP
@@ -21,19 +19,8 @@ AGGREGATORS: dict[str, type[Aggregator]] = {
     "sqrt_cov": SqrtCov,
     "whitened_cov": WhitenedCov,
 }
-"""By the ``name`` in the options; each is built as ``AGGREGATORS[name](config, shape)``."""
-
-
-def build_aggregator(config: AggregatorConfig, shape: MapShape) -> Aggregator:
-    """The aggregator that the options name, one of a person's own too.
-
-    Raises:
-        ConfigError, ModelError: see the parts and :func:`build_own_aggregator`.
-    """
-    if isinstance(config, OwnPart):
-        return build_own_aggregator(config, shape)
-    return AGGREGATORS[config.name](config, shape)
-
+"""By the ``name`` in the options; each is built as ``AGGREGATORS[name](config, shape)``.
+One of a person's own is built by :func:`build_own_aggregator`."""
 
 __all__ = [
     "AGGREGATORS",
@@ -46,5 +33,5 @@ __all__ = [
     "MixVPR",
     "SqrtCov",
     "WhitenedCov",
-    "build_aggregator",
+    "build_own_aggregator",
 ]

@@ -28,8 +28,7 @@ from beenhere.photos.formats.photo_list import photo_list_in, read_csv_columns, 
 from beenhere.photos.formats.published_layouts import published_at, read_published
 from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.photos.ground_truth import EvaluationTables
-from beenhere.photos.photo_file import HEADER_READERS, Photo
-from beenhere.photos.photo_input import photo_input, photo_inputs
+from beenhere.photos.photo_file import HEADER_READERS, Photo, photo_input, photo_inputs
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.wording import count
@@ -78,7 +77,7 @@ def read_given(
 
     Args:
         photos: a table; a path of any format that :func:`read_photos` knows; or a list of photos,
-            each as :func:`beenhere.photos.photo_input.photo_input` takes it.
+            each as :func:`beenhere.photos.photo_file.photo_input` takes it.
         table: for a list: what is known of its photos, row by row; a table, or columns of one. Of
             photos that are no files its ``path`` holds their names.
 

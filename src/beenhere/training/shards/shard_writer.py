@@ -330,8 +330,8 @@ def _manifest(
     sizes: Counter[tuple[int, int]] = Counter()
     for notes in done:
         sizes.update({(width, height): count for width, height, count in notes.sizes})
-    counts = asdict(summarise(kept))
-    del counts["photos"], counts["places"]  # which the manifest and its table have
+    held = asdict(summarise(kept))
+    counts = {name: held[name] for name in PhotoCounts.model_fields if name in held}
     counts["sizes"] = [(*size, count) for size, count in sizes.most_common()]
     manifest = ShardsManifest(
         format=1,
