@@ -96,7 +96,7 @@ def test_a_page_says_all_and_a_list_one_line(
             main()
         shown.append(" ".join(capsys.readouterr().out.split()))
     assert "Make an index of photos, to tell where other photos were taken. Inter" in shown[0]
-    assert "Make an index of photos with a model." in shown[1]
+    assert "Make an index of photos, to tell where other photos were taken." in shown[1]
     assert "Interrupted" not in shown[1]
 
 

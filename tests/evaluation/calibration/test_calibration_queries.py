@@ -153,7 +153,7 @@ def test_photos_of_the_index_itself_are_left_out(index: Index, tmp_path: Path) -
     (tmp_path / "link.png").symlink_to(known[1])
     shutil.copy(known[2], tmp_path / "copy.png")
     with Image.open(known[3]) as photo:
-        photo.save(tmp_path / "anew.jpg", quality=95)
+        photo.save(tmp_path / "anew.jpg", quality=100, subsampling=0)
     other = write_photo(tmp_path / "other.png", 777)
     paths = [known[0], *(str(tmp_path / name) for name in ("link.png", "copy.png", "anew.jpg"))]
     given = PhotoTable.from_columns({"path": [*paths, other], "lat": [37.0] * 5, "lon": [15.0] * 5})

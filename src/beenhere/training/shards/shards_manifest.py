@@ -99,7 +99,8 @@ class ShardsManifest(_Entry):
     def summary(self, places: pl.DataFrame) -> Summary:
         """The photos in short; ``places`` is the table of their places."""
         counts = {name: value for name, value in self.counts if name != "sizes"}
-        return Summary(photos=self.photos, places=sorted(places["photos"].to_list()), **counts)
+        counted = sorted(places["photos"].to_list())
+        return Summary(photos=self.photos, places=counted, with_place=self.photos, **counts)
 
 
 @dataclass(frozen=True)
