@@ -60,7 +60,8 @@ def test_every_photo_of_a_folder_and_what_could_not_be_read(
     lines = said.out.splitlines()
     assert lines[0] == "walk/deep/q.jpg" and "walk/q.jpg" in lines
     assert lines[-1] == "2 photos: 2 guesses"
-    assert "of 16 matches for it; best " in lines[2]
+    assert lines[1].startswith("  a guess: ") and lines[2].startswith("  not known: ")
+    assert "of 16 matches for it; best " in lines[3]
     assert said.err.splitlines() == [
         "beenhere: gone.jpg: no such file; not located",
         "beenhere: walk/broken.jpg: not a photo: a text file; not located",

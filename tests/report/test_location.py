@@ -59,8 +59,8 @@ def test_without_calibration_inliers_say_why_it_is_known_or_a_guess() -> None:
     best = "1 of 1 match for it; best city/1.jpg (similarity 0.990, 34 inliers)"
     known = "37.78000, -122.42000, known: 34 inliers, at most 5 elsewhere"
     assert describe_location(uncalibrated_location()) == [known, best]
-    guess = "a guess: 37.78000, -122.42000; its best match has 9 inliers"
-    assert describe_location(guessed_location()) == [guess, best]
+    guess, why = "a guess: 37.78000, -122.42000", "not known: its best match has 9 inliers"
+    assert describe_location(guessed_location()) == [guess, why, best]
 
 
 def test_the_best_match_has_the_most_inliers() -> None:
@@ -234,8 +234,9 @@ def test_places_that_are_not_on_earth(
         for match, known, share in zip(matches, (here, there), (0.7, 0.3), strict=True)
     )
     location = Location("q.jpg", "guess", one, None, None, None, other, matches, "by chance")
-    first, evidence, rival = describe_location(location)
-    assert first == f"a guess: {words}; by chance" and "1 of 2 matches" in evidence
+    first, why, evidence, rival = describe_location(location)
+    assert (first, why) == (f"a guess: {words}", "not known: by chance")
+    assert "1 of 2 matches" in evidence
     assert f"{away}" in rival and ("away" in rival) == bool(away)
     (found,) = json.loads(to_json([location]))
     row = next(csv.DictReader(io.StringIO(to_csv([location]))))

@@ -20,8 +20,9 @@ from beenhere.wording import count, whole_metres
 
 
 def describe_location(location: Location) -> list[str]:
-    """Where, how surely and why, in one to three lines without the query's name."""
-    return [_answer(location), *_evidence(location)]
+    """Where, how surely and why, in one to four lines without the query's name."""
+    doubt = [f"not known: {location.reason}"] if location.status == "guess" else []
+    return [_answer(location), *doubt, *_evidence(location)]
 
 
 def _answer(location: Location) -> str:
@@ -31,7 +32,7 @@ def _answer(location: Location) -> str:
         guess = "" if place is None else f" (best guess {where_in_words(place)})"
         return f"unknown place: {location.reason or 'the evidence does not carry'}{guess}"
     if location.status == "guess":
-        return f"a guess: {where_in_words(place)}; {location.reason}"
+        return f"a guess: {where_in_words(place)}"
     if location.probability is None:
         return f"{where_in_words(place)}, known: {location.gap}"
     radius = f" within {whole_metres(location.radius)} (90%)" if location.radius is not None else ""
