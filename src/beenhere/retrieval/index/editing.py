@@ -337,9 +337,8 @@ def _whitening(
         kept = change.manifest.whitening
         return kept.options if kept is not None else None
     # Others lose by it (GeM 7 points of R@1 on a corridor), or were trained for what they are.
-    aggregator = getattr(model.config, "aggregator", None)
-    gains = aggregator is not None and aggregator.name == "sqrt_cov" and config.store is None
-    gains = gains and photos >= FEWEST_TO_WHITEN
+    pooling = getattr(getattr(model.config, "aggregator", None), "name", None)
+    gains = pooling == "sqrt_cov" and config.store is None and photos >= FEWEST_TO_WHITEN
     return HALF if config.whitening == "half" or (config.whitening == "auto" and gains) else None
 
 
