@@ -108,7 +108,12 @@ def _cases(folder: Path, options: argparse.Namespace) -> list[Case]:
 
 
 def _real(root: Path) -> dict[str, PhotoTable]:
-    folders = {"lund": "lund", "berlin": "berlin", "street": "street/database", "corridor": "corridor/query"}
+    folders = {
+        "lund": "lund",
+        "berlin": "berlin",
+        "street": "street/database",
+        "corridor": "corridor/query",
+    }
     tables = {name: read_photos(root / folder) for name, folder in folders.items()}
     frames = tables["corridor"]
     return tables | {"corridor": frames.rows(np.arange(0, len(frames), 5))}
