@@ -143,9 +143,9 @@ def test_a_foreign_model_leaves_nothing_behind(
     index: Index, photos: Path, frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     for foreign in (torch.nn.Linear(3, 3), object(), 7):
-        with pytest.raises(ModelError, match="bare network|expected the path of a checkpoint"):
+        with pytest.raises(ModelError, match=r"bare network|expected the path"):
             Index.build(photos, foreign, tmp_path / "new.index")  # type: ignore[arg-type]
-        with pytest.raises(ModelError, match="bare network|expected the path of a checkpoint"):
+        with pytest.raises(ModelError, match=r"bare network|expected the path"):
             index.add(frames, {"path": NAMES}, foreign)  # type: ignore[arg-type]
     assert not (tmp_path / "new.index").exists()
 
