@@ -68,7 +68,7 @@ class Locator(Searchable):
         is whitened.
 
         >>> index.describe("photos", device="cpu").vectors.shape
-        (24, 112)
+        (24, 6328)
         >>> len(index.describe([np.zeros((120, 160, 3), np.uint8)]).vectors)
         1
 
