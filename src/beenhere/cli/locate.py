@@ -154,7 +154,7 @@ def _text(locations: Sequence["Location"], form: Form | None) -> str:
         counts = Counter(location.status for location in locations)
         kinds = {
             "known": counts["known"],
-            "guesses": counts["guess"],
+            "guess" if counts["guess"] == 1 else "guesses": counts["guess"],
             "unknown": counts["unknown"],
         }
         lines.append(f"{len(locations)} photos: {tally(kinds)}")
