@@ -18,9 +18,8 @@ from beenhere.evaluation import protocol
 from beenhere.evaluation.evaluation_results import RANKS, Evaluation, Recall, Timing
 from beenhere.evaluation.photo_tables import Photos, tables_of
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
-from beenhere.models.checkpoint import BUILT_IN, load_model, read_provenance
+from beenhere.models.checkpoint import BUILT_IN, check_is_model, load_model, read_provenance
 from beenhere.models.model import VPRModel
-from beenhere.models.wrapped import check_wrapped
 from beenhere.photos.formats import EvaluationTables
 from beenhere.photos.ground_truth import Positives
 from beenhere.photos.reference import distance
@@ -70,7 +69,8 @@ def evaluate(
         DataError: photos that cannot be found or understood.
         ModelError: no such model, or a photo of a size that it cannot take.
     """
-    check_wrapped(model)
+    if not isinstance(model, str | Path):
+        check_is_model(model)
     config = config_yaml.validate(EvalConfig, options, "options of evaluate")
     folder = None if out is None else Path(out)
     tables = tables_of(data, protocol, database, queries, photos, folder and folder / "tables")

@@ -106,13 +106,18 @@ def check_is_model(model: object) -> None:
     Index and evaluation need its preprocessing and its fingerprint besides the forward pass.
     """
     parts = ("preprocessing", "descriptor_dim", "fingerprint", "config")
-    if not (isinstance(model, torch.nn.Module) and all(hasattr(model, part) for part in parts)):
-        kind = type(model)
+    if isinstance(model, torch.nn.Module) and all(hasattr(model, part) for part in parts):
+        return
+    if isinstance(model, torch.nn.Module):
         raise ModelError(
-            f"the model is a {kind.__module__}.{kind.__qualname__}; expected the path of a "
-            f"checkpoint or run folder, {', '.join(map(repr, BUILT_IN))}, or a model by "
-            "beenhere.load_model"
+            f"{type(model).__name__} is a bare network: nobody knows how photos become its input; "
+            "say so with beenhere.wrap(network, image_size=(320, 320)), mean and std if they are "
+            "not ImageNet's"
         )
+    raise ModelError(
+        f"the model is a {type(model).__name__}; expected the path of a checkpoint or run folder, "
+        f"{', '.join(map(repr, BUILT_IN))}, or a model by beenhere.load_model"
+    )
 
 
 def load_model(

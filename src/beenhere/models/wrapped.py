@@ -108,17 +108,3 @@ def wrap(
         multiple=multiple,
     )
     return WrappedModel(network, config)
-
-
-def check_wrapped(model: object) -> None:
-    """Refuse a bare network, which does not say how photos become its input.
-
-    Raises:
-        ModelError: says how to wrap it.
-    """
-    if isinstance(model, nn.Module) and not hasattr(model, "preprocessing"):
-        raise ModelError(
-            f"{type(model).__name__} is a bare network: nobody knows how photos become its input; "
-            "say so with beenhere.wrap(network, image_size=(320, 320)), mean and std if they are "
-            "not ImageNet's"
-        )

@@ -124,11 +124,9 @@ def build_index(
     """
     from beenhere.devices import choose_device
     from beenhere.models.checkpoint import check_is_model, load_model
-    from beenhere.models.wrapped import check_wrapped
     from beenhere.retrieval.index.describing import keep_model
 
     start = time.perf_counter()
-    check_wrapped(model)
     entry = _milvus_address(config)
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):
