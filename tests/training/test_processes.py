@@ -23,7 +23,9 @@ from beenhere.training.processes import run_on_devices
 
 def work(what, folder):
     rank = os.environ["LOCAL_RANK"]
-    (folder / rank).write_text(str(os.getpid()))
+    mine = folder / f"{rank}.new"
+    mine.write_text(str(os.getpid()))
+    mine.rename(folder / rank)  
     if what == "finish":
         return
     while not all((folder / each).exists() for each in "01"):

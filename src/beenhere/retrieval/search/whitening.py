@@ -23,6 +23,9 @@ MOST_DIRECTIONS = 1024
 """That it weighs; the floor makes weaker ones equal to what lies outside."""
 
 
+EPS = np.finfo(np.float64).eps
+
+
 @dataclass(frozen=True, eq=False)
 class Whitening:
     """A learned projection for the descriptors of database and queries alike.
@@ -49,9 +52,9 @@ class Whitening:
     def fit(cls, segments: Sequence[StoredVectors], config: WhiteningConfig) -> "Whitening":
         """Learn from descriptors (Jegou and Chum, ECCV 2012, section 2.2).
 
-        Where ``config.dim`` is None see :meth:`_fit_all`. Else the covariance is summed up in
-        float64 over blocks, so memory holds one block and two ``(D, D)`` matrices. A direction of
-        variance l is divided by ``l ** (config.power / 2)``.
+        Where ``config.dim`` is None see :meth:`_fit_all`. Else a direction of variance l is divided
+        by ``l ** (config.power / 2)``. Memory holds a block of descriptors and two ``(D, D)``
+        matrices in float64, of fewer than D descriptors less.
 
         Args:
             segments: descriptors to learn from, of one dimension.
@@ -70,17 +73,8 @@ class Whitening:
                 f"whitening to {config.dim} numbers is to be learned from {count} descriptors of "
                 f"{size}; expected more descriptors than that, of at least as many numbers"
             )
-        mean = np.zeros(size)
-        for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
-            mean += kept.floats(0, len(kept)).sum(axis=0, dtype=np.float64)
-        mean /= count
-        covariance = np.zeros((size, size))
-        for kept, _ in blocks(segments, max(1, BLOCK_BYTES // (8 * size)), None):
-            off = kept.floats(0, len(kept)) - mean
-            covariance += off.T @ off
-        variances, directions = np.linalg.eigh(covariance / count)
-        variances, directions = variances[::-1], directions[:, ::-1].T
-        varying = int(np.count_nonzero(variances > size * np.finfo(np.float64).eps * variances[0]))
+        mean, variances, directions = _principal(segments)
+        varying = int(np.count_nonzero(variances > max(size, count) * EPS * variances[0]))
         if varying < config.dim:
             raise DataError(
                 f"the descriptors vary in {varying} directions; expected at least {config.dim} to "
@@ -106,16 +100,10 @@ class Whitening:
         if count < 2:
             raise DataError(f"whitening is to be learned from {count} descriptors; expected 2")
         rows = np.unique(np.linspace(0, count - 1, min(count, MOST_LEARNED)).astype(np.int64))
-        off = take(segments, rows).astype(np.float64)
-        mean = off.mean(axis=0)
-        off -= mean
-        few = len(off) <= off.shape[1]
-        variances, directions = np.linalg.eigh((off @ off.T if few else off.T @ off) / len(off))
-        kept = variances > variances[-1] * max(off.shape) * np.finfo(np.float64).eps
-        kept[: -min(len(off) - 1, MOST_DIRECTIONS)] = False
-        variances, directions = variances[kept][::-1], directions[:, kept].T[::-1]
-        if few:
-            directions = directions @ off / np.sqrt(len(off) * variances)[:, None]
+        mean, variances, directions = _principal([StoredVectors(take(segments, rows))])
+        kept = variances > variances[0] * max(len(rows), len(mean)) * EPS
+        kept[min(len(rows) - 1, MOST_DIRECTIONS) :] = False
+        variances, directions = variances[kept], directions[kept]
         floor = config.floor * variances.mean() if len(variances) else 1.0
         gains = (floor / (variances + floor)) ** (config.power / 2) - 1
         return cls(*(each.astype(np.float32) for each in (mean, directions, gains)))
@@ -187,3 +175,31 @@ class Whitening:
                 "gains (d,)"
             )
         return cls(tensors["mean"], tensors["projection"], tensors.get("gains"))
+
+
+def _principal(
+    segments: Sequence[StoredVectors],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean ``(D,)``, variances, the largest first, and their directions, ``(r, D)``, in float64.
+
+    r is D, or the number n of descriptors where that is smaller: then X X^T, n x n, has the same
+    variances as the covariance X^T X / n, and is decomposed (D / n)^3 times as fast. What does not
+    vary has directions of no meaning.
+    """
+    count, size = sum(map(len, segments)), segments[0].dim
+    rows = max(1, BLOCK_BYTES // (8 * size))
+    mean = np.zeros(size)
+    for kept, _ in blocks(segments, rows, None):
+        mean += kept.floats(0, len(kept)).sum(axis=0, dtype=np.float64)
+    mean /= count
+    if count <= size:
+        off = take(segments, np.arange(count)).astype(np.float64) - mean
+        variances, parts = np.linalg.eigh(off @ off.T / count)
+        variances = np.maximum(variances[::-1], np.finfo(np.float64).tiny)
+        return mean, variances, parts.T[::-1] @ off / np.sqrt(count * variances)[:, None]
+    covariance = np.zeros((size, size))
+    for kept, _ in blocks(segments, rows, None):
+        off = kept.floats(0, len(kept)) - mean
+        covariance += off.T @ off
+    variances, directions = np.linalg.eigh(covariance / count)
+    return mean, variances[::-1], directions[:, ::-1].T
