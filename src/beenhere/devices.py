@@ -1,7 +1,9 @@
-"""Processor cores, devices, which of them compute in bfloat16, and the machine in words."""
+"""Processor cores, devices and what they compute in; processes that end with their parent."""
 
 import os
 import platform
+import threading
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,22 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def leave_with_parent() -> None:
+    """Have this process, which multiprocessing started, end as soon as its parent has ended.
+
+    A pool's workers hold the queue of their work open themselves: else those of a killed process
+    would finish what is in it, and then wait for ever.
+    """
+    parent = parent_process()
+    assert parent is not None
+
+    def leave() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
 
 
 def choose_device(name: str) -> "torch.device":

@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -83,18 +84,32 @@ def test_finished_city_is_left_alone(city: CityFolder) -> None:
     assert {path: path.stat().st_mtime_ns for path in city.root.rglob("*")} == before
 
 
+def runs(process: Path) -> bool:
+    """Whether there is a process, by its folder in /proc; a zombie has no command line."""
+    try:
+        return bool((process / "cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 def test_a_killed_city_is_finished(city: CityFolder, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = (
         "import pathlib, sys; from beenhere.config.tools import CityConfig\n"
         "from beenhere.city import write_city\n"
-        f"write_city(pathlib.Path({str(out)!r}), CityConfig(**{OPTIONS.model_dump()!r}))"
+        f"write_city(pathlib.Path({str(out)!r}), CityConfig(**{(OPTIONS.model_dump() | {'workers': 2})!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     while len(list(out.rglob("[!.]*.jpg"))) < 8:
         assert process.poll() is None, "the city was finished, or failed, before it could be killed"
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    workers = [Path("/proc", pid) for pid in listed.read_text().split()] if listed.exists() else []
     process.kill()
     process.wait()
+    end = time.monotonic() + 30
+    while any(map(runs, workers)):
+        assert time.monotonic() < end, "the workers of a killed process go on"
+        time.sleep(0.05)
     assert not (out / "city.yaml").exists()
     written = {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.jpg")}
     # What a killed write leaves behind is not in the way.

@@ -16,7 +16,7 @@ from beenhere.city.render import render_view
 from beenhere.city.scene import Scene
 from beenhere.city.street import Street
 from beenhere.config.tools import CityConfig
-from beenhere.devices import cores
+from beenhere.devices import cores, leave_with_parent
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, write_file
 from beenhere.progress import progress
@@ -150,7 +150,7 @@ def _render(out: Path, plan: CityPlan, options: CityConfig, what: str | None) ->
             return
         # Spawned, not forked: the caller may have torch's threads running.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, context, leave_with_parent) as pool:
             jobs = [pool.submit(_take, out, roll, options.size) for roll in rolls]
             try:
                 for job in as_completed(jobs):

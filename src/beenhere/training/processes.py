@@ -3,13 +3,13 @@
 import os
 import signal
 import socket
-import threading
 from collections.abc import Callable, Sequence
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
+from beenhere.devices import leave_with_parent
 from beenhere.errors import BeenhereError, TrainingError
 
 
@@ -77,7 +77,7 @@ def _work(
     arguments: tuple[Any, ...],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process gets it too, and kills us
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    leave_with_parent()
     os.environ |= {
         "LOCAL_RANK": str(rank),
         "NODE_RANK": "0",
@@ -90,10 +90,3 @@ def _work(
     except BeenhereError as error:
         errors.put(error)
         os._exit(error.exit_code)  # without waiting for the other processes at a clean shutdown
-
-
-def _leave_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
