@@ -98,5 +98,9 @@ def did_you_mean(got: str, choices: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException | str, most: int | None = 200) -> str:
-    """The text of an error, or its kind where it has none, in one line of so many characters."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:most]
+    """The text of an error, or its kind where it has none, in one line of so many characters.
+
+    Characters that would steer a terminal are escaped: the text may be somebody else's.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:most]

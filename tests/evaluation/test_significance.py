@@ -1,5 +1,6 @@
 """P values against statsmodels, scipy, every setting of the signs, and simulated equals."""
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -68,6 +69,36 @@ def test_sign_flips_equal_every_setting_of_the_signs(seeds_a: int, seeds_b: int)
         sums = [abs(np.dot(signs, differences)) for signs in product((-1, 1), repeat=9)]
         expected = np.mean(np.array(sums) >= abs(differences.sum()) - 1e-9)
         assert sign_flip_p_value(a, b) == pytest.approx(expected)
+
+
+def exactly(a: np.ndarray, b: np.ndarray) -> float:
+    """The share of all settings of the signs, counted by whole numbers without any rounding.
+
+    The counts of settings by their sum are the digits of one number.
+    """
+    leads = [int(lead) for lead in len(b) * a.sum(axis=0) - len(a) * b.sum(axis=0) if lead]
+    digit = len(leads) + 1
+    product = 1
+    for lead in leads:
+        product += product << (digit * abs(lead))
+    fewer = min(sum(x for x in leads if x > 0), -sum(x for x in leads if x < 0))
+    lower = product & ((1 << digit * (fewer + 1)) - 1)
+    counted = lower % ((1 << digit) - 1)  # the sum of the digits
+    return float(min(Fraction(1), Fraction(2 * counted, 1 << len(leads))))
+
+
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 3), (7, 6), (2, 5)])
+def test_sign_flips_are_exact_however_small_the_chance(seeds: tuple[int, int]) -> None:
+    rng = np.random.default_rng(seeds)
+    found = []
+    for share in (0.5, 0.55, 0.6, 0.7, 0.9, 1.0):
+        ease = rng.random(300)
+        a, b = (rng.random((n, 300)) < s * ease for n, s in zip(seeds, (share, 0.5), strict=True))
+        found.append(sign_flip_p_value(a, b))
+        assert found[-1] == pytest.approx(exactly(a, b), rel=1e-12, abs=0)
+    assert min(found) < 1e-9 and max(found) > 0.1
+    one_way = np.ones((seeds[0], 900), bool), np.zeros((seeds[1], 900), bool)
+    assert sign_flip_p_value(*one_way) == pytest.approx(2.0**-899, rel=1e-12, abs=0)
 
 
 def test_crossed_test_equals_its_formula_in_loops() -> None:

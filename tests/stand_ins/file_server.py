@@ -88,7 +88,7 @@ def serving(data: bytes, etag: str | None = '"1"', cut: int | None = None) -> Sc
 
 
 @contextmanager
-def file_server() -> Iterator[FileServer]:
+def file_server(address: str = "127.0.0.1") -> Iterator[FileServer]:
     """A server that runs meanwhile."""
     ended = threading.Event()
 
@@ -130,9 +130,9 @@ def file_server() -> Iterator[FileServer]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+    with ThreadingHTTPServer((address, 0), Handler) as listening:
         listening.daemon_threads = True
-        server = FileServer(f"http://127.0.0.1:{listening.server_address[1]}", ended)
+        server = FileServer(f"http://{address}:{listening.server_address[1]}", ended)
         thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
         thread.start()
         try:

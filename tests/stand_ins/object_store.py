@@ -29,6 +29,8 @@ class BadWire:
         cut_every: connections break after so many bytes from the server; None: never.
         stall_at: the connection that brings this byte, counted from when it was set, says nothing
             more, once; None: none does.
+        refusals: that many of the server's answers are replaced by ``refusal``, and the connection
+            is closed.
         cuts, stalls: how often.
         passed: bytes from the server.
     """
@@ -37,7 +39,8 @@ class BadWire:
         self.server = port
         self.cut_every: int | None = None
         self.stall_at: int | None = None
-        self.cuts = self.stalls = self.passed = 0
+        self.cuts = self.stalls = self.passed = self.refusals = 0
+        self.refusal = b""
         self._open: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -71,6 +74,10 @@ class BadWire:
         count = 0
         try:
             while data := server.recv(1 << 14):
+                if self.refusals:
+                    self.refusals -= 1
+                    client.sendall(self.refusal)
+                    break
                 if self.stall_at is not None and self.passed + len(data) > self.stall_at:
                     self.stall_at = None
                     self.stalls += 1

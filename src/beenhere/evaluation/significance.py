@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr, stdtr
+from scipy.special import expit, ndtr, stdtr
 
 from beenhere.evaluation.statistics import (
     Hits,
@@ -102,14 +102,10 @@ def sign_flip_p_value(a: Hits, b: Hits) -> float:
     if not sizes.any():
         return 1.0
     unit = np.gcd.reduce(sizes)
-    chances = np.ones(1)
-    for size, count in zip(*np.unique(sizes[sizes > 0] // unit, return_counts=True), strict=True):
-        steps = np.zeros(size * count + 1)
-        steps[::size] = _fair_coins(count)
-        chances = np.convolve(chances, steps)
-    # chances[k]: that the queries whose sign is plus have sizes that sum to k.
     fewer = min(sizes[leads > 0].sum(), sizes[leads < 0].sum()) // unit
-    return min(1.0, 2 * float(chances[: fewer + 1].sum()))
+    # That the queries whose sign is plus have sizes that sum to no more than they do.
+    kinds, counts = np.unique(sizes[sizes > 0] // unit, return_counts=True)
+    return min(1.0, 2 * _chance_of_at_most(int(fewer), kinds, counts))
 
 
 def crossed_p_value(a: Hits, b: Hits) -> float:
@@ -189,9 +185,30 @@ def query_leads(a: Hits, b: Hits) -> NDArray[np.int64]:
     return leads
 
 
-def _fair_coins(count: int) -> NDArray[np.float64]:
-    """The chances of 0 to ``count`` heads, ``(count + 1,)``."""
-    heads = np.arange(count + 1)
-    ways = gammaln(count + 1) - gammaln(heads + 1) - gammaln(count - heads + 1)
-    chances: NDArray[np.float64] = np.exp(ways - count * np.log(2))
-    return chances
+def _chance_of_at_most(most: int, sizes: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
+    """That fair coins of some sizes, so many of each, show heads worth at most half of all.
+
+    The generating function of the sum, a product of one factor a size, is taken at the roots of
+    unity, and a Fourier transform gives every chance at once: exact but for rounding. That would
+    bury small chances, so the coins are weighted for ``most`` to be what they show on average
+    (Esscher, "On the probability function in the collective theory of risk", 1932), and the
+    chances of fair ones are worked out from theirs.
+    """
+    if most == 0:
+        return float(np.exp2(-float(counts.sum())))
+    total = int(sizes @ counts)
+    low, tilt = -np.log(total) - 1, 0.0  # there the average is below 1, and here half of all
+    for _ in range(50):
+        middle = (low + tilt) / 2
+        above = sizes * counts @ expit(middle * sizes) > most
+        low, tilt = (low, middle) if above else (middle, tilt)
+    heads = expit(tilt * sizes)
+    length = 1 << total.bit_length()
+    turns = np.arange(length // 2 + 1) * (-2j * np.pi / length)
+    logs = np.zeros(len(turns), np.complex128)
+    for size, count, head in zip(sizes, counts, heads, strict=True):
+        logs += count * np.log(1 - head + head * np.exp(size * turns))
+    chances = np.fft.irfft(np.exp(logs), length)[: most + 1]
+    weights = np.exp(tilt * (most - np.arange(most + 1)))
+    scale = counts @ np.log((1 + np.exp(tilt * sizes)) / 2) - tilt * most
+    return float(np.exp(scale) * (chances @ weights))

@@ -1,6 +1,9 @@
+import io
 import os
 import shutil
+import stat
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -208,6 +211,9 @@ def test_one_archive_may_be_given_by_itself(tmp_path: Path) -> None:
     assert not (done.folder / "other.jpg").exists()
     with pytest.raises(DataError, match=r"no folder and no archive \(.zip"):
         import_set(SMALL["amstertime"][1], tmp_path / "other.jpg", tmp_path / "data2")
+    os.mkfifo(tmp_path / "pipe.zip")  # to open it would wait for ever
+    with pytest.raises(DataError, match=r"no folder and no archive \(.zip"):
+        import_set(SMALL["amstertime"][1], tmp_path / "pipe.zip", tmp_path / "data2")
 
 
 def test_archives_beside_what_was_unpacked_are_passed_over(tmp_path: Path) -> None:
@@ -359,3 +365,106 @@ def test_importing_what_was_imported(tmp_path: Path) -> None:
     import_set(entry, tmp_path / "got", tmp_path / "data")
     again = import_set(entry, tmp_path / "data", tmp_path / "more")
     assert _names(again.folder) == _names(tmp_path / "data" / "amstertime")
+
+
+def _member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", size: int = 1) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, link, size
+    return info.tobuf(tarfile.GNU_FORMAT) + (b"x" * 512 if kind == tarfile.REGTYPE else b"")
+
+
+def _extended(text: str) -> bytes:
+    data = f"{len(text) + 3} {text}".encode()
+    info = tarfile.TarInfo("pax")
+    info.type, info.size = tarfile.XHDTYPE, len(data)
+    return info.tobuf(tarfile.USTAR_FORMAT) + data.ljust(512, b"\0")
+
+
+TARS = {
+    "up": _member("../evil"),
+    "absolute": _member("/tmp/evil"),
+    "symbolic link": _member("old/evil", tarfile.SYMTYPE, "/etc"),
+    "link out": _member("old/evil", tarfile.SYMTYPE, "../../../evil"),
+    "hard link": _member("old/evil", tarfile.LNKTYPE, "/etc/passwd"),
+    "device": _member("old/evil", tarfile.CHRTYPE),
+    "pipe": _member("old/evil", tarfile.FIFOTYPE),
+    "twice": _member("old/0000.jpg"),
+    "file for a folder": _member("old"),
+    "negative": _member("old/evil", size=-512),
+    "negative litter": _member("._evil", size=-512),
+    "huge": _member("old/evil", size=1 << 60),
+    "long name": _member("old/evil", tarfile.GNUTYPE_LONGNAME, size=1 << 40),
+    "negative by pax": _extended("size=-512\n") + _member("._evil"),
+    "digits by pax": _extended(f"size={'9' * 400}\n") + _member("old/evil"),
+    "chain of pax": _extended("path=a\n") * 5000 + _member("old/evil"),
+    "chain of names": (_member("a", tarfile.GNUTYPE_LONGNAME) + b"a" * 512) * 5000,
+    "up by pax": _extended("path=../evil\n") + _member("old/good"),
+    "sparse": _member("old/evil", tarfile.GNUTYPE_SPARSE, size=512),
+}
+
+
+def _import_refused(archive: Path, tmp_path: Path) -> str:
+    """What is said of an archive; nothing is left of it, here or elsewhere."""
+    before = {path for path in tmp_path.rglob("*") if "data" not in path.parts}
+    with pytest.raises(DataError) as caught:
+        import_set(SMALL["amstertime"][1], archive, tmp_path / "data")
+    assert {path for path in tmp_path.rglob("*") if "data" not in path.parts} == before
+    assert list((tmp_path / "data").iterdir()) == []
+    assert not Path("/tmp/evil").exists()
+    text = str(caught.value)
+    assert text.isprintable() and len(text) < 800
+    return text
+
+
+@pytest.mark.parametrize("packed", ["tar", "tar.gz"])
+@pytest.mark.parametrize("kind", TARS)
+def test_a_tar_that_means_harm_leaves_nothing(kind: str, packed: str, tmp_path: Path) -> None:
+    published_sets.amstertime(tmp_path / "got")
+    archive = tmp_path / f"it.{packed}"
+    with tarfile.open(archive, "w:gz" if packed == "tar.gz" else "w") as file:
+        file.add(tmp_path / "got", "")
+        assert file.fileobj is not None
+        file.fileobj.write(TARS[kind])
+        file.offset += len(TARS[kind])
+    _import_refused(archive, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["up", "absolute", "link", "twice", "bomb", "nested", "text"])
+def test_a_zip_that_means_harm_leaves_nothing(kind: str, tmp_path: Path) -> None:
+    published_sets.amstertime(tmp_path / "got")
+    archive = Path(shutil.make_archive(str(tmp_path / "it"), "zip", tmp_path / "got"))
+    link = zipfile.ZipInfo("old/evil")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("zeros.jpg", bytes(30_000_000))
+    with warnings.catch_warnings(), zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as file:
+        warnings.simplefilter("ignore")  # of names that are there twice
+        if kind == "bomb":
+            file.writestr("old/zeros.jpg", bytes(65_000_000))
+        elif kind == "nested":
+            for number in range(6):
+                file.writestr(f"{number}/bomb.zip", inner.getvalue())
+        else:
+            names = {
+                "up": "../evil",
+                "absolute": "/tmp/evil",
+                "link": link,
+                "twice": "old/0000.jpg",
+            }
+            file.writestr(names.get(kind, "old/\x1b[2J.jpg"), b"/etc/passwd")
+    _import_refused(archive, tmp_path)
+
+
+def test_names_that_differ_in_case_alone(tmp_path: Path) -> None:
+    """Two files where the file system tells them apart, refused where it does not."""
+    published_sets.amstertime(tmp_path / "got")
+    with tarfile.open(tmp_path / "it.tar", "w") as archive:
+        archive.add(tmp_path / "got", "")
+        archive.add(tmp_path / "got/old/0000.jpg", "OLD/0000.JPG")
+    try:
+        done = import_set(SMALL["amstertime"][1], tmp_path / "it.tar", tmp_path / "data")
+    except DataError as error:
+        assert "is there already" in str(error)
+    else:
+        assert {"old/0000.jpg", "OLD/0000.JPG"} <= _names(done.folder)

@@ -3,20 +3,25 @@
 import gzip
 import io
 import random
+import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import requests
 import urllib3
-from file_server import Asked, FileServer, Reply, serving
+from file_server import Asked, FileServer, Reply, file_server, serving
 from requests.adapters import HTTPAdapter
 
 from beenhere.errors import DataError
-from beenhere.photos.acquire.sources import PermanentFailure, UrlSource
+from beenhere.photos.acquire import sources
+from beenhere.photos.acquire.sources import Client, PermanentFailure, UrlSource
 from beenhere.photos.acquire.transfer import RETRY, fetch
 
 DATA = random.Random(0).randbytes(300_000)
@@ -312,6 +317,234 @@ def test_redirects_without_end(server: FileServer, file: Path) -> None:
     assert "without end" in refused(url, file)
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[::bad/",
+        "//[",
+        "http://\xff\xfe/",
+        "http://a:b:c/",
+        "http://127.0.0.1:99999/",
+        "http://",
+    ],
+)
+def test_redirects_that_make_no_sense(server: FileServer, file: Path, location: str) -> None:
+    url = server.answers("/f", Reply(302, headers={"Location": location}))
+    assert refused(url, file).isprintable()
+    assert len(server.asked) == 1 or location == "http://"  # which is the same address again
+
+
+def test_what_a_redirect_brings_besides_is_not_read(server: FileServer, file: Path) -> None:
+    server.answers("/real", serving(DATA))
+    endless = Reply(302, b"x" * 100, {"Location": "/real"}, length=10**12, stall=True)
+    begun = time.monotonic()
+    assert get(server.answers("/f", endless), file) == DATA
+    assert time.monotonic() - begun < 2
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's address passes for one of the internet; what else is here, does not."""
+    real = sources.is_local
+    monkeypatch.setattr(sources, "is_local", lambda one: one != "127.0.0.1" and real(one))
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_server_outside_must_not_lead_into_this_network(server: FileServer, file: Path) -> None:
+    with file_server("127.0.0.2") as inner:
+        for target in (
+            inner.answers("/f", serving(DATA)),
+            inner.url.replace("127.0.0.2", "[::ffff:127.0.0.2]") + "/f",
+        ):
+            server.answers("/far", Reply(302, headers={"Location": target}))
+            text = refused(server.answers("/f", Reply(302, headers={"Location": "/far"})), file)
+            assert "127.0.0.2), which is no place outside of this network" in text
+        assert inner.asked == [], "refused before anything was asked"
+        # A person may mean such an address, and its owner may lead where he likes.
+        inner.answers("/g", Reply(302, headers={"Location": f"{inner.url}/f"}))
+        assert get(f"{inner.url}/g", file) == DATA
+
+
+def test_a_local_server_may_lead_to_another(server: FileServer, file: Path) -> None:
+    with file_server("127.0.0.2") as inner:
+        target = inner.answers("/f", serving(DATA))
+        assert get(server.answers("/f", Reply(302, headers={"Location": target})), file) == DATA
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("0.0.0.0", True),
+        ("169.254.169.254", True), ("fe80::1%eth0", True), ("fd00:ec2::254", True),
+        ("10.1.2.3", True), ("172.16.0.1", True), ("192.168.1.1", True), ("100.64.0.1", True),
+        ("::ffff:127.0.0.1", True), ("::ffff:169.254.169.254", True),
+        ("8.8.8.8", False), ("2606:4700::1111", False), ("::ffff:8.8.8.8", False),
+    ],
+)  # fmt: skip
+def test_addresses_of_this_network(address: str, local: bool) -> None:
+    assert sources.is_local(address) is local
+
+
+@contextmanager
+def dripping(text: bytes, pause: float = 0.02) -> Iterator[str]:
+    """The URL of a server that sends bytes one by one, whatever it is asked."""
+
+    def drip() -> None:
+        while True:
+            try:
+                asker, _ = listening.accept()
+            except OSError:
+                return
+            with asker, suppress(OSError):
+                asker.recv(1 << 16)
+                for at in range(len(text)):
+                    asker.sendall(text[at : at + 1])
+                    time.sleep(pause)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        Thread(target=drip, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/f"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+ENDLESS = {
+    "status": b"HTTP/1.1 200 " + b"O" * 1000,
+    "headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300,
+    "continue": b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+    "size of a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 1000,
+    "trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 200,
+    "redirect": b"HTTP/1.1 302 Found\r\nLocation: /" + b"f" * 1000,
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_headers_that_drip_are_given_up(file: Path, what: str) -> None:
+    """No byte comes late, and all of them never."""
+    with dripping(ENDLESS[what], 0.02 if what != "trailers" else 0.01) as url:
+        begun = time.monotonic()
+        with pytest.raises(DataError, match="brought next to nothing for a while"):
+            fetch(UrlSource(url), file, HAND, retry=NEVER, timeout=(0.5, 0.4))
+        assert time.monotonic() - begun < 4
+
+
+def test_a_page_that_drips_is_given_up(file: Path) -> None:
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n<!doctype html>" + b" " * 9000
+    said = "brought next to nothing for a while"
+    with dripping(page, 0.005) as url, pytest.raises(DataError, match=said):
+        fetch(UrlSource(url), file, HAND, retry=NEVER, timeout=(3, 0.4))
+
+
+MANY = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Reply(206, DATA[1000:], {"ETag": '"1"', "Content-Range": f"bytes {MANY}-{MANY}/{MANY}"}),
+        Reply(206, DATA[1000:], {"ETag": '"1"', "Content-Range": f"bytes 1000-{MANY}/*"}),
+        Reply(416, headers={"Content-Range": f"bytes */{MANY}"}),
+        Reply(429, headers={"Retry-After": MANY}),
+        Reply(503, headers={"Retry-After": f"-{MANY}"}),
+    ],
+    ids=["range", "end", "size", "wait", "minus"],
+)
+def test_numbers_of_thousands_of_digits(server: FileServer, file: Path, wrong: Reply) -> None:
+    url = server.answers("/f", serving(DATA, cut=1000), wrong, serving(DATA))
+    assert get(url, file) == DATA
+
+
+@pytest.mark.parametrize("length", [MANY, "-1", "1e3", "\xb2", "300000, 300000", "0x10", " "])
+def test_lengths_that_are_no_numbers(server: FileServer, file: Path, length: str) -> None:
+    reply = Reply(200, DATA, {"Content-Length": length}, length=None)
+    with suppress(DataError):  # whether it is taken is up to the libraries below
+        fetch(UrlSource(server.answers("/f", reply)), file, HAND, retry=NEVER, timeout=TIMEOUT)
+        assert file.read_bytes() == DATA
+
+
+def test_an_end_without_a_length_is_told_where_nothing_is_known(
+    server: FileServer, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = server.answers("/f", Reply(200, DATA[:1000], length=None))
+    assert get(url, file) == DATA[:1000]
+    assert "set.zip: the server does not say how long it is" in capsys.readouterr().err
+    chunks = server.answers("/g", Reply(200, DATA, chunked=True))
+    assert get(chunks, file) == DATA
+    assert capsys.readouterr().err == "", "the last chunk says that it is the last"
+
+
+ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"HTTP/1.1 404 {ESCAPES}\r\nContent-Length: 0\r\n\r\n",
+        f"HTTP/1.1 {ESCAPES}\r\n\r\n",
+        f"{ESCAPES}\r\n\r\n",
+        f"HTTP/1.1 302 Found\r\nLocation: /{ESCAPES}\r\nContent-Length: 0\r\n\r\n",
+        f"HTTP/1.1 302 Found\r\nLocation: x{ESCAPES}://a/\r\nContent-Length: 0\r\n\r\n",
+        f"HTTP/1.1 302 Found\r\nLocation: http://a{ESCAPES}b/\r\nContent-Length: 0\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n<html><title>{ESCAPES}</title>" + 90 * "x",
+        f"HTTP/1.1 500 {ESCAPES}\r\nContent-Length: 30\r\n\r\n{ESCAPES}" + 30 * "x",
+        f"HTTP/1.1 200 OK\r\nX{ESCAPES}: {ESCAPES}\r\nContent-Length: {ESCAPES}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{ESCAPES}\r\n{ESCAPES}",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {ESCAPES}\r\n\r\n{ESCAPES}",
+        f"HTTP/1.1 200 OK\r\nSet-Cookie: {ESCAPES}={ESCAPES}\r\nContent-Length: 9\r\n\r\nx",
+        f"HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename=../{ESCAPES}\r\n\r\nx",
+    ],
+)  # fmt: skip
+def test_what_a_server_says_never_steers_a_terminal(
+    answer: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ""
+    with dripping(answer.encode(), 0) as url:
+        try:
+            fetch(UrlSource(url), file, HAND, retry=urllib3.Retry(total=1, backoff_factor=0))
+        except DataError as error:
+            said = str(error)
+    said += "".join(capsys.readouterr()).replace("\n", "")
+    assert said.isprintable()
+    assert all(path.name.startswith(file.name) for path in file.parent.iterdir())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_server_that_lies_gives_the_file_or_a_line(
+    server: FileServer, file: Path, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Answers drawn at random; what comes out is the file, or what the server said it is."""
+    rng = random.Random(seed)
+
+    def anything(asked: Asked) -> Reply:
+        start = int(asked.headers.get("Range", "bytes=0-")[6:-1])
+        cut = rng.choice([None, 1000, 100_000])
+        return rng.choice([
+            serving(DATA)(asked),
+            serving(DATA, cut=70_000)(asked),
+            serving(DATA, None, cut=70_000)(asked),
+            Reply(rng.choice([408, 429, 500, 503]), b"busy"),
+            ranged(f"bytes {start}-{rng.randrange(400_000)}/*", DATA[start:]),
+            ranged(f"bytes {start + 7}-299999/300000", DATA[start:]),
+            Reply(200, DATA[:cut], {"ETag": '"1"'}, chunked=True, cut=cut is not None),
+            Reply(200, DATA[:cut], length=len(DATA)),
+            Reply(302, headers={"Location": rng.choice(["/f", "http://[", "//"])}),
+            Reply(416, headers={"Content-Range": f"bytes */{rng.choice([0, start, 300_000])}"}),
+        ])  # fmt: skip
+
+    url = server.answers("/f", anything)
+    came = 0
+    for _ in range(12):
+        try:
+            fetch(UrlSource(url), file, HAND, size=len(DATA), retry=QUICK, timeout=TIMEOUT)
+        except DataError as error:
+            assert str(error).isprintable() and str(error).endswith(HAND)
+            continue
+        assert file.read_bytes() == DATA
+        file.unlink()
+        came += 1
+    assert came
+    capsys.readouterr()
+
+
 class Leading(HTTPAdapter):
     """A protected server, as far as it takes one to lead elsewhere."""
 
@@ -329,10 +562,11 @@ class Leading(HTTPAdapter):
 
 def test_a_protected_address_must_not_lead_to_an_open_one(server: FileServer) -> None:
     target = server.answers("/f", serving(DATA))
-    with requests.Session() as session:
-        session.mount("https://", Leading(target))
+    with Client() as client:
+        client.mount("https://", Leading(target))
         with pytest.raises(PermanentFailure, match=f"it leads to {target}, which anybody"):
-            UrlSource("https://set.test/f").ask(session, {}, (1, 1))
+            UrlSource("https://set.test/f").ask(client, {}, (1, 1))
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(

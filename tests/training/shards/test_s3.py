@@ -1,5 +1,6 @@
 """Shards on a real S3 server, over a wire that breaks and stalls."""
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from beenhere.errors import DataError
 from beenhere.models.model import Preprocessing
 from beenhere.training.shards import Shards, shard_store, tar, write_shards
 from beenhere.training.shards.shard_store import ShardStore
+from beenhere.training.shards.shard_writer import UnfinishedShards
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
 s3fs = pytest.importorskip("s3fs")
@@ -78,6 +80,65 @@ def test_connections_that_break_half_way_cost_nothing_but_time(remote, wire, sha
     wire.cut_every = 300_000
     assert same(images(remote), images(Shards.open(shards_at)))
     assert wire.cuts >= 6, "most of four shards of 1 MiB broke more than once"
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 408])
+def test_a_busy_store_is_asked_again(remote, wire, photos, shards_at, status):
+    head = f"HTTP/1.1 {status} Later\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    wire.refusal, wire.refusals = head.encode(), 4
+    assert same(images(remote), images(Shards.open(shards_at)))
+    assert wire.refusals == 0
+    wire.refusals = 4
+    url = f"s3://{BUCKET}/written-{status}"
+    write_shards(photos, url, ShardsConfig(mib=1))
+    assert wire.refusals == 0
+    assert Shards.open(url).manifest == remote.manifest
+
+
+def test_a_store_that_stays_busy_is_told_in_one_line(remote, wire, monkeypatch):
+    monkeypatch.setattr(shard_store, "WAITS", (0.01, 0.01))
+    wire.refusal = b"HTTP/1.1 500 \x1b[2J\r\nContent-Length: 7\r\n\r\n\x1b[31mred"
+    wire.refusals = 1000
+    with pytest.raises(DataError, match=r"failed 3 times, the last by: ") as error:
+        images(remote)
+    assert str(error.value).isprintable()
+
+
+def test_an_object_that_is_replaced_while_it_is_read(remote, monkeypatch):
+    monkeypatch.setattr(tar, "PIECE", 200_000)
+    original = shard_store._cat
+    others = {entry.name: bytes(entry.bytes) for entry in remote.manifest.shards}
+
+    def replacing(system, path, start=None, end=None):
+        if path.endswith(".tar") and start == 400_000:
+            for name, data in others.items():
+                remote.store.write(name, data)
+        return original(system, path, start, end)
+
+    monkeypatch.setattr(shard_store, "_cat", replacing)
+    with pytest.raises(DataError, match=r"shard-00000\d\.tar is damaged at byte"):
+        images(remote)
+
+
+def test_two_writers_of_one_place_in_a_store(wire, photos, monkeypatch):
+    """A store has no locks: the first to see that another has begun ends, and the other's stay."""
+    url, add, others = f"s3://{BUCKET}/two", UnfinishedShards.add, []
+
+    def disturbed(self, notes):
+        if not others:
+            others.append(1)
+            self.store.remove("unfinished")
+            self.store.remove(notes.entry.name)
+            write_shards(photos, url, ShardsConfig(mib=1, seed=1))
+        add(self, notes)
+
+    monkeypatch.setattr(UnfinishedShards, "add", disturbed)
+    with pytest.raises(DataError, match="two has been changed by another process"):
+        write_shards(photos, url, ShardsConfig(mib=1))
+    whole = Shards.open(url)
+    assert whole.manifest.seed == 1
+    assert all(hashlib.sha256(whole.store.read(one.name)).hexdigest() == one.sha256
+               for one in whole.manifest.shards)  # fmt: skip
 
 
 def test_a_connection_that_stalls_is_left(remote, wire, shards_at):

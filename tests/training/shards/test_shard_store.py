@@ -1,6 +1,9 @@
 """Folders and URLs: what is refused, and what never shows in a message."""
 
+import os
 import pickle
+import re
+import shutil
 import sys
 import threading
 
@@ -132,3 +135,37 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     with pytest.raises(DataError, match=r"plan\.json: cannot be written") as error:
         ShardStore(tmp_path / "file").write("plan.json", b"")
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def copy(shards_at, tmp_path):
+    shutil.copytree(shards_at, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.mark.parametrize("name", ["shards.yaml", "places.parquet", "shard-000001.tar"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_what_is_no_file_of_the_folder_is_not_opened(copy, name, kind):
+    """To open a pipe would wait for ever for its other end."""
+    file = copy / name
+    file.rename(copy.parent / name)
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to(copy.parent / name)
+    here = ShardStore(copy)
+    said = f"{file} is a link that leads out" if kind == "link" else f"{file} is no file"
+    with pytest.raises(DataError, match=re.escape(said)):
+        here.read(name)
+    with pytest.raises(DataError, match=re.escape(said)):
+        here.read_range(name, 0, 10, threading.Event())
+
+
+def test_a_link_to_the_folder_and_one_within_it_are_followed(copy):
+    (copy / "shard-000001.tar").rename(copy / "other.tar")
+    (copy / "shard-000001.tar").symlink_to("other.tar")
+    (copy.parent / "link").symlink_to(copy)
+    here = ShardStore(copy.parent / "link")
+    assert here.read("shard-000001.tar") == (copy / "other.tar").read_bytes()

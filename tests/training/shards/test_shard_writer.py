@@ -5,6 +5,8 @@ import io
 import itertools
 import json
 import shutil
+import subprocess
+import sys
 import tarfile
 import warnings
 from contextlib import contextmanager
@@ -250,3 +252,36 @@ def test_keys_hold_no_dot():
     assert sample_key(12, 3) == "00000012-0003"
     assert "." not in sample_key(10**9, 10**5)
     assert extension("a.b/c.d.JPeG") == ".jpeg"
+
+
+def test_two_writers_of_one_folder(photos, shards_at, tmp_path):
+    """The second is told who writes; the first ends as if it had been alone."""
+    out = tmp_path / "out"
+    code = (
+        "import sys, time; from beenhere.training.shards.shard_store import ShardStore\n"
+        "with ShardStore(sys.argv[1]).alone(): print(flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, out], stdout=subprocess.PIPE)
+    try:
+        assert other.stdout is not None and other.stdout.readline()
+        with pytest.raises(DataError, match=rf"process {other.pid} on .* writes to {out} right"):
+            write_shards(photos, out, SMALL)
+    finally:
+        other.kill()
+        other.communicate()
+    write_shards(photos, out, SMALL)  # its lock went with it
+    assert contents(out) == contents(shards_at)
+
+
+def test_a_shard_that_another_has_written_over_is_noticed(photos, tmp_path, monkeypatch):
+    out, add = tmp_path / "out", shard_writer.UnfinishedShards.add
+
+    def disturbed(self, notes):
+        add(self, notes)
+        if notes.entry.name == "shard-000002.tar":
+            (out / "shard-000000.tar").write_bytes(b"other")
+
+    monkeypatch.setattr(shard_writer.UnfinishedShards, "add", disturbed)
+    with pytest.raises(DataError, match="out has been changed by another process while shards"):
+        write_shards(photos, out, SMALL)
+    assert not (out / "shards.yaml").exists()

@@ -1,12 +1,17 @@
 """Batches out of real shards: what they hold, how they are read, and what breaks them."""
 
+import os
 import shutil
+import tarfile
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -44,6 +49,7 @@ def pieces(monkeypatch) -> None:
 
 @pytest.fixture
 def copy(shards_at, tmp_path) -> Path:
+    shutil.copytree(shards_at, tmp_path / "whole")
     shutil.copytree(shards_at, tmp_path / "copy")
     return tmp_path / "copy"
 
@@ -142,9 +148,9 @@ def test_no_more_than_the_buffer_is_held(shards_at, monkeypatch, pieces):
     lock = threading.Lock()
     made, load = tar.ShardReader.photo, StreamLoader._load
 
-    def making(reader, key):
+    def making(reader, key, size):
         nonlocal held, most
-        photo = made(reader, key)
+        photo = made(reader, key, size)
         with lock:
             held += len(photo[1])
             most = max(most, held)
@@ -233,6 +239,81 @@ def test_a_damaged_header_and_another_shard_are_told_by_name(copy):
         DataError, match=r"is damaged at byte 0: .* where '00000000-0000\.' was written"
     ):
         list(loader(Shards.open(copy)))
+
+
+def with_header(shard: Path, change: Callable[[tarfile.TarInfo], None]) -> int:
+    """Change the header of the second photo of a shard; returns where it lies."""
+    data = bytearray(shard.read_bytes())
+    at = data.index(b"-0001.png") - 8
+    info = tarfile.TarInfo.frombuf(bytes(data[at : at + 512]), "utf-8", "surrogateescape")
+    change(info)
+    data[at : at + 512] = info.tobuf(tarfile.GNU_FORMAT)
+    shard.write_bytes(data)
+    return at
+
+
+@pytest.mark.parametrize("size", [-1, -512, -(1 << 40), 0, 10_000, 200_000, 1_500_000, 1 << 60])
+def test_a_header_of_another_size_is_told_with_both(copy, size):
+    """A negative one, which base 256 can say, once made the reader go round for ever."""
+    shard = copy / "shard-000000.tar"
+    at = with_header(shard, lambda info: setattr(info, "size", size))
+    with pytest.raises(DataError) as error:
+        list(loader(Shards.open(copy)))
+    text = str(error.value)
+    assert text.startswith(f"{shard} is damaged at byte ")
+    if not 0 <= size < 150_000:
+        assert f"at byte {at:,}: '00000000-0001.png' has {size:,} bytes where at most 1" in text
+
+
+def test_another_set_of_the_same_layout_is_told(copy):
+    """As where shards are written anew while a training reads them: names are all the same."""
+    shards = Shards.open(copy)
+    table = shards.written.with_columns(bytes=pl.col("bytes") + 1)
+    other = replace(shards, written=table, places=table)
+    with pytest.raises(DataError, match=r"the photos of place \d+ have .* bytes where .* were"):
+        list(loader(other))
+
+
+def test_extended_headers_one_after_the_other_are_told(copy):
+    shard = copy / "shard-000000.tar"
+    for kind in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.SYMTYPE, tarfile.FIFOTYPE):
+        at = with_header(shard, lambda info, kind=kind: setattr(info, "type", kind))
+        with pytest.raises(DataError, match=f"damaged at byte {at:,}: '00000000-0001.png' where"):
+            list(loader(Shards.open(copy)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bytes_that_flip_are_told_or_change_no_name_and_no_size(copy, seed):
+    """Anywhere in a shard; a training ends, one way or the other, within seconds."""
+    rng = np.random.default_rng(seed)
+    shard = copy / "shard-000002.tar"
+    whole = shard.read_bytes()
+    headers = [at for at in range(0, len(whole), 512) if whole[at + 257 : at + 262] == b"ustar"]
+    told = 0
+    for _ in range(12):
+        data = bytearray(whole)
+        at = int(rng.choice(headers) + rng.integers(512))
+        data[at] ^= 1 << int(rng.integers(8))
+        shard.write_bytes(data)
+        batches = loader(Shards.open(copy))
+        try:
+            seen = [place for batch in batches for place in batch.places.tolist()]
+            assert Counter(seen) == dict.fromkeys(range(24), 3)
+        except DataError as error:
+            assert str(error).startswith(f"{shard} is damaged at byte ")
+            told += 1
+    assert told >= 6
+
+
+def test_a_shard_that_vanishes_or_shrinks_while_it_is_read(copy, pieces):
+    for change in (Path.unlink, lambda shard: os.truncate(shard, 700_000)):
+        batches = iter(loader(Shards.open(copy)))
+        next(batches)
+        for shard in copy.glob("*.tar"):
+            change(shard)
+        with pytest.raises(DataError, match=r"shard-00000\d\.tar is (not there|cut off at byte)"):
+            list(batches)
+        shutil.copytree(copy.parent / "whole", copy, dirs_exist_ok=True)
 
 
 def test_checksums_are_compared_where_that_is_wished(copy):

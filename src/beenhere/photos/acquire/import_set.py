@@ -81,7 +81,7 @@ def import_set(entry: NamedSet, source: Path, to: Path) -> ImportResult:
 def _what_to_take(entry: NamedSet, source: Path) -> tuple[Path, list[Path]]:
     """The folder whose files are taken over, and the archives that are unpacked over them."""
     if not source.is_dir():
-        if not is_archive(source.name):
+        if not is_archive(source.name) or not source.is_file():
             raise DataError(f"{source}: is no folder and no archive (.zip, .tar, .tar.gz, ...)")
         return source.parent, [source]
     try:

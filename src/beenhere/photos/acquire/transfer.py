@@ -14,7 +14,14 @@ import urllib3
 
 from beenhere.errors import DataError
 from beenhere.files.atomic import sync_folder, write_json
-from beenhere.photos.acquire.sources import FileResponse, PermanentFailure, Timeout, UrlSource
+from beenhere.photos.acquire.sources import (
+    Client,
+    FileResponse,
+    PermanentFailure,
+    Timeout,
+    TooSlow,
+    UrlSource,
+)
 from beenhere.progress import progress
 from beenhere.wording import file_size, one_line
 
@@ -27,8 +34,6 @@ come back together.
 TIMEOUT: Timeout = (20.0, 60.0)
 LONGEST_WAIT = 600.0
 """Seconds to wait at most because the server asks for it."""
-SLOWEST = 500.0
-"""Bytes a second, over the time without a byte that ends a connection, below which it ends too."""
 
 _MEGABYTE = 1_000_000
 _PASSING = frozenset({408, 425, 429})
@@ -78,8 +83,8 @@ def fetch(
         DataError: it cannot be had: why, and what to do.
     """
     try:
-        with requests.Session() as session, ExitStack() as bar:
-            download = _Download(source, file, size, space, timeout, session, bar)
+        with Client() as client, ExitStack() as bar:
+            download = _Download(source, file, size, space, timeout, client, bar)
             farthest, left = download.have, retry
             while not download.is_whole:
                 try:
@@ -148,7 +153,7 @@ class _Download:
     size: int | None
     space: Callable[[int, int], None]
     timeout: Timeout
-    session: requests.Session
+    client: Client
     bar: ExitStack
     version: _Version | None = None
     advance: Callable[[int], None] | None = None
@@ -185,14 +190,12 @@ class _Download:
             if self.version.validator is not None:
                 headers["If-Range"] = self.version.validator
         try:
-            with closing(self.source.ask(self.session, headers, self.timeout)) as response:
+            with closing(self.source.ask(self.client, headers, self.timeout)) as response:
                 self._take(response, have)
+        except TooSlow as error:
+            raise TemporaryFailure("the connection brought next to nothing for a while") from error
         except (requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
             raise PermanentFailure(f"there is no safe connection ({_cause(error)})") from error
-        except requests.exceptions.TooManyRedirects as error:
-            raise PermanentFailure(
-                "the server leads from address to address without end"
-            ) from error
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TemporaryFailure(f"nothing came for {self.timeout[1]:g} s") from error
         except urllib3.exceptions.ProtocolError as error:
@@ -236,7 +239,7 @@ class _Download:
             whole = self.size if size is None else size
         elif response.status == 416 and have:
             # The file ends where the part ends, says the server, or before.
-            if have not in (response.size_without_rest, self.size):
+            if have != (response.size_without_rest if self.size is None else self.size):
                 raise self._changed()
             return
         elif response.status in _PASSING or response.status >= 500:
@@ -250,6 +253,12 @@ class _Download:
         self._append(response, have, end)
         if whole is not None and end is not None and end < whole:
             raise TemporaryFailure(f"the server sent {end} of {whole} bytes")
+        if whole is None and (response.status == 206 or not response.in_chunks):
+            print(
+                f"{self.file.name}: the server does not say how long it is; whether all of it came "
+                "shows when it is opened",
+                file=sys.stderr,
+            )
 
     def _forget(self) -> None:
         # The bytes first: without them their version says nothing wrong.
@@ -274,7 +283,6 @@ class _Download:
     def _append(self, response: FileResponse, have: int, end: int | None) -> None:
         """Write what comes, up to ``end`` bytes in all."""
         self._show(have, end)
-        since, came = time.monotonic(), 0
         with self.part.open("ab") as part:
             for chunk in response.chunks():
                 if end is not None and have + len(chunk) > end:
@@ -282,13 +290,6 @@ class _Download:
                 part.write(chunk)
                 have += len(chunk)
                 self._show(have, end)
-                # A time-out sees a connection that is dead, and not one that drips.
-                came += len(chunk)
-                passed = time.monotonic() - since
-                if passed >= self.timeout[1]:
-                    if came < SLOWEST * passed and have != end:
-                        raise TemporaryFailure("the connection brought next to nothing for a while")
-                    since, came = since + passed, 0
         if end is not None and have < end:
             raise TemporaryFailure(f"the connection ended after {have} of {end} bytes")
 

@@ -56,6 +56,7 @@ _DAMAGES = (
     ValueError,  # what the standard library says to headers that make no sense
     OverflowError,
     IndexError,
+    RecursionError,  # of `tarfile`, over headers for headers for headers
 )
 
 
@@ -287,11 +288,11 @@ def _first_bytes(archive: Path) -> bytes:
 def _zip_members(opened: zipfile.ZipFile) -> Generator[_Member]:
     for info in opened.infolist():
         if "\0" in info.orig_filename:  # `filename` ends there
-            raise UnsafeArchive(f"holds {info.orig_filename!r}, which has control characters")
+            raise UnsafeArchive(f"holds {_short(info.orig_filename)}, which has control characters")
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             what = "a symbolic link" if kind == stat.S_IFLNK else "neither file nor folder"
-            raise UnsafeArchive(f"holds {info.filename!r}, which is {what}")
+            raise UnsafeArchive(f"holds {_short(info.filename)}, which is {what}")
         if info.is_dir():
             continue
         if info.flag_bits & _ENCRYPTED:
@@ -320,10 +321,12 @@ def _tar_members(archive: Path, most: int) -> Generator[_Member]:
                 opened.members.clear()  # type: ignore[attr-defined]  # kept for links, refused here
                 if info.isdir():
                     continue
+                if info.size < 0:  # the next header would be this one again
+                    raise UnsafeArchive("has a header of impossible size")
                 content = opened.extractfile(info) if info.isreg() else None
                 if content is None:
                     what = _TAR_KINDS.get(info.type, "neither file nor folder")
-                    raise UnsafeArchive(f"holds {info.name!r}, which is {what}")
+                    raise UnsafeArchive(f"holds {_short(info.name)}, which is {what}")
                 yield info.name, info.size, content
         # `tarfile` takes a cut between two members for the end.
         if bounded.last != bytes(tarfile.BLOCKSIZE):

@@ -4,13 +4,14 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.files.atomic import replacing
+from beenhere.files.locks import locked
 from beenhere.photos.formats.reading import SHARDS_MANIFEST, holds_shards
 from beenhere.wording import one_line
 
@@ -97,8 +98,9 @@ class ShardStore:
 
         Raises:
             FileNotFoundError: there is none.
-            DataError: it cannot be read.
+            DataError: it cannot be read, or is no file of this folder.
         """
+        self._check_own(name)
         system, root = self._opened
         return self._retried(name, "reading", lambda: _cat(system, f"{root}/{name}"))
 
@@ -109,8 +111,9 @@ class ShardStore:
         lasts: at the byte where the last whole part ended.
 
         Raises:
-            DataError: there is no such file, or it cannot be read; with the byte.
+            DataError: as :meth:`read`, with the byte; or there is no such file.
         """
+        self._check_own(name)
         system, root = self._opened
         parts: list[bytes] = []
         here, ask = start, end - start
@@ -194,6 +197,36 @@ class ShardStore:
         # A try whose answer was lost may have removed it: the next one finds nothing.
         with suppress(FileNotFoundError):
             self._retried(name, "removing", lambda: system.rm(f"{root}/{name}", recursive=True))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing to the folder, which is made; a URL has no locks.
+
+        Raises:
+            DataError: one does, or it cannot be made.
+        """
+        with ExitStack() as stack:
+            if self.local is not None:
+                busy = f"{{holder}} writes to {self.local} right now; wait, or give another folder"
+                try:
+                    self.local.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(locked(self.local / ".lock", busy, keep=False))
+                except OSError as error:
+                    reason = f"{self.local} cannot be written ({error.strerror})"
+                    raise DataError(f"{reason}; give another folder") from error
+            yield
+
+    def _check_own(self, name: str) -> None:
+        """Refuse a pipe, which to read never ends, and a link, which may lead anywhere."""
+        if self.local is None:
+            return
+        file = self.local / name
+        if file.exists() and not file.is_file():
+            raise DataError(f"{file} is no file (a folder, pipe or device); copy the file there")
+        if not file.resolve().is_relative_to(self.local.resolve()):
+            raise DataError(
+                f"{file} is a link that leads out of its folder; copy the file itself there"
+            )
 
     def _retried(
         self,

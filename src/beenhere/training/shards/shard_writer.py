@@ -99,22 +99,24 @@ def write_shards(
     store = ShardStore(out)
     named = table.frame.with_columns(path=pl.Series(_names(table), dtype=pl.String))
     unfinished = UnfinishedShards(store, _digest(named, config))
-    done = unfinished.begin()
-    went_on = len(done)
-    photos = int(groups["rows"].list.len().sum())
-    with progress("photos", photos) as advance:
-        advance(sum(len(notes.kept) + len(notes.left_out) for notes in done))
-        for notes in _missing_shards(table.paths, named, groups, done, store, config, advance):
-            unfinished.add(notes)
-            done.append(notes)
-    manifest, places = _manifest(table, done, config, len(table) - photos)
-    if manifest.photos == 0:
-        for name in (UNFINISHED, *(shard.name for shard in manifest.shards)):
-            store.remove(name)
-        path, reason = manifest.left_out[0]
-        raise DataError(f"none of {photos} photos can be read; the first is {path}: {reason}")
-    write_manifest(store, manifest, places)
-    store.remove(UNFINISHED)
+    with store.alone():
+        done = unfinished.begin()
+        went_on = len(done)
+        photos = int(groups["rows"].list.len().sum())
+        with progress("photos", photos) as advance:
+            advance(sum(len(notes.kept) + len(notes.left_out) for notes in done))
+            for notes in _missing_shards(table.paths, named, groups, done, store, config, advance):
+                unfinished.add(notes)
+                done.append(notes)
+        if not any(notes.kept for notes in done):
+            for name in (UNFINISHED, *(notes.entry.name for notes in done)):
+                store.remove(name)
+            path, reason = done[0].left_out[0]
+            raise DataError(f"none of {photos} photos can be read; the first is {path}: {reason}")
+        manifest, places = _manifest(table, done, config, len(table) - photos)
+        unfinished.check_whole(manifest.shards)
+        write_manifest(store, manifest, places)
+        store.remove(UNFINISHED)
     return WrittenShards(
         out=store.name,
         shards=len(done),
@@ -205,8 +207,30 @@ class UnfinishedShards:
         return found
 
     def add(self, notes: ShardNotes) -> None:
-        """Remember a shard that lies there whole."""
+        """Remember a shard that lies there whole.
+
+        Raises:
+            DataError: another process has begun to write other shards there.
+        """
+        if self._read("plan.json") != {"digest": self.digest}:
+            raise self._disturbed()
         self._write(f"{notes.entry.name}.json", notes.model_dump())
+
+    def check_whole(self, shards: list[ShardEntry]) -> None:
+        """See that all shards are there, as they were written.
+
+        Raises:
+            DataError: one has another size.
+        """
+        there = self.store.sizes()
+        if any(there.get(shard.name) != shard.bytes for shard in shards):
+            raise self._disturbed()
+
+    def _disturbed(self) -> DataError:
+        return DataError(
+            f"{self.store.name} has been changed by another process while shards were written "
+            "there; see that one alone writes, and start again with another folder"
+        )
 
     def _read(self, name: str) -> Any:
         try:

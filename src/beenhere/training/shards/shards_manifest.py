@@ -30,6 +30,9 @@ PLACES_SCHEMA: dict[str, type[pl.DataType]] = {
 """Its columns: number of the shard from 0, labels, photos and bytes of their files."""
 
 
+_DEEPEST = 10
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -37,11 +40,11 @@ class _Entry(BaseModel):
 class ShardEntry(_Entry):
     """One tar file: its name, size, checksum, and how many places and photos it holds."""
 
-    name: str
-    bytes: int
+    name: str = Field(pattern=r"^\w[\w.-]*$")  # a file beside the manifest, and nowhere else
+    bytes: int = Field(ge=0)
     sha256: str
-    places: int
-    photos: int
+    places: int = Field(ge=0)
+    photos: int = Field(ge=0)
 
 
 class PhotoCounts(_Entry):
@@ -59,7 +62,7 @@ class PhotoCounts(_Entry):
     cities: dict[str, int]
     conditions: dict[str, int]
     extent: geo.Extent | None
-    sizes: list[tuple[int, int, int]]
+    sizes: list[tuple[int, int, int]] = Field(min_length=1)
 
 
 class ShardsManifest(_Entry):
@@ -84,7 +87,7 @@ class ShardsManifest(_Entry):
     left_out: list[tuple[str, str]]
     counts: PhotoCounts
     places_sha256: str
-    shards: list[ShardEntry]
+    shards: list[ShardEntry] = Field(min_length=1)
 
     @property
     def bytes(self) -> int:
@@ -200,10 +203,8 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
             "interrupted; write them by beenhere data convert PHOTOS OUT --to shards"
         ) from error
     try:
+        _check_depth(text)
         manifest = ShardsManifest.model_validate(yaml.load(text, Loader=_LOADER))
-    except yaml.YAMLError as error:
-        problem = one_line(error)
-        raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
@@ -211,6 +212,9 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
             f"{store.file(SHARDS_MANIFEST)}: {where} is not what beenhere writes there: "
             f"{first['msg'].lower()}; write the shards anew, or take the beenhere that wrote them"
         ) from error
+    except (yaml.YAMLError, ValueError) as error:  # the latter is of a date of month 13, say
+        problem = one_line(error)
+        raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
     try:
         data = store.read(PLACES)
     except FileNotFoundError as error:
@@ -220,7 +224,61 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
             f"{store.file(PLACES)} is not the one that {SHARDS_MANIFEST} was written with; write "
             "the shards anew"
         )
-    return manifest, pl.read_parquet(io.BytesIO(data))
+    try:
+        places = pl.read_parquet(io.BytesIO(data))
+    except Exception as error:  # of polars, in as many ways as there are files
+        raise DataError(f"{store.file(PLACES)} cannot be read ({one_line(error)})") from error
+    _check_agree(store, manifest, places)
+    return manifest, places
+
+
+def _check_agree(store: ShardStore, manifest: ShardsManifest, places: pl.DataFrame) -> None:
+    """See that both files speak of the same places and photos, shard by shard.
+
+    Raises:
+        DataError: they do not.
+    """
+    needed = places.drop("city", strict=False)  # which need not be known
+    if places.schema != PLACES_SCHEMA or any(needed.null_count().row(0)):
+        raise DataError(
+            f"{store.file(PLACES)} is not a table of places; expected the columns "
+            f"{', '.join(PLACES_SCHEMA)} as beenhere writes them: write the shards anew"
+        )
+    counted = places.group_by("shard").agg(pl.len(), pl.col("photos").cast(pl.Int64).sum())
+    found = {shard: counts for shard, *counts in counted.rows()}
+    told = {number: [one.places, one.photos] for number, one in enumerate(manifest.shards)}
+    problems = [
+        f"shard {one} has {said[0]} places and {said[1]} photos, and {has[0]} and {has[1]} there"
+        for one in sorted(found | told)
+        if (said := told.get(one, [0, 0])) != (has := found.get(one, [0, 0]))
+    ]
+    photos, sized = sum(has for _, has in found.values()), sum(manifest.sizes().counts.values())
+    if (manifest.places, manifest.photos, sized) != (places.height, photos, photos):
+        problems.append(
+            f"{manifest.places} places, {manifest.photos} photos, and the sizes of {sized}, where "
+            f"the table has {places.height} and {photos}"
+        )
+    if not places["shard"].is_sorted():
+        problems.append("the table is not in the order of the shards")
+    if problems:
+        raise DataError(
+            f"{store.file(SHARDS_MANIFEST)} contradicts {PLACES}: {problems[0]}; copy both again, "
+            "or write the shards anew"
+        )
+
+
+def _check_depth(text: bytes) -> None:
+    """See that a manifest is no deeper than ours are: libyaml crashes on 100,000 brackets.
+
+    Raises:
+        yaml.YAMLError: it is, or is no YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"more than {_DEEPEST} collections in each other")
 
 
 # A thousand shards are read in 50 ms by libyaml, and in a second without.

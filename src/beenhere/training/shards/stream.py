@@ -251,7 +251,7 @@ class StreamLoader(TrainingBatches):
         shards, first = self.shards, self._starts[part.shard]
         entry = shards.manifest.shards[part.shard]
         reader = ShardReader(shards.store, entry, pool, stop, self.plan.stream.verify)
-        photos = shards.written["photos"].slice(first, entry.places).to_list()
+        photos = shards.written.slice(first, entry.places).select("photos", "bytes").rows()
         wanted = self.plan.rows[part.places].tolist()
         return zip(part.places, read_places(reader, first, photos, wanted), strict=True)
 

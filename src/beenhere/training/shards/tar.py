@@ -93,17 +93,36 @@ class ShardReader:
         """
         return b"".join(self._take(size))
 
-    def photo(self, key: str) -> tuple[str, bytes]:
+    def photo(self, key: str, most: int) -> tuple[str, bytes]:
         """Name and file of the next sample's photo.
 
+        Args:
+            key: of the sample.
+            most: bytes that it may have.
+
         Raises:
-            DataError: another sample, or none, lies there; or it cannot be read.
+            DataError: another sample, or none, lies there; it has more bytes; or it cannot be read.
         """
-        name, size = self._header(f"{key}.")
+        name, size = self._header(f"{key}.", most)
         data = self.read(size)
         self._skip(-size % BLOCK)
         self._skip_member(f"{key}.json")
         return f"{self.name}/{name}", data
+
+    def place(self, number: int, many: int, size: int) -> Photos:
+        """So many photos of a place, which lie there next, of so many bytes together.
+
+        Raises:
+            DataError: as :meth:`photo`, or they have fewer bytes: these are other photos.
+        """
+        at, left, photos = self.position, size, Photos()
+        for photo in range(many):
+            photos.append(self.photo(sample_key(number, photo), left))
+            left -= len(photos[-1][1])
+        if left:
+            sizes = f"{size - left:,} bytes where {size:,} were written"
+            raise self._damaged(at, f"the photos of place {number} have {sizes}")
+        return photos
 
     def skip_photo(self, key: str) -> None:
         """Pass over the next sample. It is read all the same: a stream has no gaps.
@@ -128,7 +147,7 @@ class ShardReader:
                 f"{self.name}: its checksum is not the one in the manifest; copy or write it anew"
             )
 
-    def _header(self, expected: str) -> tuple[str, int]:
+    def _header(self, expected: str, most: int) -> tuple[str, int]:
         """Name and size of the next file, whose name begins as expected."""
         at = self.position
         try:
@@ -137,13 +156,16 @@ class ShardReader:
             raise self._damaged(at, f"no tar header ({error})") from error
         if not info.name.startswith(expected) or not info.isreg():
             raise self._damaged(at, f"{info.name!r} where {expected!r} was written")
+        if not 0 <= info.size <= most:
+            sizes = f"{info.size:,} bytes where at most {most:,} were written"
+            raise self._damaged(at, f"{info.name!r} has {sizes}")
         return info.name, info.size
 
     def _damaged(self, at: int, why: str) -> DataError:
         return DataError(f"{self.name} is damaged at byte {at:,}: {why}; copy or write it anew")
 
     def _skip_member(self, expected: str) -> None:
-        _, size = self._header(expected)
+        _, size = self._header(expected, self.entry.bytes - self.position - BLOCK)
         self._skip(size + -size % BLOCK)
 
     def _skip(self, size: int) -> None:
@@ -188,14 +210,14 @@ class ShardReader:
 
 
 def read_places(
-    reader: ShardReader, first: int, photos: list[int], wanted: list[int]
+    reader: ShardReader, first: int, photos: list[tuple[int, int]], wanted: list[int]
 ) -> Iterator[Photos]:
     """The photos of some places of a shard, in their order.
 
     Args:
         reader: at the front of the shard.
         first: number of its first place among all that were written.
-        photos: how many each of its places has.
+        photos: how many each of its places has, and the bytes of their files.
         wanted: numbers of the places to give, ascending.
 
     Raises:
@@ -203,14 +225,13 @@ def read_places(
     """
     left = iter(wanted)
     following = next(left, None)
-    for number, many in zip(count(first), photos, strict=False):
+    for number, (many, size) in zip(count(first), photos, strict=False):
         if following is None:
             break
-        keys = [sample_key(number, photo) for photo in range(many)]
         if number == following:
-            yield [reader.photo(key) for key in keys]
+            yield reader.place(number, many, size)
             following = next(left, None)
         else:
-            for key in keys:
-                reader.skip_photo(key)
+            for photo in range(many):
+                reader.skip_photo(sample_key(number, photo))
     reader.end()
