@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from beenhere import geo
 from beenhere.errors import DataError
+from beenhere.files.bounded_yaml import load_yaml
 from beenhere.photos.formats.reading import SHARDS_MANIFEST
 from beenhere.photos.summary import Sizes, Summary
 from beenhere.training.sampling import in_share
@@ -200,7 +201,7 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
             "interrupted; write them by beenhere data convert PHOTOS OUT --to shards"
         ) from error
     try:
-        manifest = ShardsManifest.model_validate(yaml.load(text, Loader=_LOADER))
+        manifest = ShardsManifest.model_validate(load_yaml(text))
     except yaml.YAMLError as error:
         problem = one_line(error)
         raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
@@ -223,6 +224,4 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
     return manifest, pl.read_parquet(io.BytesIO(data))
 
 
-# A thousand shards are read in 50 ms by libyaml, and in a second without.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
