@@ -364,8 +364,8 @@ def write_index(folder: Path, vectors: Vectors, config: IndexConfig) -> None:
     parts = (StoredVectors(vectors[row : row + BLOCK]) for row in range(0, len(rows), BLOCK))
     with changing(folder, 0, new=True) as change:
         change.begin(model, config.dtype, config.search)
-        written, scales, _ = write_vectors_of(change, parts, model.dim, config.dtype)
-        segment = SegmentDraft(written, scales, frame).written(change)
+        files = write_vectors_of(change, parts, model.dim, config.dtype)
+        segment = SegmentDraft(files, frame).written(change)
         change.commit_photos([segment], np.empty(0, np.int64), {})
         update_structure(change, None)
 

@@ -7,7 +7,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.errors import ConfigError
+from beenhere.errors import BeenhereError, ConfigError
 
 if TYPE_CHECKING:  # what only counts cores shall not wait for torch
     import torch
@@ -37,6 +37,28 @@ def leave_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=leave, daemon=True).start()
+
+
+_threads_of: int | None = None
+
+
+def use_threads() -> None:
+    """To be called before threads of torch, faiss or polars compute: a fork has lost them.
+
+    It would wait for them for ever.
+
+    Raises:
+        BeenhereError: this process was forked from one that had used them.
+    """
+    global _threads_of
+    if _threads_of is None:
+        _threads_of = os.getpid()
+    elif _threads_of != os.getpid():
+        raise BeenhereError(
+            "this process was forked from one that has searched or described photos before, and "
+            "would wait for ever for threads that a fork lacks; start it by "
+            "multiprocessing.get_context('spawn'), or before the first search"
+        )
 
 
 def choose_device(name: str) -> "torch.device":

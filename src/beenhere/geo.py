@@ -69,7 +69,7 @@ def zone_name(lat: float, lon: float) -> str | None:
         return None
     band = BANDS[min(int((lat + 80) // 8), len(BANDS) - 1)]
     lon = (lon + 180) % 360 - 180
-    number = int((lon + 180) // 6) + 1
+    number = int((lon + 180) // 6) % 60 + 1  # what rounds to 180 is -180
     if band == "V" and 3 <= lon < 12:
         number = 32
     if band == "X" and 0 <= lon < 42:

@@ -44,7 +44,8 @@ def _bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    out = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+    with Progress(*columns, TimeRemainingColumn(), console=Console(file=out)) as bar:
         task = bar.add_task(what, total=total)
         yield lambda steps: bar.advance(task, steps)
 

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 
 
@@ -95,6 +96,22 @@ def did_you_mean(got: str, choices: Iterable[str]) -> str:
     named = {choice.lstrip("-"): choice for choice in choices}  # all options begin alike
     near = difflib.get_close_matches(got.lstrip("-"), named, n=1, cutoff=0.5)  # as rl is to lr
     return f"did you mean {named[near[0]]!r}? " if near else ""
+
+
+# C0 and C1 controls, line and paragraph separators, what turns the direction of writing around, and
+# halves of characters, by which Python stands for bytes that are no UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str, but: str = "") -> str:
+    """A text that does nothing to a terminal: its control characters become such as ``\\u001b``.
+
+    JSON reads these as the characters that they stand for.
+
+    Args:
+        but: control characters that stay.
+    """
+    return _UNPRINTABLE.sub(lambda c: c[0] if c[0] in but else f"\\u{ord(c[0]):04x}", text)
 
 
 def one_line(error: BaseException | str, most: int | None = 200) -> str:

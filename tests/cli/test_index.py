@@ -53,7 +53,10 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     (folder / "photos" / at_name(500_000, 4_100_000)).rename(folder / "more" / at_name(1, 6))
     assert says("add", "x.index", "more") == ["x.index: 1 new, 1 moved; 5 photos now"]
     assert says("add", "x.index", "more") == ["x.index: 2 unchanged; 5 photos now"]
-    assert says("remove", "x.index", "more", "*/@500001*") == ["x.index: 3 photos removed, 2 left"]
+    gone = "remove", "x.index", "more", "*/@500001*"
+    with pytest.raises(ConfigError, match=r"3 of the 5 photos of x.index would go; add --yes"):
+        run(*gone)
+    assert says(*gone, "--yes") == ["x.index: 3 photos removed, 2 left"]
     shown = says("info", "x.index")
     assert "  photos      2, all with a position, taken 2015-07 to 2015-07" in shown
     assert "  removed     3, see compact" in shown and "  unreadable  1, see --json" in shown

@@ -62,10 +62,8 @@ def _append(change: Change, vectors: NDArray[np.float32]) -> None:
             for name, kind in COLUMNS.items()
         ]
     )
-    written, scales, _ = write_vectors(
-        change, [quantise(vectors, manifest.dtype)], manifest.dim, manifest.dtype
-    )
-    segment = SegmentDraft(written, scales, frame).written(change)
+    files = write_vectors(change, [quantise(vectors, manifest.dtype)], manifest.dim, manifest.dtype)
+    segment = SegmentDraft(files, frame).written(change)
     removed = before.removed if before is not None else np.empty(0, np.int64)
     left_out = before.unreadable if before is not None else {}
     change.commit_photos([*manifest.segments, segment], removed, left_out)

@@ -19,6 +19,8 @@ from beenhere.config.tools import CityConfig
 from beenhere.devices import cores, leave_with_parent
 from beenhere.errors import DataError
 from beenhere.files.atomic import BESIDE, write_file
+from beenhere.files.bounded_yaml import load_yaml
+from beenhere.files.regular import read_regular
 from beenhere.progress import progress
 
 RECORD = "city.yaml"
@@ -97,7 +99,7 @@ def _check(out: Path, record: dict[str, Any], plan: CityPlan) -> bool:
     found = next((name for name in (RECORD, UNFINISHED) if (out / name).is_file()), None)
     if found:
         try:
-            theirs = yaml.safe_load((out / found).read_text())
+            theirs = load_yaml(read_regular(out / found))
         except yaml.YAMLError as error:
             raise DataError(
                 f"{out / found} is damaged; expected the record of a city; delete the folder "

@@ -23,9 +23,9 @@ from cyclopts import (
 )
 
 from beenhere import __version__
-from beenhere.cli.output import INTERRUPTED, say
+from beenhere.cli.output import INTERRUPTED, PlainStream, say
 from beenhere.cli.parameters import as_typed
-from beenhere.errors import BeenhereError
+from beenhere.errors import BeenhereError, ConfigError
 from beenhere.wording import did_you_mean, one_line
 
 if TYPE_CHECKING:
@@ -110,13 +110,18 @@ _add(
 
 def main() -> NoReturn:
     """Run one command; exit 0 when it did its work, 2 for bad input, 1 for a failure of ours."""
+    for name in ("stdout", "stderr"):
+        if (inner := getattr(sys, name)) is not None:  # closed by who called
+            setattr(sys, name, PlainStream(inner))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if len(arguments) < len(sys.argv) - 1:
         app(arguments)
         sys.exit(0)
     try:
+        _refuse_empty(arguments)
         _show_docstring(arguments)
         app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()  # here, where it is no error that nobody reads it
     except BeenhereError as error:
         say(str(error))
         sys.exit(error.exit_code)
@@ -130,7 +135,8 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`); Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -142,6 +148,17 @@ def main() -> NoReturn:
         say(f"{kind}: {text} (a fault of beenhere; add --debug to see where)")
         sys.exit(OUR_FAILURE)
     sys.exit(0)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """An empty name would be the current folder; it is a variable of a script that was not set."""
+    for argument in arguments:
+        option, _, value = (
+            argument.partition("=") if argument.startswith("-") else ("", "", argument)
+        )
+        if not value.strip() and (not option or "=" in argument):
+            what = f"{option} is" if option else "an argument is"
+            raise ConfigError(f"{what} empty; give a name, or leave it out")
 
 
 def _show_docstring(arguments: Sequence[str]) -> None:

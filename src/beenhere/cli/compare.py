@@ -19,6 +19,7 @@ from beenhere.cli.parameters import (
 )
 from beenhere.config.evaluation import ExtractConfig
 from beenhere.config.own_parts import name_parts
+from beenhere.wording import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -99,17 +100,16 @@ def _evaluate(
     extract: ExtractConfig,
 ) -> None:
     """Evaluate a model; an evaluation that is there is done again with its own options."""
-    import json
-
     from beenhere.config import config_yaml
     from beenhere.config.evaluation import EvalConfig
     from beenhere.evaluation.evaluate import evaluate
+    from beenhere.evaluation.evaluation_results import SavedEvaluation
 
     options = config_yaml.plain(EvalConfig())
     if threshold is not None:
         options["thresholds"] = [threshold]
     if (folder / "results.json").exists():
-        options |= json.loads((folder / "results.json").read_text(encoding="utf-8"))["config"]
+        options |= SavedEvaluation.read(folder).results["config"]
     options["recall_at"] = sorted({*options["recall_at"], at})
     options["extract"] = config_yaml.plain(extract)
     evaluate(side.known_model, **vars(on), out=folder, **options)
@@ -144,7 +144,7 @@ def _print(
         sought = f"{one.a.queries.height} queries in {one.a.results['database']} photos"
         print(f"{one.name}: {sought}, {rule_in_words(one.threshold, one.a.by)}")
         console().print(_table(one), end="\n\n")
-    print(*_notes(found, shown), sep="\n")
+    print(*map(printable, _notes(found, shown)), sep="\n")
     print(f"\nIn {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")
     for picture in pictures:
         print(f"Look at {picture}")

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from beenhere.cli.output import check_output_file, output_file, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, show_last, show_options
 from beenhere.config.tools import CheckConfig
-from beenhere.wording import count
+from beenhere.wording import count, printable
 
 CHANGES_A_SCORE = 1
 """The exit code where something was found that would change a score."""
@@ -72,11 +72,11 @@ def show(
     if below.loose:
         print(f"\nIn no set: {len(below.loose):,}")
         for name, reason in below.loose if list_ else below.loose[:_SHOWN]:
-            print(f"  {name}: {reason}")
+            print(printable(f"  {name}: {reason}"))
 
 
 def _show(title: str, lines: list[str]) -> None:
-    print(title, *lines, sep="\n")
+    print(*map(printable, [title, *lines]), sep="\n")
 
 
 def check(
@@ -121,7 +121,7 @@ def check(
 
         print(dumps(findings_values(collection, findings), indent=2))
     else:
-        print(*findings_text(collection, findings, options.pixels), sep="\n")
+        print(*map(printable, findings_text(collection, findings, options.pixels)), sep="\n")
     said = sys.stderr if json else sys.stdout
     if fix_list is not None:
         rows = fixes(findings, fix_list.parent)

@@ -1,13 +1,12 @@
 """``beenhere data``: the published sets: list them, download them, import what was got by hand."""
 
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.cli.output import console, few, leave_interrupted, tally
-from beenhere.errors import ConfigError, DataError
+from beenhere.cli.output import agreed, console, few, leave_interrupted, tally
+from beenhere.errors import DataError
 from beenhere.wording import file_size
 
 if TYPE_CHECKING:
@@ -236,15 +235,11 @@ def _ask(entry: "NamedSet") -> None:
     Raises:
         ConfigError: there is nobody to ask.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ConfigError(
-            f"{entry.name} must not be used commercially ({entry.licence}); to agree, add "
-            "--accept-licence"
-        )
-    try:
-        input("Press Enter to agree to this licence and download, Ctrl-C to leave. ")
-    except EOFError as error:  # Ctrl-D
-        raise KeyboardInterrupt from error
+    agreed(
+        "Press Enter to agree to this licence and download, Ctrl-C to leave. ",
+        f"{entry.name} must not be used commercially ({entry.licence}); to agree, add "
+        "--accept-licence",
+    )
 
 
 def _next_steps(entry: "NamedSet", folder: Path) -> Iterator[str]:

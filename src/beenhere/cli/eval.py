@@ -19,6 +19,7 @@ from beenhere.cli.parameters import (
 )
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.own_parts import name_parts
+from beenhere.wording import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -105,7 +106,7 @@ def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
     print(f"{result.name}: {sought}, by {model}\n")
     for table in _recall_tables(result):
         console().print(table, end="\n\n")
-    print(*_notes(result), sep="\n")
+    print(*map(printable, _notes(result)), sep="\n")
     print(f"\nIn {folder}: results.json, predictions.parquet, descriptors")
     picture = f"Look at {folder / 'matches.jpg'}"
     print(picture if panels else "To look at the matches, add --panels 10")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import few, tally
+from beenhere.cli.output import agreed, few, tally
 from beenhere.cli.parameters import ADVANCED, Assignments, Out, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.models import DEFAULT_MODEL
@@ -120,17 +120,25 @@ def add(
     _name_unreadable(added, index)
 
 
-def remove(index: Path, paths: list[str], /, *, wait: Wait = 0) -> None:
+def remove(index: Path, paths: list[str], /, *, yes: bool = False, wait: Wait = 0) -> None:
     """Take photos out of an index; their files are not touched.
+
+    More than half of them go only if you agree.
 
     Args:
         index: folder of the index.
         paths: photos, folders, or patterns in quotes, such as `"*/2019/*.jpg"`.
+        yes: agree, whatever they stand for.
         wait: seconds to wait for another process that writes the index.
     """
-    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.index.editing import remove_photos
 
-    removed = Index.open(index).remove(*paths, wait=wait)
+    def agree(gone: int, photos: int) -> None:
+        if 2 * gone > photos and not yes:
+            what = f"{gone:,} of the {photos:,} photos of {index} would go"
+            agreed(f"{what}. Press Enter to remove them, Ctrl-C to leave. ", f"{what}; add --yes")
+
+    removed = remove_photos(index, paths, wait, agree)
     print(f"{index}: {count(removed.removed, 'photo')} removed, {removed.photos:,} left")
 
 

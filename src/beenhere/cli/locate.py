@@ -17,7 +17,7 @@ from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Parts,
 from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.wording import did_you_mean
+from beenhere.wording import did_you_mean, printable
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
@@ -158,7 +158,7 @@ def _text(locations: Sequence["Location"], form: Form | None) -> str:
             "unknown": counts["unknown"],
         }
         lines.append(f"{len(locations)} photos: {tally(kinds)}")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:

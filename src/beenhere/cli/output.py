@@ -1,12 +1,17 @@
 """How commands say what they did, and where they put it."""
 
+import codecs
+import io
+import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from beenhere.errors import DataError
+from beenhere.errors import ConfigError, DataError
+from beenhere.wording import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +30,44 @@ UNBOUND = 250
 """Columns where there is no terminal: a table in a file or a pipe is not to be folded."""
 
 
+class PlainStream:
+    """A stream for people, in which no name of a file does anything to a terminal.
+
+    Control characters, and in ASCII all that it lacks, are written as such as ``\\u001b``.
+    """
+
+    def __init__(self, inner: TextIO) -> None:
+        self.inner = self.rich_proxied_file = inner  # rich writes its own colours, to what it wraps
+        if isinstance(inner, io.TextIOWrapper):
+            inner.reconfigure(errors=_AS_JSON)
+
+    def write(self, text: str) -> int:
+        """Write what is harmless of a text; the number of its characters."""
+        # A return that ends no line would let a name overwrite what stands before it.
+        self.inner.write(re.sub("\r(?!\n)", r"\\u000d", printable(text, but="\n\t\r")))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several."""
+        self.write("".join(lines))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def _as_json(error: UnicodeError) -> tuple[str, int]:
+    """What an encoding lacks as JSON writes it, where characters beyond 16 bits are two."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+_AS_JSON = "beenhere.as_json"
+codecs.register_error(_AS_JSON, _as_json)
+
+
 def say(text: str) -> None:
     """Tell a person something on standard error, where it is in the way of no result."""
-    print(f"beenhere: {text}", file=sys.stderr)
+    print(f"beenhere: {printable(text)}", file=sys.stderr)
 
 
 def leave_interrupted(how_to_go_on: str) -> NoReturn:
@@ -61,12 +101,26 @@ def figures_table(
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=edge, pad_edge=False)
     for heading in texts:
-        table.add_column(Text(heading))
+        table.add_column(Text(printable(heading)))
     for heading in figures:
-        table.add_column(Text(heading), justify="right")
+        table.add_column(Text(printable(heading)), justify="right")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
+
+
+def agreed(question: str, otherwise: str) -> None:
+    """Have a person agree by Enter; Ctrl-C or Ctrl-D leaves.
+
+    Raises:
+        ConfigError: there is nobody to ask; ``otherwise`` says what to do then.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError(otherwise)
+    try:
+        input(question)
+    except EOFError as error:
+        raise KeyboardInterrupt from error
 
 
 def tally(counts: Mapping[str, int]) -> str:
@@ -82,7 +136,8 @@ def few(items: Sequence[str | tuple[str, str]], rest: str = "") -> str:
         rest: where all of them are, for a person.
     """
     named = [each if isinstance(each, str) else f"{each[0]} ({each[1]})" for each in items[:NAMED]]
-    return f"{len(items):,}: {', '.join(named)}{f', ...{rest}' if len(items) > NAMED else ''}"
+    more = f", ...{rest}" if len(items) > NAMED else ""
+    return f"{len(items):,}: {printable(', '.join(named))}{more}"
 
 
 def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None:
@@ -92,7 +147,7 @@ def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None
     print(f"  {what}: {len(files):,}")
     shown = files if every else files[:LISTED]
     for path, reason in shown:
-        print(f"    {path}{': ' if reason else ''}{reason}")
+        print(f"    {printable(path)}{': ' if reason else ''}{printable(reason)}")
     if len(shown) < len(files):
         print(f"    ... and {len(files) - len(shown):,} more (--list)")
 

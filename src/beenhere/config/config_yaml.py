@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 
 from beenhere.config.options import OWN, Options, OwnPart
 from beenhere.errors import ConfigError
+from beenhere.files.bounded_yaml import load_yaml
+from beenhere.files.regular import read_regular
 from beenhere.wording import did_you_mean, one_line
 
 O = TypeVar("O", bound=Options)  # noqa: E741
@@ -83,11 +85,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: no such file, not YAML, or not a mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); expected a YAML file") from error
+        values = load_yaml(read_regular(path).decode())
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise ConfigError(f"{path}: cannot be read ({reason}); expected a YAML file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: cannot be read (not UTF-8); expected a YAML file") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {one_line(error, None)}") from error
+        raise ConfigError(f"{path}: not YAML: {one_line(error)}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -159,7 +164,7 @@ def _change_one(values: dict[str, Any], keys: list[str], value: Any, what: str) 
 
 
 def _yaml_value(text: str) -> Any:
-    value = yaml.safe_load(text)
+    value = load_yaml(text)
     if isinstance(value, str):
         try:
             return float(value)  # YAML 1.1 reads 1e-4 as a text

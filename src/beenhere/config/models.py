@@ -11,6 +11,13 @@ DEFAULT_MODEL = "offline-lite0"
 """The model that is taken where none is given; it needs no training and no network."""
 
 
+# Far above what anybody needs, and below what a machine's memory does not hold: a model that was
+# received says how much is taken before its weights are looked at.
+_Side = Annotated[int, Field(ge=1, le=8192)]
+_Size = Annotated[int, Field(ge=1, le=65_536)]
+_Depth = Annotated[int, Field(ge=0, le=256)]
+
+
 class BackboneConfig(Options):
     """Which network turns images into feature maps, and how much of it is kept and trained."""
 
@@ -34,8 +41,8 @@ class AvgConfig(Options):
     """Global average pooling, then a linear layer (the study's baseline)."""
 
     name: Literal["avg"] = "avg"
-    out_dim: int | None = Field(
-        512, ge=1, description="descriptor size by a linear layer; null: no linear layer"
+    out_dim: _Size | None = Field(
+        512, description="descriptor size by a linear layer; null: no linear layer"
     )
 
 
@@ -52,7 +59,7 @@ class CosPlaceConfig(Options):
     """L2 norm over channels, GeM, linear layer (Berton et al., 2022)."""
 
     name: Literal["cosplace"] = "cosplace"
-    out_dim: int = Field(512, ge=1, description="descriptor size")
+    out_dim: _Size = Field(512, description="descriptor size")
     p: float = Field(3.0, gt=0, description="GeM's power at the start")
     eps: float = Field(1e-6, gt=0, description="lower bound of the features before the power")
 
@@ -61,28 +68,29 @@ class ConvAPConfig(Options):
     """1x1 convolution, adaptive average pooling (Ali-bey et al., 2022)."""
 
     name: Literal["convap"] = "convap"
-    out_channels: int = Field(512, ge=1, description="channels after the 1x1 convolution")
-    s1: int = Field(2, ge=1, description="rows of the pooled map")
-    s2: int = Field(2, ge=1, description="columns of the pooled map")
+    out_channels: _Size = Field(512, description="channels after the 1x1 convolution")
+    s1: _Size = Field(2, description="rows of the pooled map")
+    s2: _Size = Field(2, description="columns of the pooled map")
 
 
 class MixVPRConfig(Options):
     """Feature mixing along the positions of the map (Ali-bey et al., 2023)."""
 
     name: Literal["mixvpr"] = "mixvpr"
-    out_channels: int = Field(512, ge=1, description="channels after the channel projection")
-    out_rows: int = Field(4, ge=1, description="rows after the row projection")
-    depth: int = Field(4, ge=0, description="number of mixer blocks (L in the paper)")
-    mlp_ratio: float = Field(1.0, gt=0, description="hidden size of a mixer block over its input")
+    out_channels: _Size = Field(512, description="channels after the channel projection")
+    out_rows: _Size = Field(4, description="rows after the row projection")
+    depth: _Depth = Field(4, description="number of mixer blocks (L in the paper)")
+    mlp_ratio: float = Field(
+        1.0, gt=0, le=256, description="hidden size of a mixer block over its input"
+    )
 
 
 class SqrtCovConfig(Options):
     """Matrix square root of the features' covariance (Li et al., 2017); nothing is trained."""
 
     name: Literal["sqrt_cov"] = "sqrt_cov"
-    out_dim: int | None = Field(
+    out_dim: _Size | None = Field(
         None,
-        ge=1,
         description="descriptor size by a fixed random projection; null: the whole triangle, "
         "C (C + 1) / 2 numbers for C channels",
     )
@@ -93,12 +101,11 @@ class WhitenedCovConfig(Options):
     """Second-order pooling, whitened by the training photos; a residual to it is trained."""
 
     name: Literal["whitened_cov"] = "whitened_cov"
-    directions: int = Field(
+    directions: _Size = Field(
         512,
-        ge=1,
         description="directions in which photos of a place differ most; these are weighed",
     )
-    hidden: int = Field(512, ge=1, description="hidden size of the residual")
+    hidden: _Size = Field(512, description="hidden size of the residual")
 
 
 AggregatorConfig = Annotated[
@@ -118,7 +125,7 @@ AggregatorConfig = Annotated[
 class PreprocessingConfig(Options):
     """Preprocessing of a photo before the network; it is saved with the weights."""
 
-    image_size: tuple[int, int] | None = Field(
+    image_size: tuple[_Side, _Side] | None = Field(
         None, description="height and width in pixels that the network sees [default: as they are]"
     )
     keep_aspect: bool = Field(

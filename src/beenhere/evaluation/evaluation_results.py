@@ -15,7 +15,9 @@ from beenhere import __version__
 from beenhere.errors import DataError
 from beenhere.evaluation.protocol import hits_within, is_right, rule_in_words
 from beenhere.files.atomic import replacing, write_file
+from beenhere.files.regular import read_json, regular
 from beenhere.photos.reference import Kind
+from beenhere.wording import one_line
 
 FORMAT_VERSION = 1
 """Of ``results.json``; raised when the meaning of a field changes."""
@@ -222,8 +224,13 @@ class SavedEvaluation:
                 f"{folder} holds no whole evaluation: {', '.join(missing)} missing; expected the "
                 "folder that `beenhere eval` or a test of `beenhere train` wrote"
             )
-        results: dict[str, Any] = json.loads((folder / FILES[0]).read_text(encoding="utf-8"))
-        predictions, queries = (pl.read_parquet(folder / name) for name in FILES[1:])
+        try:
+            results: dict[str, Any] = read_json(folder / FILES[0])
+            predictions, queries = (pl.read_parquet(regular(folder / name)) for name in FILES[1:])
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            raise DataError(
+                f"{folder} holds a damaged evaluation ({one_line(error, 100)}); evaluate again"
+            ) from error
         # Evaluations from before there were lists have not these columns.
         if "positive" not in predictions.columns:
             predictions = predictions.with_columns(positive=pl.lit(None, pl.Boolean))

@@ -4,7 +4,6 @@ A repeated evaluation opens no photo, not even its header.
 """
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from beenhere import __version__
 from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError
 from beenhere.files.atomic import replacing, write_json
+from beenhere.files.regular import read_json, regular
 from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos
 from beenhere.photos.formats.listed_truth import TRUTH_FILES
 from beenhere.photos.formats.listing import CONDITIONS
@@ -91,7 +91,7 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
     stamp = _stamp(data)
     description = keep / "tables.json"
     if description.exists():
-        found = json.loads(description.read_text(encoding="utf-8"))
+        found = read_json(description)
         if found["stamp"] == stamp:
             database = _load(keep, "database", found)
             if isinstance(data, Path):
@@ -99,7 +99,7 @@ def read_tables(data: EvaluationData | Path, keep: Path | None) -> EvaluationTab
             queries = _load(keep, "queries", found)
             listed = None
             if found["listed"]:
-                rows = pl.read_parquet(keep / "positives.parquet")["rows"].to_list()
+                rows = pl.read_parquet(regular(keep / "positives.parquet"))["rows"].to_list()
                 listed = ListedTruth(rows, len(database))
             return EvaluationTables(database, queries, found["name"], listed)
     tables = _read(data)
@@ -128,7 +128,9 @@ def _read(data: EvaluationData | Path) -> EvaluationTables:
 def _load(keep: Path, side: str, description: dict[str, Any]) -> PhotoTable:
     about = description[side]
     unusable, notes = ([(path, why) for path, why in about[key]] for key in ("unusable", "notes"))
-    return PhotoTable(pl.read_parquet(keep / f"{side}.parquet"), unusable, notes, about["source"])
+    return PhotoTable(
+        pl.read_parquet(regular(keep / f"{side}.parquet")), unusable, notes, about["source"]
+    )
 
 
 def _stamp(data: EvaluationData | Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from beenhere.errors import BeenhereError, DataError
+from beenhere.files.regular import read_json, regular
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 0.3
@@ -40,8 +41,10 @@ def locked(
 
     Raises:
         BeenhereError: ``error``: another one holds it.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or is a link or a pipe.
     """
+    with suppress(FileNotFoundError):
+        regular(file, follow=False)  # who holds it is written into it
     lock = FileLock(file)
     deadline = time.monotonic() + max(wait, _GRACE_SECONDS)
     told = wait <= 0
@@ -74,9 +77,8 @@ def holder(file: Path) -> str | None:
 
     None where nobody does, or that cannot be told.
     """
-    if not file.exists():
-        return None
     try:
+        regular(file, follow=False)
         with FileLock(file).acquire(blocking=False):
             return None
     except Timeout:
@@ -84,7 +86,7 @@ def holder(file: Path) -> str | None:
     except OSError:
         return None
     try:
-        found = json.loads(file.read_bytes())
+        found = read_json(file)
         return f"process {found['pid']} on {found['host']}, since {found['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from beenhere.files.regular import open_regular
+
 HEADER_BYTES = 128
 
 
@@ -46,7 +48,7 @@ def map_array(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         OSError: there is no such file.
         ValueError: it holds another array, or fewer numbers.
     """
-    with path.open("rb") as file:
+    with open_regular(path, follow=False) as file:
         if file.read(HEADER_BYTES) != header(shape, dtype):
             raise ValueError(f"it does not begin as an array {shape} of {dtype} does")
         return np.memmap(file, np.dtype(dtype).newbyteorder("<"), "r", HEADER_BYTES, shape)

@@ -5,6 +5,8 @@ there: the new folder is made beside the old one and takes its name at the end; 
 :func:`save_checkpoint`.
 """
 
+import hashlib
+import json
 import shutil
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import call_own, check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
+from beenhere.files.regular import open_regular
 from beenhere.models.backbones import check_fit
 from beenhere.models.model import VPRModel, build_model
 from beenhere.models.pretrained import OFFLINE_LITE0, OFFLINE_LITE0_GEM, read_safetensors
@@ -67,10 +70,11 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
     new, previous = target.with_name(f"{BESIDE}{target.name}"), _previous(target)
     packages = {"torch": str(torch.__version__), "timm": timm.__version__}
+    architecture = config_yaml.plain(model.config)
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "architecture": config_yaml.plain(model.config),
+        "architecture": architecture,
         "provenance": {
             **provenance,
             "versions": {"beenhere": __version__, **packages},
@@ -81,11 +85,13 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
     try:
-        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
+        yaml.safe_dump(description)  # what it cannot hold is refused before anything is written
         shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
         new.mkdir(parents=True)
         with replacing(new / WEIGHTS) as weights:
             safetensors.torch.save_file(state, weights)
+        description["sha256"] = _digest(new, architecture)
+        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
         write_file(new / DESCRIPTION, text)
         # No system swaps two folders in one step, so the old one goes before the new one comes.
         if target.exists():
@@ -170,6 +176,12 @@ def load_model(
     weights = read_safetensors(folder / WEIGHTS)
     check_fit(weights, model.state_dict(), f"{folder}: {WEIGHTS} does not fit {DESCRIPTION}")
     model.load_state_dict(dict(weights))
+    # Last, as it says least. Before there were checksums none was written.
+    if "sha256" in description and description["sha256"] != _digest(folder, architecture):
+        raise ModelError(
+            f"{folder} is damaged: its weights or options are not those that were saved; bring "
+            f"back a copy, or, if you changed them yourself, remove sha256 from {DESCRIPTION}"
+        )
     return model.to(device).eval()
 
 
@@ -236,6 +248,18 @@ def _read_description(folder: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}: a newer beenhere reads newer ones"
         )
     return description
+
+
+def _digest(folder: Path, architecture: Mapping[str, Any]) -> str:
+    """SHA-256 of the options and the file of the weights."""
+    digest = hashlib.sha256(json.dumps(architecture, sort_keys=True, default=str).encode())
+    path = folder / WEIGHTS
+    try:
+        with open_regular(path) as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); expected weights") from error
+    return digest.hexdigest()
 
 
 def _is_replaceable(target: Path) -> bool:

@@ -22,6 +22,7 @@ from beenhere.config.models import (
     SqrtCovConfig,
 )
 from beenhere.errors import ModelError
+from beenhere.files.regular import regular
 from beenhere.models.backbones import Weights, create_network
 from beenhere.wording import one_line
 
@@ -72,7 +73,7 @@ def read_safetensors(path: Path) -> Weights:
     if not path.is_file():
         raise ModelError(f"{path} is not there; expected a file of weights")
     try:
-        return safetensors.torch.load_file(path)
+        return safetensors.torch.load_file(regular(path))
     except (SafetensorError, OSError) as error:
         raise ModelError(
             f"{path}: not a whole safetensors file ({error}); it is truncated or of another "

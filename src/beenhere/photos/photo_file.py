@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from beenhere.errors import BeenhereError, DataError, PhotoError
+from beenhere.files.regular import open_regular
 from beenhere.wording import one_line
 
 MAX_JPEG_PIXELS = 256_000_000
@@ -100,7 +101,7 @@ def opened(photo: str | Path | bytes) -> Iterator[BinaryIO]:
             raise PhotoError(name, "empty file (0 bytes)")
         if size > MAX_BYTES:
             raise PhotoError(name, f"file of {size >> 20} MiB; expected at most 1024")
-        with io.BytesIO(photo) if isinstance(photo, bytes) else Path(photo).open("rb") as file:
+        with io.BytesIO(photo) if isinstance(photo, bytes) else open_regular(Path(photo)) as file:
             try:
                 yield file
             except UnidentifiedImageError as error:

@@ -9,6 +9,7 @@ from beenhere.errors import DataError
 from beenhere.evaluation.differences import Differences
 from beenhere.evaluation.protocol import in_words
 from beenhere.files.atomic import write_file
+from beenhere.files.regular import read_json
 from beenhere.report import panels
 from beenhere.report.compared_queries import ComparedQuery
 
@@ -74,7 +75,7 @@ def write_comparison(
 def _earlier_pictures(folder: Path) -> set[str]:
     """Names of the pictures of the comparison in a folder; none where there is no comparison."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = read_json(folder / RECORD)
         if record["format"] == FORMAT:
             return {test["picture"] for test in record["tests"] if test["picture"]}
     except FileNotFoundError:

@@ -9,6 +9,7 @@ from typing import Any
 from beenhere.photos.reference import is_placed
 from beenhere.report.location import where_in_words
 from beenhere.retrieval.locate.answer import Match, Nearest
+from beenhere.wording import printable
 
 CSV_COLUMNS = (
     *("query", "rank", "path", "similarity", "lat", "lon", "heading", "captured"),
@@ -27,7 +28,7 @@ def nearest_text(found: Nearest) -> str:
         ]
         if not matches:
             lines.append("  no photo")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _named(match: Match) -> str:

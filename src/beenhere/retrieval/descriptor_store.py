@@ -12,6 +12,7 @@ killed at any moment leaves whole rows, and the next one goes on from there.
 
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from beenhere.errors import DataError, PhotoError
 from beenhere.files.atomic import write_json
 from beenhere.files.locks import locked
 from beenhere.files.npy import HEADER_BYTES, header, little_endian
+from beenhere.files.regular import open_regular, read_json
 from beenhere.wording import one_line
 
 COMMIT_SECONDS = 2.0
@@ -43,14 +45,17 @@ class PhotoKey(NamedTuple):
         """The key of a file, without opening it.
 
         Raises:
-            PhotoError: there is no such file, or it cannot be reached.
+            PhotoError: there is no such file, it is another thing, or it cannot be reached.
         """
         try:
             found = Path(path).stat()
+            regular = stat.S_ISREG(found.st_mode)
         except FileNotFoundError as error:
             raise PhotoError(path, "no such file") from error
         except (OSError, ValueError) as error:
             raise PhotoError(path, f"cannot be reached: {one_line(error, None)}") from error
+        if not regular:
+            raise PhotoError(path, "not a regular file")
         return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns)  # noqa: PTH100
 
 
@@ -178,7 +183,7 @@ class DescriptorStore:
         if not file.exists():
             return
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = read_json(file)
         except ValueError:
             found = "something else"
         if found != self._identity:
@@ -196,7 +201,7 @@ class DescriptorStore:
         most = max(0, vectors.stat().st_size - HEADER_BYTES) // self._row_bytes
         rows: dict[PhotoKey, int] = {}
         length = 0
-        with photos.open("rb") as lines:
+        with open_regular(photos) as lines:
             for line in lines:
                 if self._count == most or not line.endswith(b"\n"):
                     break

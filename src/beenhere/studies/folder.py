@@ -8,7 +8,6 @@
 """
 
 import hashlib
-import json
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError, DataError, TrainingError
 from beenhere.files.atomic import replacing, write_json
 from beenhere.files.locks import holder, locked
+from beenhere.files.regular import read_json, read_regular
 from beenhere.studies.plan import Plan, Training, flat, matters
 from beenhere.studies.results import Row, Run, State, StudyResults, Table
 from beenhere.training.run_folder import RunFolder
@@ -170,7 +170,7 @@ class StudyFolder:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    values: dict[str, Any] = read_json(file)
     return values
 
 
@@ -206,7 +206,7 @@ def _difference(old: RowFolder, training: Training) -> str:
 
 
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_regular(path)).hexdigest()
 
 
 def _description(plan: Plan) -> dict[str, Any]:

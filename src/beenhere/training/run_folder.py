@@ -24,6 +24,7 @@ from beenhere.config.training import TrainConfig
 from beenhere.errors import TrainingError
 from beenhere.files.atomic import replacing, write_file
 from beenhere.files.locks import locked
+from beenhere.files.regular import read_json, read_regular
 
 History = list[dict[str, Any]]
 """For each finished epoch its number from 1, means, recalls, learning rates, seconds."""
@@ -100,7 +101,7 @@ class RunFolder:
     def drop_unfinished_metrics(self, epochs: int) -> None:
         """Drop the lines of an epoch that did not finish: it is trained again."""
         if self.metrics.exists():
-            lines = self.metrics.read_text(encoding="utf-8").splitlines()
+            lines = read_regular(self.metrics).decode().splitlines()
             kept = "".join(f"{line}\n" for line in lines if _epoch_of(line) <= epochs)
             write_file(self.metrics, kept)
 
@@ -108,7 +109,7 @@ class RunFolder:
         """The content of ``results.json``; empty before the first epoch has finished."""
         if not self.results.exists():
             return {}
-        results: dict[str, Any] = json.loads(self.results.read_text(encoding="utf-8"))
+        results: dict[str, Any] = read_json(self.results)
         return results
 
 

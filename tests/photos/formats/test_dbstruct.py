@@ -110,3 +110,53 @@ def test_positions_that_do_not_fit_the_names(tmp_path: Path) -> None:
     savemat(file, {"dbStruct": {"dbImageFns": cells, "utmDb": np.ones((2, 3))}})
     with pytest.raises(DataError, match=r"2 names and utmDb the shape \(2, 3\); expected \(2, 2\)"):
         read(tmp_path)
+
+
+def positions(folder: Path, *utm: tuple[float, float], name: str = "a.jpg") -> EvaluationTables:
+    """A set whose database was taken at some positions."""
+    put(folder / "queries_real", "q.jpg")
+    names = [name if at == 0 else f"{at}.jpg" for at in range(len(utm))]
+    for each in names[1:]:
+        put(folder, each)
+    db_struct(
+        folder / "datasets" / "pitts30k_test.mat",
+        [(each, *where) for each, where in zip(names, utm, strict=True)],
+        [("q.jpg", *PITTSBURGH)],
+    )
+    return read(folder)
+
+
+def test_a_position_that_is_not_known_is_that_of_one_photo(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg")
+    found = positions(tmp_path, (np.nan, np.nan), PITTSBURGH, (0.0, 0.0), PITTSBURGH).database
+    assert found.frame["easting"].to_list() == [None, PITTSBURGH[0], None, PITTSBURGH[0]]
+    assert found.frame["zone"].to_list() == [None, "17T", None, "17T"]
+
+
+@pytest.mark.parametrize(
+    ("utm", "looks"),
+    [
+        ((40.44, -79.99), "degrees"),
+        ((-79.99, 40.44), "degrees"),
+        ((PITTSBURGH[1], PITTSBURGH[0]), "swapped"),
+        ((3.0, 4e8), "something else"),
+    ],
+)
+def test_positions_in_another_way(tmp_path: Path, utm: tuple[float, float], looks: str) -> None:
+    with pytest.raises(DataError, match=f"utmDb has .* and these look (like )?{looks}"):
+        positions(tmp_path, utm, utm, PITTSBURGH)
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/passwd", "a/../../b.jpg"])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="leads out of the folder"):
+        positions(tmp_path, PITTSBURGH, name=name)
+
+
+def test_matlab_7_3_says_how_to_save_it(tmp_path: Path) -> None:
+    put(tmp_path / "queries_real", "q.jpg")
+    (tmp_path / "datasets").mkdir()
+    file = tmp_path / "datasets" / "pitts30k_test.mat"
+    file.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512, b" ") + b"\x89HDF")
+    with pytest.raises(DataError, match=r"version 7.3.*save\('pitts30k_test.mat', .*'-v7'\)"):
+        read(tmp_path)

@@ -291,6 +291,47 @@ def test_lies_and_bombs(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize(
+    ("shape", "descr"),
+    [
+        ((10**13, 0), "<i8"),
+        ((10**13,), "<U0"),
+        ((10**13,), "|V0"),
+        ((0, 0), "<i8"),
+        ((-1, -8), "<i8"),
+        ((2, 2, 10**13, 0), "<i8"),
+        ((10**13, 0), "|O"),
+        ((10**13,), "|O"),
+    ],
+    ids=str,
+)
+def test_a_header_of_nothing_many_times(tmp_path: Path, shape: tuple[int, ...], descr: str) -> None:
+    with (tmp_path / "gt.npy").open("wb") as file:
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+    for read in (read_index_lists, read_names):
+        with pytest.raises(DataError, match=r"gt.npy: (holds|has|is no)") as caught:
+            read(tmp_path / "gt.npy")
+        assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("use", ["shape", "type", "range", "key"])
+def test_a_value_whose_text_has_no_end(tmp_path: Path, use: str) -> None:
+    """Tuples of tuples of ..., 2^40 in all, where a message would show them."""
+    nested = b"K\x01" + 40 * b"q\x70h\x70\x86"
+    calls = {
+        "shape": b"h\x01h\x02K\x00\x85C\x01b\x87R(K\x01" + nested + b"h\x05X\x02\x00\x00\x00i8"
+        b"\x89\x88\x87R\x89C\x08abcdefghtb",
+        "type": b"h\x05" + nested + b"\x85R",
+        "range": b"cbuiltins\nrange\n" + nested + b"\x85R",
+        "key": nested + nested + b"\x93",
+    }
+    file = write(tmp_path / "gt.npy", (1,), bomb(calls[use]))
+    with pytest.raises(DataError) as caught:
+        read_index_lists(file)
+    assert len(str(caught.value)) < 500
+
+
 def test_one_list_many_times(tmp_path: Path) -> None:
     """80,000 references to a list of 80,000: more entries than a ground truth has."""
     inner = objects([list(range(80_000))] * 80_000)

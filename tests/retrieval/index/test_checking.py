@@ -18,6 +18,7 @@ from beenhere.retrieval.index.manifest import FORMAT_VERSION, MANIFEST, write_ma
 KINDS = [
     "vectors.npy",
     "scales.npy",
+    "sums.npy",
     "photos.parquet",
     "removed.npy",
     "unreadable.parquet",
@@ -176,7 +177,7 @@ def test_vectors_that_were_written_wrong(full: Path) -> None:
             scales = np.load(full / segment.scales.file)
             scales[4] *= value / scales[4] if value == 2 else value
             part = change.write_part("scales.npy", lambda path, it=scales: np.save(path, it))
-            wrong = segment.model_copy(update={"scales": part})
+            wrong = segment.model_copy(update={"scales": part, "sums": None})
             write_manifest(manifest.model_copy(update={"segments": (wrong,)}), full)
             (damage,) = check_index(full).damages
             assert "vectors.npy: descriptor 4 has length" in damage and "expected 1" in damage

@@ -96,9 +96,10 @@ def test_nothing_but_unreadable_photos(tmp_path: Path, model: TinyModel) -> None
     bad = tmp_path / "bad" / at_name(1, 2)
     bad.parent.mkdir()
     bad.write_bytes(b"no photo")
-    index = Index.build(tmp_path / "bad", model, tmp_path / "y.index")
-    assert len(index) == 0 and index.unreadable == {str(bad): "not a photo: a text file"}
-    assert Index.open(index.path).unreadable == index.unreadable
+    reason = f"none of 1 photo can be read, such as {bad} .not a photo: a text file."
+    with pytest.raises(DataError, match=reason):
+        Index.build(tmp_path / "bad", model, tmp_path / "y.index")
+    assert not (tmp_path / "y.index").exists()
 
 
 def test_only_what_lies_near(index: Index, model: TinyModel, photos: Path) -> None:

@@ -11,7 +11,9 @@ import yaml
 
 from beenhere.errors import DataError
 from beenhere.files.atomic import holds_something, need_space, new_folder, write_file
+from beenhere.files.bounded_yaml import load_yaml
 from beenhere.files.locks import locked
+from beenhere.files.regular import read_regular
 from beenhere.photos.acquire.set_folder import check_contents, errors_about, lay_out, read_contents
 from beenhere.photos.acquire.sources import DriveSource, Timeout, UrlSource
 from beenhere.photos.acquire.transfer import RETRY, TIMEOUT, fetch
@@ -207,7 +209,7 @@ class ChecksumRecord:
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
-            found = yaml.safe_load(self.file.read_text(encoding="utf-8"))
+            found = load_yaml(read_regular(self.file))
             return {
                 name: {key: str(each[key]) for key in ("checksum", "date")}
                 for name, each in found.items()

@@ -1,6 +1,5 @@
 """Fetching one file over a network that fails, from a server that may say what is not so."""
 
-import json
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ import urllib3
 
 from beenhere.errors import DataError
 from beenhere.files.atomic import sync_folder, write_json
+from beenhere.files.regular import read_json
 from beenhere.photos.acquire.sources import (
     Client,
     FileResponse,
@@ -164,7 +164,7 @@ class _Download:
         self.part = self.file.with_name(f"{self.file.name}.part")
         self.about = self.file.with_name(f"{self.file.name}.part.json")
         with suppress(OSError, ValueError, TypeError):  # none, or what a person has put there
-            version = _Version(**json.loads(self.about.read_text(encoding="utf-8")))
+            version = _Version(**read_json(self.about))
             self.version = version if version.source == self.source.key else None
 
     @property

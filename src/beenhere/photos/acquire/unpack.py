@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 
 from beenhere.errors import DataError
 from beenhere.files.atomic import free_bytes, need_space
+from beenhere.files.regular import open_regular
 from beenhere.progress import progress
 from beenhere.wording import file_size, one_line
 
@@ -274,7 +275,7 @@ def _first_bytes(archive: Path) -> bytes:
     Raises:
         DamagedArchive: it is none.
     """
-    with archive.open("rb") as file:
+    with open_regular(archive) as file:
         first = file.read(512)
     if first.startswith((*_ZIP, *_PACKERS)) or first[257:262] == b"ustar":
         return first

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from beenhere.errors import DataError
 from beenhere.files.atomic import write_file
+from beenhere.files.bounded_yaml import load_yaml
+from beenhere.files.regular import read_regular
 from beenhere.photos.catalog.named_sets import plain
 from beenhere.photos.ground_truth import EvaluationTables
 from beenhere.photos.table import PhotoTable
@@ -58,7 +60,7 @@ def read_marker(folder: Path) -> SetMarker | None:
     """
     file = folder / MARKER
     try:
-        return SetMarker(**yaml.safe_load(file.read_text(encoding="utf-8")))
+        return SetMarker(**load_yaml(read_regular(file)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValidationError) as error:

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
+from beenhere.files.regular import open_regular
 from beenhere.photos.catalog.marker import is_set
 from beenhere.photos.formats.image_lists import find_named
 from beenhere.photos.ground_truth import EvaluationTables
@@ -23,6 +24,10 @@ from beenhere.wording import one_line
 
 PITTSBURGH = ("pitts30k", "pitts250k")
 _SPLITS = ("test", "val")
+UTM_OF = {"db": "utmDb", "q": "utmQ"}
+EASTINGS = 1e5, 9e5
+"""Metres, between which those of a zone lie: its middle has 500,000, its border 334 km from it."""
+_HDF5 = b"MATLAB 7.3 MAT-file"
 _QUERY_FOLDERS = ("247query_subset_v2", "query", "queries", "247query_v3", "247query_v2")
 _DATABASE_FOLDERS = ("", "tokyo247", "images", "database")
 
@@ -106,21 +111,54 @@ def _mat(folder: Path, stem: str) -> Path | None:
 def _table(mat: Path, side: str, folders: Sequence[Path], zone: str) -> PhotoTable:
     names, utm = _side(mat, side)
     folder, names = _where(folders, names)
-    facts = pl.DataFrame({"easting": utm[:, 0], "northing": utm[:, 1]})
-    facts = facts.with_columns(zone=pl.lit(zone))
+    utm = np.where(_in_zone(mat, side, utm)[:, None], utm, np.nan)
+    facts = pl.DataFrame({"easting": utm[:, 0], "northing": utm[:, 1]}).fill_nan(None)
+    facts = facts.with_columns(zone=pl.when(pl.col("easting").is_not_null()).then(pl.lit(zone)))
     return find_named(folder, names).table(f"photos; which and where, {mat.name} says", facts)
+
+
+def _in_zone(mat: Path, side: str, utm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """``(n,)``: whether easting and northing are some of a UTM zone; else they are not known.
+
+    Raises:
+        DataError: most are not: they are degrees, or the wrong way round.
+    """
+
+    def good(east: NDArray[np.float64], north: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return (east > EASTINGS[0]) & (east < EASTINGS[1]) & (north >= 0) & (north <= 1e7)
+
+    fits = good(*utm.T)
+    if len(utm) and 2 * fits.sum() < np.isfinite(utm).all(axis=1).sum():
+        swapped = 2 * good(*utm.T[::-1]).sum() > len(utm)
+        looks = "these look swapped" if swapped else "these look like something else"
+        if 2 * (np.abs(utm) <= 360).all(axis=1).sum() > len(utm):
+            looks = "these look like degrees"
+        some = ", ".join(f"{value:g}" for value in utm[np.argmin(fits)])
+        raise DataError(
+            f"{mat}: {UTM_OF[side]} has {some}; expected easting and northing in metres of a UTM "
+            f"zone, in this order, and {looks}"
+        )
+    return fits
 
 
 def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
     """Names and ``(n, 2)`` easting and northing of ``"db"`` or ``"q"``."""
     from scipy.io import loadmat
 
-    images, places = f"{side}ImageFns", "utmDb" if side == "db" else "utmQ"
+    images, places = f"{side}ImageFns", UTM_OF[side]
     try:
+        with open_regular(mat) as file:
+            if file.read(len(_HDF5)) == _HDF5:
+                raise DataError(
+                    f"{mat}: is saved in Matlab's version 7.3, which is not read here; load it in "
+                    f"Matlab and save it as version 7: save('{mat.name}', 'dbStruct', '-v7')"
+                )
         struct = loadmat(mat, variable_names=["dbStruct"])["dbStruct"][0, 0]
         # A cell array: each cell is an array of one text.
         names = [str(np.ravel(cell)[0].item()) for cell in np.ravel(struct[images])]
         utm = np.asarray(struct[places], np.float64).T
+    except DataError:
+        raise
     # scipy does not document what it raises for a broken file.
     except Exception as error:
         problem = one_line(error, 100)

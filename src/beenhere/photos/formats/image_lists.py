@@ -55,7 +55,16 @@ def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
     Args:
         folder: where the names start from.
         names: with ``/``; each is one image, and none is taken for another.
+
+    Raises:
+        DataError: a name leads out of the folder.
     """
+    for name in names:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise DataError(
+                f"{folder}: a list of its images names {name[:100]!r}, which leads out of the "
+                "folder; expected names below it"
+            )
     start = os.path.join(folder, "")  # noqa: PTH118 - pathlib drops the end slash
     paths = [start + name for name in names]
     return NamedImages(paths, np.array(existing(paths), bool))

@@ -63,6 +63,8 @@ def list_photos(root: Path) -> Listing:
     Raises:
         DataError: the folder itself cannot be read.
     """
+    if not is_text(str(root)):
+        raise DataError(f"{root}: the name of the folder is not UTF-8; rename it")
     found = Listing(root)
     followed = [Path(os.path.realpath(root))]
     pending = [""]
@@ -145,6 +147,9 @@ def _add_file(found: Listing, entry: "os.DirEntry[str]", name: str) -> None:
             shown = os.fsencode(found.root / name).decode("utf-8", "replace")
             found.unusable.append((shown, reason))
     elif suffix in TABLE_SUFFIXES and entry.name != CONDITIONS:
+        if not entry.is_file():
+            found.unusable.append((str(found.root / name), "not a regular file"))
+            return
         (found.inner_tables if "/" in name else found.tables).append(name)
     elif len(found.others) < 100:
         found.others.append(name)
@@ -159,11 +164,16 @@ def _refusal(entry: "os.DirEntry[str]", name: str, suffix: str) -> str | None:
         return "link to nothing"
     if not entry.is_file():
         return "not a regular file"
+    return None if is_text(name) else "its name is not UTF-8: rename it"
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is UTF-8; Python stands for other bytes by halves of characters."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        return "its name is not UTF-8: rename it"
-    return None
+        return False
+    return True
 
 
 @cache

@@ -12,11 +12,15 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
+from beenhere.files.regular import open_regular, regular
 from beenhere.photos.formats.pickled_arrays import MOST_ENTRIES, read_pickled_array
 from beenhere.wording import one_line
 
 MOST_BYTES = 1 << 30
 """Of a file; ground truths of the benchmarks are a few MB."""
+
+MOST_LISTS = 5_000_000
+"""Rows, each of which becomes a list or a name; a byte of a file may be one."""
 
 _Lists = list[Sequence[int] | NDArray[Any]]
 
@@ -53,10 +57,10 @@ def read_names(file: Path) -> list[str]:
 
 def _read(file: Path) -> NDArray[Any]:
     try:
-        size = file.stat().st_size
+        size = regular(file).stat().st_size
         if size > MOST_BYTES:
             raise DataError(f"{file}: has {size:,} bytes; expected {MOST_BYTES:,} at most")
-        with file.open("rb") as opened, warnings.catch_warnings():
+        with open_regular(file) as opened, warnings.catch_warnings():
             # Of a header that Python 2 wrote; such files are read as well.
             warnings.filterwarnings("ignore", "Reading `.npy`", UserWarning)
             version = npy_format.read_magic(opened)
@@ -64,16 +68,31 @@ def _read(file: Path) -> NDArray[Any]:
                 raise DataError(f"{file}: is of .npy version {version}; expected 1.0 or 2.0")
             read_header = getattr(npy_format, f"read_array_header_{version[0]}_0")
             shape, _, dtype = read_header(opened)
+            _check_shape(file, shape, dtype)
             if dtype.hasobject:
                 return _pickled(file, opened.read(), shape)
             if math.prod(shape) * dtype.itemsize != size - opened.tell():
                 raise DataError(f"{file}: is cut off, or longer than it says; expected it whole")
-            return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
+            opened.seek(0)
+            return np.load(opened, allow_pickle=False)  # type: ignore[no-any-return]
     except FileNotFoundError as error:
         raise DataError(f"{file}: no such file") from error
     # numpy hands on whatever the parser of its header's text meets.
     except (ValueError, OSError, MemoryError, TokenError, SyntaxError, RecursionError) as error:
         raise DataError(f"{file}: is no .npy file ({one_line(error, 100)})") from error
+
+
+def _check_shape(file: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """See that an array has as many rows as a list may, and bytes for each of them."""
+    rows = shape[0] if shape else 0
+    # Of nothing there may be any number, in a file of 82 bytes.
+    if not 0 < len(shape) <= 2 or min(shape[1:], default=1) < 1 or not dtype.itemsize:
+        what = f"{dtype} of shape {shape}"[:100]
+        raise DataError(
+            f"{file}: holds {what}; expected integers or names in one or two dimensions, not empty"
+        )
+    if not 0 <= rows <= MOST_LISTS:
+        raise DataError(f"{file}: has {rows:,} rows; expected {MOST_LISTS:,} at most")
 
 
 def _pickled(file: Path, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:

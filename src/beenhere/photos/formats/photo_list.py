@@ -19,6 +19,7 @@ import polars as pl
 from beenhere import geo
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
+from beenhere.files.regular import regular
 from beenhere.photos.formats.listing import Listing, existing
 from beenhere.photos.table import SCHEMA, PhotoTable
 from beenhere.wording import count, one_line
@@ -143,7 +144,7 @@ def read_csv_columns(file: Path, columns: Iterable[str], what: str = "a CSV tabl
     """
     expected = f"expected the columns {','.join(columns)}"
     try:
-        rows = pl.read_csv(file, infer_schema=False, glob=False)
+        rows = pl.read_csv(regular(file), infer_schema=False, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file}: not {what} ({one_line(error)}); {expected}") from error
     missing = sorted(set(columns) - set(rows.columns))
@@ -158,7 +159,7 @@ def _raw(file: Path, most: int | None = None) -> pl.DataFrame:
     parquet = file.suffix.lower() == ".parquet"
     try:
         if parquet:
-            return pl.read_parquet(file, n_rows=most, glob=False)
+            return pl.read_parquet(regular(file), n_rows=most, glob=False)
         separator = _separator(file)
         rows = pl.read_csv(file, separator=separator, infer_schema=False, n_rows=most, glob=False)
         return rows.rename({name: name.strip() for name in rows.columns})
@@ -173,7 +174,7 @@ def _raw(file: Path, most: int | None = None) -> pl.DataFrame:
 def _separator(file: Path) -> str:
     """The one that the first line has most of; spreadsheets in some countries write ``;``."""
     try:
-        with file.open(encoding="utf-8-sig") as lines:
+        with regular(file).open(encoding="utf-8-sig") as lines:
             return max(",", ";", "\t", key=lines.readline(1 << 16).count)
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: is not UTF-8 text; save it as UTF-8") from error

@@ -23,6 +23,9 @@ from beenhere.wording import one_line
 MOST_ENTRIES = 50_000_000
 """Entries of one range, or of all arrays; more is refused."""
 
+MOST_INSTRUCTIONS = 20_000_000
+"""Of a pickle: each number is one, and a byte of it may make an empty list of 56 bytes."""
+
 _INSTRUCTIONS = re.compile(
     "PROTO|FRAME|STOP|MARK|NONE|NEWTRUE|NEWFALSE|INT|BININT[12]?|LONG[14]?"
     "|(SHORT_)?BIN(UNICODE|STRING|BYTES)|BIN(UNICODE|BYTES)8|BYTEARRAY8"
@@ -60,6 +63,8 @@ def _check_instructions(data: bytes) -> None:
         ValueError: it is cut off, or a part of it is shorter than it says.
     """
     for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
+        if count > MOST_INSTRUCTIONS:
+            raise DataError(f"a pickle of more than {MOST_INSTRUCTIONS:,} instructions")
         if not count and (operation.name != "PROTO" or argument not in range(2, 6)):
             version = argument if operation.name == "PROTO" else "0 or 1"
             raise DataError(f"a pickle of protocol {version}; expected 2 to 5")
@@ -135,7 +140,7 @@ class _PickledType:
 
     def __init__(self, text: Any, align: Any = False, copy: Any = True) -> None:
         if not isinstance(text, str) or not re.fullmatch(r"O8?|[iufb][1248]|U\d{1,4}", text):
-            raise DataError(f"numbers of type {text!r}"[:100])
+            raise DataError(f"numbers of type {_shown(text)}")
         self.text = text
         self._order = "|"
 
@@ -192,8 +197,14 @@ def _range(*limits: Any) -> range:
 def _size(shape: Any) -> int:
     good = isinstance(shape, tuple) and all(type(side) is int and side >= 0 for side in shape)
     if not good or len(shape) > 8 or math.prod(shape) > MOST_ENTRIES:
-        raise DataError(f"an array of shape {shape!r}"[:100])
+        raise DataError(f"an array of shape {_shown(shape)}")
     return math.prod(shape)
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, if it is short: lists may hold one list a thousand million times."""
+    flat = isinstance(value, tuple) and len(value) <= 8 and all(type(one) is int for one in value)
+    return repr(value[:80])[:100] if isinstance(value, str) or flat else f"a {type(value).__name__}"
 
 
 def _filled(value: Any) -> Any:

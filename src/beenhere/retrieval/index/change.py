@@ -37,6 +37,7 @@ from beenhere.retrieval.index.manifest import (
     Manifest,
     Part,
     Segment,
+    check_entries,
     read_manifest,
     write_manifest,
 )
@@ -193,10 +194,11 @@ def changing(folder: Path, wait: float, new: bool = False) -> Iterator[Change]:
 
     Raises:
         DataError: no index, another writer, who is named, or a disk that is full or cannot be
-            written; the index is then as it was.
+            written; the index is then as it was. An index that is not made of its own files alone.
     """
     if not new:
         read_manifest(folder)
+    check_entries(folder)
     busy = (
         f"{folder} is being written by {{holder}}; try again when it has ended, or wait for it by "
         "--wait SECONDS"

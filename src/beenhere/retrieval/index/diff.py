@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
+from beenhere.files.regular import open_regular
 from beenhere.photos.photo_file import Photo, decoding
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
@@ -315,7 +316,7 @@ def hash_files(
 
 def _hash(key: PhotoKey) -> bytes | PhotoError:
     try:
-        with Path(key.path).open("rb") as file:
+        with open_regular(Path(key.path)) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         return PhotoError(key.path, (error.strerror or str(error)).lower())

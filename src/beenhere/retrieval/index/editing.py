@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from itertools import compress
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.retrieval import HALF, IndexConfig, MilvusAddress, WhiteningConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError
+from beenhere.files.bounded_yaml import load_yaml
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
@@ -31,6 +32,7 @@ from beenhere.retrieval.index.manifest import (
     read_manifest,
 )
 from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
+from beenhere.wording import count
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
@@ -43,8 +45,14 @@ JOURNAL = f"{STAGING}/contents.jsonl"
 
 TRAINING = "photos in the search structure"
 
+_KEPT_IN_CALIBRATION = "expected a mapping of numbers, texts, lists and mappings"
+
 FEWEST_TO_WHITEN = 100
 """Photos of a new index; fewer say nothing of how others will vary."""
+
+
+class _NothingReadable(DataError):
+    """A new index would hold no photo."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +122,9 @@ def build_index(
         in_memory: the photos themselves, where the table names what has no files, by its rows.
 
     Raises:
-        DataError: the folder or the collection holds an index of other photos or another dtype, or
-            other things; Milvus does not answer; another process writes the index; or it cannot be
-            written.
+        DataError: no photo can be read; the folder or the collection holds an index of other photos
+            or another dtype, or other things; Milvus does not answer; another process writes the
+            index; or it cannot be written.
         ModelError: no such model, something else than a model, or the folder or the collection is
             of another one.
         ConfigError: no such device or address, an option that is not for Milvus, or pymilvus is not
@@ -151,7 +159,12 @@ def build_index(
             if made and change.before is None:
                 shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
             raise
-        return _put(change, edit, given, diff, model, config.extract, what, start)
+        try:
+            return _put(change, edit, given, diff, model, config.extract, what, start)
+        except _NothingReadable:
+            if made:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def add_photos(
@@ -199,7 +212,12 @@ def add_photos(
         return _put(change, edit, given, diff, model, config, what, start)
 
 
-def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) -> Removed:
+def remove_photos(
+    folder: Path,
+    paths: Sequence[str | Path],
+    wait: float = 0,
+    agree: Callable[[int, int], None] | None = None,
+) -> Removed:
     """Take photos out of an index. Their files are not touched, and need not be there.
 
     Args:
@@ -208,11 +226,15 @@ def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) ->
             any characters (``/`` too), ``?`` for one, ``[ab]`` for a or b. One that begins with
             ``*`` fits wherever the photo lies.
         wait: seconds to wait for another writer.
+        agree: told how many photos would go, and of how many; raises where they shall not.
 
     Raises:
-        DataError: a path that stands for no photo of the index, which is then as it was; no index;
-            Milvus does not answer; another process writes the index; or it cannot be written.
+        DataError: an empty path, or one that stands for no photo of the index, which is then as it
+            was; no index; Milvus does not answer; another process writes the index; or it cannot be
+            written.
     """
+    if not all(str(path).strip() for path in paths):
+        raise DataError("an empty path is given; expected a photo, a folder or a pattern")
     with changing(folder, wait) as change:
         edit = open_edit(change)
         known = edit.under([str(path) for path in paths])
@@ -229,6 +251,8 @@ def remove_photos(folder: Path, paths: Sequence[str | Path], wait: float = 0) ->
                 )
             rows.update(chosen)
             forgotten.update(gone)
+        if agree is not None:
+            agree(len(rows), int(known.allowed.sum()))
         edit.remove(known, sorted(rows))
         edit.commit({name: why for name, why in unreadable.items() if name not in forgotten})
         return Removed(len(rows), change.manifest.photos)
@@ -243,10 +267,17 @@ def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 
     """
     try:
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    except yaml.representer.RepresenterError as error:
+        kept_as = repr(load_yaml(text.encode()))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        got = error.args[-1] if isinstance(error, yaml.representer.RepresenterError) else error
         raise DataError(
-            f"a calibration holds {error.args[-1]!r}; expected numbers, texts, lists and mappings"
+            f"a calibration holds {str(got)[:100]!r}, {_KEPT_IN_CALIBRATION}"
         ) from error
+    if values is not None and (not isinstance(values, dict) or kept_as != repr(values)):
+        raise DataError(
+            f"a calibration is {repr(values)[:100]}, and would come back as another; "
+            f"{_KEPT_IN_CALIBRATION}"
+        )
     with changing(folder, wait) as change:
         kept = None
         if values is not None:
@@ -302,10 +333,17 @@ def _put(
             new += batch.frame.height
             yield batch
 
+    first = change.before is None
     edit.remove(diff.known, diff.replaced)
     rows, frame = diff.updates()
     edit.update(diff.known, rows, frame)
     edit.append(chosen.height, batches())
+    if first and not new and unreadable:
+        path, why = next(iter(unreadable.items()))
+        raise _NothingReadable(
+            f"none of {count(len(unreadable), 'photo')} can be read, such as {path} ({why}); there "
+            "is nothing to make an index of"
+        )
     # Given again and read, a photo is not unreadable any more.
     before = {path: why for path, why in change.unreadable.items() if path not in diff.paths}
     edit.commit(dict(sorted((before | unreadable).items())))

@@ -11,6 +11,7 @@ from beenhere import geo
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig
+from beenhere.devices import use_threads
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_given
 from beenhere.photos.table import PhotoTable
@@ -244,7 +245,8 @@ class Index(Locator):
         Args:
             descriptors: ``(m, D)``, L2-normalised, by :meth:`describe`: D is the model's, and where
                 the index is whitened they are projected here.
-            k: how many photos for each, in Milvus 16,384 at most.
+            k: how many photos for each, and no more columns than there are rows; in Milvus 16,384
+                at most.
             where: what the photos must be besides; None: all are searched.
             exact: whether to look at every photo, structure or not.
 
@@ -270,6 +272,7 @@ class Index(Locator):
             )
         if k < 1:
             raise DataError(f"k is {k}; expected 1 or more")
+        use_threads()
         return Matches(*self.store.search(queries, k, where, exact))
 
     def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:

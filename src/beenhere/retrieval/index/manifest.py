@@ -7,20 +7,25 @@ last line is the SHA-256 of the lines before it.
 
 import hashlib
 import logging
+import re
+import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from beenhere.config import config_yaml
 from beenhere.config.options import Options
 from beenhere.config.retrieval import MilvusAddress, SearchConfig, WhiteningConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.files.atomic import write_file
+from beenhere.files.bounded_yaml import load_yaml
 from beenhere.files.locks import holder
+from beenhere.files.regular import read_regular
 from beenhere.photos.table import SCHEMA, PhotoTable
 
 MANIFEST, LOCK = "index.yaml", ".lock"
@@ -28,12 +33,12 @@ PARTS, MODEL, STAGING = "parts", "model", "staging"
 """Folders of an index; ``staging`` holds what an interrupted build or add has computed."""
 
 FORMAT = "beenhere-index"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Raised when an older reader would misread the folder.
 
 2 came with search structures, whitening and calibration, 3 with the names of today for the options
-of search, 4 with whitening that keeps all numbers, 5 with photos on a plan or in a sequence; older
-ones are read.
+of search, 4 with whitening that keeps all numbers, 5 with photos on a plan or in a sequence, 6 with
+checksums of descriptors; older ones are read.
 """
 
 COLUMNS = SCHEMA | {"sha256": pl.Binary, "size": pl.Int64, "mtime_ns": pl.Int64}
@@ -43,8 +48,7 @@ when it was added: its content's SHA-256 (32 bytes), bytes, and mtime in ns."""
 UNREADABLE_COLUMNS: dict[str, type[pl.DataType]] = {"path": pl.String, "reason": pl.String}
 
 _SEAL = b"# sha256 "
-# Ten times as fast, where PyYAML has it; as safe.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PART_FILE = re.compile(rf"({PARTS}|{MODEL})/\w[\w.-]*")
 # Format 2 was written before these were renamed; its files keep the old names.
 _NAME_ON_DISK = {"removed_rows": "marks", "unreadable_photos": "left_out"}
 # Options of search by their names before format 3, and kinds that pq surpassed in everything but
@@ -68,6 +72,23 @@ class Part(Options):
     bytes: int
     sha256: str
 
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, file: str) -> str:
+        if not _PART_FILE.fullmatch(file):
+            raise ValueError(f"expected the name of a file in {PARTS}/ or {MODEL}/")
+        return file
+
+
+@dataclass(frozen=True)
+class VectorFiles:
+    """Files of vectors that lie together; see :class:`Segment`."""
+
+    rows: int
+    vectors: Part
+    scales: Part | None
+    sums: Part | None
+
 
 class Segment(Options):
     """Photos that were added together, and their descriptors, row by row.
@@ -76,13 +97,25 @@ class Segment(Options):
         rows: how many, removed ones with them.
         vectors: ``.npy``, ``(rows, D)``.
         scales: ``.npy``, ``(rows,)`` float32, of int8 vectors; else None.
+        sums: ``.npy``, ``(rows,)`` uint64, a checksum of each vector with its scale; None of an
+            index that was written before there were any.
         photos: ``.parquet``, the columns of :data:`COLUMNS`.
     """
 
     rows: int = Field(ge=1)
     vectors: Part
     scales: Part | None
+    sums: Part | None = None
     photos: Part
+
+    @property
+    def files(self) -> VectorFiles:
+        """All but the photos."""
+        return VectorFiles(self.rows, self.vectors, self.scales, self.sums)
+
+    def parts(self) -> Iterator[Part]:
+        """Its files."""
+        yield from filter(None, (self.vectors, self.scales, self.sums, self.photos))
 
 
 class IndexedModel(Options):
@@ -101,7 +134,7 @@ class IndexedModel(Options):
 
     name: str | None
     fingerprint: str
-    dim: int
+    dim: int = Field(ge=1)
     precision: Literal["32", "bf16"]
     config: dict[str, Any]
     provenance: dict[str, Any]
@@ -209,10 +242,7 @@ class Manifest(Options):
         """Every file but the manifest."""
         yield from self.model.parts
         for segment in self.segments:
-            yield segment.vectors
-            if segment.scales is not None:
-                yield segment.scales
-            yield segment.photos
+            yield from segment.parts()
         yield from filter(None, (self.removed_rows, self.unreadable_photos))
         for kept in (self.structure, self.whitening, self.calibration):
             if kept is not None:
@@ -228,17 +258,19 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of an index.
 
     Raises:
-        DataError: no index there, one of a newer format, or a damaged manifest.
+        DataError: no index there, one of a newer format, a damaged manifest, or see
+            :func:`check_entries`.
     """
+    check_entries(folder)
     file = folder / MANIFEST
     try:
-        data = file.read_bytes()
+        data = read_regular(file, follow=False)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(_none_here(folder)) from error
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
     try:
-        values = yaml.load(data.decode(), _LOADER)
+        values = load_yaml(data.decode())
     except (yaml.YAMLError, UnicodeDecodeError):
         values = None
     if isinstance(values, dict):
@@ -264,6 +296,33 @@ def read_manifest(folder: Path) -> Manifest:
         return config_yaml.validate(Manifest, _with_names_of_today(values), str(file))
     except ConfigError as error:
         raise DataError(str(error)) from error
+
+
+def check_entries(folder: Path) -> None:
+    """See that an index is made of files and folders of its own, wherever it has come from.
+
+    A link in it would have others read, and what a writer removes or appends to be, elsewhere.
+
+    Raises:
+        DataError: something in it is a link, a pipe, a socket or a device.
+    """
+    pending = [folder / name for name in (MANIFEST, LOCK, PARTS, MODEL, STAGING)]
+    while pending:
+        path = pending.pop()
+        try:
+            kind = path.lstat().st_mode
+            if stat.S_ISDIR(kind):
+                pending += path.iterdir()
+        except (FileNotFoundError, NotADirectoryError):  # never there, or removed by a writer
+            continue
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        if not stat.S_ISDIR(kind) and not stat.S_ISREG(kind):
+            what = "a link" if stat.S_ISLNK(kind) else "no regular file"
+            raise DataError(
+                f"{path} is {what}; an index holds files of its own alone: nothing was read or "
+                "written; remove it, or copy the index by cp -rL"
+            )
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

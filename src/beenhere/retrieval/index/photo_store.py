@@ -143,7 +143,8 @@ class Matches:
     37.7502
 
     Attributes:
-        similarity: ``(m, k)`` float32, cosine; NaN where there are fewer than k photos.
+        similarity: ``(m, k)`` float32, cosine, k being the number of rows where more were asked
+            for; NaN where there are fewer photos.
         rows: ``(m, k)`` int64 rows of :attr:`photos`; -1 there.
         index: the state that was searched; of photos in Milvus those that were found.
     """

@@ -15,10 +15,16 @@ from beenhere.errors import DataError
 from beenhere.files import npy
 from beenhere.progress import progress
 from beenhere.retrieval.index.change import Change
-from beenhere.retrieval.index.manifest import LearnedWhitening, Part, Segment, TrainedStructure
+from beenhere.retrieval.index.manifest import (
+    LearnedWhitening,
+    Part,
+    Segment,
+    TrainedStructure,
+    VectorFiles,
+)
 from beenhere.retrieval.index.snapshot import Snapshot, map_vectors
 from beenhere.retrieval.search.choice import choose
-from beenhere.retrieval.search.vectors import StoredVectors, blocks, quantise
+from beenhere.retrieval.search.vectors import StoredVectors, blocks, quantise, sums_of
 from beenhere.retrieval.search.whitening import Whitening
 
 if TYPE_CHECKING:
@@ -39,8 +45,7 @@ _WHEN_SEARCHING = {"kind", "rescore", "nprobe", "ef_search"}
 class SegmentDraft:
     """A :class:`Segment` whose photos, in ``frame``, may still have to be written."""
 
-    vectors: Part
-    scales: Part | None
+    files: VectorFiles
     frame: pl.DataFrame
     photos: Part | None = None
 
@@ -52,7 +57,7 @@ class SegmentDraft:
     def written(self, change: Change) -> Segment:
         """The segment, with its photos on the disk."""
         photos = self.photos or change.write_frame("photos.parquet", self.frame)
-        return Segment(rows=self.rows, vectors=self.vectors, scales=self.scales, photos=photos)
+        return Segment(photos=photos, **vars(self.files))
 
 
 def with_photos(
@@ -68,7 +73,7 @@ def with_photos(
         inside = slice(first, first + segment.rows)
         same = (source[inside] < len(source)).all()
         kept = segment.photos if same else None
-        found.append(SegmentDraft(segment.vectors, segment.scales, photos[inside], kept))
+        found.append(SegmentDraft(segment.files, photos[inside], kept))
         first += segment.rows
     return found
 
@@ -110,19 +115,19 @@ def new_segment(
     learned = None
     if learn is not None:
         # Written whole first: what is learned on all of them must be applied to the first, too.
-        part, _, rows = write_vectors(change, map(StoredVectors, described), entry.dim, "float32")
-        whole = map_vectors(change.folder, part, None, (rows, entry.dim), "float32")
+        files = write_vectors(change, map(StoredVectors, described), entry.dim, "float32")
+        whole = map_vectors(change.folder, files, entry.dim, "float32")
         whitening = Whitening.fit([whole], learn)
         kept = change.write_part("whitening.safetensors", whitening.save)
-        learned = LearnedWhitening(options=learn, photos=rows, part=kept)
+        learned = LearnedWhitening(options=learn, photos=files.rows, part=kept)
         again = blocks([whole], block_rows(entry.dim), None)
         described = (block.floats(0, len(block)) for block, _ in again)
     if whitening is not None:
         described = map(whitening.apply, described)
     dim = entry.dim if whitening is None else whitening.dim
     quantised = (quantise(block, dtype) for block in described)
-    vectors, scales, rows = write_vectors(change, quantised, dim, dtype)
-    return (SegmentDraft(vectors, scales, pl.concat(frames)) if rows else None), learned
+    files = write_vectors(change, quantised, dim, dtype)
+    return (SegmentDraft(files, pl.concat(frames)) if files.rows else None), learned
 
 
 def _described(
@@ -151,14 +156,11 @@ def join_small(
         size += segments[first].rows
     if first >= len(segments) - 1:
         return list(segments)
-    mapped = [
-        map_vectors(change.folder, segment.vectors, segment.scales, (segment.rows, dim), dtype)
-        for segment in segments[first:]
-    ]
+    mapped = [map_vectors(change.folder, segment.files, dim, dtype) for segment in segments[first:]]
     joined = (block for block, _ in blocks(mapped, block_rows(dim), None))
-    vectors, scales, _ = write_vectors(change, joined, dim, dtype)
+    files = write_vectors(change, joined, dim, dtype)
     frame = pl.concat([segment.frame for segment in segments[first:]])
-    return [*segments[:first], SegmentDraft(vectors, scales, frame)]
+    return [*segments[:first], SegmentDraft(files, frame)]
 
 
 def keep_rows(change: Change, snapshot: Snapshot) -> list[SegmentDraft]:
@@ -168,14 +170,13 @@ def keep_rows(change: Change, snapshot: Snapshot) -> list[SegmentDraft]:
         return []
     dim, dtype = snapshot.manifest.dim, snapshot.manifest.dtype
     kept = (block for block, _ in blocks(snapshot.segments, block_rows(dim), snapshot.allowed))
-    vectors, scales, _ = write_vectors(change, kept, dim, dtype)
-    return [SegmentDraft(vectors, scales, frame)]
+    return [SegmentDraft(write_vectors(change, kept, dim, dtype), frame)]
 
 
 def write_vectors(
     change: Change, blocks: Iterable[StoredVectors], dim: int, dtype: str
-) -> tuple[Part, Part | None, int]:
-    """Write the vectors of a segment, and the scales of int8 ones, as ``.npy``.
+) -> VectorFiles:
+    """Write the vectors of a segment, the scales of int8 ones, and checksums, as ``.npy``.
 
     Args:
         change: that makes the segment.
@@ -183,13 +184,12 @@ def write_vectors(
         dim: D.
         dtype: float32, float16 or int8.
 
-    Returns:
-        The vectors' part, the scales' part (None where there are none), and how many there are.
-
     Raises:
+        DataError: what comes from another segment is not as it was written.
         OSError: the disk is full, say.
     """
     scales: list[NDArray[np.float32]] = []
+    sums: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
     rows = 0
 
     def write(path: Path) -> None:
@@ -198,6 +198,8 @@ def write_vectors(
         with path.open("wb") as file:
             file.write(bytes(npy.HEADER_BYTES))
             for block in blocks:
+                block.check()  # what is written again gets new checksums
+                sums.append(sums_of(block.values, block.scales))
                 file.write(npy.little_endian(block.values, dtype))
                 if block.scales is not None:
                     scales.append(np.asarray(block.scales))
@@ -206,11 +208,13 @@ def write_vectors(
             file.write(npy.header((rows, dim), dtype))
 
     vectors = change.write_part("vectors.npy", write)
-    if not scales:
-        return vectors, None, rows
-    of_all = np.concatenate(scales)
-    part = change.write_part("scales.npy", lambda path: npy.write_array(path, of_all))
-    return vectors, part, rows
+
+    def one_each(kind: str, numbers: Sequence[NDArray[Any]]) -> Part | None:
+        if not numbers:
+            return None
+        return change.write_part(kind, lambda path: npy.write_array(path, np.concatenate(numbers)))
+
+    return VectorFiles(rows, vectors, one_each("scales.npy", scales), one_each("sums.npy", sums))
 
 
 def block_rows(dim: int) -> int:

@@ -13,8 +13,11 @@ import yaml
 from numpy.typing import NDArray
 
 from beenhere import geo
+from beenhere.devices import use_threads
 from beenhere.errors import DataError
+from beenhere.files.bounded_yaml import load_yaml
 from beenhere.files.npy import map_array
+from beenhere.files.regular import open_regular, regular
 from beenhere.photos.summary import Summary, summarise
 from beenhere.photos.table import PhotoTable, with_later_columns
 from beenhere.retrieval.index.manifest import (
@@ -22,6 +25,7 @@ from beenhere.retrieval.index.manifest import (
     UNREADABLE_COLUMNS,
     Manifest,
     Part,
+    VectorFiles,
     photo_table,
     read_manifest,
 )
@@ -102,10 +106,7 @@ class Snapshot:
         for part in manifest.parts():
             check_size(folder, part)
         dim, dtype = manifest.dim, manifest.dtype
-        segments = [
-            map_vectors(folder, segment.vectors, segment.scales, (segment.rows, dim), dtype)
-            for segment in manifest.segments
-        ]
+        segments = [map_vectors(folder, segment.files, dim, dtype) for segment in manifest.segments]
         kept = manifest.structure, manifest.whitening, manifest.calibration
         later = [segment.photos for segment in manifest.segments]
         later += [each.part for each in kept if each is not None]
@@ -124,6 +125,7 @@ class Snapshot:
     @cached_property
     def frame(self) -> pl.DataFrame:
         """Every row, with the columns of :data:`~beenhere.retrieval.index.manifest.COLUMNS`."""
+        use_threads()
         frames = [pl.DataFrame(schema=COLUMNS)]
         schema = {name: kind() for name, kind in COLUMNS.items()}
         for segment in self.manifest.segments:
@@ -188,7 +190,10 @@ class Snapshot:
         kept = self.manifest.calibration
         if kept is None:
             return None
-        values = yaml.safe_load(self._read(kept.part).tobytes())
+        try:
+            values = load_yaml(self._read(kept.part).tobytes())
+        except yaml.YAMLError as error:
+            raise damaged(self.folder, kept.part, one_line(error)) from error
         if not isinstance(values, dict):
             raise damaged(self.folder, kept.part, "holds no values by name")
         return values
@@ -201,6 +206,7 @@ class Snapshot:
         self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
     ) -> "tuple[NDArray[np.float32], NDArray[np.int64], Snapshot]":
         """Through the structure, or photo by photo; queries are whitened where the index is."""
+        k = max(1, min(k, self.manifest.rows))  # what nobody fills takes memory all the same
         if self.whitening is not None:
             queries = self.whitening.apply(queries)
         allowed = self.allowed if len(self.removed) else None
@@ -263,16 +269,19 @@ class Snapshot:
         return self._files[part.file]
 
 
-def map_vectors(
-    folder: Path, vectors: Part, scales: Part | None, shape: tuple[int, int], dtype: str
-) -> StoredVectors:
-    """The vectors of a segment of a ``shape`` of rows and D, which are not read yet.
+def map_vectors(folder: Path, files: VectorFiles, dim: int, dtype: str) -> StoredVectors:
+    """The vectors of a segment, ``(rows, dim)``, which are not read yet.
 
     Raises:
         DataError: a part is missing or damaged.
     """
-    of_each = None if scales is None else _map(folder, scales, shape[:1], "float32")
-    return StoredVectors(_map(folder, vectors, shape, dtype), of_each)
+    rows, scales, sums = files.rows, files.scales, files.sums
+    return StoredVectors(
+        _map(folder, files.vectors, (rows, dim), dtype),
+        None if scales is None else _map(folder, scales, (rows,), "float32"),
+        None if sums is None else _map(folder, sums, (rows,), "uint64"),
+        source=str(folder / files.vectors.file),
+    )
 
 
 def check_size(folder: Path, part: Part) -> None:
@@ -282,7 +291,7 @@ def check_size(folder: Path, part: Part) -> None:
         DataError: it is not.
     """
     try:
-        size = (folder / part.file).stat().st_size
+        size = regular(folder / part.file, follow=False).stat().st_size
     except OSError as error:
         raise damaged(folder, part, (error.strerror or str(error)).lower()) from error
     if size != part.bytes:
@@ -298,7 +307,7 @@ def damage_of(folder: Path, part: Part) -> str | None:
     """How a file differs from the one that was written, all of it being read; None: it is whole."""
     try:
         check_size(folder, part)
-        with (folder / part.file).open("rb") as file:
+        with open_regular(folder / part.file, follow=False) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except DataError as error:
         return str(error).partition(";")[0]
@@ -328,7 +337,10 @@ def _map(folder: Path, part: Part, shape: tuple[int, ...] = (), dtype: str = "")
     """An array of a shape and dtype; without one the bytes of any file."""
     path = folder / part.file
     try:
-        return map_array(path, shape, dtype) if dtype else np.memmap(path, np.uint8, "r")
+        if dtype:
+            return map_array(path, shape, dtype)
+        with open_regular(path, follow=False) as file:
+            return np.memmap(file, np.uint8, "r")
     except (OSError, ValueError) as error:
         raise damaged(folder, part, one_line(error)) from error
 

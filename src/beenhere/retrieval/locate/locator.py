@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import LocateConfig, VerifyConfig
+from beenhere.devices import use_threads
 from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.photo_file import Given, PhotoInput, photo_input, photo_inputs
@@ -84,6 +85,7 @@ class Locator(Searchable):
         """
         from beenhere.retrieval.extract import Descriptors, extract
 
+        use_threads()
         config = config_yaml.validate(ComputeConfig, options, "options of Index.describe")
         if isinstance(photos, PhotoTable | str | Path):
             table = photos if isinstance(photos, PhotoTable) else read_photos(photos)
@@ -252,6 +254,7 @@ class Locator(Searchable):
 
     def _described(self, photos: Sequence[Given], config: ComputeConfig) -> "_Described":
         """The photos that can be read, with their descriptors."""
+        use_threads()
         inputs: dict[int, PhotoInput] = {}
         unreadable: dict[int, tuple[str, str]] = {}
         for number, given in enumerate(photos):

@@ -322,6 +322,7 @@ def _tensor(kept: StoredVectors, by_distance: bool) -> Tensor:
     By distance ``(1 - |v|^2) / 2`` and zeros follow: times 1, that makes q v to ``1 - d^2 / 2``.
     """
     if kept.values.dtype == np.float16:
+        kept.check()
         block = _shared(kept.values).float()  # many times as fast as numpy
     else:
         block = _shared(kept.floats(0, len(kept)))

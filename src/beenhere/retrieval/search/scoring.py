@@ -148,6 +148,7 @@ def rescore(
         rows = candidates[query, place] - first
         first = last
         if segment.values.dtype == np.float32 and segment.values.flags.c_contiguous:
+            segment.check(rows)
             similarity[query, place] = pair_products(queries, segment.values, query, rows)
             continue
         step = max(1, DECODED_BYTES // (4 * segment.dim))

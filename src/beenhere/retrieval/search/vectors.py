@@ -1,7 +1,7 @@
 """Descriptors as they are kept: float32, float16, or int8 with a scale for each; in segments."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from beenhere.errors import DataError
 
 Dtype = Literal["float32", "float16", "int8"]
+
+CHECKED_BYTES = 4 * 2**20
+"""Of vectors that are gathered to be checked at once; they stay in the caches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +23,10 @@ class StoredVectors:
         values: ``(n, D)`` float32, float16 or int8.
         scales: ``(n,)`` float32 for int8, whose vectors are ``values * scales[:, None]``; else
             None.
+        sums: ``(n,)`` uint64, :func:`sums_of` them as they were written: each is compared when it
+            is first read. None: there are none, and nothing is compared.
+        seen: ``(n,)``, which ones were.
+        source: their file, for messages.
 
     Raises:
         DataError: another dtype or shape, or scales that are missing or too many.
@@ -27,8 +34,13 @@ class StoredVectors:
 
     values: NDArray[Any]
     scales: NDArray[np.float32] | None = None
+    sums: NDArray[np.uint64] | None = None
+    seen: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    source: str = ""
 
     def __post_init__(self) -> None:
+        if self.sums is not None and len(self.seen) != len(self.sums):
+            object.__setattr__(self, "seen", np.zeros(len(self.sums), np.bool_))
         if self.values.ndim != 2 or self.values.dtype.name not in ("float32", "float16", "int8"):
             raise DataError(
                 f"stored vectors are {self.values.dtype} of shape {self.values.shape}; expected "
@@ -57,25 +69,78 @@ class StoredVectors:
 
     def part(self, start: int, stop: int) -> "StoredVectors":
         """Rows ``start`` to ``stop`` (not included) as they are kept, not read yet."""
-        scales = None if self.scales is None else self.scales[start:stop]
-        return StoredVectors(self.values[start:stop], scales)
+        some = slice(start, stop)
+        scales = None if self.scales is None else self.scales[some]
+        sums = None if self.sums is None else self.sums[some]
+        return StoredVectors(self.values[some], scales, sums, self.seen[some], self.source)
 
     def chosen(self, rows: NDArray[np.integer]) -> "StoredVectors":
-        """The rows that are named, in that order, as they are kept; read now."""
+        """The rows that are named, in that order, as they are kept; read now.
+
+        Raises:
+            DataError: as :meth:`check`.
+        """
+        self.check(rows)
         scales = None if self.scales is None else np.asarray(self.scales[rows])
         return StoredVectors(np.asarray(self.values[rows]), scales)
 
     def floats(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Rows ``start`` to ``stop`` (not included), ``(stop - start, D)``; maybe not a copy."""
+        """Rows ``start`` to ``stop`` (not included), ``(stop - start, D)``; maybe not a copy.
+
+        Raises:
+            DataError: as :meth:`check`.
+        """
+        self.part(start, stop).check()
         # np.asarray: a part of a memory map is one, and slower at everything than its array.
         vectors = np.asarray(self.values[start:stop]).astype(np.float32, copy=False)
         if self.scales is not None:
             vectors *= np.asarray(self.scales[start:stop])[:, None]
         return vectors
 
+    def check(self, rows: NDArray[np.integer] | None = None) -> None:
+        """See that vectors are as they were written, those that were not looked at before.
+
+        Args:
+            rows: some of them; None: all.
+
+        Raises:
+            DataError: one is not.
+        """
+        if self.sums is None:
+            return
+        rows = np.flatnonzero(~self.seen) if rows is None else np.unique(rows[~self.seen[rows]])
+        step = max(1, CHECKED_BYTES // max(1, self.values[:1].nbytes))
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            # A stretch is not copied.
+            one = slice(some[0], some[-1] + 1) if some[-1] - some[0] == len(some) - 1 else some
+            scales = None if self.scales is None else self.scales[one]
+            wrong = np.flatnonzero(sums_of(self.values[one], scales) != self.sums[one])
+            if len(wrong):
+                raise DataError(
+                    f"{self.source} is damaged: descriptor {some[wrong[0]]} is not as it was "
+                    "written; bring back a copy of the folder, or build the index again"
+                )
+            self.seen[one] = True
+
     def take(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """The rows that are named, in that order, ``(len(rows), D)``."""
         return self.chosen(rows).floats(0, len(rows))
+
+
+def sums_of(values: NDArray[Any], scales: NDArray[np.float32] | None) -> NDArray[np.uint64]:
+    """A checksum of each vector, ``(n,)``: its bits as whole numbers, and its scale's, added up.
+
+    Whichever single bit is another, so is the sum; of more that are, all but one in 2^32 times or
+    less. It takes a pass over memory: SHA-256 takes ten times as long.
+
+    Args:
+        values, scales: as of :class:`StoredVectors`.
+    """
+    raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view(np.uint8)
+    word = next(size for size in (8, 4, 2, 1) if raw.shape[1] % size == 0)
+    sums: NDArray[np.uint64] = raw.view(f"<u{word}").sum(axis=1, dtype=np.uint64)
+    return sums if scales is None else sums + np.asarray(scales, "<f4").view("<u4")
 
 
 def quantise(vectors: NDArray[np.float32], dtype: Dtype) -> StoredVectors:

@@ -14,6 +14,7 @@ from beenhere.config.tools import ViewsConfig
 from beenhere.devices import cores
 from beenhere.errors import DataError, PhotoError
 from beenhere.files.atomic import refuse_inside, replacing, write_file
+from beenhere.files.regular import read_regular
 from beenhere.photos.exif import PhotoFacts, jpeg_bytes
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
@@ -132,7 +133,7 @@ def _check(out: Path, record: str) -> None:
     if (out / RECORD).exists():
         raise DataError(f"{out} holds views already; choose another folder for more")
     if (out / UNFINISHED).exists():
-        if (out / UNFINISHED).read_text(encoding="utf-8") != record:
+        if read_regular(out / UNFINISHED).decode() != record:
             raise DataError(
                 f"{out} holds unfinished views of other panoramas or options, see its "
                 f"{UNFINISHED}; choose another folder or delete this one"

@@ -15,6 +15,7 @@ from gpxpy.gpx import GPXException, GPXTrackPoint
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
+from beenhere.files.regular import regular
 from beenhere.wording import one_line
 
 Floats = NDArray[np.float64]
@@ -155,7 +156,7 @@ def _segments(file: Path) -> tuple[list[Timeline], list[str]]:
 
 def _text(file: Path) -> str:
     """The text of a file that begins as GPX and declares no entities."""
-    size = file.stat().st_size
+    size = regular(file).stat().st_size
     if size > MAX_BYTES:
         raise DataError(
             f"{file}: {size >> 20} MiB; expected at most {MAX_BYTES >> 20}: cut it into several"

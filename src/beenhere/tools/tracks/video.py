@@ -21,6 +21,7 @@ from beenhere import geo
 from beenhere.config.tools import FramesConfig, TrackConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.files.atomic import new_folder
+from beenhere.files.regular import regular
 from beenhere.photos.exif import PhotoFacts, jpeg_bytes
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
@@ -131,7 +132,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         # From files alone: a playlist in the file may not make the library go to the network.
         with av.open(
-            f"file:{path.resolve()}",
+            f"file:{regular(path).resolve()}",
             options={"protocol_whitelist": "file"},
             metadata_errors="replace",
         ) as container:

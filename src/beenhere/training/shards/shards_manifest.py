@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from beenhere import geo
 from beenhere.errors import DataError
+from beenhere.files.bounded_yaml import load_yaml
 from beenhere.photos.formats.reading import SHARDS_MANIFEST
 from beenhere.photos.summary import Sizes, Summary
 from beenhere.training.sampling import in_share
@@ -28,9 +29,6 @@ PLACES_SCHEMA: dict[str, type[pl.DataType]] = {
     "bytes": pl.UInt64,
 }
 """Its columns: number of the shard from 0, labels, photos and bytes of their files."""
-
-
-_DEEPEST = 10
 
 
 class _Entry(BaseModel):
@@ -203,8 +201,10 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
             "interrupted; write them by beenhere data convert PHOTOS OUT --to shards"
         ) from error
     try:
-        _check_depth(text)
-        manifest = ShardsManifest.model_validate(yaml.load(text, Loader=_LOADER))
+        manifest = ShardsManifest.model_validate(load_yaml(text))
+    except yaml.YAMLError as error:
+        problem = one_line(error)
+        raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
@@ -267,20 +267,4 @@ def _check_agree(store: ShardStore, manifest: ShardsManifest, places: pl.DataFra
         )
 
 
-def _check_depth(text: bytes) -> None:
-    """See that a manifest is no deeper than ours are: libyaml crashes on 100,000 brackets.
-
-    Raises:
-        yaml.YAMLError: it is, or is no YAML.
-    """
-    depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise yaml.YAMLError(f"more than {_DEEPEST} collections in each other")
-
-
-# A thousand shards are read in 50 ms by libyaml, and in a second without.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -89,6 +89,10 @@ class MilvusCollection:
                 program, or of a newer one.
             ModelError: it holds descriptors of another model.
         """
+        if address.local and not os.path.lexists(address.address):  # opened, it would be made
+            raise DataError(
+                f"{address.address} is not there; bring back the database, or build the index again"
+            )
         client = connect(address)
         with speaking_to(address):
             if not client.has_collection(address.collection):

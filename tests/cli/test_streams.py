@@ -1,0 +1,123 @@
+"""What reaches a terminal, a pipe that closes, and encodings that lack most characters."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import write_photo
+
+from beenhere.cli import app as application
+from beenhere.cli.output import PlainStream, few, figures_table, list_files
+from beenhere.wording import printable
+
+NASTY = "z\x1b[31mred\nline\r\x9b2J\u202e\udcff"
+
+
+def beenhere(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "beenhere", *arguments],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_control_characters_are_shown() -> None:
+    shown = printable(NASTY)
+    assert shown == r"z\u001b[31mred\u000aline\u000d\u009b2J\u202e\udcff"
+    assert json.loads(f'"{shown}"') == NASTY
+    assert printable("Zürich, 東京 🗼\t") == "Zürich, 東京 🗼\\u0009"
+
+
+def test_a_stream_lets_none_through(capsys: pytest.CaptureFixture[str]) -> None:
+    inner = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="")
+    stream = PlainStream(inner)
+    stream.write(f"é {NASTY} 🗼\r\n")
+    stream.flush()
+    written = inner.buffer.getvalue()
+    assert written == (
+        b"\\u00e9 z\\u001b[31mred\nline\\u000d\\u009b2J\\u202e\\udcff \\ud83d\\uddfc\r\n"
+    )
+    assert not stream.isatty() and stream.encoding == "ascii"
+    list_files("unusable", [(NASTY, NASTY)], every=False)
+    print(few([NASTY]))
+    assert capsys.readouterr().out.count("\n") == 3
+    table = figures_table([NASTY], [NASTY], [[NASTY, NASTY]])
+    assert [str(column.header) for column in table.columns] == 2 * [printable(NASTY)]
+
+
+def test_names_of_files(tmp_path: Path) -> None:
+    (tmp_path / "z\x1b[31mred\nline.jpg").write_text("no")
+    for command in (["show"], ["show", "--list"], ["check"]):
+        said = beenhere("data", *command[:1], str(tmp_path), *command[1:])
+        assert b"\x1b" not in said.stdout + said.stderr and b"Traceback" not in said.stderr
+        assert b"\nline.jpg" not in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}],
+    ids=["ascii streams", "ascii names"],
+)
+def test_a_locale_of_ascii(tmp_path: Path, environment: dict[str, str]) -> None:
+    write_photo(tmp_path / "Zürich" / "東京.jpg", 1)
+    (tmp_path / "Zürich" / "é.jpg").write_text("no photo")
+    for command in (["data", "show"], ["data", "check"], ["index", "build"]):
+        said = beenhere(*command, str(tmp_path / "Zürich"), **environment)
+        assert b"Traceback" not in said.stderr and b"fault of beenhere" not in said.stderr
+        assert said.returncode in (0, 2, *([1] if "check" in command else []))
+        (said.stdout + said.stderr).decode("ascii")
+
+
+def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/b\xff"
+    write_photo(Path(os.fsdecode(folder)) / "a.jpg", 1)
+    for command in (["data", "show"], ["data", "check"], ["index", "build"]):
+        said = beenhere(*command, folder)
+        assert said.returncode == 2 and b"not UTF-8" in said.stderr
+    said = beenhere("locate", folder + b"/a.jpg", "--index", folder + b"/x.index")
+    assert said.returncode == 2 and b"fault" not in said.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["data", "list"], ["data", "list", "--help"]])
+def test_a_reader_that_goes_away(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "beenhere", *arguments],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(write)
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data", "show", ""],
+        ["index", "remove", "x.index", ""],
+        ["index", "remove", "x.index", " "],
+        ["locate", "a.jpg", "--index="],
+        ["locate", "a.jpg", "--index", ""],
+        ["train", "mixvpr", "--set", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_never_the_current_folder(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["beenhere", *arguments])
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    with pytest.raises(SystemExit) as left:
+        application.main()
+    assert left.value.code == 2
+    assert "empty; give a name, or leave it out" in capsys.readouterr().err
