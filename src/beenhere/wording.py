@@ -100,3 +100,9 @@ def did_you_mean(got: str, choices: Iterable[str]) -> str:
 def one_line(error: BaseException | str, most: int | None = 200) -> str:
     """The text of an error, or its kind where it has none, in one line of so many characters."""
     return (" ".join(str(error).split()) or type(error).__name__)[:most]
+
+
+def shortened(text: str, most: int = 100) -> str:
+    """A text that somebody else wrote, in one line of so many characters, for a message."""
+    line = " ".join(text[: 4 * most].split())
+    return line if len(line) <= most and len(text) <= 4 * most else f"{line[: most - 3]}..."

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import translate
 from itertools import compress
 from pathlib import Path
@@ -272,7 +273,9 @@ def _given(
     change: Change, photos: PhotoTable, what: str | None, in_memory: Sequence[Photo] | None
 ) -> GivenPhotos:
     reading = "photo files" if what else None
-    return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory)
+    written = change.before.manifest.written if change.before is not None else ""
+    known_at = datetime.fromisoformat(written).timestamp() if written else None
+    return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory, known_at)
 
 
 def _put(
