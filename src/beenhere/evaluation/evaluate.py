@@ -169,7 +169,7 @@ def evaluate_tables(
 
 
 def check_truth(tables: EvaluationTables) -> None:
-    """Raise DataError where nothing says what is right: a recall of 0 would pass for a measurement."""
+    """Raise DataError where nothing says what is right; 0 would pass for a measured recall."""
     if tables.truth.listed:
         return
     alone = tables.queries is tables.database

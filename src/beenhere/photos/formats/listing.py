@@ -189,9 +189,9 @@ def _is_new(folder: Path, root: Path, seen: set[tuple[int, int]]) -> bool:
         status = folder.stat()
     except OSError:
         return True  # to be walked, and named as one that cannot be
-    if folder != root and folder.is_symlink():
-        if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(folder)):
-            return False
+    linked = folder != root and folder.is_symlink()
+    if linked and Path(os.path.realpath(root)).is_relative_to(os.path.realpath(folder)):
+        return False
     before = len(seen)
     seen.add((status.st_dev, status.st_ino))
     return len(seen) > before

@@ -291,7 +291,7 @@ def _check_cells(
                 look(some & table[name].is_null(), name, "the other part of the position")
     if set(_UTM) <= done.keys():
         fits = zones_of_northings(done["zone"], done["northing"]).is_not_null()
-        alone = done["zone"].is_not_null() & done["northing"].is_not_null()
+        alone = done["zone"].is_not_null() & (done["northing"] != 0)
         if set(_DEGREES) <= done.keys():  # which say where it is
             alone &= done["lat"].is_null()
         look(alone & ~fits, "zone", "the band of that northing, such as 33U of 5,800,000 m")

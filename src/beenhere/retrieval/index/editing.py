@@ -9,7 +9,6 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import translate
 from itertools import compress
 from pathlib import Path
@@ -30,6 +29,7 @@ from beenhere.retrieval.index.manifest import (
     STAGING,
     KeptCalibration,
     read_manifest,
+    written_at,
 )
 from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
 
@@ -273,8 +273,7 @@ def _given(
     change: Change, photos: PhotoTable, what: str | None, in_memory: Sequence[Photo] | None
 ) -> GivenPhotos:
     reading = "photo files" if what else None
-    written = change.before.manifest.written if change.before is not None else ""
-    known_at = datetime.fromisoformat(written).timestamp() if written else None
+    known_at = written_at(change.folder, change.before.manifest) if change.before else None
     return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory, known_at)
 
 

@@ -8,6 +8,7 @@ last line is the SHA-256 of the lines before it.
 import hashlib
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -276,6 +277,14 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
     on_disk = {_NAME_ON_DISK.get(name, name): value for name, value in values.items()}
     body = yaml.safe_dump(on_disk, sort_keys=False, allow_unicode=True).encode()
     write_file(folder / MANIFEST, body + _SEAL + _digest(body) + b"\n")
+
+
+def written_at(folder: Path, manifest: Manifest) -> float:
+    """When an index was last changed, in seconds since 1970 UTC; never later than it was."""
+    file = (folder / MANIFEST).stat().st_mtime  # to the nanosecond, but a copy has its own
+    if not manifest.written:
+        return file
+    return min(file, datetime.fromisoformat(manifest.written).timestamp() + 1)
 
 
 def photo_table(frame: pl.DataFrame) -> PhotoTable:
