@@ -119,5 +119,11 @@ def one_line(error: BaseException | str, most: int | None = 200) -> str:
 
     Characters that would steer a terminal are escaped: the text may be somebody else's.
     """
-    text = " ".join(str(error).split()) or type(error).__name__
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:most]
+    return printable(" ".join(str(error).split()) or type(error).__name__)[:most]
+
+
+def shortened(text: str, most: int = 100) -> str:
+    """A text that somebody else wrote, in one line of so many characters, for a message."""
+    line = " ".join(text[: 4 * most].split())
+    short = len(line) <= most and len(text) <= 4 * most
+    return printable(line if short else f"{line[: most - 3]}...")

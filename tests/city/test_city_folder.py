@@ -94,10 +94,11 @@ def runs(process: Path) -> bool:
 
 def test_a_killed_city_is_finished(city: CityFolder, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    options = OPTIONS.model_dump() | {"workers": 2}
     code = (
         "import pathlib, sys; from beenhere.config.tools import CityConfig\n"
         "from beenhere.city import write_city\n"
-        f"write_city(pathlib.Path({str(out)!r}), CityConfig(**{(OPTIONS.model_dump() | {'workers': 2})!r}))"
+        f"write_city(pathlib.Path({str(out)!r}), CityConfig(**{options!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     while len(list(out.rglob("[!.]*.jpg"))) < 8:

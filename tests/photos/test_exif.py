@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from PIL import Image
 
 from beenhere.errors import PhotoError
 from beenhere.photos.exif import PhotoFacts, jpeg_bytes, read_facts
+from beenhere.photos.pixels import load_photo
 from beenhere.tools.tracks.clocks import camera_time
 
 SMALL = street(8, 12)
@@ -91,6 +93,11 @@ def test_a_negative_value_stays_negative(
         ([(91, 1)], "N", [(13, 1)], "E", "not on Earth"),
         ([(55, 1)], "N", [(181, 1)], "E", "not on Earth"),
         ([(55, 1), (1, 1), (1, 1), (1, 1)], "N", [(13, 1)], "E", "not readable"),
+        ([(55, 1), (75, 1)], "N", [(13, 1)], "E", "not readable"),
+        ([(55, 1), (10, 1), (61, 1)], "N", [(13, 1)], "E", "not readable"),
+        ([(55, 1), (0, 1), (3601, 1)], "N", [(13, 1)], "E", "not readable"),
+        ([(557, 10), (42, 1)], "N", [(13, 1)], "E", "not readable"),
+        ([(55, 1), (425, 10), (30, 1)], "N", [(13, 1)], "E", "not readable"),
     ],
 )
 def test_a_position_that_cannot_be_believed_is_left_out_and_said(
@@ -99,6 +106,137 @@ def test_a_position_that_cannot_be_believed_is_left_out_and_said(
     found = facts(tmp_path, gps_exif(lat, north, lon, east))
     assert (found.lat, found.lon) == (None, None)
     assert found.note is not None and note in found.note
+
+
+def test_sixty_come_of_rounding(tmp_path: Path) -> None:
+    found = facts(tmp_path, gps_exif([(55, 1), (60, 1)], "N", [(13, 1), (5, 1), (60, 1)], "E"))
+    assert (found.lat, found.lon) == (56.0, pytest.approx(13.1))
+
+
+@pytest.mark.parametrize(("status", "known"), [("A", True), ("V", False), (None, True)])
+def test_a_lost_fix_is_no_position(tmp_path: Path, status: str | None, known: bool) -> None:
+    tags: dict[int, Tag] = {1: (ASCII, "N"), 2: (RATIONAL, dms(55.5))}
+    tags |= {3: (ASCII, "E"), 4: (RATIONAL, dms(13.5))}
+    if status is not None:
+        tags[9] = (ASCII, status)
+    found = gps_facts(tmp_path, tags)
+    assert (found.lat is not None) == known
+    assert found.note == (None if known else "GPS position without a fix (GPSStatus V)")
+
+
+def test_what_is_there_and_cannot_be_read_is_said(tmp_path: Path) -> None:
+    date = tiff({}, {EXIF: {0x9003: (ASCII, "yesterday")}, GPS: {17: (RATIONAL, [(719, 1)])}})
+    found = facts(tmp_path, date)
+    assert (found.captured, found.heading) == (None, None)
+    assert found.unread == "its date 'yesterday' is none; GPS direction is 719: more than a turn"
+    for unknown in ("0000:00:00 00:00:00", "    :  :     :  :  ", ""):
+        assert facts(tmp_path, tiff({}, {EXIF: {0x9003: (ASCII, unknown)}})).unread is None
+
+
+def xmp(tags: str) -> bytes:
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+        'xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
+        f"{tags}</rdf:RDF></x:xmpmeta>"
+    ).encode()
+
+
+def with_xmp(tags: str, exif: bytes = b"") -> bytes:
+    payload = b"http://ns.adobe.com/xap/1.0/\0" + xmp(tags)
+    data = jpeg(SMALL, exif)
+    return data[:2] + b"\xff\xe1" + (len(payload) + 2).to_bytes(2) + payload + data[2:]
+
+
+PLACE = 'exif:GPSLatitude="55,42.27N" exif:GPSLongitude="13,11.5,30W"'
+
+
+@pytest.mark.parametrize(
+    ("tags", "wanted", "note"),
+    [
+        (f"{PLACE}/>", (55.7045, None), "not readable"),  # minutes count twice
+        (PLACE.replace("11.5,", "11,") + "/>", (55.7045, -(13 + 11 / 60 + 30 / 3600)), None),
+        (
+            "><exif:GPSLatitude>33,30S</exif:GPSLatitude>"
+            "<exif:GPSLongitude>70,15E</exif:GPSLongitude></rdf:Description>",
+            (-33.5, 70.25),
+            None,
+        ),
+        ('exif:GPSLatitude="-33.5" exif:GPSLongitude="70.25"/>', (-33.5, 70.25), None),
+        ('exif:GPSLatitude="0,0N" exif:GPSLongitude="0,0E"/>', (None, None), "no fix"),
+        (
+            'exif:GPSLatitude="5,0N" exif:GPSLongitude="5,0E" exif:GPSStatus="V"/>',
+            (None, None),
+            "without a fix",
+        ),
+        ('exif:GPSLatitude="north" exif:GPSLongitude="5,0E"/>', (None, None), "not readable"),
+    ],
+)
+def test_a_position_in_xmp_alone(tags: str, wanted: tuple[float, float], note: str | None) -> None:
+    found = read_facts(with_xmp(tags))
+    if note is None:
+        assert (found.lat, found.lon) == pytest.approx(wanted) and found.note is None
+    else:
+        assert (found.lat, found.lon) == (None, None) and note in (found.note or "")
+
+
+def test_exif_comes_before_xmp() -> None:
+    tags = PLACE.replace("11.5,", "11,") + ' xmp:CreateDate="2019-11-28T14:38:40.5+01:00" '
+    tags += 'exif:GPSImgDirection="1795/10"/>'
+    found = read_facts(with_xmp(tags))
+    assert (found.captured, found.heading) == ("2019-11-28T14:38:40.5+01:00", 179.5)
+    exif = tiff({0x0132: (ASCII, "2014:06:07 10:24:05")}, {GPS: {17: (RATIONAL, [(5, 1)])}})
+    known = read_facts(with_xmp(tags, exif))
+    assert known.captured == "2014-06-07T10:24:05" and known.lat == found.lat
+    assert read_facts(with_xmp(tags, gps_exif(dms(1), "N", dms(2), "E"))).lat == 1.0
+    no_fix = read_facts(with_xmp(tags, gps_exif([(0, 1)], "N", [(0, 1)], "E")))
+    assert no_fix.lat is None and "no fix" in (no_fix.note or "")
+
+
+def test_a_date_in_xmp_places_a_photo_on_a_track(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(with_xmp('xmp:CreateDate="2019-11-28T14:38:40.5+01:00"/>'))
+    assert camera_time(str(path)) == datetime.fromisoformat("2019-11-28T14:38:40.500+01:00")
+
+
+def test_a_second_block_has_what_the_first_lacks() -> None:
+    camera = tiff({0x0112: (SHORT, [6])}, {EXIF: {0x9003: (ASCII, "2014:06:07 10:24:05")}})
+    place = gps_exif(dms(55.5), "N", dms(13.5), "E")
+    data = jpeg(SMALL, camera)
+    more = jpeg(SMALL, place)
+    length = 2 + int.from_bytes(data[4:6])
+    second = more[2 : 4 + int.from_bytes(more[4:6])]
+    found = read_facts(data[: 2 + length] + second + data[2 + length :])
+    assert (found.captured, found.lat, found.lon) == ("2014-06-07T10:24:05", 55.5, 13.5)
+    assert (found.width, found.height) == (8, 12)
+    # What the first has is not mixed with what the second says.
+    south = tiff({}, {GPS: {1: (ASCII, "S"), 2: (RATIONAL, dms(5)), 4: (RATIONAL, dms(6))}})
+    data = jpeg(SMALL, south)
+    length = 2 + int.from_bytes(data[4:6])
+    found = read_facts(data[: 2 + length] + second + data[2 + length :])
+    assert found.lat is None and "without N or S, E or W" in (found.note or "")
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+
+def test_exif_and_xmp_behind_the_pixels_of_a_png(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.fromarray(SMALL).save(file, "PNG")
+    whole, end = file.getvalue()[:-12], file.getvalue()[-12:]
+    exif = tiff({0x0112: (SHORT, [6])}, {EXIF: {0x9003: (ASCII, "2014:06:07 10:24:05")}})
+    place = xmp('exif:GPSLatitude="33,30S" exif:GPSLongitude="70,15E"/>')
+    packet = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + place)
+    path = tmp_path / "a.png"
+    path.write_bytes(whole + chunk(b"eXIf", exif) + packet + end)
+    found = read_facts(path)
+    assert (found.captured, found.lat) == ("2014-06-07T10:24:05", -33.5)
+    assert (found.width, found.height) == (8, 12)
+    assert load_photo(path).shape == (3, 12, 8)
+    for junk in (b"", b"II", b"Exif\0\0MM"):
+        path.write_bytes(whole + chunk(b"eXIf", junk) + end)
+        assert read_facts(path) == PhotoFacts(12, 8)
 
 
 def test_half_a_position_is_none(tmp_path: Path) -> None:
@@ -144,7 +282,7 @@ def test_altitude(
         ((1792156, 10_000), "T", 179.2156),
         ((859, 10), "M", 85.9),
         ((360, 1), "T", 0.0),
-        ((719, 1), None, 359.0),
+        ((719, 1), None, None),
         ((0, 1), "T", 0.0),
         ((0, 0), "T", None),
     ],
@@ -171,7 +309,24 @@ def test_a_heading_a_hair_below_north_is_below_360(tmp_path: Path) -> None:
     [
         ("2014:06:07 10:24:05", "2014-06-07T10:24:05"),
         ("2014-06-07 10:24:05", "2014-06-07T10:24:05"),
-        ("2014:06:07 10:24:05.123", "2014-06-07T10:24:05"),
+        ("2014:06:07 10:24:05.123", "2014-06-07T10:24:05.123"),
+        ("2019:11:28 14:38:40:794", "2019-11-28T14:38:40.794"),
+        ("2019:11:28 14:38:40:5", "2019-11-28T14:38:40.005"),
+        ("2024:5:1 4:3:2", "2024-05-01T04:03:02"),
+        ("2024: 5: 1  4: 3: 2", "2024-05-01T04:03:02"),
+        ("2024:05:01 12:30:05 PM", "2024-05-01T12:30:05"),
+        ("2024:05:01 12:30:05 am", "2024-05-01T00:30:05"),
+        ("2024:05:01 02:30:05 p.m.", "2024-05-01T14:30:05"),
+        ("2024:05:01 14:30:05 PM", "2024-05-01T14:30:05"),
+        ("2024:05:01 14:30:  ", "2024-05-01T14:30:00"),
+        ("2024:05:01   :  :  ", "2024-05-01"),
+        ("2024:05:  ", "2024-05"),
+        ("2024/05/01 14:30:05 +0200", "2024-05-01T14:30:05+02:00"),
+        ("2024-05-01T14:30:05,250 UTC", "2024-05-01T14:30:05.25Z"),
+        ("2024-05-01 14:30 -3", "2024-05-01T14:30:00-03:00"),
+        ("2024-05-01T14:30:05+99:99", None),
+        ("1714564800", None),
+        ("2024:05:01 14:30:05" + " " * 100 + "x", None),
         ("2014:06:07 10:24:05\0\0", "2014-06-07T10:24:05"),
         ("2014:06:07 24:61:00", "2014-06-07"),
         ("2014:06:07", "2014-06-07"),

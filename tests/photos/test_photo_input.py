@@ -11,7 +11,8 @@ from camera import SHORT, jpeg, street, tiff
 from PIL import Image
 
 from beenhere.errors import DataError, PhotoError
-from beenhere.photos.photo_file import photo_input, photo_inputs, photo_size
+from beenhere.photos.photo_file import photo_size
+from beenhere.photos.photo_input import photo_input, photo_inputs
 from beenhere.photos.pixels import load_photo
 
 

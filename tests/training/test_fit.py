@@ -426,6 +426,13 @@ def test_what_cannot_be_trained_is_refused_in_one_line(groups, message, options,
     assert "\n" not in str(error.value)
 
 
+def test_a_validation_in_which_nothing_can_be_right_is_refused(options, town, tmp_path):
+    """Its best epoch would be the first of many with an R@1 of 0.0."""
+    apart = {"database": town / "train", "queries": town / "val/queries"}
+    with pytest.raises(DataError, match=r"data\.validation: .* has a database photo within 25 m"):
+        fit(with_(options, data={"validation": apart}), tmp_path / "run")
+
+
 def test_wandb_that_is_not_installed(options, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_lightning.loggers", None)
     with pytest.raises(TrainingError, match=r"pip install 'beenhere\[wandb\]'"):

@@ -25,7 +25,7 @@ def work(what, folder):
     rank = os.environ["LOCAL_RANK"]
     mine = folder / f"{rank}.new"
     mine.write_text(str(os.getpid()))
-    mine.rename(folder / rank)  
+    mine.rename(folder / rank)
     if what == "finish":
         return
     while not all((folder / each).exists() for each in "01"):

@@ -300,7 +300,7 @@ def named_photos(
 
 
 def _meant(name: str) -> Iterator[tuple[str, str | None]]:
-    from beenhere.photos.formats.listing import PHOTO_SUFFIXES
+    from beenhere.photos.formats.listing import is_photo
 
     path = Path(name).expanduser()
     if path.is_dir():
@@ -309,7 +309,7 @@ def _meant(name: str) -> Iterator[tuple[str, str | None]]:
         yield _readable(str(path))
     elif glob.has_magic(name):
         found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob is relative
-        files = [each for each in found if Path(each).suffix.lower() in PHOTO_SUFFIXES]
+        files = [each for each in found if is_photo(each)]
         if not files:
             raise DataError(f"{name}: no photo fits this pattern")
         yield from map(_readable, files)

@@ -113,7 +113,7 @@ def evaluate_tables(
     for which, table in (("database", tables.database), ("queries", tables.queries)):
         if len(table) == 0:
             raise DataError(f"{tables.name}: the {which} hold no photo; expected at least one")
-    _check_truth(tables)
+    check_truth(tables)
     store = out and out / "descriptors"
     said = (None, None) if out is None else ("database photos", "query photos")
     database = extract(model, tables.database, config.extract, store, said[0])
@@ -168,8 +168,8 @@ def evaluate_tables(
     return result
 
 
-def _check_truth(tables: EvaluationTables) -> None:
-    """A recall of 0 where nothing could be right would pass for a measurement."""
+def check_truth(tables: EvaluationTables) -> None:
+    """Raise DataError where nothing says what is right; 0 would pass for a measured recall."""
     if tables.truth.listed:
         return
     alone = tables.queries is tables.database
@@ -193,6 +193,11 @@ def _with_thresholds(config: EvalConfig, tables: EvaluationTables) -> EvalConfig
     if "thresholds" in config.model_fields_set or tables.reference.kind == "position":
         return config
     return config.model_copy(update={"thresholds": [tables.reference.radius]})
+
+
+def first_threshold(config: EvalConfig, tables: EvaluationTables) -> float | None:
+    """The threshold whose recalls stand first; None where lists say what is right."""
+    return None if tables.truth.listed else _with_thresholds(config, tables).thresholds[0]
 
 
 def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR, build_own
 from beenhere.models.backbones import Backbone, Weights, nearest_multiple
 from beenhere.models.folding import evaluation_mode
 from beenhere.models.pretrained import pretrained_weights
-from beenhere.photos.photo_file import Given, photo_input, photo_inputs
+from beenhere.photos.photo_input import Given, photo_input, photo_inputs
 from beenhere.photos.pixels import load_photo
 
 log = logging.getLogger(__name__)

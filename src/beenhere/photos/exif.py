@@ -1,9 +1,10 @@
-"""Where, when and which way a photo was taken: EXIF headers, read and written.
+"""Where, when and which way a photo was taken: EXIF headers, read and written; XMP in their place.
 
-EXIF is written by many hands. What cannot be believed is left out, and ``PhotoFacts.note`` says
+Headers are written by many hands. What cannot be believed is left out, and ``PhotoFacts`` says
 what and why; it is never guessed.
 """
 
+import io
 import math
 import re
 from collections.abc import Mapping
@@ -12,20 +13,34 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 import numpy as np
 import simplejpeg
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import iterparse
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from beenhere.dates import iso_date
-from beenhere.photos.photo_file import opened, read_header
+from beenhere.photos.photo_file import EXIF_IFD, GPS_IFD, PhotoHeader, opened, read_header
+from beenhere.wording import shortened
 
-EXIF_IFD, GPS_IFD = 0x8769, 0x8825
-"""Tags under which the blocks of the camera and of the receiver stand."""
 _DATE_TAGS = ((EXIF_IFD, 0x9003), (EXIF_IFD, 0x9004), (None, 0x0132))
 """DateTimeOriginal, DateTimeDigitized, DateTime: the moment of the picture first."""
+
+_XMP_EXIF = "{http://ns.adobe.com/exif/1.0/}"
+_XMP_DATES = (
+    f"{_XMP_EXIF}DateTimeOriginal",
+    "{http://ns.adobe.com/photoshop/1.0/}DateCreated",
+    "{http://ns.adobe.com/xap/1.0/}CreateDate",
+)
+_XMP_ANGLE = re.compile(r"\s*([-+]?[0-9.,]+)\s*([NSEWnsew]?)\s*")
+_MOST_XMP = 1 << 22
+"""Bytes; XMP of more is not looked into."""
+_UNKNOWN = re.compile(r"[\s:0/-]*")
+"""A date that says that it is not known."""
 
 _DATE, _SUBSECOND, _OFFSET = 0x9003, 0x9291, 0x9011
 _ISO = re.compile(
@@ -47,6 +62,7 @@ class PhotoFacts:
         captured: ISO 8601, local time as the camera's clock said; may be partial. Where only the
             GPS time is known it ends in ``Z`` (UTC).
         note: why a position that is there was not believed.
+        unread: the same of a heading or date.
     """
 
     width: int
@@ -57,6 +73,7 @@ class PhotoFacts:
     heading: float | None = None
     captured: str | None = None
     note: str | None = None
+    unread: str | None = None
 
 
 def read_facts(photo: str | Path | bytes) -> PhotoFacts:
@@ -73,24 +90,31 @@ def read_facts(photo: str | Path | bytes) -> PhotoFacts:
         header = read_header(file, photo)
         height, width = header.upright_size
         gps = ifd(header.exif, GPS_IFD)
+        if 2 not in gps and 4 not in gps:
+            gps = {**gps, **_gps_of_xmp(header.xmp)}
         lat, lon, note = position(gps)
         altitude, heading = _number(gps.get(6)), _number(gps.get(17))
         if altitude is not None and gps.get(5) in (1, b"\x01", "1"):
             altitude = -abs(altitude)
-        if heading is not None:
+        captured, unread = _captured(header, gps)
+        if heading is not None and abs(heading) > 360:
+            more = f"GPS direction is {heading:g}: more than a turn"
+            heading, unread = None, f"{unread}; {more}" if unread else more
+        elif heading is not None:
             heading %= 360.0
             heading = heading if heading < 360.0 else 0.0  # -1e-20 % 360 is 360 in floating point
-        captured = _captured(header.exif, gps)
-        return PhotoFacts(width, height, lat, lon, altitude, heading, captured, note)
+        return PhotoFacts(width, height, lat, lon, altitude, heading, captured, note, unread)
 
 
 def position(gps: Mapping[int, Any]) -> tuple[float | None, float | None, str | None]:
-    """Latitude and longitude in degrees from EXIF GPS tags (1 to 4), and why there is none.
+    """Latitude and longitude in degrees from EXIF GPS tags (1 to 4, 9), and why there is none.
 
     Degrees, minutes and seconds may each be whole or carry a fraction, and parts at the end may be
-    missing. S and W make a value negative; a value that is negative already stays so. Without a
-    hemisphere letter only a negative value is clear. Latitude and longitude both 0 are what
-    receivers write before they have a fix: no position.
+    missing; 60 minutes or seconds come of rounding, and more are no angle, but for seconds that
+    stand for the minutes too. S and W make a value negative; a value that is negative already stays
+    so. Without a hemisphere letter only a negative value is clear. Latitude and longitude both 0
+    are what receivers write before they have a fix: no position. A receiver that has lost its fix
+    says so (GPSStatus V), and repeats the last position that it knew.
     """
     if 2 not in gps and 4 not in gps:
         return None, None, None
@@ -99,6 +123,8 @@ def position(gps: Mapping[int, Any]) -> tuple[float | None, float | None, str | 
         return None, None, "GPS position is not readable"
     if lat == 0 and lon == 0:
         return None, None, "GPS position is 0, 0 (no fix)"
+    if _letter(gps.get(9)) == "V":
+        return None, None, "GPS position without a fix (GPSStatus V)"
     north, east = _letter(gps.get(1)), _letter(gps.get(3))
     if (north not in ("N", "S") and lat > 0) or (east not in ("E", "W") and lon > 0):
         return None, None, "GPS position without N or S, E or W"
@@ -115,15 +141,18 @@ def _angle(value: Any) -> float | None:
     numbers = [_number(part) for part in parts]
     if not 1 <= len(numbers) <= 3 or numbers[0] is None:
         return None
-    total, before = 0.0, 0.5
+    total, before, most = 0.0, 0.5, 60.0
     for number, unit in zip(numbers, (1, 60, 3600), strict=False):
         if number is None:
             # 0/0 stands for "not used" where the part before carries the fraction.
             if before == int(before):
                 return None
             continue
+        # Minutes and seconds beside what says them already, as a fraction, would count twice.
+        if unit > 1 and number and (before != int(before) or not abs(number) <= most):
+            return None
         total += abs(number) / unit
-        before = number
+        before, most = number, 3600.0 if unit == 60 and number == 0 else 60.0
     return -total if any(number is not None and number < 0 for number in numbers) else total
 
 
@@ -141,15 +170,71 @@ def _letter(value: Any) -> str:
     return text.strip(" \0")[:1].upper()
 
 
-def _captured(exif: Image.Exif, gps: Mapping[int, Any]) -> str | None:
+def _captured(header: PhotoHeader, gps: Mapping[int, Any]) -> tuple[str | None, str | None]:
+    """The date, and which is there and cannot be read if there is no other."""
+    unread = None
     for folder, tag in _DATE_TAGS:
-        value = exif.get(tag) if folder is None else ifd(exif, folder).get(tag)
+        value = header.exif.get(tag) if folder is None else ifd(header.exif, folder).get(tag)
         if isinstance(value, str) and (found := iso_date(value)):
-            return found
+            return found, None
+        if isinstance(value, str) and not _UNKNOWN.fullmatch(value.replace("\0", " ")):
+            unread = unread or f"its date {shortened(value, 40)!r} is none"
     clock = gps_time(gps)
-    if clock is not None:
-        return f"{clock:%Y-%m-%dT%H:%M:%SZ}"
-    return iso_date(gps[29]) if isinstance(gps.get(29), str) else None
+    stated = iso_date(gps[29]) if isinstance(gps.get(29), str) else None
+    found = xmp_date(header.xmp) or (f"{clock:%Y-%m-%dT%H:%M:%SZ}" if clock else stated)
+    return found, None if found else unread
+
+
+def xmp_tags(xmp: bytes, *spaces: str) -> dict[str, str]:
+    """The properties of an XMP packet whose names begin with one of some namespaces.
+
+    Attributes and elements are two ways to write the same. Broken or hostile XMP is none.
+
+    Args:
+        xmp: the packet, or what stands there.
+        spaces: such as ``"{http://ns.adobe.com/exif/1.0/}"``; the keys have them too.
+    """
+    found: dict[str, str] = {}
+    if not xmp or len(xmp) > _MOST_XMP:
+        return found
+    try:
+        for _, element in iterparse(io.BytesIO(xmp.strip(b" \0\r\n\t")), forbid_dtd=True):
+            pairs = [(element.tag, element.text or ""), *element.attrib.items()]
+            found |= {name: text.strip() for name, text in pairs if name.startswith(spaces)}
+    except (ParseError, DefusedXmlException, ValueError):
+        return {}
+    return {name: text for name, text in found.items() if text}
+
+
+def xmp_date(xmp: bytes) -> str | None:
+    """When an XMP packet says that the photo was taken, as ISO 8601; it may be partial."""
+    if b"Date" not in xmp:
+        return None  # to parse it takes longer than to open the file
+    tags = xmp_tags(xmp, *_XMP_DATES)
+    dates = (iso_date(tags[name]) for name in _XMP_DATES if name in tags)
+    return next((date for date in dates if date), None)
+
+
+def _gps_of_xmp(xmp: bytes) -> dict[int, Any]:
+    """EXIF's GPS tags out of XMP, which writes ``55,42.27N`` (XMP part 2, GPSCoordinate)."""
+    if b"GPSL" not in xmp:
+        return {}
+    tags = {name[len(_XMP_EXIF) :]: text for name, text in xmp_tags(xmp, _XMP_EXIF).items()}
+    found: dict[int, Any] = {9: tags.get("GPSStatus", "")}
+    for tag, name in ((2, "GPSLatitude"), (4, "GPSLongitude")):
+        match = _XMP_ANGLE.fullmatch(tags.get(name, "")[:64])
+        if match is not None:
+            number, letter = match.groups()
+            letter = letter or tags.get(f"{name}Ref", "")
+            if "," not in number and not letter:  # degrees with a sign
+                letter = ("N" if tag == 2 else "E") if float(number or 0) >= 0 else ""
+            found |= {tag: tuple(number.split(",")), tag - 1: letter}
+        elif name in tags:
+            found[tag] = tags[name]
+    part, _, whole = tags.get("GPSImgDirection", "").partition("/")
+    if (angle := _number(part)) is not None:
+        found[17] = angle / (_number(whole) or 1.0)
+    return found
 
 
 def gps_time(gps: Mapping[int, Any]) -> datetime | None:

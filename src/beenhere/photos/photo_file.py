@@ -1,15 +1,18 @@
 """Open a photo file without trusting it: its header, and every failure as a PhotoError.
 
 JPEG headers are read by hand: it takes microseconds, and Pillow refuses the 200-megapixel photos
-that phones take. Everything else goes through Pillow, which decodes nothing until it is asked to.
+that phones take. Everything else goes through Pillow, which decodes nothing until it is asked to;
+pillow-heif teaches it HEIC, and pillow-jxl-plugin, where it is installed, JPEG XL.
 """
 
+import importlib
 import io
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from beenhere.errors import BeenhereError, DataError, PhotoError
+from beenhere.errors import BeenhereError, PhotoError
 from beenhere.files.regular import open_regular
 from beenhere.wording import one_line
 
@@ -37,12 +40,27 @@ HEADER_READERS = 8
 IN_MEMORY = "photo"
 """The name of a photo without a path, in errors."""
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "MPO", "JPEG2000", "PPM")
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+"""Tags under which the blocks of the camera and of the receiver stand in EXIF."""
+
+_FORMATS = (
+    *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF", "MPO", "JPEG2000", "PPM", "JXL"),
+)
+_STARTS = (
+    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*"),
+    *(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"\xff\x0a"),
+)
+_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
+_MOST_CHUNKS, _MOST_CHUNK = 100_000, 1 << 22
+"""Chunks of a PNG, and bytes of one, that are looked into."""
 _SWAPPED = frozenset({5, 6, 7, 8})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAX_GARBAGE = 1 << 16
+_MOST_EXIF = 4
+"""Blocks of EXIF that are looked into; editors add one to that of the camera."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_PNG = b"XML:com.adobe.xmp\0\0\0"
 
 # Pillow warns of files that lie. What matters of it is said in the PhotoError instead; and
 # warnings.catch_warnings would be unsafe in the threads that decode.
@@ -161,6 +179,8 @@ def read_header(file: BinaryIO, photo: str | Path | bytes) -> PhotoHeader:
     else:
         with open_image(file) as image:
             header = image_header(image)
+        if image.format == "PNG" and not len(header.exif):
+            header = _with_late_chunks(file, header)
     declared = f"declares {header.width} x {header.height} pixels"
     limit = MAX_JPEG_PIXELS if header.jpeg else MAX_PIXELS
     if header.width * header.height > limit:
@@ -172,7 +192,8 @@ def read_header(file: BinaryIO, photo: str | Path | bytes) -> PhotoHeader:
 
 def _jpeg_header(file: BinaryIO, path: str) -> PhotoHeader:
     """Walk the markers up to the frame header (ITU T.81, B.1 and B.2.2)."""
-    exif, xmp, garbage = b"", b"", 0
+    exif: list[bytes] = []
+    xmp, garbage = b"", 0
     while marker := file.read(1):
         if marker != b"\xff":
             garbage += 1
@@ -197,7 +218,7 @@ def _jpeg_header(file: BinaryIO, path: str) -> PhotoHeader:
         if code == 0xE1:
             payload = file.read(length - 2)
             if payload.startswith(b"Exif\0"):
-                exif = exif or payload
+                exif.append(payload)
             elif payload.startswith(_XMP):
                 xmp = xmp or payload[len(_XMP) :]
         else:
@@ -210,9 +231,40 @@ def open_image(file: BinaryIO) -> Image.Image:
 
     Pillow knows more (for EPS it starts another program); a file's name does not choose for it.
     """
-    Image.init()
+    _learn_formats()
     file.seek(0)
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+@cache
+def _learn_formats() -> None:
+    """Have Pillow read every format that this installation can."""
+    Image.init()
+    with suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener(thumbnails=False)
+    with suppress(ImportError):
+        importlib.import_module("pillow_jxl")  # registers itself
+
+
+def readable_suffixes() -> frozenset[str]:
+    """Ends of names, in lower case, of the formats that this installation can read."""
+    _learn_formats()
+    return frozenset(Image.registered_extensions())
+
+
+def begins_as_photo(file: Path) -> bool:
+    """Whether a file's first bytes are those of a photo, whatever it is called."""
+    try:
+        if not file.is_file():
+            return False  # to open a pipe would wait for its writer
+        with file.open("rb") as opened_file:
+            start = opened_file.read(12)
+    except (OSError, ValueError):
+        return False
+    brand = start[8:12]
+    if start[4:8] == b"ftyp":
+        return brand in _BRANDS
+    return start.startswith(_STARTS) or (start[:4] == b"RIFF" and brand == b"WEBP")
 
 
 def image_header(image: Image.Image) -> PhotoHeader:
@@ -230,14 +282,56 @@ def image_header(image: Image.Image) -> PhotoHeader:
     return PhotoHeader(*image.size, turn, False, 0, tags, xmp if isinstance(xmp, bytes) else b"")
 
 
-def _exif_tags(payload: bytes) -> Image.Exif:
-    tags = Image.Exif()
+def _with_late_chunks(file: BinaryIO, header: PhotoHeader) -> PhotoHeader:
+    """The header of a PNG with the EXIF and XMP that stand behind its pixels, as eXIf may."""
+    exif, xmp = b"", header.xmp
+    file.seek(8)
+    for _ in range(_MOST_CHUNKS):
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4]), head[4:]
+        if len(head) < 8 or kind == b"IEND":
+            break
+        if length > _MOST_CHUNK or kind not in (b"eXIf", b"iTXt"):
+            file.seek(length + 4, io.SEEK_CUR)
+            continue
+        data = file.read(length)
+        file.seek(4, io.SEEK_CUR)
+        if kind == b"eXIf":
+            exif = exif or data
+        elif data.startswith(_XMP_PNG):  # not compressed, in no language, not translated
+            xmp = xmp or data[len(_XMP_PNG) :].split(b"\0", 2)[-1]
+    if not exif:
+        return replace(header, xmp=xmp)
+    tags = _exif_tags([exif if exif.startswith(b"Exif\0") else b"Exif\0\0" + exif])
+    return replace(header, orientation=orientation(tags), exif=tags, xmp=xmp)
+
+
+def _exif_tags(payloads: list[bytes]) -> Image.Exif:
+    """The tags of the first EXIF block; its camera's or receiver's, if it has none, of another."""
+    found: Image.Exif | None = None
+    for payload in payloads[:_MOST_EXIF]:
+        tags = Image.Exif()
+        try:
+            tags.load(payload)
+            dict(tags)  # values are read when they are asked for: a broken one shows here
+        except Exception:
+            continue
+        if found is None:
+            found = tags
+            continue
+        for folder, telling in ((EXIF_IFD, {0x9003, 0x9004}), (GPS_IFD, {2, 4})):
+            known, more = _folder(found, folder), _folder(tags, folder)
+            if telling.isdisjoint(known) and not telling.isdisjoint(more):
+                known.clear()
+                known.update(more)
+    return Image.Exif() if found is None else found
+
+
+def _folder(tags: Image.Exif, folder: int) -> dict[int, Any]:
     try:
-        tags.load(payload)
-        dict(tags)  # values are read when they are asked for: a broken one shows here
+        return tags.get_ifd(folder)
     except Exception:
-        return Image.Exif()
-    return tags
+        return {}
 
 
 def orientation(tags: Image.Exif) -> int:
@@ -248,9 +342,11 @@ def orientation(tags: Image.Exif) -> int:
 
 def _what_it_is(start: bytes) -> str:
     if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim", b"ftyphevc"):
-        return "HEIC photo: save it as JPEG"
+        return "HEIC photo that cannot be read here, or a damaged one: save it as JPEG"
     if start[4:8] == b"ftyp":
         return "video or AVIF that cannot be read here: save the photo as JPEG"
+    if start.startswith((b"\0\0\0\x0cJXL ", b"\xff\x0a")):
+        return "JPEG XL photo: install pillow-jxl-plugin (beenhere[jxl]), or save it as JPEG"
     if start.startswith(b"%PDF"):
         return "not a photo: a PDF"
     if not start.strip(b"\0"):
@@ -268,99 +364,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, EOFError) or any(sign in text.lower() for sign in signs):
         return "cut off: the file ends before the picture does"
     return f"cannot be decoded: {text[:100]}"
-
-
-# --- as it may be given ------------------------------------------------------------------------
-
-Given = str | Path | bytes | BinaryIO | Image.Image | NDArray[Any]
-"""A photo as it may be given; see :func:`photo_input`."""
-
-EACH = (
-    "a path, bytes, an open binary file, an image of Pillow's, or a numpy array (H, W) or (H, W, 3)"
-)
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoInput:
-    """A photo that :mod:`beenhere.photos.pixels` reads, and its path or a name for it."""
-
-    name: str
-    photo: Photo
-
-
-def photo_input(given: Given, name: str = "photo") -> PhotoInput:
-    """Take a photo as it comes.
-
-    Args:
-        given: the path of a file; bytes of one; a binary file, read from where it stands; an image
-            of Pillow's in any mode, turned as its EXIF header says; or an array ``(H, W)`` of grey
-            or ``(H, W, 3)`` of R, G, B, upright, uint8 or floating point in [0, 1].
-        name: for a photo that brings none.
-
-    Raises:
-        PhotoError: something else, an empty or a too large file, or numbers out of range.
-    """
-    if isinstance(given, str | Path):
-        return PhotoInput(str(given), given)
-    if isinstance(given, bytes | bytearray | memoryview):
-        return PhotoInput(name, bytes(given))
-    if isinstance(given, Image.Image):
-        return PhotoInput(str(getattr(given, "filename", "") or name), given)
-    if isinstance(given, np.ndarray):
-        return PhotoInput(name, _pixels(given, name))
-    if hasattr(given, "read"):
-        own = getattr(given, "name", None)
-        name = own if isinstance(own, str) else name
-        return PhotoInput(name, _content(given, name))
-    raise PhotoError(name, f"got {type(given).__name__}; expected {EACH}")
-
-
-def photo_inputs(given: object, what: str = "photos") -> list[Given]:
-    """Several photos as they come: any iterable of them; of arrays one ``(n, H, W, 3)`` as well.
-
-    What each of them is, is looked at by :func:`photo_input`.
-
-    Raises:
-        DataError: no such thing: a single photo, a table, a number, ...
-    """
-    if isinstance(given, np.ndarray) and given.ndim == 4:
-        return list(given)
-    single = isinstance(given, np.ndarray | str | Path | bytes | bytearray | Image.Image)
-    if not isinstance(given, Iterable) or single or hasattr(given, "read"):
-        raise DataError(
-            f"{what} are given as {_in_words(given)}; expected a list of photos, each {EACH}"
-        )
-    return list(given)
-
-
-def _in_words(given: object) -> str:
-    if isinstance(given, np.ndarray):
-        return f"one array of shape {given.shape}"
-    return f"the text {given!r}" if isinstance(given, str) else f"one {type(given).__name__}"
-
-
-def _content(file: BinaryIO, name: str) -> bytes:
-    try:
-        content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise PhotoError(name, f"a file that cannot be read ({error})") from error
-    if not isinstance(content, bytes):
-        raise PhotoError(name, f"a file of {type(content).__name__}; open it in mode 'rb'")
-    return content
-
-
-def _pixels(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    got = f"an array of {array.dtype} and shape {array.shape}"
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or array.size == 0:
-        raise PhotoError(name, f"{got}; expected (H, W) or (H, W, 3)")
-    if array.dtype != np.uint8:
-        if not np.issubdtype(array.dtype, np.floating):
-            raise PhotoError(name, f"{got}; expected uint8, or floating point in [0, 1]")
-        low, high = float(array.min()), float(array.max())
-        if not (low >= 0 and high <= 1):
-            raise PhotoError(name, f"{got}, from {low:g} to {high:g}; expected [0, 1], or uint8")
-        array = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
-    if array.ndim == 2:
-        array = np.stack([array] * 3, axis=2)
-    # Photos are read while the caller goes on; and torch takes no read-only array.
-    return np.array(array, np.uint8, order="C")

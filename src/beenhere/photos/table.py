@@ -34,6 +34,9 @@ SCHEMA: dict[str, type[pl.DataType]] = {
 }
 """The columns, in their order. Only ``path`` is never null."""
 
+_DEGREE = 111_000.0
+"""Metres of a degree of latitude in UTM, within 0.4% everywhere."""
+
 LATER = ("x", "y", "frame", "map")
 """Columns that tables which were written before have not."""
 
@@ -119,6 +122,8 @@ class PhotoTable:
         frame = frame.select(list(SCHEMA))
         frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
         _refuse_half_positions(frame)
+        read = zones_of_northings(frame["zone"], frame["northing"])
+        frame = frame.with_columns(zone=read.zip_with(read.is_not_null(), frame["zone"]))
         outside = ~pl.col("heading").is_between(0, 360, closed="left")
         as_given = frame.filter(outside).select("path", "heading")
         angle = pl.col("heading") % 360.0
@@ -151,6 +156,11 @@ class PhotoTable:
         array([31], dtype=int8)
         """
         return geo.Positions(zone=_zone_codes(self.frame), **_numbers(self.frame))
+
+    @property
+    def without_fix(self) -> dict[str, str]:
+        """Why photos have no position, by path, where one was there that is not to be believed."""
+        return {path: note for path, note in self.notes if "position" in note}
 
     def rows(self, index: NDArray[np.intp] | list[int]) -> "PhotoTable":
         """The named rows, in the order given; what was unusable stays with the whole table.
@@ -289,6 +299,42 @@ def _refuse_half_positions(frame: pl.DataFrame) -> None:
             row = half.row(0, named=True)
             got = ", ".join(f"{name} {row[name]}" for name in group)
             raise DataError(f"{row['path']}: half a position ({got}); expected all of it or none")
+
+
+def zones_of_northings(zone: pl.Series, northing: pl.Series) -> pl.Series:
+    """Zones whose letters are the bands of the northings; null where no such reading fits.
+
+    A letter is the latitude's band, except where people write S for south (and N for north, which
+    is also the first band there). S is the band from 32 to 40 degrees north; where the northing
+    lies elsewhere it is south. In a table of no letters but N and S that holds for every S of it.
+    A band may be off by a degree: maps write one zone over its edge.
+
+    Args:
+        zone, northing: such as ``10S``, and metres; null in either is left as it is.
+
+    >>> zones_of_northings(pl.Series(["34S", "10S"]), pl.Series([6243186.0, 4180635.5])).to_list()
+    ['34H', '10F']
+    >>> zones_of_northings(pl.Series(["34S", "33U"]), pl.Series([4180635.5, 1.0])).to_list()
+    ['34S', None]
+    """
+    names = zone.to_list()
+    letters = np.array([geo.BANDS.find(name[-1].upper()) if name else -1 for name in names])
+    north = northing.cast(pl.Float64).fill_null(np.nan).to_numpy() / _DEGREE
+    south = north - 1e7 / _DEGREE
+    first, s = geo.BANDS.index("N"), geo.BANDS.index("S")
+    low = 8 * letters - 80
+    high = np.where(letters == len(geo.BANDS) - 1, low + 12, low + 8)
+    own = np.where(letters >= first, north, south)
+    fits = ~((own < low - 1) | (own > high + 1)) | (letters < 0)
+    fits |= (letters == first) & (north >= 0) & (north <= 85)
+    turned = (letters == s) & ~fits & (south >= -81) & (south <= 0.5)
+    if turned.any() and np.isin(letters, [-1, first, s]).all():
+        turned = (letters == s) & (south >= -81) & (south <= 0.5)
+    band = np.clip((south + 80) // 8, 0, first - 1)
+    read: list[str | None] = []
+    for name, good, wrong, at in zip(names, fits, turned, band, strict=True):
+        read.append(f"{name[:-1]}{geo.BANDS[int(at)]}" if wrong else name if good else None)
+    return pl.Series(zone.name, read, pl.String)
 
 
 def _zone_codes(frame: pl.DataFrame) -> NDArray[np.int8]:

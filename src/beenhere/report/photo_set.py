@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from beenhere.geo import Extent
+from beenhere.photos.formats.listing import LEFT_OUT
 from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
 from beenhere.photos.reference import Reference, points_of, reference_of, within
 from beenhere.photos.summary import (
@@ -29,8 +30,11 @@ def photo_set_text(table: PhotoTable, root: str, every: bool = False) -> list[st
     """
     summary, sizes = summarise(table), photo_sizes(table)
     lines = _described(table.source, summary, sizes)
+    left_out = [note for _, note in table.notes if note.startswith(LEFT_OUT)]
+    lines += [_row("left out", note.removeprefix(LEFT_OUT)) for note in left_out]
     lines += _problems("not used", table.unusable + sizes.unusable, root, every)
-    return lines + _problems("notes", table.notes, root, every)
+    notes = [each for each in table.notes if not each[1].startswith(LEFT_OUT)]
+    return lines + _problems("notes", notes, root, every)
 
 
 def shards_text(shards: Shards, every: bool = False) -> list[str]:

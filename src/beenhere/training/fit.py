@@ -8,8 +8,14 @@ from beenhere.config.models import ModelConfig
 from beenhere.config.training import EvaluationData, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.differences import ConditionDifference, differences
-from beenhere.evaluation.evaluate import evaluate_tables, evaluation_fingerprint
+from beenhere.evaluation.evaluate import (
+    check_truth,
+    evaluate_tables,
+    evaluation_fingerprint,
+    first_threshold,
+)
 from beenhere.evaluation.evaluation_results import SavedEvaluation
+from beenhere.evaluation.protocol import in_words
 from beenhere.files.atomic import write_json
 from beenhere.models import load_model, read_provenance
 from beenhere.photos.formats import EvaluationTables, read_evaluation
@@ -23,6 +29,7 @@ from beenhere.training.loop import (
 from beenhere.training.processes import run_on_devices
 from beenhere.training.run_folder import RunFolder
 from beenhere.training.source import TrainingPhotos, training_photos
+from beenhere.wording import count
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
     photos = training_photos(config.data)
     named = config.data.validation
     validation = _evaluation("data.validation", named) if named else None
+    if validation is not None:
+        _refuse_hopeless(validation, config)
     # Tests are read now too: a wrong path must not show after hours.
     tests = {
         name: _evaluation(f"data.tests.{name}", data) for name, data in config.data.tests.items()
@@ -150,6 +159,20 @@ def _evaluation(option: str, data: EvaluationData) -> EvaluationTables:
         return read_evaluation(data)
     except DataError as error:
         raise DataError(f"{option}: {error}; {option}=null goes without") from error
+
+
+def _refuse_hopeless(validation: EvaluationTables, config: TrainConfig) -> None:
+    """Where no query can be right, every epoch is as good as the next, and none is the best."""
+    check_truth(validation)
+    threshold = first_threshold(config.evaluation, validation)
+    if not any(map(len, validation.truth.positives(threshold))):
+        right = in_words(threshold, validation.reference.kind)
+        raise DataError(
+            f"data.validation: {validation.name}: none of "
+            f"{count(len(validation.queries), 'query', 'queries')} has a database photo {right}, "
+            "so no model could find one; give photos of the same places on both sides, or "
+            "data.validation=null goes without"
+        )
 
 
 def _with_image_size(config: ModelConfig, photos: TrainingPhotos) -> ModelConfig:

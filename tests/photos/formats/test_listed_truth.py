@@ -1,5 +1,6 @@
 """ground_truth.csv and .npy beside a database and queries."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +137,31 @@ def test_tables_of_photos_have_it_too(tmp_path: Path) -> None:
     put(tmp_path / "photos", "a.jpg", "b.jpg", photo=jpeg())
     csv(tmp_path, "photos/a.jpg,photos/b.jpg")
     assert by_name(read(tmp_path)) == {"a": ["b"], "b": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Query;Database\nquery/x.jpg;ref/a.jpg\nquery/y.jpg;ref/b.jpg\n",
+        "\ufeffquery,database\r\nquery/x.jpg, ref/a.jpg\r\n query/y.jpg,ref/b.jpg\r\n,\r\n",
+        "sep=\t\nqueries\tdb\nquery/x.jpg\tref/a.jpg\nquery/y.jpg\tref/b.jpg\n\t\n",
+        "QUERY,reference,remark\nquery\\x.jpg,ref\\a.jpg,1\nquery\\y.jpg,ref\\b.jpg,\n",
+    ],
+)
+def test_pairs_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
+    put(tmp_path / "ref", "a.jpg", "b.jpg")
+    put(tmp_path / "query", "x.jpg", "y.jpg")
+    (tmp_path / "ground_truth.csv").write_bytes(text.encode())
+    assert by_name(read(tmp_path)) == {"x": ["a"], "y": ["b"]}
+
+
+def test_accents_are_one_name(tmp_path: Path) -> None:
+    stored, written = (unicodedata.normalize(form, "caf\u00e9.jpg") for form in ("NFD", "NFC"))
+    put(tmp_path / "ref", "a.jpg")
+    put(tmp_path / "query", stored)
+    csv(tmp_path, f"query/{written},ref/a.jpg")
+    (tmp_path / "conditions.csv").write_text(f"path,condition\nquery/{written},night\n")
+    tables = read(tmp_path)
+    assert list(by_name(tables).values()) == [["a"]]
+    assert tables.queries.frame["condition"].to_list() == ["night"]
+    assert tables.queries.paths == [str(tmp_path / "query" / stored)]

@@ -304,6 +304,18 @@ def test_links_do_not_lead_in_circles(tmp_path: Path) -> None:
     assert len(found) == 2 and found[0] == "a/1.jpg" and found[1] in ("c/2.jpg", "d/2.jpg")
 
 
+def test_a_link_around_another_takes_no_photo_away(tmp_path: Path) -> None:
+    photos, other = tmp_path / "photos", tmp_path / "other"
+    for path in ("deep/1.jpg", "2.jpg"):
+        write_photo(other / path)
+    photos.mkdir()
+    (photos / "z").symlink_to(other / "deep")
+    (photos / "a").symlink_to(other)
+    (photos / "up").symlink_to(tmp_path)
+    found = [os.path.relpath(path, photos) for path in read_photos(photos).paths]
+    assert sorted(Path(path).name for path in found) == ["1.jpg", "2.jpg"]
+
+
 def test_the_order_is_that_of_the_characters(tmp_path: Path) -> None:
     for name in ("b/1.jpg", "B/1.jpg", "a.jpg", "a/2.jpg", "a/10.jpg", "\u00e4.jpg"):
         write_photo(tmp_path / name)

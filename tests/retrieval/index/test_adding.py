@@ -86,6 +86,29 @@ def test_replaced_photos(index: Index, model: TinyModel, photos: Path) -> None:
     assert len(index) == 6 and index.manifest.removed == 1 and not index.allowed[2]
 
 
+def test_a_photo_replaced_under_its_size_and_time_is_seen(
+    index: Index, model: TinyModel, photos: Path
+) -> None:
+    path = photos / at_name(500_020, 4_100_000)
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[:200] = b"garbage" * 28 + b"\0\0\0\0"
+    path.write_bytes(bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert counts(index, photos, model) == {"replaced": 1, "unchanged": 5}
+    assert list(index.unreadable) == [str(path)] and len(index) == 5
+
+
+def test_a_folder_through_a_link_is_not_added_twice(
+    index: Index, model: TinyModel, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(photos)
+    assert counts(index, tmp_path / "link", model) == {"moved": 6}
+    assert counts(index, photos, model) == {"moved": 6} and len(index) == 6
+
+
 def test_photos_that_change_places(index: Index, model: TinyModel, photos: Path) -> None:
     one, other = (photos / at_name(500_000 + 10 * n, 4_100_000) for n in (0, 1))
     one.rename(photos / "aside")

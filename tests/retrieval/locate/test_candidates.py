@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.config.retrieval import LocateConfig
-from beenhere.photos.photo_file import photo_input
+from beenhere.photos.photo_input import photo_input
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.locate.answer import Candidates
 from beenhere.retrieval.locate.candidates import find_candidates

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from beenhere import geo
 from beenhere.errors import DataError
-from beenhere.photos.photo_file import PhotoInput, photo_input
+from beenhere.photos.photo_input import PhotoInput, photo_input
 from beenhere.retrieval.locate.answer import Candidates, Place
 from beenhere.retrieval.locate.sequence import (
     CHANCE,

@@ -33,6 +33,10 @@ def test_every_hand_is_read(tmp_path: Path, form: str) -> None:
         ("2024-05-01T08:30:05-03:30", 5),
         ("2024-05-01T12:00:05", 5),  # the format says UTC
         ("2024-05-01T12:00:05+00:00", 5),
+        ("2024-05-01T12:01Z", 60),
+        ("2024-05-01T12:00:05,5Z", 5.5),
+        ("2024-05-01 12:00:05 UTC", 5),
+        (" 2024-05-01T12:00:05Z\n", 5),
     ],
 )
 def test_forms_of_a_time(tmp_path: Path, text: str, seconds: float) -> None:
@@ -94,11 +98,11 @@ def test_a_route_is_no_record(tmp_path: Path) -> None:
         (gpx([walk(9)]).encode()[:-30], "not a GPX file that can be read"),
         (
             b"<gpx><trk><trkseg><trkpt lon='1'/></trkseg></trk></gpx>",
-            "not a GPX file that can be read",
+            "1 point without a position",
         ),
         (
             b"<gpx><trk><trkseg><trkpt lat='x' lon='1'/></trkseg></trk></gpx>",
-            "not a GPX file that can be read",
+            "1 point without a position",
         ),
     ],
 )
@@ -155,3 +159,40 @@ def test_nothing_there_is_said(tmp_path: Path) -> None:
         read_tracks([tmp_path / "a.gpx"])
     with pytest.raises(DataError, match=r"no \.gpx file"):
         read_tracks([tmp_path])
+
+
+PREFIXED = (
+    '<?xml version="1.0" encoding="UTF-8"?><ns2:gpx xmlns="http://elsewhere" '
+    'xmlns:ns2="http://www.topografix.com/GPX/1/1" version="1.1"><ns2:trk><ns2:trkseg>'
+    '<ns2:trkpt lat="55.7" lon="13.2"><ns2:time>2024-05-01T12:00:01Z</ns2:time><extensions>'
+    "<time>2001-01-01T00:00:00Z</time></extensions></ns2:trkpt></ns2:trkseg></ns2:trk></ns2:gpx>"
+)
+
+
+def test_prefixes_of_names_do_not_matter(tmp_path: Path) -> None:
+    for text in (PREFIXED, PREFIXED.replace('xmlns:ns2="http://www.topografix.com/GPX/1/1" ', "")):
+        (tmp_path / "a.gpx").write_text(text)
+        (line,) = read_tracks([tmp_path / "a.gpx"]).timelines
+        assert (line.time - ZERO, line.lat, line.lon) == (1.0, 55.7, 13.2)
+
+
+def test_points_without_a_fix_or_a_position_are_left_out_and_counted(tmp_path: Path) -> None:
+    text = gpx([[*walk(10), (0.0, 0.0, walk(1)[0][2])]])
+    long = "1" * 10_000_000
+    bad = f"<trkpt lat='' lon='13'/><trkpt lat='{long}' lon='13'/><trkpt/>"
+    file = tmp_path / "a.gpx"
+    file.write_text(text.replace("<trkseg>", f"<trkseg>{bad}"))
+    track = read_tracks([file])
+    assert len(track) == 11
+    assert track.notes == (f"{file}: 3 points without a position, 1 point at 0, 0 (no fix)",)
+
+
+def test_a_long_text_where_a_time_belongs_is_none(tmp_path: Path) -> None:
+    file = write_gpx(tmp_path / "a.gpx", [*walk(2), (LAT, LON, "2024-05-01" + " " * 10**6)])
+    track = read_tracks([file])
+    assert track.notes == (f"{file}: 1 point without a time",)
+    file = write_gpx(tmp_path / "b.gpx", form="plain")
+    file.write_text(file.read_text().replace("gpx ", "g" * 10**6 + " "))
+    with pytest.raises(DataError, match=r"not a GPX file that can be read|not <gpx>") as caught:
+        read_tracks([file])
+    assert len(str(caught.value)) < 300 + len(str(file))

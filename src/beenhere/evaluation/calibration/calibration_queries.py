@@ -13,7 +13,7 @@ from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError, PhotoError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
-from beenhere.photos.photo_file import photo_input
+from beenhere.photos.photo_input import photo_input
 from beenhere.photos.pixels import load_photo
 from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable

@@ -9,7 +9,7 @@ import polars as pl
 
 from beenhere.dates import iso_date
 from beenhere.photos.formats.listing import Listing
-from beenhere.photos.formats.photo_list import read_each
+from beenhere.photos.formats.photo_list import read_each, without_null_island
 from beenhere.photos.table import PhotoTable
 
 SOURCE = "photos; what is known of them comes from their names (@ fields, as in GSV-XS)"
@@ -41,12 +41,13 @@ def read_at_names(listing: Listing) -> PhotoTable:
         _all_or_none(["lat", "lon"]),
         captured=read_each(iso_date, known["timestamp"]),
     )
+    known, island = without_null_island(known)
     columns = {name: known[name] for name in ("path", *_NUMBERS, "zone", "heading", "captured")}
     refused = frame.filter(pl.col("reason").is_not_null())
     return PhotoTable.from_columns(
         {**columns, "place": known["place"], "city": known["city"]},
         unusable=sorted([*listing.unusable, *refused.select("path", "reason").iter_rows()]),
-        notes=_notes(known),
+        notes=[*listing.notes(), *_notes(known), *island],
         source=SOURCE,
     )
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from beenhere.errors import DataError
+from beenhere.photos.formats.csv_file import read_csv_columns
 from beenhere.photos.formats.listing import Listing, list_photos
-from beenhere.photos.formats.photo_list import read_csv_columns
 from beenhere.photos.table import PhotoTable
 from beenhere.wording import one_line
 

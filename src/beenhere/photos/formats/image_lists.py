@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.photos.formats.listing import existing
+from beenhere.photos.formats.listing import as_on_disk
 from beenhere.photos.formats.npy_lists import read_index_lists, read_names
 from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
 from beenhere.photos.table import PhotoTable
@@ -67,7 +67,9 @@ def find_named(folder: Path, names: Sequence[str]) -> NamedImages:
             )
     start = os.path.join(folder, "")  # noqa: PTH118 - pathlib drops the end slash
     paths = [start + name for name in names]
-    return NamedImages(paths, np.array(existing(paths), bool))
+    found = as_on_disk(paths)
+    named = [path or lost for path, lost in zip(found, paths, strict=True)]
+    return NamedImages(named, np.array([path is not None for path in found], bool))
 
 
 class _Files(NamedTuple):

@@ -1,7 +1,8 @@
 """``ground_truth.csv`` or ``.npy`` beside a database and queries: lists of what is right.
 
 The CSV has the columns ``query,database``, a pair in each row: paths relative to the file's folder
-(or absolute), or numbers. The ``.npy`` has the database numbers of each query, see
+(or absolute), or numbers; it may be written in the ways that a table of photos may. The ``.npy``
+has the database numbers of each query, see
 :func:`beenhere.photos.formats.npy_lists.read_index_lists`. A number means the photo whose
 name is that number (``0000017.jpg``), counted from the lowest number, 0 or 1, that either side has;
 where names are no numbers, for the place of the photo among the sorted names of its side.
@@ -18,13 +19,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
+from beenhere.photos.formats.csv_file import read_csv_columns
+from beenhere.photos.formats.listing import composed
 from beenhere.photos.formats.npy_lists import read_index_lists
-from beenhere.photos.formats.photo_list import read_csv_columns
+from beenhere.photos.formats.photo_list import with_slashes
 from beenhere.photos.ground_truth import ListedTruth
 from beenhere.photos.table import PhotoTable, paths_from
+from beenhere.wording import shortened
 
 TRUTH_FILES = ("ground_truth.csv", "ground_truth.npy", "ground_truth_new.npy")
 """Names of such files, the first that is there counts; the last is VPR-Bench's."""
+
+_ALIASES = {
+    **dict.fromkeys(("queries", "query_path", "query_image"), "query"),
+    **dict.fromkeys(("db", "ref", "reference", "positive", "database_path"), "database"),
+}
 
 Lists = list[NDArray[np.int64]]
 
@@ -105,12 +114,15 @@ def by_number(file: Path, lists: Lists, database: PhotoTable, queries: PhotoTabl
 
 
 def _pairs(file: Path) -> pl.DataFrame:
-    rows = read_csv_columns(file, ("query", "database"), "a list of pairs")
-    rows = rows.select("query", "database")
-    empty = rows.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
-    if len(empty):
-        raise DataError(f"{file} line {empty[0] + 2}: is not whole; expected query,database")
-    return rows
+    rows = read_csv_columns(file, ("query", "database"), "a list of pairs", _ALIASES)
+    text = pl.all().str.strip_chars()
+    rows = rows.select("query", "database").select(pl.when(text != "").then(text))
+    empty = pl.all().is_null()
+    whole = rows.with_row_index("line", 2).filter(~pl.all_horizontal(pl.exclude("line").is_null()))
+    half = whole.filter(pl.any_horizontal(empty))
+    if half.height:
+        raise DataError(f"{file} line {half['line'][0]}: is not whole; expected query,database")
+    return whole.drop("line")
 
 
 def _lists(file: Path, pairs: pl.DataFrame) -> Lists | None:
@@ -137,7 +149,7 @@ def _by_path(
     lists: list[list[int]] = [[] for _ in range(len(queries))]
     asked, answers = (
         # Written in one way: tables bring ".." into paths.
-        paths_from([os.path.join(file.parent, name) for name in pairs[side]], file.parent)  # noqa: PTH118
+        _named([os.path.join(file.parent, with_slashes(name)) for name in pairs[side]], file.parent)  # noqa: PTH118
         for side in ("query", "database")
     )
     for query, photo in zip(asked, answers, strict=True):
@@ -152,8 +164,9 @@ def _by_path(
             lost, side = f"query {query}", queries
         expected = paths_from(side.paths[:1], file.parent)
         raise DataError(
-            f"{file}: no line names two photos that can be used; the {lost} of line 2 is not here "
-            f"or of no use; expected paths from its folder, such as {', '.join(expected)}"
+            f"{file}: no line names two photos that can be used; the {shortened(lost)} of line 2 "
+            "is not here or of no use; expected paths from its folder, such as "
+            f"{', '.join(expected)}"
         )
     return ListedTruth(lists, len(database), file.name)
 
@@ -161,9 +174,14 @@ def _by_path(
 def _rows(table: PhotoTable, folder: Path) -> dict[str, list[int]]:
     """The rows of each photo; none of one that cannot be used."""
     rows: dict[str, list[int]] = {}
-    for row, path in enumerate(paths_from(table.paths, folder)):
+    for row, path in enumerate(_named(table.paths, folder)):
         rows.setdefault(path, []).append(row)
-    return {path: [] for path in paths_from([path for path, _ in table.unusable], folder)} | rows
+    return {path: [] for path in _named([path for path, _ in table.unusable], folder)} | rows
+
+
+def _named(paths: list[str], folder: Path) -> list[str]:
+    """Paths from a folder, to be compared: as all machines spell them."""
+    return [composed(path) for path in paths_from(paths, folder)]
 
 
 def _numbered(
@@ -210,5 +228,6 @@ def _ranked(table: PhotoTable) -> dict[int, int]:
 def _note(queries: PhotoTable, file: Path, what: str, lost: list[int] | list[str]) -> None:
     different = sorted(set(map(str, lost)))
     if different:
-        text = f"names {len(different)} {what} that are not here or of no use: {different[0]}"
+        first = shortened(different[0])
+        text = f"names {len(different)} {what} that are not here or of no use: {first}"
         queries.notes.append((str(file), text + (", ..." if len(different) > 1 else "")))

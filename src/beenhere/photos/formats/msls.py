@@ -15,8 +15,8 @@ import polars as pl
 from beenhere import geo
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
+from beenhere.photos.formats.csv_file import read_csv_columns
 from beenhere.photos.formats.image_lists import find_named
-from beenhere.photos.formats.photo_list import read_csv_columns
 from beenhere.photos.ground_truth import EvaluationTables
 from beenhere.photos.table import PhotoTable
 

@@ -37,9 +37,26 @@ def read_index_lists(file: Path) -> list[NDArray[np.int64]]:
     """
     found = _read(file)
     try:
-        return [np.asarray(each, np.int64) for each in _lists(found)]
+        lists = [np.asarray(each, np.int64) for each in _lists(found)]
+        _refuse_matrix(lists)
+        return lists
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
+
+
+def _refuse_matrix(lists: list[NDArray[np.int64]]) -> None:
+    """A table of noughts and ones says of each photo whether it is right, and lists none."""
+    lengths = {len(row) for row in lists}
+    if len(lengths) != 1 or lengths == {0}:
+        return
+    matrix = np.stack(lists)
+    twice = (np.diff(np.sort(matrix, axis=1), axis=1) == 0).any()  # no list names a photo twice
+    if twice and ((matrix == 0) | (matrix == 1)).all():
+        raise DataError(
+            f"holds {matrix.shape[0]} rows of {matrix.shape[1]} noughts and ones: a matrix of what "
+            "is right? Expected for each query the numbers of its positives, such as "
+            "[np.flatnonzero(row) for row in matrix]"
+        )
 
 
 def read_names(file: Path) -> list[str]:

@@ -5,12 +5,14 @@ Columns: ``path`` (relative to the file's folder, or absolute); ``lat, lon`` in 
 ISO date that may be partial; ``place, city, condition``; indoors ``x, y`` on a plan, or ``frame``,
 the number in a sequence, and ``map``, which plan or sequence. All but ``path`` may be missing, and
 cells may be empty. Other names that people use are taken too, see :data:`ALIASES`; columns of any
-other name are not used, and the table's notes name them.
+other name are not used, and the table's notes name them. A CSV may be separated by commas,
+semicolons or tabs, and may begin with a byte order mark or with Excel's ``sep=;``; rows that are
+empty are none.
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +22,10 @@ from beenhere import geo
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
 from beenhere.files.regular import regular
-from beenhere.photos.formats.listing import Listing, existing
-from beenhere.photos.table import SCHEMA, PhotoTable
-from beenhere.wording import count, one_line
+from beenhere.photos.formats.csv_file import read_csv, refuse_wide
+from beenhere.photos.formats.listing import Listing, as_on_disk
+from beenhere.photos.table import SCHEMA, PhotoTable, zones_of_northings
+from beenhere.wording import count, one_line, shortened
 
 SOURCE = "a table of photos"
 
@@ -47,8 +50,13 @@ ALIASES = {
 SWAPPED = "looks swapped: latitude and longitude"
 """In the reason of a row that would be right the other way round."""
 
-_POSITIONS = (("lat", "lon"), ("easting", "northing", "zone"), ("x", "y"))
+NO_FIX = "its position is 0, 0 (no fix)"
+"""The note of a row without a position, since receivers write 0, 0 before they have one."""
+
+_DEGREES, _UTM = ("lat", "lon"), ("easting", "northing", "zone")
+_POSITIONS = (_DEGREES, _UTM, ("x", "y"))
 _EMPTY = ("", "nan", "null", "none", "na", "n/a")
+_LINE = "line of the file"
 
 
 def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
@@ -62,35 +70,57 @@ def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
         DataError: not such a table, a column named twice, or a cell that cannot be what its column
             needs, by its line.
     """
-    raw = _raw(file)
+    raw, start = _raw(file)
     columns = _named(file, raw.columns)
-    texts = _texts(raw).select(pl.col(old).alias(new) for new, old in columns.items())
     empty = pl.all().str.to_lowercase().is_in(_EMPTY)
-    table = texts.select(pl.when(~empty).then(pl.all()))
-    checked, wrong = _check_cells(file, table, columns)
+    texts = _texts(raw).select(pl.when(~empty).then(pl.all())).with_row_index(_LINE, start)
+    texts = texts.filter(pl.any_horizontal(pl.exclude(_LINE).is_not_null()))
+    if texts.is_empty():
+        raise DataError(f"{file}: has names of columns and no rows; expected a row for each photo")
+    table = texts.select(_LINE, *(pl.col(old).alias(new) for new, old in columns.items()))
+    checked, wrong = _check_cells(file, _without_halves(table), columns)
     if strict and wrong:
         raise DataError(f"{file} {next(iter(wrong.values()))}")
-    paths = [_resolve(file.parent, path) for path in checked["path"]]
+    given = [_resolve(file.parent, path) for path in checked["path"]]
+    found = as_on_disk(given)
+    paths = [path or lost for path, lost in zip(found, given, strict=True)]
     # A place of one photo four times would teach nothing.
     repeated = [path for path, times in Counter(paths).items() if times > 1]
     if repeated:
         raise DataError(
-            f"{file}: lists {repeated[0]} more than once ({count(len(repeated), 'such photo')}); "
-            "expected one row a photo"
+            f"{file}: lists {shortened(repeated[0])} more than once "
+            f"({count(len(repeated), 'such photo')}); expected one row a photo"
         )
-    reasons = [
-        wrong.get(row) if there else "no such file" for row, there in enumerate(existing(paths))
-    ]
+    reasons = [wrong.get(row) if path else "no such file" for row, path in enumerate(found)]
     unusable = [(path, reason) for path, reason in zip(paths, reasons, strict=True) if reason]
     used = pl.Series([reason is None for reason in reasons], dtype=pl.Boolean)
-    kept = checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(used)
-    unused = [name for name in raw.columns if name not in columns.values()]
-    return PhotoTable.from_columns(
-        kept.to_dict(),
-        unusable=unusable,
-        notes=[(str(file), f"columns not used: {', '.join(unused)}")] if unused else [],
-        source=f"{SOURCE} ({file.name})",
+    kept, notes = without_null_island(
+        checked.with_columns(path=pl.Series(paths, dtype=pl.String)).filter(used)
     )
+    unused = [name for name in raw.columns if name not in columns.values()]
+    if unused:
+        notes.insert(0, (str(file), f"columns not used: {shortened(', '.join(unused))}"))
+    source = f"{SOURCE} ({file.name})"
+    return PhotoTable.from_columns(kept.to_dict(), unusable=unusable, notes=notes, source=source)
+
+
+def without_null_island(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
+    """Photos of which none is at 0, 0, in degrees or in metres; and a note for each that was.
+
+    Args:
+        frame: with the column ``path``, and such of the positions as there are.
+    """
+    there = set(frame.columns)
+    groups = [(group, group[:2]) for group in (_DEGREES, _UTM) if there.issuperset(group)]
+    none = {group: pl.all_horizontal(pl.col(pair) == 0).fill_null(False) for group, pair in groups}
+    if not none:
+        return frame, []
+    if len(none) == 2:  # the same place in the other numbers
+        east, north = (pl.col("easting") - 166_021.44).abs(), pl.col("northing").abs()
+        none[_UTM] |= (none[_DEGREES] & (east < 1) & (north < 1)).fill_null(False)
+    lost = frame.filter(pl.any_horizontal(none.values()))["path"]
+    kept = [pl.when(~zero).then(pl.col(group)) for group, zero in none.items()]
+    return frame.with_columns(kept), [(path, NO_FIX) for path in lost]
 
 
 def photo_list_in(listing: Listing) -> Path | None:
@@ -110,7 +140,7 @@ def photo_list_in(listing: Listing) -> Path | None:
 def is_photo_list(file: Path) -> bool:
     """Whether a table's columns are those of a list of photos; only its header is read."""
     try:
-        columns = {ALIASES.get(name.lower(), name.lower()) for name in _raw(file, 0).columns}
+        columns = {ALIASES.get(name.lower(), name.lower()) for name in _raw(file, 0)[0].columns}
     except DataError:
         return False  # some other program's file
     return "path" in columns and not columns.isdisjoint({"lat", "easting", "place", "x", "frame"})
@@ -123,7 +153,7 @@ def listed_folders(root: Path, table: str) -> set[str]:
         DataError: not such a table.
     """
     file = root / table
-    raw = _raw(file)
+    raw, _ = _raw(file)
     paths = raw[_named(file, raw.columns)["path"]].cast(pl.String, strict=False).drop_nulls()
     start = os.path.abspath(root)  # noqa: PTH100 - half a million Paths take seconds
     whole = {os.path.dirname(_resolve(file.parent, path.strip())) for path in paths}  # noqa: PTH120
@@ -131,53 +161,20 @@ def listed_folders(root: Path, table: str) -> set[str]:
     return {folder.replace(os.sep, "/") for folder in below if not folder.startswith(os.pardir)}
 
 
-def read_csv_columns(file: Path, columns: Iterable[str], what: str = "a CSV table") -> pl.DataFrame:
-    """Every column of a CSV file as text, in the file's order; empty cells are null.
-
-    Args:
-        file: with the names of the columns in its first line.
-        columns: those that it must have.
-        what: it is expected to be, for the message.
-
-    Raises:
-        DataError: it cannot be read, or lacks a column.
-    """
-    expected = f"expected the columns {','.join(columns)}"
-    try:
-        rows = pl.read_csv(regular(file), infer_schema=False, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{file}: not {what} ({one_line(error)}); {expected}") from error
-    missing = sorted(set(columns) - set(rows.columns))
-    if missing:
-        got = ", ".join(rows.columns)
-        raise DataError(f"{file}: the column {missing[0]!r} is missing; got {got}, {expected}")
-    return rows
-
-
-def _raw(file: Path, most: int | None = None) -> pl.DataFrame:
-    """The first rows of a table as they are, or all of them."""
+def _raw(file: Path, most: int | None = None) -> tuple[pl.DataFrame, int]:
+    """The first rows of a table as they are, or all of them; and the number of the first."""
     parquet = file.suffix.lower() == ".parquet"
     try:
-        if parquet:
-            return pl.read_parquet(regular(file), n_rows=most, glob=False)
-        separator = _separator(file)
-        rows = pl.read_csv(file, separator=separator, infer_schema=False, n_rows=most, glob=False)
-        return rows.rename({name: name.strip() for name in rows.columns})
+        if not parquet:
+            return read_csv(file, most)
+        refuse_wide(file, len(pl.read_parquet_schema(regular(file))))
+        return pl.read_parquet(file, n_rows=most, glob=False), 1
     except OSError as error:
-        problem = error.strerror or one_line(error)
+        problem = error.strerror or one_line(error, 100)
         raise DataError(f"{file}: cannot be read ({problem})") from error
     except pl.exceptions.PolarsError as error:
         kind = "Parquet" if parquet else "CSV"
-        raise DataError(f"{file}: not a {kind} table ({one_line(error)})") from error
-
-
-def _separator(file: Path) -> str:
-    """The one that the first line has most of; spreadsheets in some countries write ``;``."""
-    try:
-        with regular(file).open(encoding="utf-8-sig") as lines:
-            return max(",", ";", "\t", key=lines.readline(1 << 16).count)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: is not UTF-8 text; save it as UTF-8") from error
+        raise DataError(f"{file}: not a {kind} table ({one_line(error, 100)})") from error
 
 
 def _named(file: Path, columns: list[str]) -> dict[str, str]:
@@ -188,19 +185,35 @@ def _named(file: Path, columns: list[str]) -> dict[str, str]:
         if name not in SCHEMA:
             continue
         if name in found:
-            raise DataError(f"{file}: {found[name]!r} and {column!r} both mean {name}; keep one")
+            both = f"{shortened(found[name])!r} and {shortened(column)!r}"
+            raise DataError(f"{file}: {both} both mean {name}; keep one")
         found[name] = column
     if "path" not in found:
         raise DataError(
-            f"{file}: the column 'path' is missing; got {', '.join(columns) or 'no columns'}, "
-            "expected path and such as lat,lon, easting,northing,zone, x,y, frame or place"
+            f"{file}: the column 'path' is missing; got "
+            f"{shortened(', '.join(columns)) or 'no columns'}, expected path and such as lat,lon, "
+            "easting,northing,zone, x,y, frame or place"
         )
+    whole = [group for group in _POSITIONS if found.keys() >= set(group)]
     for group in _POSITIONS:
         missing = [name for name in group if name not in found]
         if 0 < len(missing) < len(group):
-            there = next(name for name in group if name in found)
-            raise DataError(f"{file}: has the column {there!r} but no {missing[0]!r}")
+            there = [name for name in group if name in found]
+            if not whole:
+                raise DataError(f"{file}: has the column {there[0]!r} but no {missing[0]!r}")
+            for name in there:  # latitude and longitude do without a zone
+                del found[name]
     return found
+
+
+def _without_halves(table: pl.DataFrame) -> pl.DataFrame:
+    """Rows of which half a position is left out where they have another that is whole."""
+    for half, other in ((_UTM, _DEGREES), (_DEGREES, _UTM)):
+        if {*half, *other} <= set(table.columns):
+            both = pl.all_horizontal(pl.col(other).is_not_null())
+            lacks = pl.any_horizontal(pl.col(half).is_null())
+            table = table.with_columns(pl.when(~(both & lacks)).then(pl.col(half)))
+    return table
 
 
 def _texts(raw: pl.DataFrame) -> pl.DataFrame:
@@ -208,7 +221,8 @@ def _texts(raw: pl.DataFrame) -> pl.DataFrame:
 
     def text(name: str, kind: pl.DataType) -> pl.Expr:
         if isinstance(kind, pl.Datetime):
-            return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S")
+            zone = "%:z" if kind.time_zone else ""
+            return pl.col(name).dt.strftime(f"%Y-%m-%dT%H:%M:%S%.f{zone}")
         if kind.is_nested() or kind == pl.Binary:
             return pl.lit(None, pl.String).alias(name)
         return pl.col(name).cast(pl.String, strict=False).str.strip_chars()
@@ -217,10 +231,13 @@ def _texts(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _resolve(folder: Path, path: str) -> str:
-    """The path with the table's folder in front; a backslash is Windows' slash."""
-    if "\\" in path and "/" not in path and os.sep == "/":
-        path = path.replace("\\", "/")
-    return os.path.join(folder, path)  # noqa: PTH118 - half a million Paths take seconds
+    """The path with the table's folder in front."""
+    return os.path.join(folder, with_slashes(path))  # noqa: PTH118 - half a million Paths take long
+
+
+def with_slashes(path: str) -> str:
+    """A path of a table; where it has no slash, a backslash is Windows' own."""
+    return path.replace("\\", "/") if os.sep == "/" and "/" not in path else path
 
 
 def _check_cells(
@@ -230,7 +247,8 @@ def _check_cells(
 
     Args:
         file: for the message.
-        table: texts, null where a cell is empty, in columns of our names.
+        table: texts, null where a cell is empty, in columns of our names; and the number of each
+            row's line.
         columns: the file's name of each of them.
 
     Returns:
@@ -240,18 +258,19 @@ def _check_cells(
         DataError: a row without a path.
     """
     wrong: dict[int, str] = {}
+    lines, table = table[_LINE], table.drop(_LINE)
     swapped = [False] * table.height
-    if {"lat", "lon"} <= set(table.columns):
-        lat, lon = (_numbers(table[name], 180).abs() for name in ("lat", "lon"))
+    if set(_DEGREES) <= set(table.columns):
+        lat, lon = (_numbers(table[name], 180).abs() for name in _DEGREES)
         swapped = ((lat > 90) & (lon <= 90)).to_list()
-    place, start = ("row", 1) if file.suffix.lower() == ".parquet" else ("line", 2)
+    place = "row" if file.suffix.lower() == ".parquet" else "line"
 
     def look(bad: pl.Series, name: str, expected: str) -> None:
         for row in bad.fill_null(False).arg_true():
             got = table[name][row]
             reason = (
-                f"{place} {row + start}, column {columns[name]!r}: "
-                f"got {'nothing' if got is None else repr(got)}; expected {expected}"
+                f"{place} {lines[row]}, column {shortened(columns[name])!r}: got "
+                f"{'nothing' if got is None else repr(shortened(got))}; expected {expected}"
             )
             if name == "lat" and swapped[row]:
                 reason += f"; {SWAPPED}"
@@ -271,6 +290,12 @@ def _check_cells(
             some = table.select(pl.any_horizontal(pl.col(group).is_not_null())).to_series()
             for name in group:
                 look(some & table[name].is_null(), name, "the other part of the position")
+    if set(_UTM) <= done.keys():
+        fits = zones_of_northings(done["zone"], done["northing"]).is_not_null()
+        alone = done["zone"].is_not_null() & (done["northing"] != 0)
+        if set(_DEGREES) <= done.keys():  # which say where it is
+            alone &= done["lat"].is_null()
+        look(alone & ~fits, "zone", "the band of that northing, such as 33U of 5,800,000 m")
     return table.with_columns(**done), wrong
 
 

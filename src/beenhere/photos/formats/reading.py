@@ -1,7 +1,7 @@
 """The photos at a path, and the database and queries of an evaluation, in whatever format."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,28 @@ from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.catalog.marker import assert_photos
 from beenhere.photos.exif import PhotoFacts, read_facts
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
+from beenhere.photos.formats.csv_file import read_csv_columns
 from beenhere.photos.formats.gsv_cities import is_gsv_cities, read_gsv_cities
 from beenhere.photos.formats.listed_truth import read_listed_truth, truth_file
 from beenhere.photos.formats.listing import (
     CONDITIONS,
-    PHOTO_SUFFIXES,
     TABLE_SUFFIXES,
     Listing,
+    composed,
+    is_photo,
     list_photos,
     sides,
 )
 from beenhere.photos.formats.msls import msls_training_cities, read_msls_cities
-from beenhere.photos.formats.photo_list import photo_list_in, read_csv_columns, read_photo_list
+from beenhere.photos.formats.photo_list import photo_list_in, read_photo_list
 from beenhere.photos.formats.published_layouts import published_at, read_published
 from beenhere.photos.formats.sets import SPLITS, sets_in, sets_of
 from beenhere.photos.ground_truth import EvaluationTables
-from beenhere.photos.photo_file import HEADER_READERS, Photo, photo_input, photo_inputs
+from beenhere.photos.photo_file import HEADER_READERS, Photo
+from beenhere.photos.photo_input import photo_input, photo_inputs
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
-from beenhere.wording import count
+from beenhere.wording import count, shortened
 
 FROM_EXIF = "photos; what is known of them comes from their EXIF headers"
 """The source of a table of photos as cameras and phones make them."""
@@ -66,6 +69,8 @@ def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
     """
     path = Path(path).expanduser()
     table = _read(path, strict)
+    if not len(table):
+        raise DataError(_nothing_of_use(path, table))
     assert_photos(path, table)
     return table
 
@@ -77,7 +82,7 @@ def read_given(
 
     Args:
         photos: a table; a path of any format that :func:`read_photos` knows; or a list of photos,
-            each as :func:`beenhere.photos.photo_file.photo_input` takes it.
+            each as :func:`beenhere.photos.photo_input.photo_input` takes it.
         table: for a list: what is known of its photos, row by row; a table, or columns of one. Of
             photos that are no files its ``path`` holds their names.
 
@@ -186,11 +191,11 @@ def _read(path: Path, strict: bool) -> PhotoTable:
         suffix = path.suffix.lower()
         if suffix in TABLE_SUFFIXES:
             return read_photo_list(path, strict)
-        if suffix in PHOTO_SUFFIXES:
+        if is_photo(str(path)):
             return _read_exif([str(path)], [])
         raise DataError(
-            f"{path}: ends in {suffix!r}; expected a folder of photos, or a file that ends in "
-            f"{', '.join(sorted(TABLE_SUFFIXES))}"
+            f"{path}: ends in {suffix!r}; expected a folder of photos, a photo, or a table that "
+            f"ends in {', '.join(sorted(TABLE_SUFFIXES))}"
         )
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder")
@@ -218,7 +223,7 @@ def _read(path: Path, strict: bool) -> PhotoTable:
         return read_photo_list(table, strict)
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
-    return _read_exif(listing.paths(listing.photos), listing.unusable)
+    return _read_exif(listing.paths(listing.photos), listing.unusable, listing.notes())
 
 
 def holds_shards(path: Path) -> bool:
@@ -236,7 +241,9 @@ def _refuse_several(listing: Listing) -> None:
         raise DataError(f"{listing.root}: holds several sets of photos; name one of {several}")
 
 
-def _read_exif(paths: list[str], left_out: list[tuple[str, str]]) -> PhotoTable:
+def _read_exif(
+    paths: list[str], left_out: list[tuple[str, str]], notes: Sequence[tuple[str, str]] = ()
+) -> PhotoTable:
     """One row for each photo whose header can be read, with or without a position."""
 
     def facts_of(path: str) -> PhotoFacts | PhotoError:
@@ -264,15 +271,27 @@ def _read_exif(paths: list[str], left_out: list[tuple[str, str]]) -> PhotoTable:
             for name in ("lat", "lon", "heading", "captured")
         },
         unusable=sorted(unusable),
-        notes=[(path, fact.note) for path, fact in facts if fact.note],
+        notes=[
+            *notes,
+            *((path, fact.unread) for path, fact in facts if fact.unread),
+            *((path, fact.note) for path, fact in facts if fact.note),
+        ],
         source=FROM_EXIF,
     )
+
+
+def _nothing_of_use(path: Path, table: PhotoTable) -> str:
+    some = [f"{shortened(name)} ({shortened(why)})" for name, why in table.unusable[:3]]
+    more = ["..."] if len(table.unusable) > 3 else []
+    found = f"none of {count(len(table.unusable), 'photo')} can be used"
+    return f"{path}: {found}: {', '.join([*some, *more])}" if some else f"{path}: holds no photos"
 
 
 def _nothing(listing: Listing) -> str:
     if not listing.others:
         return f"{listing.root}: is empty; expected photos in it"
-    some = ", ".join([*listing.others[:3], *(["..."] if len(listing.others) > 3 else [])])
+    named = [shortened(name) for name in listing.others[:3]]
+    some = ", ".join([*named, *(["..."] if len(listing.others) > 3 else [])])
     return f"{listing.root}: holds no photos; found {some}, expected files such as .jpg or .png"
 
 
@@ -308,8 +327,10 @@ def _with_conditions(
     if twice.height:
         raise DataError(f"{file}: names {twice['path'][0]!r} more than once")
     here = os.path.join(file.parent, "")  # noqa: PTH118 - pathlib drops the end slash
-    given = given.with_columns(path=pl.lit(here) + pl.col("path"))
+    paths = [here + composed(path) for path in given["path"].fill_null("")]
+    given = given.with_columns(path=pl.Series(paths, dtype=pl.String))
     known = {*database.paths, *queries.paths, *dict(database.unusable), *dict(queries.unusable)}
+    known = set(map(composed, known))
     strange = [path for path in given["path"] if path not in known]
     database, queries = _joined(database, given), _joined(queries, given)
     if strange:
@@ -319,7 +340,11 @@ def _with_conditions(
 
 
 def _joined(table: PhotoTable, given: pl.DataFrame) -> PhotoTable:
-    joined = table.frame.join(given, on="path", how="left", maintain_order="left")
-    frame = joined.with_columns(condition=pl.coalesce("condition_right", "condition"))
+    given = given.rename({"path": "name", "condition": "given"})
+    names = pl.Series("name", list(map(composed, table.paths)), pl.String)
+    joined = table.frame.with_columns(names).join(
+        given, on="name", how="left", maintain_order="left"
+    )
+    frame = joined.with_columns(condition=pl.coalesce("given", "condition"))
     found = (table.unusable, list(table.notes), table.source, table.headings_outside)
-    return PhotoTable(frame.drop("condition_right"), *found)
+    return PhotoTable(frame.drop("name", "given"), *found)

@@ -1,6 +1,7 @@
 """Photos that are given, compared with those that an index holds; a photo is known by its content.
 
-Files are read only where path, size or modification time are new.
+Files are read only where path, size or modification time are new, or where the file was touched in
+any way since (its ctime) and so may hold something else under the same time.
 """
 
 import hashlib
@@ -58,6 +59,7 @@ class GivenPhotos:
         table: one row a photo; the paths of photos in memory are their names.
         journal, what: see :func:`hash_files`.
         in_memory: the photos themselves, by row; None: they are files.
+        known_at: when the index was written, in seconds since 1970 UTC; None: there is none.
 
     Attributes:
         keys: of each row whose photo is there. unreadable: path and reason of the others.
@@ -72,8 +74,10 @@ class GivenPhotos:
         journal: Path,
         what: str | None,
         in_memory: Sequence[Photo] | None = None,
+        known_at: float | None = None,
     ) -> None:
         self.table, self.in_memory = table, in_memory
+        self._known_at = known_at
         self._journal, self._what = journal, what
         self._contents: dict[PhotoKey, bytes | PhotoError] = {}
         self.keys: dict[int, PhotoKey] = {}
@@ -118,8 +122,18 @@ class GivenPhotos:
 
     def unknown(self, held: Mapping[str, PhotoKey]) -> list[PhotoKey]:
         """Those to look into: not held as they are, by their paths. Photos in memory always."""
-        keys = self.keys.values()
-        return [key for key in keys if key.mtime_ns == NO_FILE or held.get(key.path) != key]
+        return [
+            key for key in self.keys.values() if held.get(key.path) != key or self._touched(key)
+        ]
+
+    def _touched(self, key: PhotoKey) -> bool:
+        """Whether a file may hold something else than when the index was written."""
+        if key.mtime_ns == NO_FILE or self._known_at is None:
+            return True
+        try:
+            return Path(key.path).stat().st_ctime >= self._known_at
+        except OSError:
+            return True
 
 
 @dataclass
@@ -252,6 +266,9 @@ def _match(
         # A row is free for a photo if its own file does not hold that any more.
         free = (row for row in left if not row.allowed or row.number in overwritten)
         match = next(free, None) or next((row for row in left if _is_gone(row)), None)
+        if match is None:  # the same file, by way of a link to its folder
+            real = os.path.realpath(found.given["path"][number])
+            match = next((row for row in left if os.path.realpath(row.path) == real), None)
         if match is None:
             found.new.append(number)
         else:

@@ -30,6 +30,7 @@ from beenhere.retrieval.index.manifest import (
     STAGING,
     KeptCalibration,
     read_manifest,
+    written_at,
 )
 from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
 from beenhere.wording import count
@@ -303,7 +304,8 @@ def _given(
     change: Change, photos: PhotoTable, what: str | None, in_memory: Sequence[Photo] | None
 ) -> GivenPhotos:
     reading = "photo files" if what else None
-    return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory)
+    known_at = written_at(change.folder, change.before.manifest) if change.before else None
+    return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory, known_at)
 
 
 def _put(

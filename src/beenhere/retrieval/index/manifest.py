@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -335,6 +336,14 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
     on_disk = {_NAME_ON_DISK.get(name, name): value for name, value in values.items()}
     body = yaml.safe_dump(on_disk, sort_keys=False, allow_unicode=True).encode()
     write_file(folder / MANIFEST, body + _SEAL + _digest(body) + b"\n")
+
+
+def written_at(folder: Path, manifest: Manifest) -> float:
+    """When an index was last changed, in seconds since 1970 UTC; never later than it was."""
+    file = (folder / MANIFEST).stat().st_mtime  # to the nanosecond, but a copy has its own
+    if not manifest.written:
+        return file
+    return min(file, datetime.fromisoformat(manifest.written).timestamp() + 1)
 
 
 def photo_table(frame: pl.DataFrame) -> PhotoTable:

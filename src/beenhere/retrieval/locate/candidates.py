@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.config.retrieval import LocateConfig
-from beenhere.photos.photo_file import PhotoInput
+from beenhere.photos.photo_input import PhotoInput
 from beenhere.photos.reference import Points, Reference, points_of, reference_of, whereabouts
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress

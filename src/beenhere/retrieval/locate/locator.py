@@ -16,7 +16,7 @@ from beenhere.config.retrieval import LocateConfig, VerifyConfig
 from beenhere.devices import use_threads
 from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.formats import read_photos
-from beenhere.photos.photo_file import Given, PhotoInput, photo_input, photo_inputs
+from beenhere.photos.photo_input import Given, PhotoInput, photo_input, photo_inputs
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.locate.answer import Candidates, Located, Location, Match, Nearest
 from beenhere.retrieval.locate.candidates import (

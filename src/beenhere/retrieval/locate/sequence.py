@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from beenhere.errors import DataError
 from beenhere.photos.exif import read_facts
-from beenhere.photos.photo_file import PhotoInput
+from beenhere.photos.photo_input import PhotoInput
 from beenhere.photos.reference import Points, distance, joined, kind_of, points_at
 from beenhere.retrieval.locate.answer import Candidates
 

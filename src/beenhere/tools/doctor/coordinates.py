@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
+from beenhere.photos.formats.photo_list import NO_FIX
 from beenhere.tools.doctor.findings import (
     LEAVE_OUT,
     Finding,
@@ -62,9 +63,19 @@ def impossible_utm(collection: PhotoCollection, options: CheckConfig) -> list[Fi
 
 
 def null_island(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
-    """Photos at 0, 0; of those in EXIF the reader makes none at all."""
-    rows = np.flatnonzero(on_null_island(collection.positions))
+    """Photos that a table or name has at 0, 0; of those in EXIF another finding says so."""
+    rows = np.flatnonzero(on_null_island(collection.positions) | _placed_there(collection))
     return finding("null-island", cases(collection, rows, "latitude 0, longitude 0", LEAVE_OUT))
+
+
+def _placed_there(collection: PhotoCollection) -> Mask:
+    """``(n,)``: whether the reader took a position of 0, 0 for none."""
+    found = np.zeros(len(collection), np.bool_)
+    for part in collection.parts:
+        paths = [path for path, note in part.table.notes if note == NO_FIX]
+        if paths:  # the usual case is none, without a look at every path
+            found[part.rows] = part.table.frame["path"].is_in(paths).to_numpy()
+    return found
 
 
 def disagreeing(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
@@ -92,19 +103,19 @@ def disagreeing(collection: PhotoCollection, options: CheckConfig) -> list[Findi
 
 def missing_positions(collection: PhotoCollection, options: CheckConfig) -> list[Finding]:
     """Photos without a position; it changes a score where positions say what is right."""
-    known = collection.positions.known
+    known, island = collection.positions.known, _placed_there(collection)
     lists = [pair for pair in collection.pairs if pair.truth.listed]
     listed = {number for pair in lists for number in (pair.database, pair.queries)}
     found, bare = [], []
     severity: Severity = "note"
     for number, part in enumerate(collection.parts):
-        rows = np.flatnonzero(~known[part.rows]) + part.rows.start
+        rows = np.flatnonzero(~known[part.rows] & ~island[part.rows]) + part.rows.start
         if number in listed or (part.split == "train" and len(rows) == len(part.table)):
             continue  # lists or labels do their work
         evaluated = number in collection.evaluated
         if evaluated and len(rows):
             severity = "score"
-        reasons = dict(part.table.notes)
+        reasons = part.table.without_fix
         detail = [reasons.get(collection.frame["path"][int(row)], "no position") for row in rows]
         # Where no photo has one, to leave all out would leave nothing: somebody must act.
         some = len(rows) < len(part.table)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from beenhere.errors import DataError
 from beenhere.files.atomic import new_folder
-from beenhere.files.regular import regular
+from beenhere.photos.formats.csv_file import read_csv
 from beenhere.photos.formats.listed_truth import write_truth
 from beenhere.photos.table import PhotoTable, paths_from
 from beenhere.tools.doctor.findings import LEAVE_OUT, MEND, Finding
@@ -56,7 +56,7 @@ def read_fixes(file: Path) -> pl.DataFrame:
         DataError: no CSV file with the columns of one.
     """
     try:
-        rows = pl.read_csv(regular(file), infer_schema=False, glob=False).select(COLUMNS)
+        rows = read_csv(file)[0].select(COLUMNS)
     except (pl.exceptions.PolarsError, OSError) as error:
         problem = one_line(error)
         raise DataError(

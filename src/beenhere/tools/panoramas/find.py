@@ -3,19 +3,14 @@
 A photo says that it is one by Google's Photo Sphere tags in its XMP packet, or by its aspect.
 """
 
-import io
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
-from xml.etree.ElementTree import ParseError
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
 
 from beenhere.errors import DataError, PhotoError
-from beenhere.photos.exif import PhotoFacts, read_facts
+from beenhere.photos.exif import PhotoFacts, read_facts, xmp_tags
 from beenhere.photos.formats.reading import FROM_EXIF
 from beenhere.photos.photo_file import HEADER_READERS, PhotoHeader, opened, read_header
 from beenhere.photos.table import PhotoTable
@@ -119,7 +114,10 @@ def read_sphere(header: PhotoHeader) -> Sphere:
             is short enough to stand in a list beside the path.
     """
     height, width = header.upright_size
-    tags = _tags(header.xmp)
+    tags = {
+        name.removeprefix(_NAMESPACE): text
+        for name, text in xmp_tags(header.xmp, _NAMESPACE).items()
+    }
     kind = tags.get("ProjectionType", "equirectangular" if tags else "").lower()
     whole = abs(width / height / _ASPECT - 1) <= _ASPECT_SLACK
     if kind not in ("", "equirectangular"):
@@ -168,21 +166,6 @@ def _cover(tags: dict[str, str], height: int, width: int, whole: bool) -> Cover:
     return Cover(
         left / full_width, top / full_height, area_width / full_width, area_height / full_height
     )
-
-
-def _tags(xmp: bytes) -> dict[str, str]:
-    """GPano's tags by their names; attributes and elements are two ways to write the same."""
-    found: dict[str, str] = {}
-    try:
-        for _, element in iterparse(io.BytesIO(xmp.strip(b" \0\r\n\t")), forbid_dtd=True):
-            if element.tag.startswith(_NAMESPACE) and element.text:
-                found[element.tag.removeprefix(_NAMESPACE)] = element.text.strip()
-            for name, value in element.attrib.items():
-                if name.startswith(_NAMESPACE):
-                    found[name.removeprefix(_NAMESPACE)] = value.strip()
-    except (ParseError, DefusedXmlException, ValueError):
-        return {}  # broken or hostile XMP is no XMP
-    return found
 
 
 def _number(tags: dict[str, str], name: str) -> float | None:

@@ -93,7 +93,7 @@ def build_places(table: PhotoTable, config: PlacesConfig) -> BuiltPlaces:
 def _on_the_grid(table: PhotoTable, left_out: LeftOut) -> PhotoTable:
     """Photos on the UTM grid, by path."""
     known, zoned = table.positions.known, table.positions.zone != 0
-    notes = dict(table.notes)
+    notes = table.without_fix
     for path in table.frame.filter(pl.Series(~known))["path"]:
         left_out.append((path, f"no position ({notes[path]})" if path in notes else "no position"))
     beyond = table.frame.filter(pl.Series(known & ~zoned))["path"]

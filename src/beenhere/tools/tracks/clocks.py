@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from beenhere.dates import iso_date
 from beenhere.errors import ConfigError, DataError
-from beenhere.photos.exif import EXIF_IFD, GPS_IFD, gps_time, ifd
-from beenhere.photos.photo_file import opened, read_header
+from beenhere.photos.exif import gps_time, ifd, xmp_date
+from beenhere.photos.photo_file import EXIF_IFD, GPS_IFD, opened, read_header
 
 _CLOCKS = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012))
 """Date, fraction of a second and UTC offset: of the picture, else of its digitisation. The third
@@ -22,19 +22,19 @@ def camera_time(path: str) -> datetime | None:
     """The time of the camera's clock, to the fraction of a second; None if EXIF has none.
 
     With a time zone where EXIF has one (OffsetTimeOriginal), without where it has none. Where there
-    is no date but a GPS time, that: UTC.
+    is no date but one in XMP, or a GPS time, that; the latter is UTC.
 
     Raises:
         PhotoError: the file cannot be read or holds no picture.
     """
     with opened(path) as file:
-        exif = read_header(file, path).exif
-    inner = ifd(exif, EXIF_IFD)
+        header = read_header(file, path)
+    inner = ifd(header.exif, EXIF_IFD)
     for date, fraction, offset in _CLOCKS:
         clock = _clock(inner.get(date), inner.get(fraction))
         if clock is not None:
             return clock if clock.tzinfo else clock.replace(tzinfo=_zone(inner.get(offset)))
-    return gps_time(ifd(exif, GPS_IFD))
+    return stated_time(xmp_date(header.xmp)) or gps_time(ifd(header.exif, GPS_IFD))
 
 
 def stated_time(captured: str | None) -> datetime | None:
@@ -93,11 +93,9 @@ def _clock(date: Any, fraction: Any) -> datetime | None:
     if text is None or "T" not in text:
         return None
     clock = datetime.fromisoformat(text)
-    digits = str(fraction).strip(" \0") if isinstance(fraction, str) else ""
-    written = re.search(r":\d{2}\.(\d+)", date) if not digits else None
-    digits = written.group(1) if written else digits
+    digits = fraction.strip(" \0") if isinstance(fraction, str) else ""
     if digits.isascii() and digits.isdigit():
-        clock += timedelta(microseconds=int(digits[:6].ljust(6, "0")))
+        clock = clock.replace(microsecond=int(digits[:6].ljust(6, "0")))
     return clock
 
 

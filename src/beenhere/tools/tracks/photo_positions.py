@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.config.tools import TrackConfig
+from beenhere.dates import iso_date
 from beenhere.errors import DataError, PhotoError
 from beenhere.photos.photo_file import HEADER_READERS
 from beenhere.photos.table import PhotoTable
@@ -183,7 +184,7 @@ def _filled(
     columns = {name: photos.frame[name].to_list() for name in photos.frame.columns}
     for row, time in enumerate(moments):
         if time is not None:
-            columns["captured"][row] = time.isoformat(timespec="seconds")
+            columns["captured"][row] = iso_date(time.isoformat())  # without noughts at its end
     for row, line, lat, lon, heading in zip(
         asked, fixes.timeline, fixes.lat, fixes.lon, headings, strict=True
     ):

@@ -1,27 +1,26 @@
 """GPS tracks: points in time on one or several timelines, read from GPX files."""
 
-import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError, ParserCreate
 
-import gpxpy
 import numpy as np
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
-from gpxpy.gpx import GPXException, GPXTrackPoint
 from numpy.typing import NDArray
 
+from beenhere.dates import iso_date
 from beenhere.errors import DataError
 from beenhere.files.regular import regular
-from beenhere.wording import one_line
+from beenhere.wording import count, one_line, shortened
 
 Floats = NDArray[np.float64]
 
 MAX_BYTES = 256 << 20
-"""A larger file (3 million points) is refused: reading it would take 4 GiB of memory."""
+"""A larger file (3 million points) is refused."""
+_LONGEST = 64
+"""Characters of a number or a time."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,9 @@ def chained(segments: Iterable[Timeline]) -> tuple[Timeline, ...]:
 def read_tracks(paths: Sequence[Path]) -> Track:
     """The points with a time in GPX files; folders stand for the ``.gpx`` files directly in them.
 
-    A time without a zone is UTC, as the format says. Points without a time or off the Earth are
-    left out, and counted in the notes. The order of the points in a segment does not matter.
+    A time without a zone is UTC, as the format says. Points without a time or a position, off the
+    Earth, or at 0, 0, which receivers write before they have a fix, are left out, and counted in
+    the notes. The order of the points in a segment does not matter.
 
     Raises:
         DataError: no such file, no GPX, a file with a document type (the way to XML bombs), or no
@@ -129,56 +129,114 @@ def _files(path: Path) -> list[Path]:
 
 def _segments(file: Path) -> tuple[list[Timeline], list[str]]:
     """The segments of a file with any usable point, and what of it cannot be used."""
-    text = _text(file)
-    try:
-        gpx = gpxpy.parse(text)
-    except GPXException as error:
+    reader = _Reader(file)
+    reader.read(_text(file))
+    segments = [timeline(*np.array(points, np.float64).T) for points in reader.segments if points]
+    return segments, [f"{count(n, 'point')} {why}" for why, n in reader.missed.items()]
+
+
+class _Reader:
+    """The points with a time of a GPX file, segment by segment, and how many have none.
+
+    Names of elements count without their namespaces' prefixes, which every program writes in its
+    own way. What is no track (routes, waypoints, extensions) is passed over.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.segments: list[list[tuple[float, float, float]]] = []
+        self.missed: Counter[str] = Counter()
+        self._file = file
+        self._depth = 0
+        self._point: dict[str, str] | None = None
+        self._point_depth = 0
+        self._text = ""
+        self._time: str | None = None
+
+    def read(self, text: bytes) -> None:
+        """Read a whole file; raises DataError where it is no GPX."""
+        parser = ParserCreate("utf-8")
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.CharacterDataHandler = self._characters
+        try:
+            parser.Parse(text, True)
+        except ExpatError as error:
+            how = "not a GPX file that can be read" if self._depth else "not a GPX file"
+            raise DataError(f"{self._file}: {how} ({one_line(error, 100)})") from error
+
+    def _doctype(self, *declared: object) -> None:
+        # The way to XML bombs, and to files elsewhere.
         raise DataError(
-            f"{file}: not a GPX file that can be read ({one_line(error, 100)})"
-        ) from error
-    segments: list[Timeline] = []
-    no_time = off_earth = 0
-    for track in gpx.tracks:
-        for segment in track.segments:
-            timed = [_point(point.time, point) for point in segment.points if point.time]
-            good = [each for each in timed if abs(each[1]) <= 90 and abs(each[2]) <= 180]
-            no_time += len(segment.points) - len(timed)
-            off_earth += len(timed) - len(good)
-            if good:
-                segments.append(timeline(*np.array(good, np.float64).T))
-    missed = []
-    if no_time:
-        missed.append(f"{no_time:,} points without a time")
-    if off_earth:
-        missed.append(f"{off_earth:,} points off the Earth")
-    return segments, missed
+            f"{self._file}: has a document type (DOCTYPE), which no GPX file needs; remove it"
+        )
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2]
+        self._depth += 1
+        if self._depth == 1 and name != "gpx":
+            raise DataError(
+                f"{self._file}: holds <{shortened(name)}>, not <gpx>; export the track as GPX"
+            )
+        if name == "trkseg":
+            self.segments.append([])
+        elif name == "trkpt" and self.segments:
+            self._point, self._point_depth = attributes, self._depth
+            self._text = ""
+        elif name == "time" and self._point is not None and self._depth == self._point_depth + 1:
+            self._time = ""
+
+    def _characters(self, text: str) -> None:
+        if self._time is not None and len(self._time) <= _LONGEST:
+            self._time += text[: _LONGEST + 1]
+
+    def _end(self, tag: str) -> None:
+        if self._time is not None and tag.endswith("time"):
+            self._text, self._time = self._time, None
+        if self._point is not None and self._depth == self._point_depth:
+            self._add(self._point, self._text)
+            self._point = None
+        self._depth -= 1
+
+    def _add(self, point: dict[str, str], time: str) -> None:
+        lat, lon = (_degrees(point.get(name, "")) for name in ("lat", "lon"))
+        moment = _moment(time)
+        if lat is None or lon is None:
+            self.missed["without a position"] += 1
+        elif moment is None:
+            self.missed["without a time"] += 1
+        elif not (abs(lat) <= 90 and abs(lon) <= 180):
+            self.missed["off the Earth"] += 1
+        elif lat == 0 and lon == 0:
+            self.missed["at 0, 0 (no fix)"] += 1
+        else:
+            self.segments[-1].append((moment, lat, lon))
 
 
-def _text(file: Path) -> str:
-    """The text of a file that begins as GPX and declares no entities."""
+def _degrees(text: str) -> float | None:
+    try:
+        return float(text) if len(text) <= _LONGEST else None
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> float | None:
+    """Seconds since 1970-01-01 UTC, which a time without a zone is in; None: no time."""
+    date = iso_date(text)
+    if date is None or "T" not in date:
+        return None
+    time = datetime.fromisoformat(date)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def _text(file: Path) -> bytes:
+    """The text of a file in UTF-8."""
     size = regular(file).stat().st_size
     if size > MAX_BYTES:
         raise DataError(
             f"{file}: {size >> 20} MiB; expected at most {MAX_BYTES >> 20}: cut it into several"
         )
     data = file.read_bytes()
-    try:
-        # A document type can only stand before the first element: the rest need not be parsed.
-        _, root = next(iterparse(io.BytesIO(data), ("start",), forbid_dtd=True))
-    except DefusedXmlException as error:
-        raise DataError(
-            f"{file}: has a document type (DOCTYPE), which no GPX file needs; remove it"
-        ) from error
-    except (ParseError, ValueError) as error:
-        raise DataError(f"{file}: not a GPX file ({one_line(error, 100)})") from error
-    name = root.tag.rpartition("}")[2]
-    if name != "gpx":
-        raise DataError(f"{file}: holds <{name}>, not <gpx>; export the track as GPX")
     # Times and positions are ASCII: an odd letter in a name is no reason to stop.
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
-
-
-def _point(time: datetime, point: GPXTrackPoint) -> tuple[float, float, float]:
-    moment = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return moment.timestamp(), point.latitude, point.longitude
+    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace").encode()

@@ -212,9 +212,6 @@ def read_manifest(store: ShardStore) -> tuple[ShardsManifest, pl.DataFrame]:
             f"{store.file(SHARDS_MANIFEST)}: {where} is not what beenhere writes there: "
             f"{first['msg'].lower()}; write the shards anew, or take the beenhere that wrote them"
         ) from error
-    except (yaml.YAMLError, ValueError) as error:  # the latter is of a date of month 13, say
-        problem = one_line(error)
-        raise DataError(f"{store.file(SHARDS_MANIFEST)}: not YAML: {problem}") from error
     try:
         data = store.read(PLACES)
     except FileNotFoundError as error:
