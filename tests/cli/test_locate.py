@@ -66,9 +66,10 @@ def test_every_photo_of_a_folder_and_what_could_not_be_read(
         "beenhere: gone.jpg: no such file; not located",
         "beenhere: walk/broken.jpg: not a photo: a text file; not located",
     ]
-    # Of one name, but of two photos; none of the broken one.
-    assert len(list((folder / "maps").iterdir())) == 2
-    for picture in (folder / "maps").iterdir():
+    # Of one name, but of two photos; none of the broken one; and the page of all.
+    assert len(list((folder / "maps").iterdir())) == 3
+    assert (folder / "maps/all.html").is_file()
+    for picture in (folder / "maps").glob("*.jpg"):
         with Image.open(picture) as image:
             assert image.width == 1190
 
@@ -122,7 +123,10 @@ def test_a_photo_on_standard_input(
         (["-o", "no/x.json"], "no/x.json: there is no folder no; make it first"),
         (["--plot", "no/x.png"], "no/x.png: there is no folder no; make it first"),
         (["--plot", "no/maps"], "no/maps: there is no folder no; make it first"),
-        (["--plot", "x.gif"], "--plot is x.gif, which ends in '.gif'; expected .png or .jpg, or a"),
+        (
+            ["--plot", "x.gif"],
+            "--plot is x.gif, which ends in '.gif'; expected .png, .jpg or .html, or a",
+        ),
         ([""], "the name of a photo is empty; give . for all photos of this folder"),
         (["walk", "--plot", "x.png"], "--plot is x.png for 3 photos; give a folder"),
         (["--set", "match=3"], "options: 'match' is not an option; did you mean 'matches'?"),
