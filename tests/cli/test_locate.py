@@ -91,6 +91,47 @@ def test_forms_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.GeoJSON", "a.csv", "a.kml", "a.gpx"])
+def test_the_name_of_a_file_says_its_form(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("walk/q.jpg", "-o", name, "--no-verify")
+    assert capsys.readouterr().out == ""
+    text = (folder / name).read_text()
+    starts = {"json": "[\n {", "geojson": '{\n "type": "FeatureCollection"', "csv": "query,status,"}
+    xml = '<?xml version="1.0" encoding="UTF-8"?>\n<'
+    form = Path(name).suffix[1:].lower()
+    assert text.startswith(starts.get(form, f"{xml}{form} ")) and "walk/q.jpg" in text
+    assert text.count("its name") == 0 and not list(folder.glob(".*"))
+
+
+def test_a_pipe_has_no_name_that_says_a_form(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / "pipe")
+    reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    run("walk/q.jpg", "--csv", "-o", "pipe", "--no-verify")
+    assert os.read(reader, 12) == b"query,status"
+    os.close(reader)
+
+
+def test_a_page_of_all_answers(folder: Path) -> None:
+    run("walk/q.jpg", "walk/deep/q.jpg", "--plot", "all.html", "--no-verify")
+    text = (folder / "all.html").read_text()
+    assert "2 photos located" in text and "walk/deep/q.jpg" in text
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("all.html", "photos", "walk", "x.index"),
+    ]
+
+
+def test_pictures_never_replace_the_photos(folder: Path) -> None:
+    before = (folder / "walk/q.jpg").read_bytes()
+    for plot in ("walk", "walk/q.jpg"):
+        with pytest.raises(ConfigError, match=rf"--plot is {plot}, .*; give another"):
+            run("walk/q.jpg", "--plot", plot)
+    assert (folder / "walk/q.jpg").read_bytes() == before
+
+
 def test_a_filter_that_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("walk/q.jpg", "--dates", "..2001")
     lines = capsys.readouterr().out.splitlines()
@@ -119,6 +160,9 @@ def test_a_photo_on_standard_input(
         (["--json", "--csv"], "--json and --csv are given; choose one"),
         (["--near", "37,-122"], "--near and --radius go together"),
         (["--step", "5"], "--step is given without --sequence"),
+        (["-o", "a.txt"], "--out is a.txt; expected a name that ends in .json, .geojson, .csv, "),
+        (["-o", "a"], "--out is a; expected a name that ends in .json, .geojson, .csv, .kml or "),
+        (["--json", "-o", "a.csv"], "--json is given, and --out is a.csv; expected a name that"),
         (["-o", "walk"], "walk: is a folder; expected the name of a file"),
         (["-o", "no/x.json"], "no/x.json: there is no folder no; make it first"),
         (["--plot", "no/x.png"], "no/x.png: there is no folder no; make it first"),

@@ -18,7 +18,9 @@ from locations import (
     uncalibrated_location,
     unknown_location,
 )
+from pyproj import Geod
 
+from beenhere.photos.own_position import OwnPosition
 from beenhere.report.location import (
     CSV_COLUMNS,
     describe_location,
@@ -28,6 +30,8 @@ from beenhere.report.location import (
 )
 from beenhere.report.map_layers import to_geojson
 from beenhere.retrieval.locate.answer import Location, Match, Place
+
+GEOD = Geod(ellps="WGS84")
 
 
 def test_a_known_place() -> None:
@@ -49,6 +53,28 @@ def test_an_unknown_place_says_why_and_what_it_would_be() -> None:
         "unknown place: probability 0.31 is below 0.72 (best guess 37.78000, -122.42000)"
     )
     assert describe_location(placeless_location()) == ["unknown place: no match has a position"]
+
+
+def test_where_the_photo_itself_was_taken_is_in_every_form() -> None:
+    own = OwnPosition(LAT, LON + 0.0001, "EXIF")
+    there = replace(known_location(), own=own)
+    far = GEOD.inv(LON, LAT, LON + 0.0001, LAT)[2]
+    assert describe_location(there)[-1] == "EXIF says: 37.78000, -122.41990, 8.8 m from there"
+    (found,) = json.loads(to_json([there]))
+    assert found["own"] == {
+        "lat": LAT,
+        "lon": LON + 0.0001,
+        "source": "EXIF",
+        "distance_m": pytest.approx(far, abs=0.01),
+    }
+    row = next(csv.DictReader(io.StringIO(to_csv([there]))))
+    assert (float(row["own_lat"]), float(row["own_lon"])) == (LAT, LON + 0.0001)
+    assert row["own_source"] == "EXIF" and float(row["own_distance_m"]) == pytest.approx(far, 1e-3)
+    nowhere = replace(placeless_location(), own=own)
+    assert describe_location(nowhere)[-1] == "EXIF says: 37.78000, -122.41990"
+    (found,) = json.loads(to_json([nowhere]))
+    assert found["own"]["lat"] == LAT and found["own"]["distance_m"] is None
+    assert json.loads(to_json([known_location()]))[0]["own"] is None
 
 
 def test_without_calibration_inliers_say_why_it_is_known_or_a_guess() -> None:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from beenhere.report.location_view import (
     streets,
 )
 from beenhere.report.photo_boxes import PhotoSheet
+from beenhere.report.pictures import PAPER
 from beenhere.retrieval.locate.answer import Location
 
 STREET = geo.positions(LAT + np.arange(-30, 30) * 7 * METRE, np.full(60, LON + 5 * METRE))
@@ -132,3 +134,52 @@ def test_a_radius_beyond_the_map_is_said(
     location_map(location, STREET, SIZE, SHOWN)
     (words,) = (words for words in said if words.startswith("radius of "))
     assert words.endswith("beyond this map") == beyond
+
+
+def test_streets_follow_the_photos() -> None:
+    """Two streets 80 m apart, photos 7 m apart in no order, several at one spot."""
+    along = np.arange(0, 140, 7.0)
+    points = np.concatenate(
+        [np.stack([along, 0 * along], axis=1), np.stack([along, 0 * along + 80], axis=1)]
+    )
+    points = np.random.default_rng(0).permutation(np.concatenate([points, points[:5]]))
+    lines = streets(points)
+    lengths = np.hypot(*(lines[:, 0] - lines[:, 1]).T)
+    assert len(lines) == 2 * (len(along) - 1) and np.allclose(lengths, 7)
+    assert (lines[:, 0, 1] == lines[:, 1, 1]).all()  # none leads from one to the other
+    for few in (points[:0], points[:1], points[[0, 0]]):
+        assert streets(few).shape == (0, 2, 2)
+
+
+def test_the_background_says_where_the_streets_and_the_whole_are() -> None:
+    nowhere, some = geo.positions([np.nan], [np.nan]), STREET[np.arange(27, 34)]
+    alone, short, street = (
+        colours(location_map(known_location(), each, SIZE, SHOWN), PAPER)
+        for each in (nowhere, some, STREET)
+    )
+    assert alone + 1000 < short
+    # A street that goes on has a small map of all photos, on paper of its own.
+    assert short + 10_000 < street
+
+
+def test_without_a_map_there_are_more_matches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def put_text(sheet: object, at: object, text: str, *look: object) -> None:
+        written.append(text)
+
+    monkeypatch.setattr(PhotoSheet, "text", put_text)
+    matches = tuple(match(rank, None) for rank in range(1, 15))
+    location = replace(placeless_location(), matches=matches)
+    query, nowhere = write_photo(tmp_path / "q.jpg", 1, 60, 80), geo.positions([np.nan], [np.nan])
+    draw_location(location, query, nowhere, tmp_path / "p.png")
+    assert [f"{rank}.jpg" for rank in range(1, 12)] == [
+        each for each in written if re.fullmatch(r"\d+\.jpg", each)
+    ]
+    assert "q.jpg" in written
+    with Image.open(tmp_path / "p.png") as many:
+        draw_location(placeless_location(), query, nowhere, tmp_path / "few.png")
+        with Image.open(tmp_path / "few.png") as few:
+            assert few.height < many.height / 2 and few.width == many.width == 1190

@@ -1,12 +1,13 @@
 """CSV that programs read and that a spreadsheet opens without running anything in it."""
 
-import csv
-import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet takes a text that begins so for a formula, which may start other programs."""
+
+_QUOTED = re.compile('[",\r\n]|^ | $')
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -19,17 +20,16 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
         columns: of the table, in their order.
         rows: by the names of the columns; what is of no column is left out.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([_harmless(name) for name in columns])
-    table.writerows([_harmless(row.get(name)) for name in columns] for row in rows)
-    return text.getvalue()
+    lines = [columns, *([row.get(name) for name in columns] for row in rows)]
+    return "".join(f"{','.join(map(_cell, line))}\n" for line in lines)
 
 
-def _harmless(cell: Any) -> Any:
-    if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _is_number(cell):
-        return cell
-    return f"'{cell}"
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    if isinstance(value, str) and text.startswith(_FORMULA) and not _is_number(text):
+        text = f"'{text}"
+    # The csv module of Python leaves a carriage return unquoted, and readers end the row there.
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def _is_number(text: str) -> bool:

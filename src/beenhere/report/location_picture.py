@@ -33,7 +33,7 @@ from beenhere.wording import metres
 
 _COLUMNS, _LINES = 4, 3
 _MAP_COLUMNS = 2
-_HEAD = 126
+_HEAD = 146
 _NOWHERE_ELSE = 0.05
 """Metres; less reads as 0.0."""
 _ROW = BOX[1] + CAPTION + 18 + GAP

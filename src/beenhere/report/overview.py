@@ -14,7 +14,7 @@ from beenhere.files.atomic import write_file
 from beenhere.report.location import describe_location, likeness, metres_between, own_distance
 from beenhere.report.location_view import FOR_IT, FOR_RUNNER_UP, match_colour
 from beenhere.report.photo_boxes import small_photo
-from beenhere.report.thumbnails import Thumbnail, Thumbnails
+from beenhere.report.thumbnails import THUMBNAIL, Thumbnail, Thumbnails
 from beenhere.retrieval.locate.answer import Location
 from beenhere.wording import count, metres
 
@@ -78,6 +78,7 @@ def write_overview(
         title=f"{count(len(locations), 'photo')} located",
         counts=counts,
         dots=len(known),
+        radii=any(answer["radius"] for answer in answers),
         left_out=pictures.left_out,
         data=data,
         script=source.get_source(environment, "overview.js")[0],
@@ -102,7 +103,7 @@ class _Pictures:
         if isinstance(photo, str):
             thumbnail = self._kept.of_photo(photo)
         else:
-            picture = small_photo(photo)
+            picture = small_photo(photo, THUMBNAIL)
             thumbnail = None if picture is None else self._kept.of_picture(picture)
         if thumbnail is None:
             return None
@@ -135,7 +136,9 @@ def _matches(location: Location) -> Iterator[dict[str, Any]]:
             "name": Path(match.path).name,
             "path": match.path,
             "at": _at(match),
-            "far": "" if far is None else f"{metres(far)} from the answer",
+            "far": ""
+            if far is None
+            else f"{metres(far)} from the {'answer' if location.known else 'best guess'}",
             "like": likeness(match, number),
             "for": speaks.get(match_colour(location, match), "neither"),
         }

@@ -89,7 +89,7 @@ function paint() {
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   pen.fillStyle = "#a9a9a9";
-  const dot = view.scale > 1 ? 2.6 : 1.6;
+  const dot = view.scale > 1 ? 4 : 2;
   for (let i = 0; i < dots.length; i += 2) {
     const [x, y] = screen(dots[i], dots[i + 1]);
     if (x > -5 && y > -5 && x < width + 5 && y < height + 5) pen.fillRect(x - dot / 2, y - dot / 2, dot, dot);
