@@ -63,10 +63,12 @@ def test_a_table_that_a_person_reads(folder: Path, capsys: pytest.CaptureFixture
     assert rows["day"] == ["5", "1", "2", "1", "1", "60.0"]
     assert rows["night"] == ["2", "0", "1", "1", "0", "50.0"]
     assert "+12.5 [" in shown and "McNemar's exact test" in shown
-    assert "In comparisons/a-b: compare.json, compare.jpg" in shown
+    pages = ["compare.jpg", "compare-page-2.jpg"]
+    assert f"In comparisons/a-b: compare.json, {', '.join(pages)}" in shown
     assert "not there any more" not in shown
-    with Image.open("comparisons/a-b/compare.jpg") as picture:
-        assert picture.width > 1500 and picture.height > 5 * 500
+    for page in pages:  # of six queries: three of A alone, two of B alone, one of neither
+        with Image.open(f"comparisons/a-b/{page}") as picture:
+            assert 1500 < picture.width <= 1600 and 3 * 500 < picture.height <= 2400
     assert "1.000" in rows_of(lines, "all")
 
 
@@ -95,10 +97,11 @@ def test_pictures_without_maps_and_no_pictures(
             widths.append(picture.width)
     assert widths[0] > widths[1]
     capsys.readouterr()
-    run("a", "a", "--out", "same")
-    assert "no query to draw" in capsys.readouterr().out
+    run("a", "a", "--out", "same", "--no-maps")
+    assert "Look at same/compare.jpg" in capsys.readouterr().out  # where both are wrong
     run("a", "b", "--out", "there", "--count", "0")
-    assert not Path("there/compare.jpg").exists()
+    assert "no query to draw" in capsys.readouterr().out
+    assert not list(Path("there").glob("*.jpg"))
 
 
 def test_the_same_seed_draws_the_same_picture(folder: Path) -> None:

@@ -66,9 +66,10 @@ def test_every_photo_of_a_folder_and_what_could_not_be_read(
         "beenhere: gone.jpg: no such file; not located",
         "beenhere: walk/broken.jpg: not a photo: a text file; not located",
     ]
-    # Of one name, but of two photos; none of the broken one.
-    assert len(list((folder / "maps").iterdir())) == 2
-    for picture in (folder / "maps").iterdir():
+    # Of one name, but of two photos; none of the broken one; and the page of all.
+    assert len(list((folder / "maps").iterdir())) == 3
+    assert (folder / "maps/all.html").is_file()
+    for picture in (folder / "maps").glob("*.jpg"):
         with Image.open(picture) as image:
             assert image.width == 1190
 
@@ -88,6 +89,47 @@ def test_forms_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
     assert [feature["properties"]["status"] for feature in features] == ["guess", "guess"]
     assert [feature["geometry"] for feature in features] == [None, None]
     assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.GeoJSON", "a.csv", "a.kml", "a.gpx"])
+def test_the_name_of_a_file_says_its_form(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("walk/q.jpg", "-o", name, "--no-verify")
+    assert capsys.readouterr().out == ""
+    text = (folder / name).read_text()
+    starts = {"json": "[\n {", "geojson": '{\n "type": "FeatureCollection"', "csv": "query,status,"}
+    xml = '<?xml version="1.0" encoding="UTF-8"?>\n<'
+    form = Path(name).suffix[1:].lower()
+    assert text.startswith(starts.get(form, f"{xml}{form} ")) and "walk/q.jpg" in text
+    assert text.count("its name") == 0 and not list(folder.glob(".*"))
+
+
+def test_a_pipe_has_no_name_that_says_a_form(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / "pipe")
+    reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    run("walk/q.jpg", "--csv", "-o", "pipe", "--no-verify")
+    assert os.read(reader, 12) == b"query,status"
+    os.close(reader)
+
+
+def test_a_page_of_all_answers(folder: Path) -> None:
+    run("walk/q.jpg", "walk/deep/q.jpg", "--plot", "all.html", "--no-verify")
+    text = (folder / "all.html").read_text()
+    assert "2 photos located" in text and "walk/deep/q.jpg" in text
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("all.html", "photos", "walk", "x.index"),
+    ]
+
+
+def test_pictures_never_replace_the_photos(folder: Path) -> None:
+    before = (folder / "walk/q.jpg").read_bytes()
+    for plot in ("walk", "walk/q.jpg"):
+        with pytest.raises(ConfigError, match=rf"--plot is {plot}, .*; give another"):
+            run("walk/q.jpg", "--plot", plot)
+    assert (folder / "walk/q.jpg").read_bytes() == before
 
 
 def test_a_filter_that_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,11 +160,17 @@ def test_a_photo_on_standard_input(
         (["--json", "--csv"], "--json and --csv are given; choose one"),
         (["--near", "37,-122"], "--near and --radius go together"),
         (["--step", "5"], "--step is given without --sequence"),
+        (["-o", "a.txt"], "--out is a.txt; expected a name that ends in .json, .geojson, .csv, "),
+        (["-o", "a"], "--out is a; expected a name that ends in .json, .geojson, .csv, .kml or "),
+        (["--json", "-o", "a.csv"], "--json is given, and --out is a.csv; expected a name that"),
         (["-o", "walk"], "walk: is a folder; expected the name of a file"),
         (["-o", "no/x.json"], "no/x.json: there is no folder no; make it first"),
         (["--plot", "no/x.png"], "no/x.png: there is no folder no; make it first"),
         (["--plot", "no/maps"], "no/maps: there is no folder no; make it first"),
-        (["--plot", "x.gif"], "--plot is x.gif, which ends in '.gif'; expected .png or .jpg, or a"),
+        (
+            ["--plot", "x.gif"],
+            "--plot is x.gif, which ends in '.gif'; expected .png, .jpg or .html, or a",
+        ),
         ([""], "the name of a photo is empty; give . for all photos of this folder"),
         (["walk", "--plot", "x.png"], "--plot is x.png for 3 photos; give a folder"),
         (["--set", "match=3"], "options: 'match' is not an option; did you mean 'matches'?"),

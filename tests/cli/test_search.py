@@ -85,7 +85,10 @@ def test_what_cannot_be_read_is_named(
         ((), "no photo is named"),
         (("--mtches", "3"), "there is no option --mtches; did you mean '--matches'"),
         (("photos/1.png", "-o", "x.txt"), "expected a name that ends in .csv or .json"),
-        (("photos/1.png", "--json", "-o", "x.csv"), "expected a name that ends in .json"),
+        (
+            ("photos/1.png", "--json", "-o", "x.csv"),
+            "--json is given, and --out is x.csv; expected a name that",
+        ),
         (("photos/1.png", "-o", "gone/x.csv"), "there is no folder"),
         (("photos/1.png", "--extract.precision", "bf16"), "precision is bf16, but"),
     ],

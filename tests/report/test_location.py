@@ -4,10 +4,8 @@ import csv
 import io
 import json
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from locations import (
     LAT,
@@ -22,16 +20,18 @@ from locations import (
 )
 from pyproj import Geod
 
+from beenhere.photos.own_position import OwnPosition
 from beenhere.report.location import (
     CSV_COLUMNS,
-    circle,
     describe_location,
     likeness,
     to_csv,
-    to_geojson,
     to_json,
 )
+from beenhere.report.map_layers import to_geojson
 from beenhere.retrieval.locate.answer import Location, Match, Place
+
+GEOD = Geod(ellps="WGS84")
 
 
 def test_a_known_place() -> None:
@@ -53,6 +53,28 @@ def test_an_unknown_place_says_why_and_what_it_would_be() -> None:
         "unknown place: probability 0.31 is below 0.72 (best guess 37.78000, -122.42000)"
     )
     assert describe_location(placeless_location()) == ["unknown place: no match has a position"]
+
+
+def test_where_the_photo_itself_was_taken_is_in_every_form() -> None:
+    own = OwnPosition(LAT, LON + 0.0001, "EXIF")
+    there = replace(known_location(), own=own)
+    far = GEOD.inv(LON, LAT, LON + 0.0001, LAT)[2]
+    assert describe_location(there)[-1] == "EXIF says: 37.78000, -122.41990, 8.8 m from there"
+    (found,) = json.loads(to_json([there]))
+    assert found["own"] == {
+        "lat": LAT,
+        "lon": LON + 0.0001,
+        "source": "EXIF",
+        "distance_m": pytest.approx(far, abs=0.01),
+    }
+    row = next(csv.DictReader(io.StringIO(to_csv([there]))))
+    assert (float(row["own_lat"]), float(row["own_lon"])) == (LAT, LON + 0.0001)
+    assert row["own_source"] == "EXIF" and float(row["own_distance_m"]) == pytest.approx(far, 1e-3)
+    nowhere = replace(placeless_location(), own=own)
+    assert describe_location(nowhere)[-1] == "EXIF says: 37.78000, -122.41990"
+    (found,) = json.loads(to_json([nowhere]))
+    assert found["own"]["lat"] == LAT and found["own"]["distance_m"] is None
+    assert json.loads(to_json([known_location()]))[0]["own"] is None
 
 
 def test_without_calibration_inliers_say_why_it_is_known_or_a_guess() -> None:
@@ -132,74 +154,6 @@ def test_csv_has_a_row_a_photo() -> None:
     assert (unknown["status"], unknown["lat"], float(unknown["guess_lat"])) == ("unknown", "", LAT)
     assert (uncalibrated["radius_m"], uncalibrated["inliers_elsewhere"]) == ("", "5")
     assert nowhere["best_match"] == "" and nowhere["reason"] == "no match has a position"
-
-
-GEOD = Geod(ellps="WGS84")
-
-
-def signed_area(ring: list[list[float]]) -> float:
-    """Twice the area in square degrees; positive where the ring runs anticlockwise."""
-    return sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring))
-
-
-def check_ring(ring: list[list[float]]) -> None:
-    assert ring[0] == ring[-1] and signed_area(ring) > 0
-    assert all(-180 <= lon <= 180 and -90 <= lat <= 90 for lon, lat in ring)
-
-
-def test_features_of_known_and_unknown_places() -> None:
-    locations = [
-        known_location(),
-        unknown_location(),
-        uncalibrated_location(),
-        placeless_location(),
-    ]
-    locations.append(guessed_location())
-    found = json.loads(to_geojson(locations))
-    assert found["type"] == "FeatureCollection"
-    shapes = [feature["properties"]["shape"] for feature in found["features"]]
-    assert shapes == ["position", "radius", *["position"] * 4]
-    point, area, unknown, uncalibrated, nowhere, guess = found["features"]
-    assert point["geometry"] == {"type": "Point", "coordinates": [LON, LAT]}
-    assert point["properties"]["probability"] == 0.93
-    assert area["geometry"]["type"] == "Polygon"
-    assert uncalibrated["geometry"] is not None
-    assert unknown["geometry"] is None and nowhere["geometry"] is None
-    assert unknown["properties"]["guess_lat"] == guess["properties"]["guess_lat"] == LAT
-    assert guess["geometry"] is None and guess["properties"]["status"] == "guess"
-
-
-@pytest.mark.parametrize("lat", [0.0, 55.7, -33.9, 84.0])
-def test_the_circle_is_geodesic(lat: float) -> None:
-    area = circle(lat, 13.2, 250.0)
-    assert area is not None
-    (ring,) = area["coordinates"]
-    check_ring(ring)
-    for lon, north in ring:
-        assert GEOD.inv(13.2, lat, lon, north)[2] == pytest.approx(250, abs=0.05)
-
-
-@pytest.mark.parametrize("lon", [179.999, -179.999, 180.0, -180.0])
-def test_the_circle_is_cut_at_the_180th_meridian(lon: float) -> None:
-    area = circle(-17.0, lon, 500.0)
-    assert area is not None and area["type"] == "MultiPolygon"
-    rings = [polygon[0] for polygon in area["coordinates"]]
-    for ring in rings:
-        check_ring(ring)
-    west, east = (np.array(ring) for ring in rings)
-    assert (west[:, 0] > 179).all() and (east[:, 0] < -179).all()
-    assert west[:, 0].max() == 180 and east[:, 0].min() == -180
-    whole = circle(-17.0, 0.0, 500.0)
-    assert whole is not None
-    parts = sum(map(signed_area, rings))
-    assert parts == pytest.approx(signed_area(whole["coordinates"][0]), rel=1e-3)
-
-
-def test_a_circle_around_a_pole_is_no_polygon() -> None:
-    assert circle(89.9999, 0.0, 500.0) is None
-    assert circle(-90.0, 0.0, 10.0) is None
-    assert circle(10.0, 10.0, 0.0) is None
-    assert circle(89.0, 0.0, 500.0) is not None
 
 
 def at(rank: int, **known: Any) -> Match:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,21 +17,22 @@ from locations import (
 )
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import at_name, write_photo
+from tiny import write_photo
 
 from beenhere import geo
 from beenhere.errors import DataError
+from beenhere.photos.own_position import OwnPosition
 from beenhere.report.location_map import location_map
 from beenhere.report.location_picture import draw_location
 from beenhere.report.location_view import (
     FOR_IT,
     FOR_NEITHER,
     FOR_RUNNER_UP,
-    OwnPosition,
     match_colour,
-    own_position,
+    streets,
 )
 from beenhere.report.photo_boxes import PhotoSheet
+from beenhere.report.pictures import PAPER
 from beenhere.retrieval.locate.answer import Location
 
 STREET = geo.positions(LAT + np.arange(-30, 30) * 7 * METRE, np.full(60, LON + 5 * METRE))
@@ -50,15 +52,15 @@ def test_colours_say_what_a_match_speaks_for() -> None:
 
 
 def test_the_map_shows_matches_radius_and_strays() -> None:
-    known = location_map(known_location(), STREET, None, SIZE, SHOWN)
+    known = location_map(known_location(), STREET, SIZE, SHOWN)
     assert known.size == SIZE
     assert colours(known, FOR_IT) > 500
     # The runner-up lies 200 m away: an arrow, and the legend.
     assert colours(known, FOR_RUNNER_UP) > 100
-    alone = location_map(uncalibrated_location(), STREET, None, SIZE, SHOWN)
+    alone = location_map(uncalibrated_location(), STREET, SIZE, SHOWN)
     assert colours(alone, FOR_RUNNER_UP) == 0
     truth = OwnPosition(LAT, LON + 20 * METRE, "EXIF")
-    with_truth = location_map(known_location(), STREET, truth, SIZE, SHOWN)
+    with_truth = location_map(replace(known_location(), own=truth), STREET, SIZE, SHOWN)
     assert not np.array_equal(np.asarray(with_truth), np.asarray(known))
 
 
@@ -87,26 +89,10 @@ def test_the_map_is_the_same_across_the_180th_meridian() -> None:
     here = moved(known_location(), 0.0)
     border = moved(known_location(), -180 - LON)
     photos = geo.positions(STREET.lat, (STREET.lon - 180 - LON + 180) % 360 - 180)
-    one = location_map(here, STREET, None, SIZE, SHOWN)
-    other = location_map(border, photos, None, SIZE, SHOWN)
+    one = location_map(here, STREET, SIZE, SHOWN)
+    other = location_map(border, photos, SIZE, SHOWN)
     difference = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16))
     assert (difference > 40).any(axis=2).mean() < 0.002
-
-
-def test_what_a_photo_says_itself(tmp_path: Path) -> None:
-    named = write_photo(tmp_path / at_name(551_000, 4_182_000), 1)
-    own = own_position(named)
-    assert own is not None and own.source == "its name"
-    assert (own.lat, own.lon) == (pytest.approx(37.78, abs=0.01), pytest.approx(-122.42, abs=0.01))
-    plain = write_photo(tmp_path / "plain.jpg", 1)
-    assert own_position(plain) is None
-    assert own_position(str(tmp_path / "none.jpg")) is None
-    exif = Image.Exif()
-    gps = exif.get_ifd(0x8825)
-    gps[1], gps[2], gps[3], gps[4] = "N", (37.0, 30.0, 0.0), "W", (122.0, 15.0, 0.0)
-    with Image.open(plain) as image:
-        image.save(tmp_path / "exif.jpg", exif=exif)
-    assert own_position((tmp_path / "exif.jpg").read_bytes()) == OwnPosition(37.5, -122.25, "EXIF")
 
 
 def test_a_place_for_the_picture_is_looked_at_first(tmp_path: Path) -> None:
@@ -145,6 +131,55 @@ def test_a_radius_beyond_the_map_is_said(
 
     monkeypatch.setattr(Figure, "legend", legend)
     location = replace(known_location(), radius=radius)
-    location_map(location, STREET, None, SIZE, SHOWN)
+    location_map(location, STREET, SIZE, SHOWN)
     (words,) = (words for words in said if words.startswith("radius of "))
     assert words.endswith("beyond this map") == beyond
+
+
+def test_streets_follow_the_photos() -> None:
+    """Two streets 80 m apart, photos 7 m apart in no order, several at one spot."""
+    along = np.arange(0, 140, 7.0)
+    points = np.concatenate(
+        [np.stack([along, 0 * along], axis=1), np.stack([along, 0 * along + 80], axis=1)]
+    )
+    points = np.random.default_rng(0).permutation(np.concatenate([points, points[:5]]))
+    lines = streets(points)
+    lengths = np.hypot(*(lines[:, 0] - lines[:, 1]).T)
+    assert len(lines) == 2 * (len(along) - 1) and np.allclose(lengths, 7)
+    assert (lines[:, 0, 1] == lines[:, 1, 1]).all()  # none leads from one to the other
+    for few in (points[:0], points[:1], points[[0, 0]]):
+        assert streets(few).shape == (0, 2, 2)
+
+
+def test_the_background_says_where_the_streets_and_the_whole_are() -> None:
+    nowhere, some = geo.positions([np.nan], [np.nan]), STREET[np.arange(27, 34)]
+    alone, short, street = (
+        colours(location_map(known_location(), each, SIZE, SHOWN), PAPER)
+        for each in (nowhere, some, STREET)
+    )
+    assert alone + 1000 < short
+    # A street that goes on has a small map of all photos, on paper of its own.
+    assert short + 10_000 < street
+
+
+def test_without_a_map_there_are_more_matches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def put_text(sheet: object, at: object, text: str, *look: object) -> None:
+        written.append(text)
+
+    monkeypatch.setattr(PhotoSheet, "text", put_text)
+    matches = tuple(match(rank, None) for rank in range(1, 15))
+    location = replace(placeless_location(), matches=matches)
+    query, nowhere = write_photo(tmp_path / "q.jpg", 1, 60, 80), geo.positions([np.nan], [np.nan])
+    draw_location(location, query, nowhere, tmp_path / "p.png")
+    assert [f"{rank}.jpg" for rank in range(1, 12)] == [
+        each for each in written if re.fullmatch(r"\d+\.jpg", each)
+    ]
+    assert "q.jpg" in written
+    with Image.open(tmp_path / "p.png") as many:
+        draw_location(placeless_location(), query, nowhere, tmp_path / "few.png")
+        with Image.open(tmp_path / "few.png") as few:
+            assert few.height < many.height / 2 and few.width == many.width == 1190

@@ -1,5 +1,6 @@
 """The picture of queries and what was found: which queries, and what each frame says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,34 @@ def test_nothing_to_draw_and_odd_names_are_refused(tmp_path: Path) -> None:
         panels.draw_panels([], tmp_path / "out.png", "")
     with pytest.raises(DataError, match=r"expected \.png, \.jpg"):
         panels.draw_panels([Panel("a", ("", ""), [])], tmp_path / "out.gif", "")
+
+
+def test_wrong_queries_come_first(found: Evaluation) -> None:
+    assert panels.count_wrong(found) == 3
+    for count in (1, 2, 3, 11):
+        chosen = panels.choose_panels(found, count, wrong_first=True)
+        names = [Path(panel.query).name for panel in chosen]
+        # Without a right photo to be found, then without a position; then those that are right.
+        assert names[:3] == ["3.jpg", "7.jpg", "10.jpg"][:count] and len(names) == count
+        assert all(panel.predictions[0].right for panel in chosen[3:])
+
+
+def test_a_wrong_answer_that_could_be_right_comes_before_the_others(found: Evaluation) -> None:
+    swapped = found.predictions.with_columns(
+        rank=pl.when(pl.col("query").str.ends_with("/5.jpg") & (pl.col("rank") <= 2))
+        .then(3 - pl.col("rank"))
+        .otherwise(pl.col("rank"))
+        .cast(found.predictions["rank"].dtype)
+    ).sort("query", "rank")
+    wrong = replace(found, predictions=swapped)
+    (first,) = panels.choose_panels(wrong, 1, wrong_first=True)
+    assert Path(first.query).name == "5.jpg" and panels.count_wrong(wrong) == 4
+
+
+def test_many_queries_have_several_pages(tmp_path: Path) -> None:
+    photo = write_photo(tmp_path / "a.jpg", 1)
+    some = [Panel(photo, (str(i), ""), [Prediction(photo, 0.5, 1.0, True)] * 3) for i in range(17)]
+    drawn = panels.draw_panels(some, tmp_path / "out.png", "title")
+    assert [page.name for page in drawn] == ["out.png", "out-page-2.png", "out-page-3.png"]
+    heights = [picture(page).shape[0] for page in drawn]
+    assert max(heights) <= photo_boxes.HIGHEST and max(heights) - min(heights) <= 268

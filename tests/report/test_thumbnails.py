@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from tiny import write_photo
 
-from beenhere.report.study_page import THUMBNAIL, Thumbnails
+from beenhere.report.thumbnails import THUMBNAIL, Thumbnails
 
 
 def test_they_fit_the_box_and_keep_their_shape(tmp_path: Path) -> None:

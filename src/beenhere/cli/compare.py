@@ -58,7 +58,8 @@ def compare(
         at: N; a query is right if one of the first N photos found is.
         threshold: metres within which a photo is right [default: that of A's evaluation]; sets
             that list what is right have none.
-        count: queries to draw of those that A alone gets right, and of those that B alone does.
+        count: queries to draw of those that A alone gets right, of those that B alone does, and of
+            those that both get wrong.
         maps: draw what the models look at.
         out: folder for the results [default: comparisons/A-B].
         json: print compare.json instead of a table.
@@ -123,10 +124,11 @@ def _choose(
     from beenhere.report.compared_queries import compared_queries
 
     models = None
-    if device is not None and (found.only_a | found.only_b).any():
+    if device is not None and not (found.right_a & found.right_b).all():
         where = choose_device(device)
         models = sides[0].load(found.a, where), sides[1].load(found.b, where)
-    return compared_queries(found, (sides[0].name, sides[1].name), models, count, seed)
+    names = sides[0].name, sides[1].name
+    return compared_queries(found, names, models, count, seed, both_wrong=True)
 
 
 def _print(
@@ -176,7 +178,7 @@ def _notes(found: "list[Differences]", shown: "list[list[ComparedQuery]]") -> It
         "corrected for the number of rows"
     )
     if not any(shown):
-        yield "there is no query to draw: none is right by one model alone, or --count is 0"
+        yield "there is no query to draw: both get every query right, or --count is 0"
     paths = []
     for query in chain.from_iterable(shown):
         paths += [query.query, *(p.path for p in (*query.a.predictions, *query.b.predictions))]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN = (1, 5, 10)
 """Each N of the table."""
 
-PICTURED = 5
+PICTURED = 4
 """Queries in the picture, of the day and of the night each."""
 
 LIGHTS = {"day": ("sf_xs/test", "day"), "night": ("tokyo_xs/test", "night")}

@@ -1,6 +1,6 @@
 """``beenhere eval``: how good a model is, on a benchmark or on one's own photos."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,7 +57,7 @@ def evaluate(
         on: the photos.
         leave_one_out: search each photo of `--photos` in the rest; goes with it.
         out: folder for the results [default: evaluations/MODEL-DATA].
-        panels: how many queries to draw with what was found for each.
+        panels: how many queries to draw with what was found for each, wrong ones first.
         json: print results.json instead of a table.
         config: the options of an evaluation.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
@@ -77,29 +77,33 @@ def evaluate(
         del options["thresholds"]  # what goes with the photos, which are not read yet
     folder = out or evaluation_folder(short_name(Path(model)), on.name)
     result = evaluate_paths(model, **vars(on), out=folder, **options)
-    if panels:
-        _draw(result, model, folder, panels)
+    pictures = _draw(result, model, folder, panels) if panels else []
     if json:
         print((folder / "results.json").read_text(encoding="utf-8"), end="")
     else:
-        _print(result, model, folder, panels)
+        _print(result, model, folder, pictures)
 
 
 def _sets_thresholds(assignments: Assignments) -> bool:
     return any(each.partition("=")[0].strip() == "thresholds" for each in assignments)
 
 
-def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> None:
+def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> list[Path]:
     from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report import panels
 
+    threshold = result.recalls[0].threshold
     title = (
-        f"{result.name}: found by {model}, {rule_in_words(result.recalls[0].threshold, result.by)}"
+        f"first photo wrong for {panels.count_wrong(result)} of {result.queries} queries, which "
+        f"come first; {rule_in_words(threshold, result.by)}; {result.name}, found by {model}"
     )
-    panels.draw_panels(panels.choose_panels(result, count), folder / "matches.jpg", title)
+    for page in folder.glob("matches-page-*.jpg"):
+        page.unlink()  # of a picture that had more
+    chosen = panels.choose_panels(result, count, wrong_first=True)
+    return panels.draw_panels(chosen, folder / "matches.jpg", title)
 
 
-def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
+def _print(result: "Evaluation", model: str, folder: Path, pictures: Sequence[Path]) -> None:
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
         sought = f"each of {result.queries} photos in the rest"
@@ -108,8 +112,10 @@ def _print(result: "Evaluation", model: str, folder: Path, panels: int) -> None:
         console().print(table, end="\n\n")
     print(*map(printable, _notes(result)), sep="\n")
     print(f"\nIn {folder}: results.json, predictions.parquet, descriptors")
-    picture = f"Look at {folder / 'matches.jpg'}"
-    print(picture if panels else "To look at the matches, add --panels 10")
+    for picture in pictures:
+        print(f"Look at {picture}")
+    if not pictures:
+        print("To look at the matches, add --panels 10")
 
 
 def _recall_tables(result: "Evaluation") -> Iterator["Table"]:

@@ -6,14 +6,15 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import check_output_file, check_parent, output_file, say, tally, writing
+from beenhere.cli.output import check_parent, form_of, output_file, say, tally, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Parts, Positive, Share
+from beenhere.cli.tag import NO_TAGS, TagOptions, write_into_photos
 from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from beenhere.retrieval.locate.answer import Location
     from beenhere.retrieval.search.filters import Filter
 
-Form = Literal["json", "geojson", "csv"]
+FORMS = ("json", "geojson", "csv", "kml", "gpx")
 
 STANDARD_INPUT = "-"
 
@@ -45,6 +46,7 @@ def locate(
     csv: Annotated[bool, _FORM] = False,
     out: Annotated[Out | None, _FORM] = None,
     plot: Annotated[Path | None, _FORM] = None,
+    tags: TagOptions = NO_TAGS,
     near: Annotated[str | None, _WHICH, Parameter(allow_leading_hyphen=True)] = None,
     radius: Annotated[Distance | None, _WHICH] = None,
     dates: Annotated[str | None, _WHICH] = None,
@@ -77,9 +79,11 @@ def locate(
         json: print JSON.
         geojson: print GeoJSON.
         csv: print CSV.
-        out: file to write instead of standard output.
-        plot: also draw each answer on a map, beside the photos: a `.png` or `.jpg` file, or a
-            folder for several.
+        out: file to write instead of standard output; its name says the form: `.json`, `.geojson`,
+            `.csv`, `.kml` or `.gpx` (waypoints).
+        plot: also draw the answers: one on a map beside the photos as a `.png` or `.jpg` file; all
+            on one map to pan and zoom as an `.html` page; or a folder for both.
+        tags: which positions to write where.
         near: search only around this latitude and longitude, such as `37.78,-122.42`.
         radius: metres from `--near`.
         dates: search only photos of these dates, such as `2015..2016-03`, `2015..` or `..2016`.
@@ -94,19 +98,18 @@ def locate(
 
     if parts:
         name_parts(parts)
-    form = _form(json, geojson, csv)
+    form = form_of(out, FORMS, _asked({"json": json, "geojson": geojson, "csv": csv}))
+    tags.check()
     if step is not None and not sequence:
         raise ConfigError("--step is given without --sequence; give both or neither")
     where = search_filter(near, radius, dates, heading, tolerance)
-    if out is not None:  # before the work, not after it
-        check_output_file(out)
     paths, refused = named_photos(photos)
     opened = Index.open(index)
     given = {"threshold": threshold, "matches": matches, "extract.device": device}
     said = {name: value for name, value in given.items() if value is not None}
     config = config_yaml.assign(locate_options(opened.calibration, said, "options"), set_)
     options = config_yaml.plain(config)
-    pictures = _pictures(plot, paths) if plot is not None else []
+    drawings = _drawings(plot, paths)
     contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
     if sequence:
         located = opened.locate_sequence(contents, step, where, verify, **options)
@@ -126,27 +129,35 @@ def locate(
     else:
         with output_file(out) as new:
             new.write_text(text, encoding="utf-8")
-    if pictures:
-        _draw(opened, answers, contents, pictures)
+    if plot is not None:
+        _draw(opened, answers, contents, drawings)
+    unwritten: list[tuple[str, str]] = []
+    if tags.wanted:
+        from beenhere.report.location import location_values
+
+        unwritten = write_into_photos([location_values(answer) for answer in known], tags)
     for path, reason in refused:
         say(f"{path}: {reason}; not located")
-    if refused:
+    for path, reason in unwritten:
+        say(f"{path}: {reason}; not written")
+    if refused or unwritten:
         sys.exit(DataError.exit_code)
 
 
-def _form(json: bool, geojson: bool, csv: bool) -> Form | None:
-    choices: dict[Form, bool] = {"json": json, "geojson": geojson, "csv": csv}
-    chosen = [form for form, wanted in choices.items() if wanted]
+def _asked(forms: dict[str, bool]) -> str | None:
+    chosen = [form for form, wanted in forms.items() if wanted]
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(f'--{form}' for form in chosen)} are given; choose one")
     return chosen[0] if chosen else None
 
 
-def _text(locations: Sequence["Location"], form: Form | None) -> str:
-    from beenhere.report.location import describe_location, to_csv, to_geojson, to_json
+def _text(locations: Sequence["Location"], form: str | None) -> str:
+    from beenhere.report.location import describe_location, to_csv, to_json
+    from beenhere.report.map_layers import to_geojson, to_gpx, to_kml
 
     if form is not None:
-        return {"json": to_json, "geojson": to_geojson, "csv": to_csv}[form](locations)
+        writers = (to_json, to_geojson, to_csv, to_kml, to_gpx)
+        return dict(zip(FORMS, writers, strict=True))[form](locations)
     lines = []
     for location in locations:
         lines += [location.query, *(f"  {line}" for line in describe_location(location))]
@@ -161,22 +172,47 @@ def _text(locations: Sequence["Location"], form: Form | None) -> str:
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:
-    """Where each photo's picture goes; a folder is made if only it is missing."""
+OVERVIEW = "all.html"
+"""The page of all answers, in a folder of pictures."""
+
+
+@dataclass(frozen=True)
+class _Drawings:
+    """Where the page of all answers goes, and each photo's picture."""
+
+    page: Path | None = None
+    pictures: Sequence[Path] = ()
+
+
+def _drawings(plot: Path | None, paths: Sequence[str]) -> _Drawings:
+    """What is to be drawn where; a folder is made if only it is missing."""
     from beenhere.report.pictures import SUFFIXES, check_picture, is_picture
 
+    if plot is None:
+        return _Drawings()
+    if plot.suffix.lower() == ".html" and not plot.is_dir():
+        check_parent(plot)
+        return _Drawings(page=plot)
     if is_picture(plot) and not plot.is_dir():
         if plot.suffix.lower() not in SUFFIXES:
             raise ConfigError(
-                f"--plot is {plot}, which ends in {plot.suffix!r}; expected .png or .jpg, or a "
-                "folder"
+                f"--plot is {plot}, which ends in {plot.suffix!r}; expected .png, .jpg or .html, "
+                "or a folder"
             )
         if len(paths) > 1:
             raise ConfigError(
-                f"--plot is {plot} for {len(paths)} photos; give a folder for their pictures"
+                f"--plot is {plot} for {len(paths)} photos; give a folder for their pictures, or "
+                f"one page of all, such as {plot.with_suffix('.html')}"
             )
+        if plot.exists() and any(Path(path).resolve() == plot.resolve() for path in paths):
+            raise ConfigError(f"--plot is {plot}, the photo itself; give another name")
         check_picture(plot)
-        return [plot]
+        return _Drawings(pictures=[plot])
+    if any(plot.resolve() == Path(path).resolve().parent for path in paths):
+        raise ConfigError(
+            f"--plot is {plot}, where the photos lie, and pictures have their names; give another "
+            "folder"
+        )
     if not plot.is_dir():
         check_parent(plot)
     plot.mkdir(exist_ok=True)
@@ -187,19 +223,27 @@ def _pictures(plot: Path, paths: Sequence[str]) -> list[Path]:
         taken[stem] = taken.get(stem, 0) + 1
         number = f"-{taken[stem]}" if taken[stem] > 1 else ""
         pictures.append(plot / f"{stem}{number}.jpg")
-    return pictures
+    return _Drawings(plot / OVERVIEW, pictures)
 
 
 def _draw(
     index: "Index",
     answers: Sequence["Location | None"],
     photos: Sequence[str | bytes],
-    pictures: Sequence[Path],
+    drawings: _Drawings,
 ) -> None:
     from beenhere.report.location_picture import draw_location
+    from beenhere.report.overview import write_overview
 
     positions = index.positions()
-    for answer, photo, picture in zip(answers, photos, pictures, strict=True):
+    if drawings.page is not None:
+        found = [(one, photo) for one, photo in zip(answers, photos, strict=True) if one]
+        with writing(drawings.page):
+            write_overview(
+                [one for one, _ in found], [photo for _, photo in found], positions, drawings.page
+            )
+    # A page alone has no pictures.
+    for answer, photo, picture in zip(answers, photos, drawings.pictures, strict=False):
         if answer is not None:
             with writing(picture):
                 draw_location(answer, photo, positions, picture)

@@ -128,6 +128,12 @@ def tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
 
 
+def either(names: Sequence[str]) -> str:
+    """Such as ``".csv, .json or .kml"``."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def few(items: Sequence[str | tuple[str, str]], rest: str = "") -> str:
     """How many, and the first, such as ``"4: a.jpg (cut off), b.jpg (cut off), c.jpg, ..."``.
 
@@ -175,6 +181,35 @@ def output_file(file: Path) -> Iterator[Path]:
 
     with writing(file), replacing(file) as new:
         yield new
+
+
+def form_of(file: Path | None, forms: Sequence[str], asked: str | None) -> str | None:
+    """The form to write in: that of the file's name, or the one asked for of a pipe or a screen.
+
+    Args:
+        file: None: standard output.
+        forms: such as ``"json"``; a name ends in one of them.
+        asked: by an option, such as ``--json``; None: by none.
+
+    Raises:
+        ConfigError: the name ends otherwise, or in another form than the one asked for.
+        DataError: no file can be made there.
+    """
+    if file is None:
+        return asked
+    from beenhere.files.atomic import is_stream
+
+    check_output_file(file)
+    suffix = file.suffix.lower().removeprefix(".")
+    if is_stream(file) and asked is not None and suffix not in forms:
+        return asked
+    if suffix not in forms or asked not in (None, suffix):
+        given = "" if asked is None else f"--{asked} is given, and "
+        expected = [f".{each}" for each in forms if asked in (None, each)]
+        raise ConfigError(
+            f"{given}--out is {file}; expected a name that ends in {either(expected)}"
+        )
+    return suffix
 
 
 def check_output_file(file: Path, what: str = "a file") -> None:

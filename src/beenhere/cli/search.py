@@ -1,20 +1,16 @@
 """``beenhere search``: the photos of an index that look most like others."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from beenhere.cli.locate import STANDARD_INPUT, named_photos
-from beenhere.cli.output import check_output_file, output_file, say
+from beenhere.cli.output import form_of, output_file, say
 from beenhere.cli.parameters import ADVANCED, Out, Positive
 from beenhere.config.evaluation import ComputeConfig
-from beenhere.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from beenhere.retrieval.locate.answer import Nearest
+from beenhere.errors import DataError
 
 
 def search(
@@ -35,23 +31,25 @@ def search(
         index: folder of the index; see `beenhere index build`.
         photos: files, folders, patterns in quotes, or `-` for one photo on standard input.
         matches: how many for each photo.
-        json: print JSON, or write it with `--out`.
-        out: file to write instead of standard output, CSV by its name `.csv`, or `.json`.
+        json: print JSON.
+        out: file to write instead of standard output; its name says the form: `.csv` or `.json`.
         extract: how descriptors are computed.
     """
     from dataclasses import replace
 
-    from beenhere.report.nearest import nearest_text
+    from beenhere.report.nearest import nearest_csv, nearest_json, nearest_text
     from beenhere.retrieval.index import Index
 
-    write = _writer(json, out)
+    forms = {"csv": nearest_csv, "json": nearest_json}
+    form = form_of(out, list(forms), "json" if json else None)
+    write = nearest_text if form is None else forms[form]
     paths, refused = named_photos(photos, search)
     opened = Index.open(index)
     contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
     found = opened.query(contents, matches, **extract.model_dump())
     found = replace(found, queries=tuple(paths))
     if out is None:
-        sys.stdout.write(write(found) if json else nearest_text(found))
+        sys.stdout.write(write(found))
     else:
         with output_file(out) as new:
             new.write_text(write(found), encoding="utf-8")
@@ -61,17 +59,3 @@ def search(
         say(f"{path}: {reason}; not searched for")
     if refused:
         sys.exit(DataError.exit_code)
-
-
-def _writer(json: bool, out: Path | None) -> Callable[["Nearest"], str]:
-    from beenhere.report.nearest import nearest_csv, nearest_json
-
-    if out is None:
-        return nearest_json
-    check_output_file(out)  # before the work, not after it
-    forms = {".csv": nearest_csv, ".json": nearest_json}
-    if json:
-        forms = {".json": nearest_json}
-    if out.suffix.lower() not in forms:
-        raise ConfigError(f"--out is {out}; expected a name that ends in {' or '.join(forms)}")
-    return forms[out.suffix.lower()]

@@ -80,6 +80,11 @@ class Differences:
         """The queries that B gets right and A wrong, ``(queries,)``."""
         return self.right_b & ~self.right_a
 
+    @property
+    def neither(self) -> NDArray[np.bool_]:
+        """The queries that both get wrong, ``(queries,)``."""
+        return ~self.right_a & ~self.right_b
+
     def by_condition(self) -> list[ConditionDifference]:
         """All queries first, then those of each condition, with A's options for the bootstrap."""
         options = self.a.results["config"]

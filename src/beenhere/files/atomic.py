@@ -35,7 +35,7 @@ def replacing(file: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk is full, say.
     """
-    if _is_stream(file):
+    if is_stream(file):
         yield file
         return
     new = file.with_name(f"{BESIDE}{file.name}")
@@ -176,7 +176,7 @@ def need_space(folder: Path, bytes: int, what: str) -> None:
         )
 
 
-def _is_stream(file: Path) -> bool:
+def is_stream(file: Path) -> bool:
     """Whether it is no plain file; a redirected ``/dev/stdout`` leads to one, but is none."""
     streams = (Path("/dev"), Path("/proc"))
     return any(file.absolute().is_relative_to(root) for root in streams) or (

@@ -39,7 +39,7 @@ def write_comparison(
         folder: made with its parents; an earlier comparison in it is replaced.
         names: of A and B.
         found: for each test set the comparison and the queries to draw. With several test sets
-            the pictures are called ``compare-NAME.jpg``.
+            the pictures are called ``compare-NAME.jpg``; of many queries they have several pages.
 
     Returns:
         The pictures.
@@ -47,13 +47,14 @@ def write_comparison(
     Raises:
         DataError: as :func:`check_free`.
     """
-    pictures = {
-        one.name: PICTURE if len(found) == 1 else f"compare-{one.name}.jpg"
-        for one, queries in found
-        if queries
-    }
+    pictures: dict[str, list[str]] = {}
+    for one, queries in found:
+        first = Path(PICTURE if len(found) == 1 else f"compare-{one.name}.jpg")
+        pages = panels.comparison_pages(queries, first) if queries else []
+        pictures[one.name] = [page.name for page, _ in pages]
+    every = [name for names in pictures.values() for name in names]
     earlier = _earlier_pictures(folder)
-    _check_ours(folder, pictures.values(), earlier)
+    _check_ours(folder, every, earlier)
     folder.mkdir(parents=True, exist_ok=True)
     for name in earlier:
         (folder / name).unlink(missing_ok=True)
@@ -63,13 +64,20 @@ def write_comparison(
         "beenhere": __version__,
         "a": names[0],
         "b": names[1],
-        "tests": [one.to_dict() | {"picture": pictures.get(one.name)} for one, _ in found],
+        "tests": [
+            {
+                **one.to_dict(),
+                "picture": next(iter(pictures[one.name]), None),
+                "pictures": pictures[one.name],
+            }
+            for one, _ in found
+        ],
     }
     write_file(folder / RECORD, json.dumps(record, indent=1, allow_nan=False) + "\n")
     for one, queries in found:
         if queries:
-            _draw(one, queries, names, folder / pictures[one.name])
-    return [folder / name for name in pictures.values()]
+            _draw(one, queries, names, folder / pictures[one.name][0])
+    return [folder / name for name in every]
 
 
 def _earlier_pictures(folder: Path) -> set[str]:
@@ -77,7 +85,8 @@ def _earlier_pictures(folder: Path) -> set[str]:
     try:
         record = read_json(folder / RECORD)
         if record["format"] == FORMAT:
-            return {test["picture"] for test in record["tests"] if test["picture"]}
+            tests = record["tests"]
+            return {name for one in tests for name in one.get("pictures", [one["picture"]]) if name}
     except FileNotFoundError:
         return set()
     except (ValueError, KeyError, TypeError):
@@ -109,6 +118,7 @@ def _draw(
     for winner, text, among in (
         ("a", "A is right and B is wrong", found.only_a),
         ("b", "B is right and A is wrong", found.only_b),
+        ("neither", "both are wrong", found.neither),
     ):
         drawn, number = sum(query.winner == winner for query in queries), int(among.sum())
         some = "" if drawn == number else f", {drawn} of them here, chosen at random"

@@ -27,6 +27,9 @@ COUNT = 3
 """Queries of each test set that one row alone gets right, of those on a study's page."""
 
 
+Winner = Literal["a", "b", "neither"]
+
+
 @dataclass(frozen=True)
 class ModelAnswer:
     """The predictions of one of two models for a query.
@@ -50,13 +53,13 @@ class ComparedQuery:
     Attributes:
         query: path of the photo.
         condition: such as ``"night"``; None where unknown.
-        winner: the side whose first prediction is right.
+        winner: the side whose first prediction is right; ``"neither"``: no side's is.
         a, b: the sides.
     """
 
     query: str
     condition: str | None
-    winner: Literal["a", "b"]
+    winner: Winner
     a: ModelAnswer
     b: ModelAnswer
 
@@ -97,6 +100,7 @@ def compared_queries(
     models: "tuple[VPRModel, VPRModel] | None",
     count: int,
     seed: int = 0,
+    both_wrong: bool = False,
 ) -> list[ComparedQuery]:
     """Queries by chance that A alone gets right, then such that B alone does.
 
@@ -107,9 +111,12 @@ def compared_queries(
             maps. A photo that cannot be read, or that a model cannot take, has none.
         count: how many for each of the two; all, if there are fewer. Conditions share the places.
         seed: another seed chooses others.
+        both_wrong: then as many that none of the two gets right.
     """
     model_a, model_b = models or (None, None)
-    winners: dict[Literal["a", "b"], NDArray[np.bool_]] = {"a": found.only_a, "b": found.only_b}
+    winners: dict[Winner, NDArray[np.bool_]] = {"a": found.only_a, "b": found.only_b}
+    if both_wrong:
+        winners["neither"] = found.neither
     queries = []
     for winner, among in winners.items():
         for row in found.choose(among, count, seed):

@@ -1,28 +1,25 @@
-"""An answer of `beenhere locate` for people and for other programs: text, JSON, CSV, GeoJSON.
+"""An answer of `beenhere locate` for people and for other programs: text, JSON, CSV.
 
-In the files names and meanings stay as they are; GeoJSON is that of RFC 7946.
+In the files names and meanings stay as they are. For maps see :mod:`beenhere.report.map_layers`.
 """
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from beenhere import geo
+from beenhere.files.csv_text import csv_text
 from beenhere.photos.reference import REFERENCES, distance, kind_of, points_at
 from beenhere.retrieval.locate.answer import Location, Match, Place
-from beenhere.wording import count, whole_metres
+from beenhere.wording import count, metres, whole_metres
 
 
 def describe_location(location: Location) -> list[str]:
-    """Where, how surely and why, in one to four lines without the query's name."""
+    """Where, how surely and why, in one to five lines without the query's name."""
     doubt = [f"not known: {location.reason}"] if location.status == "guess" else []
-    return [_answer(location), *doubt, *_evidence(location)]
+    return [_answer(location), *doubt, *_evidence(location), *_own(location)]
 
 
 def _answer(location: Location) -> str:
@@ -98,6 +95,23 @@ def _evidence(location: Location) -> list[str]:
     return lines
 
 
+def _own(location: Location) -> list[str]:
+    own, far = location.own, own_distance(location)
+    if own is None:
+        return []
+    away = "" if far is None else f", {metres(far)} from there"
+    return [f"{own.source} says: {degrees(own.lat, own.lon)}{away}"]
+
+
+def own_distance(location: Location) -> float | None:
+    """Metres from the likeliest place to where the photo itself says it was; None if unknown."""
+    own, place = location.own, location.place
+    if own is None or place is None or place.lat is None or place.lon is None:
+        return None
+    here = geo.positions([place.lat], [place.lon])
+    return float(geo.distance(here, geo.positions([own.lat], [own.lon]))[0])
+
+
 def best_match(place: Place) -> Match:
     """The strongest match of a place: of the most inliers, and of those the most similar."""
     return max(place.matches, key=lambda match: (match.inliers or 0, match.similarity))
@@ -136,7 +150,7 @@ def supporting(location: Location) -> list[int]:
 _COLUMNS = """
 query status lat lon radius_m probability threshold supporting matches best_match similarity inliers
 inliers_elsewhere guess_lat guess_lon runner_up_lat runner_up_lon runner_up_distance_m reason
-x y frame map place
+x y frame map place own_lat own_lon own_source own_distance_m
 """
 CSV_COLUMNS = tuple(_COLUMNS.split())
 """One row a photo; empty where there is nothing. ``status`` is known, guess or unknown. ``lat`` and
@@ -144,7 +158,8 @@ CSV_COLUMNS = tuple(_COLUMNS.split())
 likeliest one. ``best_match`` is the strongest match for it, with its ``similarity`` and
 ``inliers``; ``inliers_elsewhere`` are the most of any match of another place. ``x``, ``y``,
 ``frame``, ``map`` and ``place``, a name, are of the likeliest place, known or not, where photos
-have these."""
+have these. ``own_lat`` and ``own_lon`` are where the photo itself says it was taken, in EXIF or its
+name (``own_source``), ``own_distance_m`` from the likeliest place."""
 
 
 def to_json(locations: Sequence[Location]) -> str:
@@ -152,28 +167,25 @@ def to_json(locations: Sequence[Location]) -> str:
 
     Each has ``query``, ``status`` (``"known"``, ``"guess"`` or ``"unknown"``), ``lat`` and ``lon``
     (null where the place is not known), ``radius_m``, ``probability``, ``threshold``,
-    ``inliers_elsewhere``, ``place`` (the likeliest, known or not), ``runner_up``, ``matches`` and
-    ``reason``. A place has ``lat``, ``lon``, ``spread_m``, ``x``, ``y``, ``frame``, ``map``,
-    ``place`` (its name), ``share`` and ``supporting`` (ranks of its matches), the runner-up
-    ``distance_m`` from the likeliest too. A match has ``rank``, ``path``, ``similarity``,
-    ``inliers``, ``lat``, ``lon``, ``heading``, ``captured``, ``x``, ``y``, ``frame``, ``map``,
-    ``place`` and ``distance_m`` from the likeliest place.
+    ``inliers_elsewhere``, ``place`` (the likeliest, known or not), ``runner_up``, ``matches``,
+    ``reason`` and ``own`` (where the photo itself says it was taken: ``lat``, ``lon``, ``source``
+    and ``distance_m`` from the likeliest place). A place has ``lat``, ``lon``, ``spread_m``, ``x``,
+    ``y``, ``frame``, ``map``, ``place`` (its name), ``share`` and ``supporting`` (ranks of its
+    matches), the runner-up ``distance_m`` from the likeliest too. A match has ``rank``, ``path``,
+    ``similarity``, ``inliers``, ``lat``, ``lon``, ``heading``, ``captured``, ``x``, ``y``,
+    ``frame``, ``map``, ``place`` and ``distance_m`` from the likeliest place.
     """
-    return _json([_location_values(location) for location in locations])
+    return json_text([location_values(location) for location in locations])
 
 
-def _json(values: Any) -> str:
+def json_text(values: Any) -> str:
+    """Indented JSON that is strict, in UTF-8, with a line's end."""
     return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(locations: Sequence[Location]) -> str:
-    """A header of :data:`CSV_COLUMNS`, then a row a photo, quoted as RFC 4180 has it."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    table.writeheader()
-    for location in locations:
-        table.writerow(flat(location))
-    return text.getvalue()
+    """A header of :data:`CSV_COLUMNS`, then a row a photo; see :func:`csv_text`."""
+    return csv_text(CSV_COLUMNS, map(flat, locations))
 
 
 def flat(location: Location) -> dict[str, Any]:
@@ -181,6 +193,7 @@ def flat(location: Location) -> dict[str, Any]:
     place, rival = location.place, location.runner_up
     best = best_match(place) if place is not None else None
     answer, guess = (place, None) if location.known else (None, place)
+    own = location.own
     values = (
         *(location.query, location.status, answer and answer.lat, answer and answer.lon),
         *(location.radius, location.probability, location.threshold),
@@ -191,6 +204,7 @@ def flat(location: Location) -> dict[str, Any]:
         *(rival and rival.lat, rival and rival.lon, metres_between(place, rival)),
         location.reason,
         *(_on_map(place).values()),
+        *(own and own.lat, own and own.lon, own and own.source, own_distance(location)),
     )
     return dict(zip(CSV_COLUMNS, values, strict=True))
 
@@ -200,9 +214,10 @@ def _on_map(place: Place | Match | None) -> dict[str, Any]:
     return {name: place and getattr(place, attribute) for name, attribute in names.items()}
 
 
-def _location_values(location: Location) -> dict[str, Any]:
+def location_values(location: Location) -> dict[str, Any]:
+    """An answer as :func:`to_json` has it."""
     place, rival = location.place, location.runner_up
-    row = flat(location)
+    row, own = flat(location), location.own
     away = {"distance_m": row["runner_up_distance_m"]}
     return {
         **{name: row[name] for name in (*CSV_COLUMNS[:7], "inliers_elsewhere")},
@@ -210,6 +225,7 @@ def _location_values(location: Location) -> dict[str, Any]:
         "runner_up": rival and _place_values(rival) | away,
         "matches": [_match_values(match, place) for match in location.matches],
         "reason": location.reason,
+        "own": own and {**asdict(own), "distance_m": row["own_distance_m"]},
     }
 
 
@@ -223,82 +239,3 @@ def _match_values(match: Match, likeliest: Place | None) -> dict[str, Any]:
     names = ("rank", "path", "similarity", "inliers", "lat", "lon", "heading", "captured")
     values = {name: getattr(match, name) for name in names}
     return values | _on_map(match) | {"distance_m": metres_between(likeliest, match)}
-
-
-CORNERS = 72
-"""Of the polygon that takes the place of a circle: its area is 0.13% below the circle's."""
-
-_DIGITS = 7
-"""Decimals of degrees: a centimetre (RFC 7946, section 11.2, advises no more)."""
-
-Ring = NDArray[np.float64]
-
-
-def to_geojson(locations: Sequence[Location]) -> str:
-    """A FeatureCollection with a point a photo, and its radius as a polygon where there is one.
-
-    A feature's ``shape`` says which it is, ``"position"`` or ``"radius"``; both carry the query
-    and its answer by :data:`CSV_COLUMNS`. Where the place is not known, the point's geometry is
-    null and there is no polygon.
-    """
-    features = []
-    for location in locations:
-        facts = flat(location)
-        place = location.place if location.known else None
-        point = area = None
-        if place is not None and place.lat is not None and place.lon is not None:
-            where = [round(place.lon, _DIGITS), round(place.lat, _DIGITS)]
-            point = {"type": "Point", "coordinates": where}
-            if location.radius is not None:
-                area = circle(place.lat, place.lon, location.radius)
-        features.append(_feature("position", point, facts))
-        if area is not None:
-            features.append(_feature("radius", area, facts))
-    return _json({"type": "FeatureCollection", "features": features})
-
-
-def circle(lat: float, lon: float, radius: float) -> dict[str, Any] | None:
-    """The geodesic circle as a Polygon, its ring anticlockwise and closed.
-
-    Across the 180th meridian it is cut there into a MultiPolygon (RFC 7946, section 3.1.9).
-
-    Args:
-        lat, lon: of its centre, degrees.
-        radius: metres, above 0.
-
-    Returns:
-        None for a circle that holds a pole, or of radius 0: neither is a polygon of degrees.
-    """
-    _, to_poles = geo.geodesic(lat, lon, [90, -90], lon)
-    if radius <= 0 or to_poles.min() <= radius:
-        return None
-    lats, lons = geo.destination(lat, lon, np.linspace(0, -360, CORNERS, endpoint=False), radius)
-    # Within 180 degrees of the centre, so that a ring over the 180th meridian is whole.
-    ring = np.stack([lon + (lons - lon + 180) % 360 - 180, lats], axis=1)
-    for border in (180.0, -180.0):
-        if ring[:, 0].min() < border < ring[:, 0].max():
-            west, east = _left_of(ring, border), _left_of(ring * [-1, 1], -border) * [-1, 1]
-            outside = east if border > 0 else west
-            outside[:, 0] -= np.copysign(360, border)
-            return {"type": "MultiPolygon", "coordinates": [[_closed(west)], [_closed(east)]]}
-    return {"type": "Polygon", "coordinates": [_closed(ring)]}
-
-
-def _left_of(ring: Ring, border: float) -> Ring:
-    """The part of a ring at longitudes up to a border (Sutherland and Hodgman, 1974)."""
-    kept = []
-    for (x, y), (next_x, next_y) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-        if x <= border:
-            kept.append((x, y))
-        if (x < border < next_x) or (next_x < border < x):
-            kept.append((border, y + (next_y - y) * (border - x) / (next_x - x)))
-    return np.array(kept)
-
-
-def _closed(ring: Ring) -> list[list[float]]:
-    points: list[list[float]] = ring.round(_DIGITS).tolist()
-    return [*points, points[0]]
-
-
-def _feature(shape: str, geometry: dict[str, Any] | None, facts: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "Feature", "geometry": geometry, "properties": {"shape": shape, **facts}}

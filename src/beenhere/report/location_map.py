@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Rectangle
 from matplotlib.path import Path
 from PIL import Image
 
@@ -25,14 +26,15 @@ from beenhere.report.location_view import (
     FOR_RUNNER_UP,
     MapMark,
     MapView,
-    OwnPosition,
+    Points,
     match_marks,
     middle_of,
     on_plane,
     other_marks,
+    streets,
     view_of,
 )
-from beenhere.report.pictures import GROUND, INK, PAPER, QUIET
+from beenhere.report.pictures import GROUND, INK, PAPER, QUIET, RULE
 from beenhere.retrieval.locate.answer import Location
 from beenhere.wording import round_below, whole_metres
 
@@ -44,6 +46,9 @@ _LOOKS = {
     FOR_NEITHER: ("D", "matches for neither"),
 }
 """Shape and meaning of a match's mark, by its colour."""
+
+_SMALL_MAP, _SMALL_MAP_FROM, _SMALL_MAP_DOTS = 0.24, 1.5, 5000
+"""Its share of the map's width, how much farther than the map it must reach, and its most dots."""
 
 _TOGETHER = math.radians(20)
 """Marks outside the map in directions that differ by less share an arrow."""
@@ -62,19 +67,18 @@ _CROSSHAIR = Path(
 def location_map(
     location: Location,
     photos: geo.Positions,
-    truth: OwnPosition | None,
     size: tuple[int, int],
     numbered: int,
 ) -> Image.Image:
     """Draw an answer.
 
     Matches are numbered by their place in the answer. What lies far outside is an arrow at the
-    edge with its distance. A place that is not known is drawn with a broken line.
+    edge with its distance. A place that is not known is drawn with a broken line. The streets are
+    those that the index's photos were taken in; a small map says which part of all photos is seen.
 
     Args:
         location: the answer.
         photos: the index's, ``(n,)``, which may be unknown.
-        truth: where the query says it was taken; None if it does not.
         size: width and height in pixels.
         numbered: of the first matches.
     """
@@ -89,7 +93,7 @@ def location_map(
         words = "no position is known" if place is None else where_in_words(place)
         axes.text(0.5, 0.5, words, ha="center", va="center", color=QUIET)
     else:
-        _draw(axes, location, photos, truth, middle, numbered, size[1] * 0.857 / size[0])
+        _draw(axes, location, photos, middle, numbered, size[1] * 0.857 / size[0])
     pixels = io.BytesIO()
     figure.savefig(pixels, format="png")
     return Image.open(pixels).convert("RGB")
@@ -99,17 +103,18 @@ def _draw(
     axes: Axes,
     location: Location,
     photos: geo.Positions,
-    truth: OwnPosition | None,
     middle: tuple[float, float],
     numbered: int,
     tall: float,
 ) -> None:
-    marks, others = match_marks(location, middle, numbered), other_marks(location, truth, middle)
+    marks, others = match_marks(location, middle, numbered), other_marks(location, middle)
+    truth = location.own
     view = view_of(location, marks + others, photos, middle, tall)
     (left, low), (right, high) = view.centre - view.half, view.centre + view.half
     axes.set(xlim=(left, right), ylim=(low, high), aspect="equal")
     dots = on_plane(middle, photos, float(np.hypot(*view.centre) + np.hypot(*view.half)))
-    axes.scatter(dots[:, 0], dots[:, 1], s=9, color=PHOTO, linewidths=0, zorder=1)
+    _draw_streets(axes, dots, view)
+    axes.scatter(dots[:, 0], dots[:, 1], s=12, color=PHOTO, linewidths=0, zorder=1)
     legend = {"photos of the index": _handle("o", PHOTO, 4), **_draw_answer(axes, location, view)}
     inside = [mark for mark in marks if view.holds(mark)]
     for mark in reversed(_apart(inside, 0.03 * float(view.half.min()))):
@@ -127,6 +132,7 @@ def _draw(
         legend[f"where {truth.source} says it was taken"] = _handle("*", INK, 12)
     _draw_arrows(axes, [mark for mark in marks + others if not view.holds(mark)], view)
     _draw_scale(axes, view)
+    _draw_whole(axes, on_plane(middle, photos, math.inf), view, [*inside, *others])
     axes.figure.legend(
         list(legend.values()),
         list(legend),
@@ -140,6 +146,48 @@ def _draw(
         handletextpad=0.5,
         borderpad=0,
     )
+
+
+def _draw_streets(axes: Axes, dots: Points, view: MapView) -> None:
+    """Lines between photos near each other, as a street of a plan, over a grid of round metres."""
+    step = round_below(0.6 * float(view.half[0]))
+    for at in range(2):
+        low, high = (view.centre[at] + side * view.half[at] for side in (-1, 1))
+        grid = np.arange(np.ceil(low / step), high / step) * step
+        draw = axes.axvline if at == 0 else axes.axhline
+        for line in grid.tolist():
+            draw(line, color=RULE, lw=0.6, zorder=0.1)
+    lines = list(streets(dots))
+    for colour, width, order in ((RULE, 11, 0.2), (PAPER, 9, 0.3)):
+        look: dict[str, Any] = {"colors": colour, "linewidths": width, "capstyle": "round"}
+        axes.add_collection(LineCollection(lines, zorder=order, **look), autolim=False)
+
+
+def _draw_whole(axes: Axes, dots: Points, view: MapView, marks: Sequence[MapMark]) -> None:
+    """All photos of the index, small, and the part of them on the map, in a free corner of it."""
+    if len(dots) == 0:
+        return
+    low = np.minimum(dots.min(axis=0), view.centre - view.half)
+    high = np.maximum(dots.max(axis=0), view.centre + view.half)
+    middle, half = (low + high) / 2, 0.55 * float((high - low).max())
+    if half < _SMALL_MAP_FROM * float(view.half.max()):
+        return
+    size = _SMALL_MAP * np.array([1.0, view.half[0] / view.half[1]])
+    # The scale and the arrow to the north have the other two corners.
+    places = [np.array([0.02, 0.98 - size[1]]), np.array([0.98 - size[0], 0.02])]
+    at = [((mark.east, mark.north) - view.centre) / view.half / 2 + 0.5 for mark in marks]
+    covered = [sum(bool(((p >= c) & (p <= c + size)).all()) for p in at) for c in places]
+    corner = places[int(np.argmin(covered))]
+    small = axes.inset_axes((*corner.tolist(), *size.tolist()), zorder=11, facecolor=PAPER)
+    small.set(xticks=[], yticks=[])
+    small.set(xlim=middle[0] + half * np.array([-1, 1]), ylim=middle[1] + half * np.array([-1, 1]))
+    some = dots[:: 1 + len(dots) // _SMALL_MAP_DOTS]
+    small.scatter(some[:, 0], some[:, 1], s=2, color=PHOTO, linewidths=0)
+    seen = np.maximum(view.half, 0.03 * half)
+    (left, bottom), (wide, high) = (view.centre - seen).tolist(), (2 * seen).tolist()
+    small.add_patch(Rectangle((left, bottom), wide, high, fill=False, ec=INK, lw=1.3))
+    for spine in small.spines.values():
+        spine.set_color(PHOTO)
 
 
 def _draw_answer(axes: Axes, location: Location, view: MapView) -> dict[str, Line2D]:

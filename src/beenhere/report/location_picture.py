@@ -1,5 +1,6 @@
 """A picture of an answer: a map, and next to it the query and the photos that look most like it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import ImageFont
@@ -11,12 +12,14 @@ from beenhere.report.location import (
     describe_location,
     likeness,
     metres_between,
+    own_distance,
 )
 from beenhere.report.location_map import location_map
-from beenhere.report.location_view import OwnPosition, match_colour, own_position
+from beenhere.report.location_view import match_colour, middle_of
 from beenhere.report.photo_boxes import (
     BOX,
     CAPTION,
+    FRAME,
     GAP,
     MARGIN,
     PhotoSheet,
@@ -25,16 +28,15 @@ from beenhere.report.photo_boxes import (
     small_photo,
 )
 from beenhere.report.pictures import INK, QUIET, check_picture
-from beenhere.retrieval.locate.answer import Location, Match, Place
+from beenhere.retrieval.locate.answer import Location, Match
 from beenhere.wording import metres
 
 _COLUMNS, _LINES = 4, 3
 _MAP_COLUMNS = 2
-_SHOWN = (_COLUMNS - _MAP_COLUMNS) * _LINES - 1
-_HEAD = 126
+_HEAD = 146
 _NOWHERE_ELSE = 0.05
 """Metres; less reads as 0.0."""
-_ROW = BOX[1] + CAPTION + GAP
+_ROW = BOX[1] + CAPTION + 18 + GAP
 
 
 def draw_location(
@@ -44,7 +46,8 @@ def draw_location(
 
     A match's number and colour are the same on the map and at its photo: blue for the answer,
     orange for the runner-up, grey for neither. Where the query itself says where it was taken, in
-    EXIF or in its name, the map shows that too. A photo that cannot be read leaves its place empty.
+    EXIF or in its name, the map shows that too. Where there is nothing to put on a map, more
+    matches take its place. A photo that cannot be read leaves its place empty.
 
     Args:
         location: the answer.
@@ -56,26 +59,31 @@ def draw_location(
         DataError: another kind of file, or a folder that is not there.
     """
     check_picture(path)
-    truth = own_position(photo)
-    sheet = PhotoSheet(_COLUMNS, _HEAD + _LINES * _ROW)
+    mapped = middle_of(location, photos) is not None
+    first = _MAP_COLUMNS if mapped else 0
+    beside = _COLUMNS - first
+    lines = _LINES if mapped else min(_LINES, 1 + len(location.matches) // beside)
+    sheet = PhotoSheet(_COLUMNS, _HEAD + lines * _ROW)
     _put_head(sheet, location)
-    size = column_left(_MAP_COLUMNS) - GAP - MARGIN, _LINES * _ROW - MARGIN
-    drawn = location_map(location, photos, truth, size, _SHOWN)
-    sheet.picture.paste(drawn, (MARGIN, _HEAD))
+    if mapped:
+        size = column_left(_MAP_COLUMNS) - GAP - MARGIN, _LINES * _ROW - MARGIN
+        shown = beside * lines - 1
+        sheet.picture.paste(location_map(location, photos, size, shown), (MARGIN, _HEAD))
     corners = [
         (column_left(column), _HEAD + line * _ROW)
-        for line in range(_LINES)
-        for column in range(_MAP_COLUMNS, _COLUMNS)
+        for line in range(lines)
+        for column in range(first, _COLUMNS)
     ]
     sheet.photo(corners[0], small_photo(photo))
-    sheet.captions(corners[0], "the query", _own(location.place, truth))
+    _put_words(sheet, corners[0], "the query", Path(location.query).name, _own(location))
     for number, (match, corner) in enumerate(zip(location.matches, corners[1:], strict=False), 1):
         _put_match(sheet, corner, location, match, number)
     sheet.save(path, quality=92)
 
 
 def _put_head(sheet: PhotoSheet, location: Location) -> None:
-    answer, *evidence = describe_location(location)
+    # What the query itself says stands below it.
+    answer, *evidence = describe_location(replace(location, own=None))
     best = "" if location.place is None else best_match(location.place).path
     top = MARGIN - 6
     sheet.text((MARGIN, top), location.query, 15, QUIET, sheet.room, "end")
@@ -97,14 +105,21 @@ def _put_match(
     if far is not None:
         away = "at" if far < _NOWHERE_ELSE else f"{metres(far)} from"
         where = f"{away} the {'answer' if location.known else 'best guess'}"
-    sheet.captions(corner, where, likeness(match, number))
+    _put_words(sheet, corner, where, Path(match.path).name, likeness(match, number))
 
 
-def _own(place: Place | None, truth: OwnPosition | None) -> str:
-    if truth is None:
+def _put_words(
+    sheet: PhotoSheet, corner: tuple[int, int], first: str, name: str, last: str
+) -> None:
+    """Three lines below a photo; a long name is cut in its middle, where the names are alike."""
+    sheet.captions(corner, first, cut(name, 14, BOX[0] - FRAME, "both"))
+    below = (corner[0] + FRAME, corner[1] + BOX[1] + CAPTION - 4)
+    sheet.text(below, last, 14, QUIET, BOX[0] - FRAME)
+
+
+def _own(location: Location) -> str:
+    own, far = location.own, own_distance(location)
+    if own is None:
         return ""
-    if place is None or place.lat is None or place.lon is None:
-        return f"{truth.source} says {degrees(truth.lat, truth.lon)}"
-    here = geo.positions([place.lat], [place.lon])
-    (far,) = geo.distance(here, geo.positions([truth.lat], [truth.lon]))
-    return f"{truth.source} says: {metres(far)} from there"
+    said = degrees(own.lat, own.lon) if far is None else f"{metres(far)} from there"
+    return f"{own.source} says {said}"

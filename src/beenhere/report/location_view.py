@@ -6,16 +6,14 @@ anywhere on Earth.
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.spatial import cKDTree
 
 from beenhere import geo
-from beenhere.errors import PhotoError
-from beenhere.photos.exif import read_facts
-from beenhere.photos.formats.at_names import is_at_name, read_at_names
-from beenhere.photos.formats.listing import Listing
 from beenhere.report.location import supporting
 from beenhere.report.pictures import BLUE, GREY, INK, ORANGE
 from beenhere.retrieval.locate.answer import Location, Match
@@ -34,41 +32,12 @@ _WIDEST = 10.0
 _METRES_A_DEGREE = 110_000.0
 """Of latitude, at least (110,574 at the equator)."""
 
+_NEIGHBOURS, _MOST_SPOTS = 6, 50_000
+_JOINED = (15.0, 60.0)
+"""Metres between photos that are joined into a street, at most: three times their usual distance,
+within these bounds."""
+
 Points = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class OwnPosition:
-    """A position that came with a photo.
-
-    Attributes:
-        lat, lon: degrees.
-        source: ``"EXIF"`` or ``"its name"``.
-    """
-
-    lat: float
-    lon: float
-    source: str
-
-
-def own_position(photo: str | bytes) -> OwnPosition | None:
-    """The position in a photo's EXIF header, else in its name; None where neither holds one.
-
-    Args:
-        photo: a path, or what a file holds.
-    """
-    try:
-        facts = read_facts(photo)
-    except PhotoError:
-        return None
-    if facts.lat is not None and facts.lon is not None:
-        return OwnPosition(facts.lat, facts.lon, "EXIF")
-    if isinstance(photo, str) and is_at_name(Path(photo).name):
-        file = Path(photo)
-        positions = read_at_names(Listing(file.parent, photos=[file.name])).positions
-        if len(positions) and positions.known[0]:
-            return OwnPosition(float(positions.lat[0]), float(positions.lon[0]), "its name")
-    return None
 
 
 @dataclass(frozen=True)
@@ -160,11 +129,9 @@ def match_marks(location: Location, middle: tuple[float, float], numbered: int) 
     return marks
 
 
-def other_marks(
-    location: Location, truth: OwnPosition | None, middle: tuple[float, float]
-) -> list[MapMark]:
+def other_marks(location: Location, middle: tuple[float, float]) -> list[MapMark]:
     """Of the runner-up, and of where the query says it was taken."""
-    marks, rival = [], location.runner_up
+    marks, rival, truth = [], location.runner_up, location.own
     if rival is not None and rival.lat is not None and rival.lon is not None:
         marks.append(MapMark("runner-up", *_at(middle, rival.lat, rival.lon), FOR_RUNNER_UP))
     if truth is not None:
@@ -193,3 +160,26 @@ def view_of(
     low, high = shown.min(axis=0), shown.max(axis=0)
     wide = max(NEAREST_VIEW, *(1.25 * (high - low) / 2 / [1, tall]))
     return MapView((low + high) / 2, np.array([wide, wide * tall]))
+
+
+def streets(points: Points) -> Points:
+    """Lines between photos that follow each other along a street, ``(m, 2, 2)``.
+
+    They are the edges of a minimum spanning tree over near neighbours, but for the long ones: what
+    order the photos have is not asked, as photos of several walks have none.
+
+    Args:
+        points: ``(n, 2)``, metres on a plane.
+    """
+    # Several photos of one spot, such as the views of a panorama, are one point.
+    spots = np.unique(np.round(points * 2), axis=0) / 2
+    if not 2 <= len(spots) <= _MOST_SPOTS:
+        return np.empty((0, 2, 2))
+    near = min(len(spots), _NEIGHBOURS + 1)
+    far, which = cKDTree(spots).query(spots, near)
+    rows = np.repeat(np.arange(len(spots)), near)
+    tree = minimum_spanning_tree(csr_matrix((far.ravel(), (rows, which.ravel()))))
+    one, other = tree.nonzero()
+    longest = np.clip(3 * np.median(tree.data), *_JOINED)
+    joined = np.hypot(*(spots[one] - spots[other]).T) <= longest
+    return np.stack([spots[one[joined]], spots[other[joined]]], axis=1)

@@ -1,13 +1,11 @@
 """The photos that a search found, for people and for other programs: text, JSON, CSV."""
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from beenhere.files.csv_text import csv_text
 from beenhere.photos.reference import is_placed
-from beenhere.report.location import where_in_words
+from beenhere.report.location import json_text, where_in_words
 from beenhere.retrieval.locate.answer import Match, Nearest
 from beenhere.wording import printable
 
@@ -41,17 +39,15 @@ def nearest_json(found: Nearest) -> str:
         {"query": query, "matches": [_values(match) for match in matches]}
         for query, matches in _read(found)
     ]
-    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(values)
 
 
 def nearest_csv(found: Nearest) -> str:
     """A header of :data:`CSV_COLUMNS`, then a row for each photo that was found, by query."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    table.writeheader()
-    for query, matches in _read(found):
-        table.writerows({"query": query, **_values(match)} for match in matches)
-    return text.getvalue()
+    rows = [
+        {"query": query, **_values(match)} for query, matches in _read(found) for match in matches
+    ]
+    return csv_text(CSV_COLUMNS, rows)
 
 
 def _read(found: Nearest) -> Iterator[tuple[str, tuple[Match, ...]]]:

@@ -9,7 +9,7 @@ import polars as pl
 from beenhere.errors import DataError
 from beenhere.evaluation.differences import balanced_choice
 from beenhere.evaluation.evaluation_results import Evaluation
-from beenhere.evaluation.protocol import in_words
+from beenhere.evaluation.protocol import in_words, is_right
 from beenhere.models.similarity_map import METHOD
 from beenhere.photos.reference import Kind
 from beenhere.report.compared_queries import ComparedQuery, ModelAnswer
@@ -18,11 +18,13 @@ from beenhere.report.photo_boxes import (
     CAPTION,
     FRAME,
     GAP,
+    HIGHEST,
     MARGIN,
     PhotoSheet,
     Prediction,
     colour_bar,
     column_left,
+    pages,
     predictions_of,
     query_caption,
     small_photo,
@@ -30,6 +32,7 @@ from beenhere.report.photo_boxes import (
 from beenhere.report.pictures import INK, QUIET, check_picture
 
 _HEAD = 72
+_ROW = BOX[1] + CAPTION + GAP
 
 
 @dataclass(frozen=True)
@@ -42,30 +45,63 @@ class Panel:
 
 
 def choose_panels(
-    evaluation: Evaluation, count: int, columns: int = 3, seed: int = 0
+    evaluation: Evaluation,
+    count: int,
+    columns: int = 3,
+    seed: int = 0,
+    wrong_first: bool = False,
 ) -> list[Panel]:
-    """Queries at random, right and wrong as they come; as many of each condition as can be.
+    """Queries at random; as many of each condition as can be.
 
     Args:
         evaluation: its first threshold says what is right.
         count: how many; all, if there are fewer.
         columns: predictions of each.
         seed: another seed chooses others.
+        wrong_first: those whose first prediction is wrong come before all others: first where a
+            right one could be found, then where there is none, then where nobody can tell.
     """
     threshold = evaluation.recalls[0].threshold
     first = evaluation.predictions.filter(pl.col("rank") <= columns)
     by_query = first.partition_by("query", maintain_order=True)
-    conditions = [rows["query_condition"][0] for rows in by_query]
-    chosen = balanced_choice(conditions, count, seed)
     alone = set(evaluation.without_positive[threshold])
-    return [_panel(by_query[number], threshold, alone, evaluation.by) for number in chosen]
+    every = [_panel(rows, threshold, alone, evaluation.by) for rows in by_query]
+    groups: dict[int, list[int]] = {}
+    for number, panel in enumerate(every):
+        groups.setdefault(_failure(panel, alone) if wrong_first else 0, []).append(number)
+    chosen: list[Panel] = []
+    for group in sorted(groups):
+        conditions = [by_query[number]["query_condition"][0] for number in groups[group]]
+        places = balanced_choice(conditions, count - len(chosen), seed)
+        chosen += [every[groups[group][place]] for place in places]
+    return chosen
 
 
-def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
+def count_wrong(evaluation: Evaluation) -> int:
+    """How many queries have no right photo as their first."""
+    right = is_right(evaluation.recalls[0].threshold)
+    first = evaluation.predictions.filter(pl.col("rank") == 1)
+    return evaluation.queries - int(first.select(right=right)["right"].sum() or 0)
+
+
+def _failure(panel: Panel, without_positive: set[str]) -> int:
+    """0 where a right photo could have been found first, 3 where one was."""
+    right = panel.predictions[0].right if panel.predictions else False
+    if right:
+        return 3
+    return 2 if right is None else int(panel.query in without_positive)
+
+
+def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> list[Path]:
     """Write the picture, a row a query, as PNG or JPEG by the name's end.
+
+    Of many queries it has several pages; see :func:`beenhere.report.photo_boxes.pages`.
 
     Photos found are framed and marked as :meth:`PhotoSheet.prediction` does. A photo that cannot
     be read leaves its place empty.
+
+    Returns:
+        The pages.
 
     Raises:
         DataError: no panels, or another kind of file.
@@ -74,14 +110,24 @@ def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
         raise DataError(f"{path}: there is no query to draw")
     check_picture(path, makes_folder=True)
     columns = 1 + max(len(panel.predictions) for panel in panels)
-    row_height = BOX[1] + CAPTION + GAP
-    sheet = PhotoSheet(columns, MARGIN + _HEAD + len(panels) * row_height)
+    drawn = pages(path, panels, (HIGHEST - MARGIN - _HEAD) // _ROW)
+    for number, (page, some) in enumerate(drawn, 1):
+        _draw_page(some, page, _numbered(title, number, len(drawn)), columns)
+    return [page for page, _ in drawn]
+
+
+def _numbered(title: str, page: int, of: int) -> str:
+    return f"page {page} of {of}; {title}" if of > 1 else title
+
+
+def _draw_page(panels: Sequence[Panel], path: Path, title: str, columns: int) -> None:
+    sheet = PhotoSheet(columns, MARGIN + _HEAD + len(panels) * _ROW)
     sheet.text((MARGIN, MARGIN), title, 20, INK, sheet.room)
     for column in range(columns):
         heading = "query" if column == 0 else f"found {_ordinal(column)}"
         sheet.text((column_left(column), MARGIN + 38), heading, 15, QUIET)
     for row, panel in enumerate(panels):
-        top = MARGIN + _HEAD + row * row_height
+        top = MARGIN + _HEAD + row * _ROW
         sheet.photo((MARGIN, top), small_photo(panel.query))
         sheet.captions((MARGIN, top), *panel.notes)
         for column, prediction in enumerate(panel.predictions, 1):
@@ -114,20 +160,34 @@ _QUERY = 2 * _SIDE + GAP
 _RULE = "#C8C8C8"
 
 
+_QUERIES = 3
+"""On a page."""
+
+
+def comparison_pages(
+    queries: Sequence[ComparedQuery], path: Path
+) -> list[tuple[Path, list[ComparedQuery]]]:
+    """The pages of a comparison, each with its queries."""
+    return pages(path, queries, _QUERIES)
+
+
 def draw_comparison(
     queries: Sequence[ComparedQuery], path: Path, title: str, headings: Mapping[str, str]
-) -> None:
-    """Write the picture as PNG or JPEG by the name's end.
+) -> list[Path]:
+    """Write the picture as PNG or JPEG by the name's end; of many queries on several pages.
 
     Each query has two rows, A's and B's: the photos found, framed and marked as in
     :func:`draw_panels`, then the query and the first photo found under their
     similarity map, if there is any. A photo that cannot be read leaves its place empty.
 
     Args:
-        queries: those of A before those of B.
+        queries: those that A alone gets right, then those of B, then those of neither.
         path: of the picture.
         title: above all.
-        headings: above the queries that ``"a"`` and ``"b"`` alone get right.
+        headings: above the queries that ``"a"`` and ``"b"`` alone get right, and ``"neither"``.
+
+    Returns:
+        The pages.
 
     Raises:
         DataError: no queries, or another kind of file.
@@ -137,6 +197,21 @@ def draw_comparison(
     check_picture(path, makes_folder=True)
     found = max(len(side.predictions) for query in queries for side in (query.a, query.b))
     mapped = any(side.overlays for query in queries for side in (query.a, query.b))
+    drawn = comparison_pages(queries, path)
+    for number, (page, some) in enumerate(drawn, 1):
+        _draw_compared(some, page, _numbered(title, number, len(drawn)), headings, found, mapped)
+    return [page for page, _ in drawn]
+
+
+def _draw_compared(
+    queries: Sequence[ComparedQuery],
+    path: Path,
+    title: str,
+    headings: Mapping[str, str],
+    found: int,
+    mapped: bool,
+) -> None:
+    """One page, with columns for so many photos found, and for similarity maps."""
     sections = len({query.winner for query in queries})
     height = MARGIN + _COMPARISON_TITLE + sections * _SECTION + len(queries) * _QUERY + MARGIN
     sheet = PhotoSheet(1 + found + (2 if mapped else 0), height + (_LEGEND if mapped else 0))

@@ -2,10 +2,11 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,8 @@ from beenhere.photos.pixels import load_photo
 from beenhere.photos.reference import Kind
 from beenhere.report.pictures import EMPTY, GREEN, GREY, INK, PAPER, QUIET, RED
 
+T = TypeVar("T")
+
 BOX = (272, 204)
 """Width and height in pixels that a photo is fitted into, with its frame."""
 
@@ -29,6 +32,9 @@ RIGHT, WRONG, UNKNOWN = GREEN, RED, GREY
 """Colours of frames; the marks in their corners say the same."""
 
 FRAME, GAP, MARGIN, CAPTION = 5, 18, 24, 46
+
+WIDEST, HIGHEST = 1600, 2400
+"""Pixels of a picture that a screen shows and a person reads; what needs more has several pages."""
 
 INSIDE = (BOX[0] - 2 * FRAME, BOX[1] - 2 * FRAME)
 """Width and height that a frame leaves to its photo."""
@@ -85,6 +91,17 @@ def small_photo(photo: Photo, box: tuple[int, int] = INSIDE) -> Image.Image | No
     except PhotoError:
         return None
     return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def pages(path: Path, items: Sequence[T], most: int) -> list[tuple[Path, list[T]]]:
+    """Items on as few pages as hold ``most`` each, as even as can be, and the name of each page.
+
+    The second page of ``a.jpg`` is ``a-page-2.jpg``.
+    """
+    number = -(-len(items) // most)
+    ends = [len(items) * page // number for page in range(number + 1)]
+    names = [path, *(path.with_stem(f"{path.stem}-page-{page}") for page in range(2, number + 1))]
+    return [(names[page], list(items[ends[page] : ends[page + 1]])) for page in range(number)]
 
 
 class PhotoSheet:
@@ -181,12 +198,18 @@ class PhotoSheet:
     def save(self, path: Path, quality: int = 90) -> None:
         """Write it as PNG or JPEG by the name's end, whole or not at all, and make its folder.
 
+        One that is wider than :data:`WIDEST` is made smaller.
+
         Args:
             quality: of a JPEG, 1 to 95.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        picture = self.picture
+        if picture.width > WIDEST:
+            height = round(picture.height * WIDEST / picture.width)
+            picture = picture.resize((WIDEST, height), Image.Resampling.LANCZOS)
         with replacing(path) as new:
-            self.picture.save(new, quality=quality)
+            picture.save(new, quality=quality)
 
 
 def caption(prediction: Prediction) -> str:

@@ -1,8 +1,6 @@
 """A study as one HTML file: no other file, no network, opens from disk."""
 
 import base64
-import hashlib
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,23 +11,17 @@ from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
 
 from beenhere import wording
 from beenhere.evaluation.ranking import RankedRow
 from beenhere.files.atomic import write_file
 from beenhere.report.compared_queries import ComparedPair
 from beenhere.report.gallery import failures
-from beenhere.report.photo_boxes import fitted, small_photo
 from beenhere.report.study_charts import chart_groups
 from beenhere.report.study_figures import TableFigures, all_figures, distinct_runs
 from beenhere.report.study_tables import as_csv, as_latex, as_markdown, columns
+from beenhere.report.thumbnails import Thumbnails
 from beenhere.studies.results import State, StudyResults
-
-THUMBNAIL = (168, 168)
-"""Width and height in pixels that a photo is fitted into."""
-
-_QUALITY = 72
 
 _STATES: tuple[State, ...] = ("finished", "running", "interrupted", "failed", "waiting")
 
@@ -49,61 +41,6 @@ class BestRow:
     at: int
     recall: RankedRow
     others: str
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A picture that the page holds.
-
-    Attributes:
-        key: its id on the page, such as ``"photo-3"``.
-        width, height: pixels, within :data:`THUMBNAIL`.
-        data: a ``data:`` URI of a JPEG.
-    """
-
-    key: str
-    width: int
-    height: int
-    data: str
-
-
-class Thumbnails:
-    """The pictures of a page, in the order they were first asked for."""
-
-    def __init__(self) -> None:
-        self._by_path: dict[str, Thumbnail | None] = {}
-        self._by_digest: dict[str, Thumbnail] = {}
-
-    @property
-    def all(self) -> list[Thumbnail]:
-        """Each once."""
-        return list(self._by_digest.values())
-
-    def of_photo(self, path: str) -> Thumbnail | None:
-        """Of a file; None where it cannot be read."""
-        if path not in self._by_path:
-            picture = small_photo(path, THUMBNAIL)
-            self._by_path[path] = None if picture is None else self._kept(picture)
-        return self._by_path[path]
-
-    def of_picture(self, picture: Image.Image) -> Thumbnail:
-        """Of a picture in memory."""
-        height, width = fitted(THUMBNAIL, picture.height, picture.width)
-        return self._kept(picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC))
-
-    def _kept(self, picture: Image.Image) -> Thumbnail:
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-        # By content: one photo has several paths where sets share it.
-        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-        if digest not in self._by_digest:
-            self._by_digest[digest] = Thumbnail(
-                key=f"photo-{len(self._by_digest) + 1}",
-                width=picture.width,
-                height=picture.height,
-                data=f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}",
-            )
-        return self._by_digest[digest]
 
 
 def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedPair] = ()) -> Path:

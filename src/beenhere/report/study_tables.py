@@ -1,7 +1,5 @@
 """A study's tables as files: CSV with everything, Markdown and LaTeX to put into a text."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,6 +8,7 @@ from typing import Any, Literal
 
 from beenhere.evaluation.ranking import RankedRow
 from beenhere.files.atomic import write_file
+from beenhere.files.csv_text import csv_text
 from beenhere.report.study_figures import RowFigures, TableFigures, all_figures
 from beenhere.studies.results import StudyResults
 from beenhere.wording import as_published, count, interval, percent
@@ -99,11 +98,7 @@ def as_csv(results: StudyResults, figures: TableFigures) -> str:
     lines = [_record(results, row, options) for row in figures.rows]
     names = lines[0] if lines else ()
     known = [name for name in names if any(line[name] is not None for line in lines)]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, known, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    return csv_text(known, lines)
 
 
 def as_markdown(results: StudyResults, figures: TableFigures) -> str:

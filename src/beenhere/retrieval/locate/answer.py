@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from beenhere.photos.own_position import OwnPosition
 from beenhere.retrieval.locate.inlier_rule import InlierGap
 
 Status = Literal["known", "guess", "unknown"]
@@ -136,6 +137,8 @@ class Location:
         matches: all that were looked at, by rank; verified ones may stand in another order.
         reason: why the place is not known, in a sentence; None where it is.
         gap: inliers of the best match, and of the best one elsewhere; None where none was verified.
+        own: where the photo itself says it was taken, which has no part in the answer; None where
+            it does not.
     """
 
     query: str
@@ -148,6 +151,7 @@ class Location:
     matches: tuple[Match, ...]
     reason: str | None
     gap: InlierGap | None = None
+    own: OwnPosition | None = None
 
     @property
     def known(self) -> bool:

@@ -3,7 +3,7 @@
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from beenhere.config.retrieval import LocateConfig, VerifyConfig
 from beenhere.devices import use_threads
 from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.photos.formats import read_photos
+from beenhere.photos.own_position import own_position
 from beenhere.photos.photo_input import Given, PhotoInput, photo_input, photo_inputs
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.locate.answer import Candidates, Located, Location, Match, Nearest
@@ -317,9 +318,8 @@ class _Queries:
     def located(self, answer: Callable[..., Location], *more: Sequence[Any]) -> Located:
         """The answers among all photos that were given."""
         locations: list[Location | None] = [None] * self.read.count
-        names = [photo.name for photo in self.read.photos]
-        for number, location in zip(
-            self.read.numbers, map(answer, names, self.candidates, *more), strict=True
-        ):
-            locations[number] = location
+        photos = self.read.photos
+        answers = map(answer, [photo.name for photo in photos], self.candidates, *more)
+        for number, photo, location in zip(self.read.numbers, photos, answers, strict=True):
+            locations[number] = replace(location, own=own_position(photo.photo))
         return Located(tuple(locations), self.read.reasons)
