@@ -104,7 +104,7 @@ class Whitening:
         """
         count = sum(map(len, segments))
         if count < 2:
-            raise DataError(f"whitening is to be learned from {count} descriptors; expected 2")
+            raise DataError(f"descriptors to learn whitening from: {count}; expected 2 or more")
         rows = np.unique(np.linspace(0, count - 1, min(count, MOST_LEARNED)).astype(np.int64))
         off = take(segments, rows).astype(np.float64)
         mean = off.mean(axis=0)
