@@ -105,6 +105,9 @@ def test_too_few_photos_are_said_before_anything_is_computed(
     for dim, reason in ((6, "from 6 photos"), (49, "have 48; expected")):
         with pytest.raises(DataError, match=reason):
             Index.build(photos, model, tmp_path / "w.index", whitening={"dim": dim})
+    one = read_photos(photos).rows(np.arange(1))
+    with pytest.raises(DataError, match="whitening is to be learned from 1 photo; expected 2 or"):
+        Index.build(one, model, tmp_path / "w.index", whitening="half")
     assert model.shapes == []
     for path in photos.iterdir():
         path.write_bytes(b"no photo")

@@ -14,7 +14,6 @@ from beenhere.errors import DataError, PhotoError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
 from beenhere.photos.photo_input import photo_input
-from beenhere.photos.pixels import load_photo
 from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
@@ -27,7 +26,7 @@ from beenhere.retrieval.locate.candidates import (
 from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.verify import Verifier
-from beenhere.tools.doctor.fingerprints import SIDE, brightness, hashes
+from beenhere.tools.doctor.fingerprints import brightness, hashes
 
 LARGEST_STREET = 2
 """A street that holds more than half of all queries is cut; see :func:`streets`."""
@@ -56,20 +55,10 @@ def own_copies(
     for number, path in enumerate(paths):
         for known in found.paths(number):
             with suppress(PhotoError):
-                bits = np.unpackbits(look_of(path) ^ look_of(known)).sum()
-                if bits <= COPY_BITS:
+                one, other = (hashes(brightness(photo))[1] for photo in (path, known))
+                if np.unpackbits(one ^ other).sum() <= COPY_BITS:
                     copies[path] = known
     return copies
-
-
-def look_of(path: str) -> NDArray[np.uint8]:
-    """The fine perceptual hash of a photo, ``(32,)``.
-
-    Raises:
-        PhotoError: it cannot be read.
-    """
-    small = load_photo(path, lambda height, width: (SIDE, SIDE))
-    return hashes(brightness(small.numpy()))[1]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from beenhere.retrieval.index.snapshot import Snapshot, map_vectors
 from beenhere.retrieval.search.choice import choose
 from beenhere.retrieval.search.vectors import StoredVectors, blocks, quantise, sums_of
 from beenhere.retrieval.search.whitening import Whitening
+from beenhere.wording import count
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index.describing import PhotoDescriptors
@@ -101,7 +102,12 @@ def new_segment(
         OSError: the disk is full, say.
     """
     entry, dtype = change.manifest.model, change.manifest.dtype
-    if learn is not None and not (learn.dim or 1) <= min(entry.dim, photos - 1):
+    if learn is not None and learn.dim is None and photos < 2:
+        raise DataError(
+            f"whitening is to be learned from {count(photos, 'photo')}; expected 2 or more: give "
+            "more photos, or whitening none"
+        )
+    if learn is not None and learn.dim is not None and learn.dim > min(entry.dim, photos - 1):
         raise DataError(
             f"whitening to {learn.dim} numbers is to be learned from {photos} photos, whose "
             f"descriptors have {entry.dim}; expected more photos than that, of at least as many "

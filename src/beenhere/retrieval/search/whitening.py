@@ -98,7 +98,7 @@ class Whitening:
         """
         count = sum(map(len, segments))
         if count < 2:
-            raise DataError(f"whitening is to be learned from {count} descriptors; expected 2")
+            raise DataError(f"descriptors to learn whitening from: {count}; expected 2 or more")
         rows = np.unique(np.linspace(0, count - 1, min(count, MOST_LEARNED)).astype(np.int64))
         mean, variances, directions = _principal([StoredVectors(take(segments, rows))])
         kept = variances > variances[0] * max(len(rows), len(mean)) * EPS

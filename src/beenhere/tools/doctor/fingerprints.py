@@ -84,7 +84,7 @@ def take_fingerprints(collection: PhotoCollection, options: CheckConfig) -> Fing
         try:
             with opened(paths[row]) as file:
                 data = file.read()
-            grey = brightness(load_photo(data, lambda height, width: (SIDE, SIDE)).numpy())
+            grey = brightness(data)
             found.size[row] = photo_size(data)
         except PhotoError as error:
             found.unreadable[row] = error.reason
@@ -105,9 +105,14 @@ def take_fingerprints(collection: PhotoCollection, options: CheckConfig) -> Fing
     return found
 
 
-def brightness(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Of RGB pixels ``(3, h, w)``; ``(h, w)``, 0 to 255."""
-    return np.asarray(np.tensordot(_GREY, pixels.astype(np.float32), 1), np.float32)
+def brightness(photo: str | bytes) -> NDArray[np.float32]:
+    """Of a photo, a path or a file's bytes, made ``(64, 64)``: 0 to 255.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
+    pixels = load_photo(photo, lambda height, width: (SIDE, SIDE)).numpy().astype(np.float32)
+    return np.asarray(np.tensordot(_GREY, pixels, 1), np.float32)
 
 
 def hashes(grey: NDArray[np.float32]) -> tuple[Codes, Codes]:
