@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-ROWS = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
+ROWS = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2, "fit.epochs": 1}}
 
 
 @pytest.fixture

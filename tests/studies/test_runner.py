@@ -19,7 +19,6 @@ from beenhere.studies.launchers import LocalLauncher
 from beenhere.studies.plan import Plan, make_plan
 from beenhere.studies.study import read_profile, read_study
 
-PYTHON = sys.executable
 SLOW, FAST = {"optimizer.lr": 1e-4}, {"optimizer.lr": 1e-2}
 
 
@@ -112,14 +111,14 @@ def test_a_killed_study_ends_at_once_and_goes_on_to_the_same(whole, profile, tmp
     study = tmp_path / "study.yaml"
     study.write_text(made.study.path.read_text())
     program = (
-        "import sys; from test_runner import *;"
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r};"
+        "from test_runner import *;"
         "run(plan(Path(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]))"
     )
     process = subprocess.Popen(
-        [PYTHON, "-c", program, study, profile, tmp_path / "out"],
+        [sys.executable, "-c", program, study, profile, tmp_path / "out"],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
     )
     again = plan(study, profile)
     first = RowFolder(tmp_path / "out" / "town" / "runs" / again.trainings[0].folder)

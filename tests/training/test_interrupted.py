@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import torch
 
 from beenhere.config import config_yaml
 from beenhere.config.training import TrainConfig
+from beenhere.errors import TrainingError
 from beenhere.models import load_model
 from beenhere.training.fit import fit
 from beenhere.training.run_folder import RunFolder
@@ -114,6 +117,26 @@ def test_a_killed_run_goes_on_to_the_same_weights(moment, killed, long_enough):
 def measured(run: Path) -> list[dict]:
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{name: r[name] for name in r if name != "seconds"} for r in records]
+
+
+@pytest.mark.parametrize("largest", [20_000, 1_500_000])
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(largest, long_enough, tmp_path):
+    """Files may grow to so many bytes: not one model goes in, or models and no state."""
+    config, run = config_yaml.load(TrainConfig, long_enough[0]), tmp_path / "run"
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+    try:
+        with pytest.raises(TrainingError) as error:
+            fit(config, run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    said = str(error.value)
+    assert re.fullmatch(rf"{run}: the disk is full; .* take \d\.\d MB besides .* train {run}", said)
+    assert not list(run.rglob(".new-*"))
+    assert (run / "checkpoints/last").exists() == (largest > 100_000)
+    assert fit(config, run).epochs == 3
+    assert fingerprint(run) == fingerprint(long_enough[1])
+    assert measured(run) == measured(long_enough[1])
 
 
 def test_ctrl_c_says_how_to_go_on_and_so_it_goes(long_enough, tmp_path):

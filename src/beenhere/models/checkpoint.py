@@ -103,6 +103,7 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
     except yaml.YAMLError as error:
         raise ModelError(f"{folder}: the provenance does not go into YAML ({error})") from error
     except (OSError, SafetensorError) as error:
+        shutil.rmtree(new, ignore_errors=True)
         raise ModelError(f"{folder}: the checkpoint cannot be written ({error})") from error
 
 

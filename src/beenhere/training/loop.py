@@ -11,8 +11,9 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,7 +58,6 @@ from beenhere.training.run_folder import (
     versions,
 )
 from beenhere.training.source import TrainingPhotos, training_batches
-from beenhere.wording import one_line
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 LEARNED_ON = 2048
@@ -98,7 +98,7 @@ def train(
     torch.backends.cudnn.benchmark = True
     fabric = _launched(fit)
     rank, first = fabric.global_rank, fabric.is_global_zero
-    state = _read_state(run.state) if run.state.exists() else None
+    state = run.read_state()
     torch.manual_seed(fit.seed)  # new weights are drawn from its generators
     # The weights of a run that goes on are in its state: none need to be fetched.
     model = build_model(architecture) if state is None else VPRModel(architecture)
@@ -123,6 +123,7 @@ def train(
         beginning = state.get("beginning", {})  # runs of the first versions have none
         steps = state["global_step"]
         del state  # as big as the model
+    takes = partial(_bytes_at_once, step, optimizer)
     data = photos.fingerprint() if first else {}
     passes = -(-(fit.steps_per_epoch or 1) // len(batches))
     length = passes * len(batches)
@@ -142,12 +143,13 @@ def train(
             learn_beginning(model, batches, fabric.device)
             if validation is not None:
                 beginning = named_recalls(evaluate_tables(model, validation, evaluation))
-                save_checkpoint(model, run.best, provenance_of({"validation": beginning}))
+                with run.writing(takes):
+                    save_checkpoint(model, run.best, provenance_of({"validation": beginning}))
                 print(beginning_line(beginning, fit.epochs), flush=True)
     trained, stepping = fabric.setup(step, optimizer)
     beginning = fabric.broadcast(beginning)
 
-    with ExitStack() as stack:
+    with run.writing(takes), ExitStack() as stack:
         loggers = stack.enter_context(_loggers(fit, run)) if first else []
         metrics = stack.enter_context(
             (run.metrics if first else Path(os.devnull)).open("a", encoding="utf-8")
@@ -176,10 +178,11 @@ def train(
                         steps += 1
                     means = {"loss": loss.item(), "active_pairs": active.item()}
                     if not math.isfinite(means["loss"]):
+                        kept = " (the state of the last finished epoch is kept)" if epoch else ""
                         raise TrainingError(
                             f"the loss is {means['loss']} in epoch {epoch + 1}, batch "
                             f"{number + 1}: training diverged; start again with a lower "
-                            "optimizer.lr (the state of the last finished epoch is kept)"
+                            f"optimizer.lr{kept}"
                         )
                     sums += torch.tensor([1, *means.values()], dtype=torch.float64)
                     rates = learning_rates(optimizer)
@@ -363,9 +366,20 @@ def _loggers(fit: FitConfig, run: RunFolder) -> Iterator[list[Logger]]:
             ) from error
     try:
         yield loggers
-    finally:
+    except BaseException:
         for logger in loggers:
-            logger.finalize("success")
+            with suppress(OSError):  # which would hide why the training ended
+                logger.finalize("failed")
+        raise
+    for logger in loggers:
+        logger.finalize("success")
+
+
+def _bytes_at_once(step: TrainingStep, optimizer: Optimizer) -> int:
+    """That the files of an epoch take while those of the one before are still there."""
+    weights = sum(int(value.nbytes) for value in step.state_dict().values())
+    states = [value for state in optimizer.state.values() for value in state.values()]
+    return 2 * weights + sum(value.nbytes for value in states if isinstance(value, torch.Tensor))
 
 
 def _unreadable_on_all(batches: TrainingBatches) -> dict[str, str]:
@@ -374,25 +388,3 @@ def _unreadable_on_all(batches: TrainingBatches) -> dict[str, str]:
         found = [{} for _ in range(torch.distributed.get_world_size())]
         torch.distributed.all_gather_object(found, batches.unreadable)
     return {path: reason for part in found for path, reason in part.items()}
-
-
-def _read_state(file: Path) -> dict[str, Any]:
-    try:
-        # No code in it is run.
-        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        state |= state.get("callbacks", {}).get("EpochEnd", {})  # where Lightning's Trainer put it
-        missing = _STATE - state.keys()
-    except Exception as error:  # torch.load fails in as many ways as there are files
-        raise TrainingError(
-            f"{file}: not a whole state of training ({one_line(error)}); the models beside it are "
-            "untouched: start anew in another folder by --out"
-        ) from error
-    if missing:
-        raise TrainingError(
-            f"{file}: not a state of training (it lacks {', '.join(sorted(missing))}); start anew "
-            "in another folder by --out"
-        )
-    return state
-
-
-_STATE = {"global_step", "state_dict", "optimizer_states", "history", "unreadable"}

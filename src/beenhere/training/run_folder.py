@@ -9,10 +9,12 @@
 - ``tensorboard/``, ``csv/``: logs
 """
 
+import errno
 import json
 import math
+import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +23,11 @@ from typing import Any
 from beenhere import __version__
 from beenhere.config import config_yaml
 from beenhere.config.training import TrainConfig
-from beenhere.errors import TrainingError
+from beenhere.errors import ModelError, TrainingError
 from beenhere.files.atomic import replacing, write_file
 from beenhere.files.locks import locked
 from beenhere.files.regular import read_json, read_regular
+from beenhere.wording import file_size, one_line
 
 History = list[dict[str, Any]]
 """For each finished epoch its number from 1, means, recalls, learning rates, seconds."""
@@ -39,6 +42,10 @@ FREE = (
     "evaluation.extract",
 )
 """Options that may change while a run goes on: they do not change what an epoch does."""
+
+
+_FULL = [os.strerror(one) for one in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+_STATE = {"global_step", "state_dict", "optimizer_states", "history", "unreadable"}
 
 
 class RunFolder:
@@ -98,6 +105,54 @@ class RunFolder:
         with replacing(self.config) as new:
             config_yaml.write(config, new)
 
+    @contextmanager
+    def writing(self, needed: Callable[[], int]) -> Iterator[None]:
+        """Say what it takes where the disk is full.
+
+        Args:
+            needed: gives the bytes that an epoch takes besides what is there.
+
+        Raises:
+            TrainingError: it is; what the last finished epoch has left is as it was.
+        """
+        try:
+            yield
+        except (OSError, ModelError, RuntimeError) as error:
+            if not _is_full(error):
+                raise
+            raise TrainingError(
+                f"{self.path}: the disk is full; the models and the state of an epoch take "
+                f"{file_size(needed())} besides what is there: make room, and go on after the last "
+                f"finished epoch with: beenhere train {self.path}"
+            ) from error
+
+    def read_state(self) -> dict[str, Any] | None:
+        """The state of training after the last finished epoch; None before the first.
+
+        Raises:
+            TrainingError: it cannot be read.
+        """
+        import torch
+
+        if not self.state.exists():
+            return None
+        try:
+            # No code in it is run.
+            state: dict[str, Any] = torch.load(self.state, map_location="cpu", weights_only=True)
+            state |= state.get("callbacks", {}).get("EpochEnd", {})  # where Lightning put it
+            missing = _STATE - state.keys()
+        except Exception as error:  # torch.load fails in as many ways as there are files
+            raise TrainingError(
+                f"{self.state}: not a whole state of training ({one_line(error)}); the models "
+                "beside it are untouched: start anew in another folder by --out"
+            ) from error
+        if missing:
+            raise TrainingError(
+                f"{self.state}: not a state of training (it lacks {', '.join(sorted(missing))}); "
+                "start anew in another folder by --out"
+            )
+        return state
+
     def drop_unfinished_metrics(self, epochs: int) -> None:
         """Drop the lines of an epoch that did not finish: it is trained again."""
         if self.metrics.exists():
@@ -111,6 +166,15 @@ class RunFolder:
             return {}
         results: dict[str, Any] = read_json(self.results)
         return results
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is of a disk without room, or of a quota."""
+    if error is None:
+        return False
+    # Neither torch nor safetensors says so by the kind of its error.
+    said = any(text in str(error) for text in ("inline_container", "PytorchStreamWriter", *_FULL))
+    return said or _is_full(error.__cause__)
 
 
 def best_epoch(history: History, beginning: dict[str, float]) -> int:
