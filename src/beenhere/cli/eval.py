@@ -96,7 +96,7 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> list[Pa
         f"first photo wrong for {panels.count_wrong(result)} of {result.queries} queries, which "
         f"come first; {rule_in_words(threshold, result.by)}; {result.name}, found by {model}"
     )
-    for page in folder.glob("matches-page-*.jpg"):
+    for page in folder.glob("matches-page-[0-9]*.jpg"):
         page.unlink()  # of a picture that had more
     chosen = panels.choose_panels(result, count, wrong_first=True)
     return panels.draw_panels(chosen, folder / "matches.jpg", title)
