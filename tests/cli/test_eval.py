@@ -11,7 +11,7 @@ from PIL import Image
 from tiny import TinyModel, at_name, write_photo
 
 from beenhere.cli.app import app
-from beenhere.errors import ConfigError
+from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation import evaluate as evaluation
 
 FAST = ["--extract.device", "cpu", "--extract.precision", "32", "--extract.workers", "1"]
@@ -116,10 +116,23 @@ def test_json_is_the_results_file_and_nothing_else(
 
 
 def test_panels_draws_the_queries(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "there").mkdir()
+    (folder / "there/matches-page-2.jpg").write_bytes(b"of a picture that had more")
     run("runs/mixvpr", "--data", "street/test", "--panels", "2", "--out", "there")
     assert "Look at there/matches.jpg" in capsys.readouterr().out
+    assert not (folder / "there/matches-page-2.jpg").exists()
     with Image.open(folder / "there/matches.jpg") as picture:
         assert picture.height > 400
+
+
+def test_results_are_a_folder(folder: Path) -> None:
+    for out in ("results.json", "x.csv"):
+        with pytest.raises(ConfigError, match=rf"--out is {out}; expected a folder"):
+            run("runs/mixvpr", "--data", "street/test", "-o", out)
+        assert not (folder / out).exists()
+    (folder / "there").write_text("mine")
+    with pytest.raises(DataError, match="there: is a file; expected a folder"):
+        run("runs/mixvpr", "--data", "street/test", "-o", "there")
 
 
 def test_unreadable_photos_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

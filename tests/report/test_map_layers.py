@@ -171,6 +171,15 @@ def test_gpx_has_a_waypoint_for_what_may_be_somewhere() -> None:
     assert [each.tag.rpartition("}")[2] for each in first] == ["name", "desc", "src", "type"]
 
 
+@pytest.mark.parametrize("lon", [180.0, 179.99999999, -180.0])
+def test_gpx_has_the_180th_meridian_by_one_name(lon: float) -> None:
+    """``longitudeType`` of its schema ends before 180."""
+    known = known_location()
+    assert known.place is not None
+    there = replace(known, place=replace(known.place, lon=lon))
+    assert 'lon="-180.0000000"' in to_gpx([there])
+
+
 @pytest.mark.skipif(shutil.which("ogrinfo") is None, reason="GDAL's ogrinfo is not installed")
 @pytest.mark.parametrize(("suffix", "write"), [("kml", to_kml), ("geojson", to_geojson)])
 def test_gdal_reads_points_and_circles(

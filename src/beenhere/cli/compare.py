@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import console, distinct_names, evaluation_folder, figures_table
+from beenhere.cli.output import (
+    check_output_folder,
+    console,
+    distinct_names,
+    evaluation_folder,
+    figures_table,
+)
 from beenhere.cli.parameters import (
     ADVANCED,
     NO_PHOTOS,
     Distance,
     EvaluationPhotos,
+    Out,
     Parts,
     Positive,
     Whole,
@@ -39,7 +46,7 @@ def compare(
     threshold: Distance | None = None,
     count: Whole = 4,
     maps: Annotated[bool, Parameter(negative_bool="no-")] = True,
-    out: Path | None = None,
+    out: Out | None = None,
     json: bool = False,
     seed: Annotated[Whole, ADVANCED] = 0,
     extract: Annotated[ExtractConfig, ADVANCED] = ExtractConfig(),
@@ -75,6 +82,7 @@ def compare(
     new = on != NO_PHOTOS
     names = distinct_names(*(Path(side.known_model if new else side.name) for side in sides))
     folder = out or Path("comparisons") / "-".join([*names, *([on.name] if new else [])])
+    check_output_folder(out, "--json prints the comparison, for a file as > compare.json")
     compare_folder.check_free(folder)
     if new:
         folders = [evaluation_folder(name, on.name) for name in names]

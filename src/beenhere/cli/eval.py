@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import console, evaluation_folder, few, figures_table, short_name
+from beenhere.cli.output import (
+    check_output_folder,
+    console,
+    evaluation_folder,
+    few,
+    figures_table,
+    short_name,
+)
 from beenhere.cli.parameters import (
     ADVANCED,
     NO_PHOTOS,
     Assignments,
     EvaluationPhotos,
+    Out,
     Parts,
     Whole,
     show_last,
@@ -38,7 +46,7 @@ def evaluate(
     *,
     on: EvaluationPhotos = NO_PHOTOS,
     leave_one_out: bool = False,
-    out: Path | None = None,
+    out: Out | None = None,
     panels: Whole = 0,
     json: bool = False,
     config: Annotated[EvalConfig, Parameter(name="*")] = EvalConfig(),
@@ -76,6 +84,7 @@ def evaluate(
     if "thresholds" not in config.model_fields_set and not _sets_thresholds(set_):
         del options["thresholds"]  # what goes with the photos, which are not read yet
     folder = out or evaluation_folder(short_name(Path(model)), on.name)
+    check_output_folder(out, "--json prints the results, for a file as > results.json")
     result = evaluate_paths(model, **vars(on), out=folder, **options)
     pictures = _draw(result, model, folder, panels) if panels else []
     if json:
@@ -97,7 +106,7 @@ def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> list[Pa
         f"first photo wrong for {panels.count_wrong(result)} of {result.queries} queries, which "
         f"come first; {rule_in_words(threshold, result.by)}; {result.name}, found by {model}"
     )
-    for page in folder.glob("matches-page-*.jpg"):
+    for page in folder.glob("matches-page-[0-9]*.jpg"):
         page.unlink()  # of a picture that had more
     chosen = panels.choose_panels(result, count, wrong_first=True)
     return panels.draw_panels(chosen, folder / "matches.jpg", title)

@@ -26,6 +26,9 @@ NAMED = 3
 LISTED = 5
 """Files that are listed a line each, unless all are asked for."""
 
+_OF_FILES = {".json", ".csv", ".txt", ".md", ".html", ".geojson", ".kml", ".gpx", ".jpg", ".png"}
+"""Ends of names that are no folder's."""
+
 UNBOUND = 250
 """Columns where there is no terminal: a table in a file or a pipe is not to be folded."""
 
@@ -221,6 +224,28 @@ def check_output_file(file: Path, what: str = "a file") -> None:
     if file.is_dir():
         raise DataError(f"{file}: is a folder; expected the name of {what}")
     check_parent(file)
+
+
+def check_output_folder(folder: Path | None, printed: str) -> None:
+    """See that a folder can be filled, and that no file of a form was meant, before any work.
+
+    Args:
+        folder: as it was given; None: none was.
+        printed: what to do to have the results in a form instead.
+
+    Raises:
+        ConfigError: the name is one of a file.
+        DataError: a file is there.
+    """
+    if folder is None or folder.is_dir():
+        return
+    if folder.suffix.lower() in _OF_FILES:
+        raise ConfigError(
+            f"--out is {folder}; expected a folder, and no name that ends in {folder.suffix}; "
+            f"{printed}"
+        )
+    if folder.exists():
+        raise DataError(f"{folder}: is a file; expected a folder, or the name of a new one")
 
 
 def check_parent(path: Path) -> None:

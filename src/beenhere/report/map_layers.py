@@ -128,8 +128,9 @@ def to_gpx(locations: Sequence[Location]) -> str:
         place = _on_earth(location.place)
         if place is None or location.status == "unknown":
             continue
-        lat, lon = (f"{angle:.{_DIGITS}f}" for angle in place)
-        point = _add(root, "wpt", lat=lat, lon=lon)
+        lat, lon = (round(angle, _DIGITS) for angle in place)
+        lon = lon if lon < 180 else -180.0  # GPX has the meridian once, by that name
+        point = _add(root, "wpt", lat=f"{lat:.{_DIGITS}f}", lon=f"{lon:.{_DIGITS}f}")
         _add(point, "name", f"{'' if location.known else 'guess: '}{location.query}")
         _add(point, "desc", "; ".join(describe_location(location)))
         _add(point, "src", "beenhere, by picture")

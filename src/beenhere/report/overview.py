@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from beenhere import geo
 from beenhere.files.atomic import write_file
+from beenhere.photos.reference import Points
 from beenhere.report.location import describe_location, likeness, metres_between, own_distance
 from beenhere.report.location_view import FOR_IT, FOR_RUNNER_UP, match_colour
 from beenhere.report.photo_boxes import small_photo
@@ -31,7 +32,7 @@ MOST_DOTS = 200_000
 def write_overview(
     locations: Sequence[Location],
     photos: Sequence[str | bytes],
-    positions: geo.Positions,
+    positions: Points,
     path: Path,
 ) -> None:
     """Write the page: the index's photos as dots, the answers by status with their circles.
@@ -43,7 +44,8 @@ def write_overview(
     Args:
         locations: the answers.
         photos: the queries, in their order, each a path or what a file holds.
-        positions: of the index's photos, ``(n,)``, which may be unknown.
+        positions: of the index's photos, ``(n,)``, which may be unknown; what is not on Earth
+            has no dots.
         path: of the page.
     """
     pictures = _Pictures()
@@ -61,7 +63,8 @@ def write_overview(
         for rank, match in enumerate(values["matches"]):
             match["picture"] = found[number, rank]
         answers.append(values)
-    known = positions[np.flatnonzero(positions.known)]
+    on_earth = positions if isinstance(positions, geo.Positions) else geo.positions([], [])
+    known = on_earth[np.flatnonzero(on_earth.known)]
     some = known[:: 1 + (len(known) - 1) // MOST_DOTS] if len(known) else known
     counts = Counter(location.status for location in locations)
     data = {

@@ -90,9 +90,16 @@ function paint() {
   pen.clearRect(0, 0, width, height);
   pen.fillStyle = "#a9a9a9";
   const dot = view.scale > 1 ? 4 : 2;
+  // One dot a pixel is enough: an index has a hundred thousand of them.
+  const taken = new Uint8Array(Math.ceil(width) * Math.ceil(height));
   for (let i = 0; i < dots.length; i += 2) {
-    const [x, y] = screen(dots[i], dots[i + 1]);
-    if (x > -5 && y > -5 && x < width + 5 && y < height + 5) pen.fillRect(x - dot / 2, y - dot / 2, dot, dot);
+    const x = Math.floor(width / 2 + (dots[i] - view.x) * view.scale);
+    const y = Math.floor(height / 2 - (dots[i + 1] - view.y) * view.scale);
+    if (x < 0 || y < 0 || x >= width || y >= height) continue;
+    const place = y * Math.ceil(width) + x;
+    if (taken[place]) continue;
+    taken[place] = 1;
+    pen.fillRect(x - dot / 2, y - dot / 2, dot, dot);
   }
   const order = ["unknown", "guess", "known"];
   for (const status of order) {
