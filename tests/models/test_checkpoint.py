@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -252,6 +253,52 @@ def test_a_part_of_a_checkpoint_names_its_folder(saved: Path) -> None:
     for part in (WEIGHTS, DESCRIPTION):
         with pytest.raises(ModelError, match=f"give its folder, {saved}"):
             load_model(saved / part)
+
+
+def test_flips_and_cuts_are_errors_or_change_nothing(saved: Path) -> None:
+    right, random = load_model(saved)(photos()), np.random.default_rng(3)
+    for turn in range(40):
+        path = saved / (WEIGHTS, DESCRIPTION)[turn % 2]
+        whole = path.read_bytes()
+        data = bytearray(whole)
+        at = int(random.integers(len(data)))
+        if turn < 30:
+            data[at] ^= 1 << int(random.integers(8))
+        else:
+            del data[at:]
+        path.write_bytes(data)
+        try:
+            assert torch.equal(load_model(saved)(photos()), right), (path, at)
+        except BeenhereError as error:
+            assert "\n" not in str(error) and len(str(error)) < 1000
+        path.write_bytes(whole)
+
+
+def test_weights_that_changed_are_refused_and_old_checkpoints_are_read(saved: Path) -> None:
+    data = bytearray((saved / WEIGHTS).read_bytes())
+    data[-3] ^= 1
+    (saved / WEIGHTS).write_bytes(data)
+    with pytest.raises(ModelError, match="best is damaged: its weights or options are not those"):
+        load_model(saved)
+    edit(saved, lambda description: description.pop("sha256"))
+    assert load_model(saved).descriptor_dim == 16
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"preprocessing": {"image_size": [100_000, 100_000]}},
+        {"preprocessing": {"image_size": [0, 64]}},
+        {"aggregator": {"name": "mixvpr", "depth": 10**9}},
+        {"aggregator": {"name": "mixvpr", "out_channels": 10**12}},
+        {"aggregator": {"name": "sqrt_cov", "out_dim": 10**12}},
+    ],
+    ids=str,
+)
+def test_sizes_that_no_machine_holds_are_refused(saved: Path, change: dict[str, Any]) -> None:
+    edit(saved, lambda description: description["architecture"].update(change))
+    with pytest.raises(BeenhereError, match=r"(less|greater) than or equal to"):
+        load_model(saved)
 
 
 def test_no_code_in_a_checkpoint_is_run(saved: Path) -> None:

@@ -443,3 +443,15 @@ def test_all_packers_agree(tmp_path: Path, into: Path) -> None:
         path.write_bytes(packed(tar[:70_000]) + packed(tar[70_000:]))
         (into / str(number)).mkdir()
         assert unpack(path, into / str(number)) == 3
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_headers_that_follow_one_another(tmp_path: Path, into: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, body = kind, b"9 a=b\n\n\0"
+    info.size = len(body)
+    header = info.tobuf(tarfile.USTAR_FORMAT) + body.ljust(512, b"\0")
+    archive = tmp_path / "x.tar"
+    archive.write_bytes(5000 * header + bytes(1024))
+    with pytest.raises(DamagedArchive, match="recursion"):
+        Unpacker([archive]).unpack(archive, into)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -235,3 +236,34 @@ def test_whether_photos_lie_near(index: Index) -> None:
     index.remove(*removed)
     assert index.covers(positions, 5.0).tolist() == [True, True, True, False, False, False]
     assert index.covers(positions[np.arange(0)], 5.0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"a": (1, 2)},
+        {"a": "half \udcff"},
+        {"a": np.float32(1)},
+        {"a": 10**5000},
+        {"a": object()},
+        [1, 2],
+        "text",
+        5,
+    ],
+    ids=["tuple", "half", "numpy", "long", "object", "list", "text", "number"],
+)
+def test_a_calibration_that_would_come_back_as_another(index: Index, values: Any) -> None:
+    index.set_calibration({"threshold": 0.5})
+    with pytest.raises(DataError, match="a calibration (is|holds) ") as found:
+        index.set_calibration(values)
+    assert len(str(found.value)) < 400
+    assert Index.open(index.path).calibration == {"threshold": 0.5}
+
+
+def test_a_calibration_comes_back_as_it_was(index: Index) -> None:
+    values = {
+        "a": [1, 2.5, 1e-300, float("inf"), None, True],
+        "é\x1b\n": {"b": "0x_", "2001-01-01": ""},
+    }
+    index.set_calibration(values)
+    assert Index.open(index.path).calibration == values

@@ -46,7 +46,7 @@ JOURNAL = f"{STAGING}/contents.jsonl"
 
 TRAINING = "photos in the search structure"
 
-_KEPT_IN_CALIBRATION = "expected a mapping of numbers, texts, lists and mappings"
+_KEPT_IN_CALIBRATION = "expected numbers, texts, lists and mappings, by names"
 
 FEWEST_TO_WHITEN = 100
 """Photos of a new index; fewer say nothing of how others will vary."""
@@ -268,15 +268,15 @@ def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 
     """
     try:
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-        kept_as = repr(load_yaml(text.encode()))
+        kept_as, given = repr(load_yaml(text.encode())), repr(values)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         got = error.args[-1] if isinstance(error, yaml.representer.RepresenterError) else error
         raise DataError(
-            f"a calibration holds {str(got)[:100]!r}, {_KEPT_IN_CALIBRATION}"
+            f"a calibration holds {str(got)[:100]!r}; {_KEPT_IN_CALIBRATION}"
         ) from error
-    if values is not None and (not isinstance(values, dict) or kept_as != repr(values)):
+    if values is not None and (not isinstance(values, dict) or kept_as != given):
         raise DataError(
-            f"a calibration is {repr(values)[:100]}, and would come back as another; "
+            f"a calibration is {given[:100]}, and would come back as another; "
             f"{_KEPT_IN_CALIBRATION}"
         )
     with changing(folder, wait) as change:

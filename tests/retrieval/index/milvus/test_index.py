@@ -339,3 +339,38 @@ def test_opening_needs_no_torch_and_says_nothing(index: Index, tmp_path: Path) -
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "6\n", "")
+
+
+def test_a_database_that_is_gone_is_not_made_anew(
+    photos: Path, model: TinyModel, tmp_path: Path
+) -> None:
+    index = Index.build(photos, model, tmp_path / "x.index", store=f"{tmp_path}/gone.db/c")
+    close_lite(tmp_path / "gone.db")
+    (tmp_path / "gone.db").rename(tmp_path / "elsewhere")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for use in (lambda: Index.open(index.path), lambda: index.remove("*")):
+        with pytest.raises(DataError, match=r"gone.db is not there; bring back the database"):
+            use()
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+NAMES = [
+    'a"b',
+    "c'd",
+    "e\\f",
+    "日本 {x}",
+    "z\x1b[31m\n",
+    'q" or path != "',
+    "per%cent_",
+    "[br]",
+    "🗼",
+]
+
+
+def test_any_name_is_one_photo(model: TinyModel, tmp_path: Path, store: str) -> None:
+    for number, name in enumerate(NAMES):
+        write_photo(tmp_path / "named" / f"{name}.jpg", number)
+    index = Index.build(tmp_path / "named", model, tmp_path / "x.index", store=store)
+    for left, name in enumerate(NAMES[::-1]):
+        assert index.remove(tmp_path / "named" / f"{name}.jpg").removed == 1
+        assert len(index) == len(NAMES) - left - 1
