@@ -9,7 +9,7 @@ from camera import dms, gps, street, write_photo
 from PIL import Image, features
 
 from beenhere.errors import DataError
-from beenhere.photos.formats import read_photos
+from beenhere.photos.formats import listing, read_photos
 from beenhere.photos.formats.listing import as_on_disk, is_photo, list_photos, suffix_of
 
 
@@ -55,6 +55,21 @@ def test_formats_of_cameras_and_phones(tmp_path: Path, suffix: str, kind: str) -
     assert read_photos(tmp_path / f"a{suffix}").paths == table.paths
     if tags:
         assert table.frame.select("lat", "lon").row(0) == pytest.approx((55.5, 13.5))
+
+
+def test_a_format_that_this_installation_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "readable_suffixes", lambda: frozenset({".jpg"}))
+    write_photo(tmp_path / "a.jpg")
+    for name in ("b.heic", "c.avif", "d.jxl", "e.CR2"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [reason.partition(":")[0] for _, reason in read_photos(tmp_path).unusable] == [
+        "HEIC photo",
+        "AVIF photo",
+        "JPEG XL photo",
+        "camera raw file",
+    ]
 
 
 def test_a_photo_without_a_suffix_is_one_by_its_first_bytes(tmp_path: Path) -> None:
