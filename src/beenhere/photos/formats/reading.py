@@ -331,7 +331,7 @@ def _with_conditions(
     given = given.filter(pl.any_horizontal(pl.all().is_not_null()))
     twice = given.filter(given["path"].is_duplicated())
     if twice.height:
-        raise DataError(f"{file}: names {twice['path'][0]!r} more than once")
+        raise DataError(f"{file}: names {shortened(twice['path'][0])!r} more than once")
     here = os.path.join(file.parent, "")  # noqa: PTH118 - pathlib drops the end slash
     paths = [here + composed(path) for path in given["path"].fill_null("")]
     given = given.with_columns(path=pl.Series(paths, dtype=pl.String))
@@ -340,7 +340,8 @@ def _with_conditions(
     strange = [path for path in given["path"] if path not in known]
     database, queries = _joined(database, given), _joined(queries, given)
     if strange:
-        note = f"{len(strange)} of {given.height} paths are no photos here, such as {strange[0]}"
+        such = shortened(strange[0])
+        note = f"{len(strange)} of {given.height} paths are no photos here, such as {such}"
         queries.notes.append((str(file), note))
     return database, queries
 
