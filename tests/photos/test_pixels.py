@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, features
 
 from beenhere.errors import DataError, PhotoError
+from beenhere.photos import pixels
 from beenhere.photos.photo_file import photo_size
 from beenhere.photos.pixels import load_photo
 
@@ -171,6 +172,49 @@ def test_float_and_32_bit_grey_are_stretched(tmp_path: Path) -> None:
         assert image[0].tolist() == [[0, 128, 255]]
     for values in (np.full((2, 2), np.nan, np.float32), np.full((2, 2), 5, np.int32)):
         assert load_photo(saved(tmp_path / "a.tif", Image.fromarray(values))).max() == 0
+
+
+def test_a_large_deep_picture_is_scaled_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    for values in (
+        rng.normal(0, 9, (50, 30)).astype(np.float32),
+        rng.integers(-9, 9, (50, 30), np.int32),
+    ):
+        file = saved(tmp_path / "a.tif", Image.fromarray(values))
+        whole = load_photo(file)
+        monkeypatch.setattr(pixels, "_ROWS_AT_ONCE", 7 * 30)
+        assert torch.equal(load_photo(file), whole)
+        naive = values.astype(np.float64)
+        naive = (naive - naive.min()) * 255 / (naive.max() - naive.min())
+        assert np.abs(whole[0].numpy() - naive).max() <= 0.5 + 1e-9
+        monkeypatch.undo()
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused(tmp_path: Path) -> None:
+    """Each scan costs a pass over the picture; a file of 60 kB would take minutes."""
+    path = tmp_path / "a.jpg"
+    whole = saved(path, Image.fromarray(street(90, 120)), progressive=True).read_bytes()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    path.write_bytes(whole[:-2] + 3000 * last + whole[-2:])
+    with pytest.raises(PhotoError, match=r"JPEG of 3,0\d\d scans; expected 100"):
+        load_photo(path)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_heic_of_a_phone_is_upright(tmp_path: Path, orientation: int) -> None:
+    """Phones turn the picture by a property of the file, and write EXIF as if nobody had."""
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    picture = Image.fromarray(street(96, 128))
+    picture.getexif()[0x0112] = orientation
+    picture.save(tmp_path / "a.heic", quality=95)
+    upright = np.asarray(ImageOps.exif_transpose(picture))
+    assert photo_size(tmp_path / "a.heic") == upright.shape[:2]
+    image = load_photo(tmp_path / "a.heic").permute(1, 2, 0).numpy()
+    assert np.abs(image.astype(int) - upright).mean() < 6
+    with pytest.raises(PhotoError, match=r"HEIC|cannot be decoded|cut off"):
+        load_photo((tmp_path / "a.heic").read_bytes()[:900])
 
 
 def test_transparent_pixels_lie_on_white(tmp_path: Path) -> None:

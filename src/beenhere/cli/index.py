@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import agreed, few, tally
+from beenhere.cli.output import agreed, few, print_notes, tally
 from beenhere.cli.parameters import ADVANCED, Assignments, Out, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.models import DEFAULT_MODEL
@@ -68,6 +68,7 @@ def build(
     options = config_yaml.assign(config, set_)
     out = out if out is not None else Path(f"{photos.resolve().stem}.index")
     table = read_photos(photos)
+    print_notes(table)
     added = build_index(out, table, model, options, wait, "photos")
     if added.unchanged and not added.new:
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
@@ -107,7 +108,9 @@ def add(
 
     name_parts(parts)
     opened = Index.open(index)  # before photos are looked at, which may take long
-    added = opened.add(read_photos(photos), wait=wait, **extract.model_dump())
+    table = read_photos(photos)
+    print_notes(table)
+    added = opened.add(table, wait=wait, **extract.model_dump())
     counts = {
         "new": added.new,
         "moved": added.moved,

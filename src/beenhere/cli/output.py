@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from beenhere.photos.table import PhotoTable
+
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -147,6 +149,17 @@ def few(items: Sequence[str | tuple[str, str]], rest: str = "") -> str:
     named = [each if isinstance(each, str) else f"{each[0]} ({each[1]})" for each in items[:NAMED]]
     more = f", ...{rest}" if len(items) > NAMED else ""
     return f"{len(items):,}: {printable(', '.join(named))}{more}"
+
+
+def print_notes(table: "PhotoTable") -> None:
+    """Print what a reader left out of a table, a line for each reason."""
+    from beenhere.photos.formats.listing import LEFT_OUT
+
+    reasons: dict[str, list[str]] = {}
+    for path, note in table.notes:
+        reasons.setdefault(note, []).append(path)
+    for note, paths in reasons.items():
+        print(note if note.startswith(LEFT_OUT) else f"note: {note}: {few(paths)}")
 
 
 def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None:

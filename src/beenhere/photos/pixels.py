@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
+from beenhere.errors import PhotoError
 from beenhere.photos.photo_file import (
     IN_MEMORY,
     Photo,
@@ -21,6 +22,7 @@ from beenhere.photos.photo_file import (
     image_header,
     open_image,
     opened,
+    photo_name,
     photo_size,
     read_header,
 )
@@ -29,6 +31,12 @@ Pixels = NDArray[np.uint8]
 Target = Callable[[int, int], tuple[int, int]]
 """From the upright height and width of a photo to those that are wanted."""
 
+MAX_SCANS = 100
+"""Scans of a JPEG; each goes over the whole picture, and cameras and editors write 1 to 12."""
+
+_SCAN = b"\xff\xda"
+_ROWS_AT_ONCE = 1 << 22
+"""Pixels of a deep picture that are brought to 8 bits together."""
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")
 
@@ -89,8 +97,14 @@ def _decoded(
         header = read_header(file, photo)
         size = _stored(header.upright_size, header.orientation, target)
         file.seek(0)
-        plain = header.jpeg and header.components in (1, 3)
-        pixels = _decode_jpeg(file, *size) if plain else _decode(file)
+        if not header.jpeg:
+            return _decode(file), size, header.orientation
+        data = file.read()
+        scans = data.count(_SCAN)
+        if scans > MAX_SCANS:
+            raise PhotoError(photo_name(photo), f"JPEG of {scans:,} scans; expected {MAX_SCANS}")
+        plain = header.components in (1, 3)
+        pixels = _decode_jpeg(data, *size) if plain else _decode(io.BytesIO(data))
         return pixels, size, header.orientation
 
 
@@ -108,9 +122,8 @@ def _finished(pixels: Pixels, size: tuple[int, int], turn: int, interpolation: s
     return _turned(image, turn).contiguous()
 
 
-def _decode_jpeg(file: BinaryIO, height: int, width: int) -> Pixels:
+def _decode_jpeg(data: bytes, height: int, width: int) -> Pixels:
     """Pixels ``(h, w, 3)`` with ``h`` and ``w`` at least twice the target, or the full size."""
-    data = file.read()
     decode: Callable[[bytes], Pixels] = partial(
         simplejpeg.decode_jpeg, min_height=2 * height, min_width=2 * width
     )
@@ -144,12 +157,21 @@ def _pixels(image: Image.Image) -> Pixels:
 
 
 def _to_eight_bits(grey: NDArray[np.generic], image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        return ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    values = np.nan_to_num(grey.astype(np.float64))
-    low, high = float(values.min()), float(values.max())
-    scaled: Pixels = np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
-    return scaled
+    whole = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG")
+    found = np.empty(grey.shape, np.uint8)
+    step = max(1, _ROWS_AT_ONCE // max(1, grey.shape[1]))  # a large one would not fit as float64
+    parts = [slice(start, start + step) for start in range(0, len(grey), step)]
+    if whole:
+        for part in parts:
+            found[part] = (grey[part].astype(np.uint32) + 128) // 257
+        return found
+    values = (np.nan_to_num(grey[part].astype(np.float64)) for part in parts)
+    ends = [(float(some.min()), float(some.max())) for some in values]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    for part in parts:
+        some = np.nan_to_num(grey[part].astype(np.float64))
+        found[part] = np.rint((some - low) * (255 / max(high - low, 1e-12)))
+    return found
 
 
 def _turned(image: Tensor, orientation: int) -> Tensor:

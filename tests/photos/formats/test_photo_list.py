@@ -45,6 +45,12 @@ def test_excel_names_its_separator(tmp_path: Path, first: str) -> None:
         read(tmp_path, f"{first}path;lat;lon\r\na.jpg;x;2.5\r\n")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_they_do(tmp_path: Path, end: str) -> None:
+    table = read(tmp_path, end.join(["path,lat,lon", "a.jpg,1,2", "b.jpg,3,4", "", ",,", ""]))
+    assert table.frame["lon"].to_list() == [2.0, 4.0]
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_noughts_are_no_position(tmp_path: Path, kind: str) -> None:
     put(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")

@@ -258,7 +258,7 @@ def test_a_folder_of_phone_photos(tmp_path: Path) -> None:
     write_photo(tmp_path / "._IMG_2.JPG")
     write_photo(tmp_path / ".thumbnails/IMG_2.jpg")
     write_photo(tmp_path / "@eaDir/IMG_2.jpg")
-    touch(tmp_path, "notes.txt", "film.mp4", "raw.CR2", "empty.png", "IMG_3.heic")
+    touch(tmp_path, "notes.txt", "film.mp4", "raw.CR2", "empty.png")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "lost.jpg").symlink_to(tmp_path / "nothing")
     table = read_photos(tmp_path)
@@ -268,7 +268,6 @@ def test_a_folder_of_phone_photos(tmp_path: Path) -> None:
     assert row(table, 1)["lat"] == pytest.approx(-33.5)
     assert row(table, 1)["captured"] == "2014-06-07T10:24:05"
     assert {Path(path).name: reason for path, reason in table.unusable} == {
-        "IMG_3.heic": "HEIC photo: save it as JPEG",
         "empty.png": "empty file (0 bytes)",
         "lost.jpg": "link to nothing",
         "raw.CR2": "camera raw file: save it as JPEG",
@@ -334,6 +333,13 @@ def test_a_name_that_is_no_text_is_listed(tmp_path: Path) -> None:
     assert len(table) == 1
     assert [reason for _, reason in table.unusable] == ["its name is not UTF-8: rename it"] * 2
     assert "\ufffd" in table.unusable[0][0]
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    write_photo(folder / "a.jpg")
+    with pytest.raises(DataError, match="caf\ufffd: its whole name is not UTF-8: rename it"):
+        read_photos(folder)
 
 
 def test_photos_of_a_person_with_one_folder_called_test(tmp_path: Path) -> None:
@@ -659,7 +665,7 @@ def test_conditions_beside_the_folders(tmp_path: Path) -> None:
     root = tree(tmp_path / "set")
     name = gsv_xs_name("", "q1")
     (root / "conditions.csv").write_text(
-        f"path,condition\nqueries/{name},night\ndatabase/gone.jpg,day\n"
+        f"path;condition\nqueries/{name};night\ndatabase/gone.jpg;day\n;\n;\n"
     )
     tables = read_evaluation(EvaluationData(tree=root))
     assert tables.queries.frame["condition"].to_list() == ["night"]

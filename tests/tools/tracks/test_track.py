@@ -172,6 +172,7 @@ PREFIXED = (
 def test_prefixes_of_names_do_not_matter(tmp_path: Path) -> None:
     for text in (PREFIXED, PREFIXED.replace('xmlns:ns2="http://www.topografix.com/GPX/1/1" ', "")):
         (tmp_path / "a.gpx").write_text(text)
+        (tmp_path / "a.gpx").write_text(text.replace('"55.7"', '"55,7"'))
         (line,) = read_tracks([tmp_path / "a.gpx"]).timelines
         assert (line.time - ZERO, line.lat, line.lon) == (1.0, 55.7, 13.2)
 

@@ -26,7 +26,7 @@ def read_csv(file: Path, most: int | None = None) -> tuple[pl.DataFrame, int]:
         polars.exceptions.PolarsError, OSError: it cannot be read.
     """
     try:
-        with regular(file).open(encoding="utf-8-sig") as lines:
+        with regular(file).open(encoding="utf-8-sig", newline="") as lines:
             first = lines.readline(1 << 16)
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: is not UTF-8 text; save it as UTF-8") from error
@@ -37,6 +37,7 @@ def read_csv(file: Path, most: int | None = None) -> tuple[pl.DataFrame, int]:
     rows = pl.read_csv(
         file,
         separator=separator,
+        eol_char="\r" if first.endswith("\r") else "\n",  # Excel's "CSV (Macintosh)"
         skip_lines=1 if excel else 0,
         infer_schema=False,
         n_rows=most,

@@ -77,7 +77,8 @@ class Listing:
         """What a table of these photos has to say of the files that are none: a note, or none."""
         if not self.left_out:
             return []
-        some = [f"{suffix} {number:,}" for suffix, number in self.left_out.most_common(_NAMED)]
+        most = sorted(self.left_out.items(), key=lambda each: (-each[1], each[0]))[:_NAMED]
+        some = [f"{suffix} {number:,}" for suffix, number in most]
         more = ["..."] if len(self.left_out) > _NAMED else []
         files = count(self.left_out.total(), "file that is", "files that are")
         return [

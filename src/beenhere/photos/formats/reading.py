@@ -68,6 +68,11 @@ def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
     PhotoTable(2 photos, 1 with a position)
     """
     path = Path(path).expanduser()
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode("utf-8", "replace")
+        raise DataError(f"{shown}: its whole name is not UTF-8: rename it") from error
     table = _read(path, strict)
     if not len(table):
         raise DataError(_nothing_of_use(path, table))
@@ -323,9 +328,10 @@ def _with_conditions(
     """Both tables with the conditions that a file gives; what it names in vain is noted."""
     columns = ("path", "condition")
     given = read_csv_columns(file, columns, "a table of conditions").select(columns)
+    given = given.filter(pl.any_horizontal(pl.all().is_not_null()))
     twice = given.filter(given["path"].is_duplicated())
     if twice.height:
-        raise DataError(f"{file}: names {twice['path'][0]!r} more than once")
+        raise DataError(f"{file}: names {shortened(twice['path'][0])!r} more than once")
     here = os.path.join(file.parent, "")  # noqa: PTH118 - pathlib drops the end slash
     paths = [here + composed(path) for path in given["path"].fill_null("")]
     given = given.with_columns(path=pl.Series(paths, dtype=pl.String))
@@ -334,7 +340,8 @@ def _with_conditions(
     strange = [path for path in given["path"] if path not in known]
     database, queries = _joined(database, given), _joined(queries, given)
     if strange:
-        note = f"{len(strange)} of {given.height} paths are no photos here, such as {strange[0]}"
+        such = shortened(strange[0])
+        note = f"{len(strange)} of {given.height} paths are no photos here, such as {such}"
         queries.notes.append((str(file), note))
     return database, queries
 

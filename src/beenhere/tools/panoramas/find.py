@@ -16,6 +16,7 @@ from beenhere.photos.photo_file import HEADER_READERS, PhotoHeader, opened, read
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.tools.panoramas.cut import WHOLE_SPHERE, Cover, Sphere
+from beenhere.wording import shortened
 
 _NAMESPACE = "{http://ns.google.com/photos/1.0/panorama/}"
 _ASPECT = 2.0
@@ -121,7 +122,8 @@ def read_sphere(header: PhotoHeader) -> Sphere:
     kind = tags.get("ProjectionType", "equirectangular" if tags else "").lower()
     whole = abs(width / height / _ASPECT - 1) <= _ASPECT_SLACK
     if kind not in ("", "equirectangular"):
-        raise DataError(f"its XMP says {kind}; only equirectangular panoramas can be cut")
+        what = shortened(kind)
+        raise DataError(f"its XMP says {what}; only equirectangular panoramas can be cut")
     if not tags and not whole:
         raise DataError(
             f"{width} x {height} pixels, no XMP tags of a panorama; a panorama is twice as wide "

@@ -215,7 +215,7 @@ class _Reader:
 
 def _degrees(text: str) -> float | None:
     try:
-        return float(text) if len(text) <= _LONGEST else None
+        return float(text.replace(",", ".")) if len(text) <= _LONGEST else None
     except ValueError:
         return None
 
