@@ -126,8 +126,9 @@ def evaluate_tables(
         database, queries, own, max(RANKS, *config.recall_at), next(model.parameters()).device
     )
     search_seconds = time.perf_counter() - start
-    config = _with_thresholds(config, tables)
-    thresholds: list[float | None] = [None] if tables.truth.listed else [*config.thresholds]
+    known = config.thresholds or [tables.reference.radius]
+    config = config.model_copy(update={"thresholds": known})
+    thresholds: list[float | None] = [None] if tables.truth.listed else [*known]
     positives = {
         threshold: _positives(tables, database, own, threshold) for threshold in thresholds
     }
@@ -186,13 +187,6 @@ def _check_truth(tables: EvaluationTables) -> None:
             "expected positions (in names, EXIF or a table), x and y, frame or place in the tables "
             "of both, or ground_truth.csv beside database and queries"
         )
-
-
-def _with_thresholds(config: EvalConfig, tables: EvaluationTables) -> EvalConfig:
-    """Where none were given, those that go with what says where photos were taken."""
-    if "thresholds" in config.model_fields_set or tables.reference.kind == "position":
-        return config
-    return config.model_copy(update={"thresholds": [tables.reference.radius]})
 
 
 def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:

@@ -5,14 +5,17 @@ from pathlib import Path
 from PIL import ImageFont
 
 from beenhere import geo
+from beenhere.photos.reference import LocalPoints, Points, is_placed, kind_of
 from beenhere.report.location import (
     best_match,
     degrees,
     describe_location,
     likeness,
     metres_between,
+    where_in_words,
 )
 from beenhere.report.location_map import location_map
+from beenhere.report.location_plan import location_plan
 from beenhere.report.location_view import OwnPosition, match_colour, own_position
 from beenhere.report.photo_boxes import (
     BOX,
@@ -37,19 +40,18 @@ _NOWHERE_ELSE = 0.05
 _ROW = BOX[1] + CAPTION + GAP
 
 
-def draw_location(
-    location: Location, photo: str | bytes, photos: geo.Positions, path: Path
-) -> None:
+def draw_location(location: Location, photo: str | bytes, photos: Points, path: Path) -> None:
     """Write the picture, 1190 pixels wide, as PNG or JPEG by the name's end.
 
     A match's number and colour are the same on the map and at its photo: blue for the answer,
     orange for the runner-up, grey for neither. Where the query itself says where it was taken, in
     EXIF or in its name, the map shows that too. A photo that cannot be read leaves its place empty.
+    By x and y the map is a plan, by frames a line; by names there is none, but more matches.
 
     Args:
         location: the answer.
         photo: the query, a path or what a file holds.
-        photos: positions of the index's photos, ``(n,)``; some may be unknown.
+        photos: where the index's photos were taken, ``(n,)``; some may be unknown.
         path: of the picture.
 
     Raises:
@@ -60,12 +62,18 @@ def draw_location(
     sheet = PhotoSheet(_COLUMNS, _HEAD + _LINES * _ROW)
     _put_head(sheet, location)
     size = column_left(_MAP_COLUMNS) - GAP - MARGIN, _LINES * _ROW - MARGIN
-    drawn = location_map(location, photos, truth, size, _SHOWN)
-    sheet.picture.paste(drawn, (MARGIN, _HEAD))
+    place, first = location.place, 0
+    if photos.known.any() and (place is None or kind_of(place) != "place"):
+        first = _MAP_COLUMNS
+        if isinstance(photos, LocalPoints):
+            drawn = location_plan(location, photos, size, _SHOWN)
+        else:
+            drawn = location_map(location, photos, truth, size, _SHOWN)
+        sheet.picture.paste(drawn, (MARGIN, _HEAD))
     corners = [
         (column_left(column), _HEAD + line * _ROW)
         for line in range(_LINES)
-        for column in range(_MAP_COLUMNS, _COLUMNS)
+        for column in range(first, _COLUMNS)
     ]
     sheet.photo(corners[0], small_photo(photo))
     sheet.captions(corners[0], "the query", _own(location.place, truth))
@@ -93,7 +101,7 @@ def _put_match(
     photo = sheet.photo(corner, small_photo(match.path), colour)
     sheet.badge(photo, colour, str(number), 20, width=32)
     far = metres_between(location.place, match)
-    where = "its position is not known" if match.lat is None else ""
+    where = where_in_words(match) if is_placed(match) else "nobody knows where"
     if far is not None:
         away = "at" if far < _NOWHERE_ELSE else f"{metres(far)} from"
         where = f"{away} the {'answer' if location.known else 'best guess'}"
