@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from own_module import write_own_module
 
 from beenhere.errors import ConfigError
 from beenhere.studies import runner
@@ -40,7 +42,14 @@ def trainer_of(folder: Path) -> int | None:
 
 def test_a_row_whose_worker_is_killed_runs_again(write, profile, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    rows = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    # A pooling of a person's own is found by each of Ray's workers, and by the next after a kill.
+    own = {"name": f"{write_own_module(tmp_path)}:Power", "p": 2}
+    rows = {
+        "slow": {"optimizer.lr": 1e-4, "model.aggregator": own},
+        "fast": {"optimizer.lr": 1e-2},
+    }
     study = write(rows, set={"fit.epochs": 3})
     made = make_plan(read_study(str(study)), *read_profile(str(profile)))
     folder = StudyFolder(tmp_path / "out", "town", "mine")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The command's own --queries, a folder, has the name; there is no telling the two apart.
 show_options(CalibrateConfig, Parameter(show=False), "queries")
-show_last(CalibrateConfig, but=("outside_share", "outside_accepted", "least_probability"))
+show_last(CalibrateConfig, but=("within", "outside_share", "outside_accepted", "least_probability"))
 
 
 def calibrate(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from streets import street_model, write_streets
 
+from beenhere.cli.app import app
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
@@ -73,7 +74,9 @@ def far(kind: Kind, row: dict[str, Any], found: Location) -> float:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_fitted_held_out_and_kept(folder: Path, tables: dict[str, PhotoTable], kind: Kind) -> None:
+def test_fitted_held_out_and_kept(
+    folder: Path, tables: dict[str, PhotoTable], kind: Kind, capsys: pytest.CaptureFixture[str]
+) -> None:
     index, queries = Index.open(folder), tables["queries"]
     index.set_calibration(None)
     locate = LocateConfig(by=kind, matches=10)
@@ -116,6 +119,8 @@ def test_fitted_held_out_and_kept(folder: Path, tables: dict[str, PhotoTable], k
     assert kind == "place" or sum(holds) >= 0.9 * len(holds) > 20
     with pytest.raises(ConfigError, match=f"^by is position, .* calibrated with {kind}: leave"):
         again.locate(queries.paths[0], by="position")
+    app(["index", "info", str(folder)], result_action="return_value")
+    assert f"plain only, by {REFERENCES[kind].words}, fitted" in capsys.readouterr().out
     said = calibration_text(one)
     right = {"xy": "within 5 m", "frame": "within 2 frames", "place": "of the same place"}[kind]
     assert f"located {right}" in said and ("radius" in said) == (kind != "place")
