@@ -81,6 +81,7 @@ def test_figures_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[
         (["--queries", "none"], "none: no such file or folder"),
         (["--queries", "queries", "--plot", "no/x.png"], "no/x.png: there is no folder no"),
         (["--queries", "queries", "--plot", "x.txt"], "x.txt ends in '.txt'; expected .png"),
+        (["--queries", "queries", "--hide", "10"], "hide is 10; expected 25 or more, within which"),
         (["--set", "match=3"], "options: 'match' is not an option; did you mean 'matches'?"),
     ],
 )
@@ -104,7 +105,7 @@ def test_a_missing_index_is_told_before_what_takes_seconds_to_import(
     [
         ([], "x.index does not exist; make one: beenhere index build"),
         (["--quries", "queries"], "there is no option --quries; did you mean '--queries'?"),
-        (["--hide", "10"], "--hide is '10': input should be greater than or equal to 25"),
+        (["--folds", "1"], "--folds is '1': input should be greater than or equal to 2"),
     ],
 )
 def test_an_error_in_a_process_of_its_own(tmp_path: Path, options: list[str], said: str) -> None:

@@ -181,3 +181,24 @@ def test_what_others_have_put_there_is_not_overwritten(tree: Path) -> None:
     error = refused("a", "b", "--data", "town", "--out", "mine")
     assert isinstance(error, DataError) and "give another folder by --out" in str(error)
     assert not Path("evaluations").exists(), "it is said before the work is done"
+
+
+def test_a_wrapped_network_has_no_similarity_maps_and_it_is_said(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    source = (
+        "import torch, beenhere\n"
+        "def network():\n"
+        "    layers = torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()\n"
+        "    return beenhere.wrap(torch.nn.Sequential(*layers), image_size=(32, 32))\n"
+    )
+    Path("plain_network.py").write_text(source)
+    run("plain_network:network", "a", "--data", str(tree))
+    said = [line for line in capsys.readouterr().out.splitlines() if "similarity maps" in line]
+    assert said == [
+        "plain_network:network has no similarity maps: a wrapped network does not say which of its "
+        "layers gives feature maps"
+    ]
+    run("plain_network:network", "a", "--data", str(tree), "--no-maps")
+    assert "similarity maps" not in capsys.readouterr().out

@@ -13,7 +13,8 @@ from PIL import Image
 from tiny import at_name, write_photo
 
 from beenhere.cli.app import app
-from beenhere.cli.locate import named_photos, search_filter
+from beenhere.cli.locate import named_photos
+from beenhere.cli.parameters import WhichPhotos
 from beenhere.errors import BeenhereError, ConfigError
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.search.filters import Filter
@@ -259,8 +260,8 @@ def test_nothing_to_locate(here: Path, names: list[str], said: str) -> None:
 
 
 def test_conditions_as_they_are_typed() -> None:
-    assert search_filter(None, None, None, None, None) is None
-    assert search_filter("-33.9, 151.2", 500, "2015..2016-03", 370, 45) == Filter(
+    assert WhichPhotos(None, None, None, None, None).filter() is None
+    assert WhichPhotos("-33.9, 151.2", 500, "2015..2016-03", 370, 45).filter() == Filter(
         near=(-33.9, 151.2), radius=500, dates=("2015", "2016-03"), heading=370, tolerance=45
     )
     for text, dates in {
@@ -268,7 +269,7 @@ def test_conditions_as_they_are_typed() -> None:
         "..2016-05-01": (None, "2016-05-01"),
         "2015-06": ("2015-06", "2015-06"),
     }.items():
-        assert search_filter(None, None, text, None, None) == Filter(dates=dates)
+        assert WhichPhotos(None, None, text, None, None).filter() == Filter(dates=dates)
 
 
 @pytest.mark.parametrize(
@@ -286,5 +287,5 @@ def test_conditions_as_they_are_typed() -> None:
 )
 def test_what_cannot_be_meant(given: tuple[object, ...], said: str) -> None:
     with pytest.raises(ConfigError) as error:
-        search_filter(*given)  # type: ignore[arg-type]
+        WhichPhotos(*given).filter()  # type: ignore[arg-type]
     assert str(error.value).startswith(said) and "\n" not in str(error.value)

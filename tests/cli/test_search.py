@@ -32,9 +32,9 @@ def folder(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-def run(*arguments: str) -> None:
+def run(*arguments: str, index: str = "x.index") -> None:
     app(
-        ["search", "x.index", *arguments],
+        ["search", index, *arguments],
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
@@ -64,6 +64,38 @@ def test_as_json_and_in_files(folder: Path, capsys: pytest.CaptureFixture[str]) 
     ]
 
 
+@pytest.fixture(scope="module")
+def dated(shelf: Path) -> Path:
+    """An index of the same photos, each 1.1 km north of the last, a year later, and to the east."""
+    lines = [f"photos/{n}.png,{52 + n / 100},13,{2010 + n}-06,{60 * n}" for n in range(6)]
+    (shelf / "known.csv").write_text("\n".join(["path,lat,lon,captured,heading", *lines]))
+    Index.build(shelf / "known.csv", "offline-lite0", shelf / "known.index")
+    return shelf / "known.index"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--near", "52.02,13", "--radius", "1200"], "123"),
+        (["--dates", "2013.."], "345"),
+        (["--heading", "350", "--tolerance", "75"], "015"),
+        (["--dates", "..2012", "--near=52.02,13.0", "--radius", "1200"], "12"),
+        (["--near", "-52,13", "--radius", "5"], ""),
+    ],
+)
+def test_only_some_photos_are_searched(
+    folder: Path,
+    dated: Path,
+    options: list[str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("photos/2.png", "--json", *options, index=str(dated))
+    (printed,) = json.loads(capsys.readouterr().out)
+    found = sorted(Path(match["path"]).stem for match in printed["matches"])
+    assert "".join(found) == expected
+
+
 def test_what_cannot_be_read_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +116,8 @@ def test_what_cannot_be_read_is_named(
     [
         ((), "no photo is named"),
         (("--mtches", "3"), "there is no option --mtches; did you mean '--matches'"),
+        (("photos/1.png", "--near", "52,13"), "--near and --radius go together"),
+        (("--tolerence", "3"), "there is no option --tolerence; did you mean '--tolerance'"),
         (("photos/1.png", "-o", "x.txt"), "expected a name that ends in .csv or .json"),
         (
             ("photos/1.png", "--json", "-o", "x.csv"),

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from tiny import TinyModel, write_photo
 
+from beenhere.config import config_yaml
 from beenhere.config.evaluation import EvalConfig, ExtractConfig
+from beenhere.config.training import TrainConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation, SavedEvaluation
@@ -17,6 +19,7 @@ from beenhere.photos.formats import EvaluationTables
 from beenhere.photos.ground_truth import ListedTruth
 from beenhere.photos.table import PhotoTable
 from beenhere.report.photo_set import neighbours, positives
+from beenhere.training.loop import named_recalls
 
 OPTIONS: dict[str, Any] = {
     "recall_at": [1, 2, 5],
@@ -72,6 +75,15 @@ def test_frames(tmp_path: Path) -> None:
     wider = evaluate_tables(TinyModel(), given, EvalConfig(**options))
     assert percents(wider, 0.0) == percents(by_lists(given, lambda q, r: right(q, r, 0)), None)
     assert percents(wider, 25.0) == percents(by_lists(given, lambda q, r: right(q, r, 25)), None)
+    named = named_recalls(wider)
+    assert list(named)[:1] == ["R@1"] and "R@1 25 frames" in named
+    # As the options of a training come, from a file that spells all of them out.
+    spelt = config_yaml.load(TrainConfig, None, ["evaluation.recall_at=[1, 2, 5]"])
+    again = config_yaml.validate(TrainConfig, config_yaml.plain(spelt)).evaluation
+    followed = evaluate_tables(
+        TinyModel(), given, again.model_copy(update={"extract": OPTIONS["extract"]})
+    )
+    assert {one.threshold for one in followed.recalls} == {2.0}
     saved = SavedEvaluation.read(tmp_path / "out")
     assert saved.by == "frame" and saved.results["config"]["thresholds"] == [2.0]
     assert saved.hits(5, 2.0).mean() * 100 == pytest.approx(result.recall(5))

@@ -109,10 +109,12 @@ def test_json_holds_everything() -> None:
         LON,
     )
     assert (found["radius_m"], found["probability"], found["threshold"]) == (12.4, 0.93, 0.72)
+    assert (found["radius"], found["unit"]) == (12.4, "m")
     assert found["place"] == {
         "lat": LAT,
         "lon": LON,
         "spread_m": 4.5,
+        "spread": 4.5,
         "x": None,
         "y": None,
         "frame": None,
@@ -167,7 +169,7 @@ def at(rank: int, **known: Any) -> Match:
             {"x": 4.1, "y": 0.32, "map": "floor 2"},
             {"x": 1.1, "y": 4.32, "map": "floor 2"},
             "x 4.10, y 0.32 on floor 2",
-            ", 5 m away",
+            ", 5.0 m away",
         ),
         ({"x": 4.1, "y": 0.32}, {"x": 1.1, "y": 4.32, "map": "b"}, "x 4.10, y 0.32", ""),
         (
@@ -197,6 +199,33 @@ def test_places_that_are_not_on_earth(
     for name, value in here.items():
         column = "place" if name == "name" else name
         assert found["place"][column] == value and row[column] == str(value)
-    assert found["matches"][1]["distance_m"] == (5.0 if away == ", 5 m away" else None)
+    assert found["matches"][1]["distance_m"] == (5.0 if away == ", 5.0 m away" else None)
     (point,) = json.loads(to_geojson([location]))["features"]
     assert point["geometry"] is None
+
+
+@pytest.mark.parametrize(
+    ("where", "radius", "said", "unit"),
+    [
+        ({"x": 4.1, "y": 0.32}, 1.234, "x 4.10, y 0.32 within 1.2 m (90%), probability 0.93", "m"),
+        ({"frame": 17}, 1.0, "frame 17 within 1 frame (90%), probability 0.93", "frames"),
+        ({"frame": 17}, None, "frame 17, probability 0.93", "frames"),
+        ({"name": "kitchen"}, None, "kitchen, probability 0.93", None),
+    ],
+)
+def test_a_radius_has_the_unit_of_its_place(
+    where: dict[str, Any], radius: float | None, said: str, unit: str | None
+) -> None:
+    only = at(1, **where)
+    one = Place(None, None, 0.5, 1.0, (only,), **where)
+    location = Location("q.jpg", "known", one, radius, 0.93, 0.72, None, (only,), None)
+    assert describe_location(location)[0] == said
+    in_metres = radius if unit == "m" else None
+    (found,) = json.loads(to_json([location]))
+    assert (found["radius"], found["unit"], found["radius_m"]) == (radius, unit, in_metres)
+    assert found["place"]["spread"] == (0.5 if unit else None)
+    assert found["place"]["spread_m"] == (0.5 if unit == "m" else None)
+    assert found["matches"][0]["distance"] == (0.0 if unit else None)
+    row = next(csv.DictReader(io.StringIO(to_csv([location]))))
+    assert row["unit"] == (unit or "") and row["radius"] == str(radius or "")
+    assert row["radius_m"] == str(in_metres or "")

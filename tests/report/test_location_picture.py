@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,10 @@ from tiny import write_photo
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.photos.own_position import OwnPosition
-from beenhere.report.location_map import location_map
+from beenhere.photos.reference import LocalPoints
+from beenhere.report.location_map import PHOTO, location_map
 from beenhere.report.location_picture import draw_location
+from beenhere.report.location_plan import location_plan
 from beenhere.report.location_view import (
     FOR_IT,
     FOR_NEITHER,
@@ -33,7 +36,7 @@ from beenhere.report.location_view import (
 )
 from beenhere.report.photo_boxes import PhotoSheet
 from beenhere.report.pictures import PAPER
-from beenhere.retrieval.locate.answer import Location
+from beenhere.retrieval.locate.answer import Location, Match, Place
 
 STREET = geo.positions(LAT + np.arange(-30, 30) * 7 * METRE, np.full(60, LON + 5 * METRE))
 SIZE, SHOWN = (562, 780), 5
@@ -43,6 +46,81 @@ def colours(picture: Image.Image, colour: str) -> int:
     """Pixels of a colour."""
     wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
     return int((np.asarray(picture) == wanted).all(axis=2).sum())
+
+
+def hall(rank: int, **known: Any) -> Match:
+    return Match(f"hall/{rank}.jpg", rank, 1 - rank / 100, None, None, None, None, **known)
+
+
+def in_a_hall(kind: str, *, radius: float | None, map: str | None = "floor 2") -> Location:
+    """Two matches for it, one for the runner-up, one on another map."""
+
+    def known(number: float, on: str | None = map) -> dict[str, Any]:
+        if kind == "place":
+            return {"name": f"room {number:g}", "map": on}
+        where = {"frame": int(number)} if kind == "frame" else {"x": number, "y": number / 2}
+        return {**where, "map": on}
+
+    matches = (
+        hall(1, **known(7)),
+        hall(2, **known(8)),
+        hall(3, **known(40)),
+        hall(4, **known(7, "b")),
+    )
+    one = Place(None, None, 0.5, 0.7, matches[:2], **known(7))
+    other = Place(None, None, 0.0, 0.3, matches[2:3], **known(40))
+    return Location("q.jpg", "known", one, radius, 0.93, 0.7, other, matches, None)
+
+
+def points(x: np.ndarray, y: np.ndarray, *, on: str) -> LocalPoints:
+    nothing = np.full(len(x), None, object)
+    return LocalPoints(np.full(len(x), on, object), nothing, x.astype(float), y.astype(float))
+
+
+@pytest.mark.parametrize("kind", ["xy", "frame"])
+def test_a_plan_or_a_line_shows_photos_matches_and_the_radius(kind: str) -> None:
+    x = np.arange(60)
+    photos = points(x, x / 2 if kind == "xy" else x * 0, on="floor 2")
+    drawn = location_plan(in_a_hall(kind, radius=3.0), photos, SIZE, SHOWN)
+    assert drawn.size == SIZE
+    assert colours(drawn, FOR_IT) > 200 and colours(drawn, FOR_RUNNER_UP) > 100
+    assert colours(drawn, FOR_NEITHER) < 50, "the match on another map is not there"
+    plain = location_plan(in_a_hall(kind, radius=None), photos, SIZE, SHOWN)
+    assert (np.asarray(plain) != np.asarray(drawn)).any(axis=2).sum() > 500
+    nobody = location_plan(in_a_hall(kind, radius=None), photos[:0], SIZE, SHOWN)
+    assert colours(plain, PHOTO) > colours(nobody, PHOTO) + 50
+    upstairs = points(x, x / 2, on="floor 3")
+    elsewhere = location_plan(in_a_hall(kind, radius=None), upstairs, SIZE, SHOWN)
+    np.testing.assert_array_equal(np.asarray(elsewhere), np.asarray(nobody))
+
+
+def test_names_have_no_map_but_more_matches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        PhotoSheet, "captions", lambda self, corner, first, second: shown.append((first, second))
+    )
+    query = write_photo(tmp_path / "q.jpg", 1)
+    location = in_a_hall("place", radius=None)
+    many = tuple(hall(rank, name="room 7") for rank in range(1, 20))
+    for matches, photos, expected in (
+        (many, points(np.zeros(3), np.zeros(3), on="a"), 12),
+        (many, STREET[:0], 12),
+    ):
+        shown.clear()
+        draw_location(replace(location, matches=matches), query, photos, tmp_path / "p.png")
+        assert len(shown) == expected and shown[1] == ("room 7", "similarity 0.990")
+    shown.clear()
+    frames = points(np.arange(60), np.zeros(60), on="floor 2")
+    draw_location(in_a_hall("frame", radius=1.0), query, frames, tmp_path / "p.png")
+    assert [first for first, _ in shown] == [
+        "the query",
+        *(f"frame {number} of {on}" for number, on in ((7, "floor 2"), (8, "floor 2"))),
+        *("frame 40 of floor 2", "frame 7 of b"),
+    ]
+    with Image.open(tmp_path / "p.png") as picture:
+        assert picture.width == 1190
 
 
 def test_colours_say_what_a_match_speaks_for() -> None:

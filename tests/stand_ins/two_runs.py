@@ -82,7 +82,7 @@ def write_run(folder: Path, photos: Path, right: Sequence[bool], seed: int = 0) 
         data={
             side: {"photos": 8, "places": 0, "sha256": side * 8} for side in ("database", "queries")
         },
-        config=plain(EvalConfig()),
+        config=plain(EvalConfig(thresholds=[25.0])),
     )
     evaluation.write(folder / "tests" / "streets")
     return SavedEvaluation.read(folder / "tests" / "streets")

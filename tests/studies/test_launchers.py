@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from own_module import write_own_module
 
 from beenhere.errors import ConfigError
 from beenhere.studies import runner
@@ -48,7 +49,12 @@ def test_a_row_whose_worker_is_killed_runs_again(
         f"import sys; sys.executable = {str(warm_python / 'python')!r}"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
-    study = write({"slow": {"optimizer.lr": 1e-4}}, set={"fit.epochs": 2})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    # A pooling of a person's own is found by each of Ray's workers, and by the next after a kill.
+    own = {"name": f"{write_own_module(tmp_path)}:Power", "p": 2}
+    row = {"optimizer.lr": 1e-4, "model.aggregator": own}
+    study = write({"slow": row}, set={"fit.epochs": 2})
     made = make_plan(read_study(str(study)), *read_profile(str(profile)))
     folder = StudyFolder(tmp_path / "out", "town", "mine")
     folder.write(made, "beenhere study run")

@@ -1,5 +1,8 @@
 """Losses, miners and aggregators of a person's own in training."""
 
+import json
+import linecache
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,13 @@ from beenhere.config.objective import ContrastiveConfig, LossConfig, MinerConfig
 from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import build_own
 from beenhere.config.training import TrainConfig
-from beenhere.errors import ConfigError, ModelError
+from beenhere.errors import ConfigError, ModelError, TrainingError
 from beenhere.models import load_model
 from beenhere.training.fit import fit
 from beenhere.training.objectives import Objective, ObjectiveValue
 from beenhere.training.optim import build_optimizer
 from beenhere.training.processes import run_on_devices
+from beenhere.training.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -120,6 +124,40 @@ def test_a_run_goes_on_with_the_state_of_its_loss_too(
     assert load_model(tmp_path / "two", parts=[module]).descriptor_dim == 8
     with pytest.raises(ModelError, match=f"--parts {module}"):
         load_model(tmp_path / "two")
+
+
+def test_a_run_does_not_go_on_with_other_code(
+    module: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, source = tmp_path / "run", tmp_path / f"{module}.py"
+    fit(own_config(module, options, epochs=1), run)
+    kept = (run / "code.json").read_text()
+    assert sorted(json.loads(kept)) == ["loss", "miner", "model.aggregator"]
+    text = source.read_text()
+
+    def again(changed: str, epochs: int) -> None:
+        source.write_text(changed)
+        for cache in source.parent.glob("__pycache__"):
+            shutil.rmtree(cache)
+        linecache.checkcache()
+        sys.modules.pop(module)
+        fit(own_config(module, options, epochs=epochs), run)
+
+    # Another class of the file, comments, and blank lines decide nothing.
+    again(text.replace("class Broken(Plain):", "# no more\n\nclass Broken(Plain):"), 2)
+    assert (run / "code.json").read_text() == kept
+    other = text.replace("return self.scale * far.sum()", "return self.scale * far.mean()")
+    with pytest.raises(TrainingError, match=r"^the code of loss is not that which .*code\.json$"):
+        again(other, 3)
+    # Nothing was touched, so the old code goes on; and so does the new one if that is meant.
+    again(text, 3)
+    (run / "code.json").unlink()
+    again(other, 4)
+    assert (run / "code.json").read_text() != kept
+    assert len(RunFolder(run).read_results()["epochs"]) == 4
+    # A run of a version that wrote none down goes on.
+    (run / "code.json").unlink()
+    again(text, 5)
 
 
 def test_each_devices_process_finds_the_module(module: str) -> None:

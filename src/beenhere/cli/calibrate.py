@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The command's own --queries, a folder, has the name; there is no telling the two apart.
 show_options(CalibrateConfig, Parameter(show=False), "queries")
-show_last(CalibrateConfig, but=("outside_share", "outside_accepted", "least_probability"))
+show_last(CalibrateConfig, but=("within", "outside_share", "outside_accepted", "least_probability"))
 
 
 def calibrate(
@@ -35,14 +35,17 @@ def calibrate(
 ) -> None:
     """Fit how sure an index's answers are, on photos of which the place is known.
 
+    A place is a position, x and y, a frame number or a name, whichever the index has first
+    (`--set by=place` for another).
+
     Figures are of queries that were held out, street by street. The index keeps the calibration
     and uses it in `beenhere locate`.
 
     Args:
         index: folder of the index.
-        queries: 10 or more photos with positions, taken on other days than the map (those that are
-            photos of the index themselves are left out); without them photos of the index are the
-            queries, a weaker test.
+        queries: 10 or more photos of which the place is known, taken on other days than the map
+            (those that are photos of the index themselves are left out); without them photos of
+            the index are the queries, a weaker test.
         outside: photos from elsewhere, of places that the index does not have.
         verify: calibrate answers by verified matches too, which `locate` then gives; takes some
             tenths of a second a query.
@@ -89,9 +92,10 @@ def calibrate(
 
 
 def _asked(asked: "QueryEvidence") -> str:
+    near = asked.labelled.reference.within(asked.labelled.within)
     kinds = {
         "with their place hidden": asked.hidden,
-        "without a photo of the index within 25 m": asked.unmatched,
+        f"without a photo of the index {near}": asked.unmatched,
         "from elsewhere": asked.given_outside,
     }
     line = f"  outside the map: {tally(kinds) or 'none'}"

@@ -97,7 +97,7 @@ def compare(
     if json:
         print((folder / compare_folder.RECORD).read_text(encoding="utf-8"), end="")
     else:
-        _print(found, sides, shown, folder, pictures)
+        _print(found, sides, shown, folder, pictures, maps)
 
 
 def _evaluate(
@@ -145,6 +145,7 @@ def _print(
     shown: "list[list[ComparedQuery]]",
     folder: Path,
     pictures: list[Path],
+    maps: bool,
 ) -> None:
     from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report.compare_folder import RECORD
@@ -154,7 +155,7 @@ def _print(
         sought = f"{one.a.queries.height} queries in {one.a.results['database']} photos"
         print(f"{one.name}: {sought}, {rule_in_words(one.threshold, one.a.by)}")
         console().print(_table(one), end="\n\n")
-    print(*map(printable, _notes(found, shown)), sep="\n")
+    print(*map(printable, _notes(found, shown, maps)), sep="\n")
     print(f"\nIn {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")
     for picture in pictures:
         print(f"Look at {picture}")
@@ -178,17 +179,26 @@ def _table(found: "Differences") -> "Table":
     return figures_table(["queries"], figures, rows, edge=True)
 
 
-def _notes(found: "list[Differences]", shown: "list[list[ComparedQuery]]") -> Iterator[str]:
+def _notes(
+    found: "list[Differences]", shown: "list[list[ComparedQuery]]", maps: bool
+) -> Iterator[str]:
     confidence = found[0].a.results["config"]["confidence"]
     yield (
         "both, only A, only B, neither: how many queries each gets right; R@N in percent; A - B in "
         f"points, [{100 * confidence:g}% bootstrap interval]; p: of McNemar's exact test, not "
         "corrected for the number of rows"
     )
+    every = list(chain.from_iterable(shown))
+    answers = [side for query in every for side in (query.a, query.b) if side.predictions]
+    for name in dict.fromkeys(side.name for side in answers if maps and side.overlays is None):
+        yield (
+            f"{name} has no similarity maps: a wrapped network does not say which of its layers "
+            "gives feature maps"
+        )
     if not any(shown):
         yield "there is no query to draw: both get every query right, or --count is 0"
     paths = []
-    for query in chain.from_iterable(shown):
+    for query in every:
         paths += [query.query, *(p.path for p in (*query.a.predictions, *query.b.predictions))]
     gone = [path for path in dict.fromkeys(paths) if not Path(path).is_file()]
     if gone:

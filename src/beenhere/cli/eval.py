@@ -81,8 +81,6 @@ def evaluate(
             "for photos to be found in others give --database and --queries, or --data"
         )
     options = config_yaml.plain(config_yaml.assign(config, set_))
-    if "thresholds" not in config.model_fields_set and not _sets_thresholds(set_):
-        del options["thresholds"]  # what goes with the photos, which are not read yet
     folder = out or evaluation_folder(short_name(Path(model)), on.name)
     check_output_folder(out, "--json prints the results, for a file as > results.json")
     result = evaluate_paths(model, **vars(on), out=folder, **options)
@@ -91,10 +89,6 @@ def evaluate(
         print((folder / "results.json").read_text(encoding="utf-8"), end="")
     else:
         _print(result, model, folder, pictures)
-
-
-def _sets_thresholds(assignments: Assignments) -> bool:
-    return any(each.partition("=")[0].strip() == "thresholds" for each in assignments)
 
 
 def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> list[Path]:

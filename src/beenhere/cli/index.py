@@ -333,12 +333,17 @@ def _calibration_lines(
     """
     if manifest.calibration is None or values is None:
         return [f"none; fit one: beenhere calibrate {index} --queries PHOTOS"]
+    from beenhere.photos.reference import REFERENCES
+
     ways = ("plain", "verified")
     given = {way: values[way] for way in ways if isinstance(values.get(way), Mapping)}
     how = _mapping(values, "fitted")
     line = " and ".join(given) or "of another program"
     if list(given) == ["plain"]:
         line = "plain only"
+    by = REFERENCES.get(_mapping(values, "locate").get("by", "position"))
+    if by is not None and by.kind != "position":
+        line += f", by {by.words}"
     facts = [_mapping(confidence, "fitted") for confidence in given.values()]
     date = str(how.get("at", "")).partition("T")[0]
     inside, outside = (_each(facts, kind, ",") for kind in ("inside", "outside"))

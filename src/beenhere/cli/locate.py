@@ -6,14 +6,24 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from beenhere.cli.output import check_parent, form_of, output_file, say, tally, writing
-from beenhere.cli.parameters import ADVANCED, Assignments, Distance, Out, Parts, Positive, Share
+from beenhere.cli.parameters import (
+    ADVANCED,
+    ALL_PHOTOS,
+    Assignments,
+    Distance,
+    Out,
+    Parts,
+    Positive,
+    Share,
+    WhichPhotos,
+)
 from beenhere.cli.tag import NO_TAGS, TagOptions, write_into_photos
 from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import LocateConfig
@@ -23,14 +33,12 @@ from beenhere.wording import did_you_mean, printable
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.answer import Location
-    from beenhere.retrieval.search.filters import Filter
 
 FORMS = ("json", "geojson", "csv", "kml", "gpx")
 
 STANDARD_INPUT = "-"
 
 _FORM = Parameter(group=Group("Output", sort_key=2))
-_WHICH = Parameter(group=Group("Search only some photos of the index", sort_key=2))
 
 
 def locate(
@@ -47,11 +55,7 @@ def locate(
     out: Annotated[Out | None, _FORM] = None,
     plot: Annotated[Path | None, _FORM] = None,
     tags: TagOptions = NO_TAGS,
-    near: Annotated[str | None, _WHICH, Parameter(allow_leading_hyphen=True)] = None,
-    radius: Annotated[Distance | None, _WHICH] = None,
-    dates: Annotated[str | None, _WHICH] = None,
-    heading: Annotated[float | None, _WHICH] = None,
-    tolerance: Annotated[float | None, _WHICH] = None,
+    which: WhichPhotos = ALL_PHOTOS,
     device: Annotated[str, ADVANCED] = LocateConfig().extract.device,
     set_: Annotated[Assignments, ADVANCED] = (),
     parts: Parts = (),
@@ -81,14 +85,11 @@ def locate(
         csv: print CSV.
         out: file to write instead of standard output; its name says the form: `.json`, `.geojson`,
             `.csv`, `.kml` or `.gpx` (waypoints).
-        plot: also draw the answers: one on a map beside the photos as a `.png` or `.jpg` file; all
-            on one map to pan and zoom as an `.html` page; or a folder for both.
+        plot: also draw the answers: one on a map, a plan (x and y) or a line (frames) beside the
+            photos as a `.png` or `.jpg` file; all on one map to pan and zoom as an `.html` page; or
+            a folder for both.
         tags: which positions to write where.
-        near: search only around this latitude and longitude, such as `37.78,-122.42`.
-        radius: metres from `--near`.
-        dates: search only photos of these dates, such as `2015..2016-03`, `2015..` or `..2016`.
-        heading: search only photos that look this way, in degrees clockwise from north.
-        tolerance: degrees from `--heading`, either way round.
+        which: which photos to search.
         device: such as `cpu` or `cuda`; auto: a GPU if there is one.
         set_: an option by name, such as `verification.features=xfeat`; may be repeated.
     """
@@ -102,7 +103,7 @@ def locate(
     tags.check()
     if step is not None and not sequence:
         raise ConfigError("--step is given without --sequence; give both or neither")
-    where = search_filter(near, radius, dates, heading, tolerance)
+    where = which.filter()
     paths, refused = named_photos(photos)
     opened = Index.open(index)
     given = {"threshold": threshold, "matches": matches, "extract.device": device}
@@ -232,10 +233,12 @@ def _draw(
     photos: Sequence[str | bytes],
     drawings: _Drawings,
 ) -> None:
+    from beenhere.photos.reference import kind_of
     from beenhere.report.location_picture import draw_location
     from beenhere.report.overview import write_overview
 
-    positions = index.positions()
+    kinds = [kind_of(answer.place) for answer in answers if answer and answer.place]
+    positions = index.positions(kinds[0] if kinds else index.reference().kind)
     if drawings.page is not None:
         found = [(one, photo) for one, photo in zip(answers, photos, strict=True) if one]
         with writing(drawings.page):
@@ -247,61 +250,6 @@ def _draw(
         if answer is not None:
             with writing(picture):
                 draw_location(answer, photo, positions, picture)
-
-
-def search_filter(
-    near: str | None,
-    radius: float | None,
-    dates: str | None,
-    heading: float | None,
-    tolerance: float | None,
-) -> "Filter | None":
-    """The conditions that were given; None if none was.
-
-    Args:
-        near: latitude and longitude, ``"37.78,-122.42"``. radius: metres.
-        dates: ``"2015..2016-03"``; an end may be left open; one date stands for both ends.
-        heading: degrees clockwise from north. tolerance: degrees.
-
-    Raises:
-        ConfigError: a text of another form, a value out of its range, or half of a condition.
-    """
-    if (near is None) != (radius is None):
-        raise ConfigError(
-            "--near and --radius go together, such as --near 37.78,-122.42 --radius 500"
-        )
-    if (heading is None) != (tolerance is None):
-        raise ConfigError(
-            "--heading and --tolerance go together, such as --heading 90 --tolerance 45"
-        )
-    if near is None and dates is None and heading is None:
-        return None
-    from beenhere.retrieval.search.filters import Filter
-
-    return Filter(
-        near=None if near is None else _position(near),
-        radius=radius,
-        dates=None if dates is None else _dates(dates),
-        heading=heading,
-        tolerance=tolerance,
-    )
-
-
-def _position(text: str) -> tuple[float, float]:
-    try:
-        lat, lon = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(
-            f"--near is {text!r}; expected latitude and longitude, such as 37.78,-122.42"
-        ) from None
-    return lat, lon
-
-
-def _dates(text: str) -> tuple[str | None, str | None]:
-    first, dots, last = text.partition("..")
-    if not first and not last:
-        raise ConfigError(f"--dates is {text!r}; expected such as 2015..2016-03, 2015.. or ..2016")
-    return first or None, (last or None) if dots else first
 
 
 def named_photos(
@@ -330,7 +278,7 @@ def named_photos(
         if not name:
             raise ConfigError("the name of a photo is empty; give . for all photos of this folder")
         if name.startswith("-") and name != STANDARD_INPUT:
-            options = [f"--{each.rstrip('_')}" for each in inspect.signature(command).parameters]
+            options = [f"--{each.rstrip('_')}" for each in _option_names(command)]
             raise ConfigError(
                 f"there is no option {name}; {did_you_mean(name, options)}see 'beenhere "
                 f"{command.__name__} --help'. A photo of that name is ./{name}"
@@ -341,6 +289,14 @@ def named_photos(
             else:
                 unusable[path] = reason
     return list(photos), list(unusable.items())
+
+
+def _option_names(command: Callable[..., None]) -> Iterator[str]:
+    for name, parameter in inspect.signature(command).parameters.items():
+        if is_dataclass(parameter.default):
+            yield from (field.name for field in fields(parameter.default))
+        else:
+            yield name
 
 
 def _meant(name: str) -> Iterator[tuple[str, str | None]]:

@@ -9,9 +9,11 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from beenhere.cli.output import short_name
+from beenhere.errors import ConfigError
 
 if TYPE_CHECKING:
     from beenhere.config.options import Options
+    from beenhere.retrieval.search.filters import Filter
 
 ADVANCED = Parameter(group=Group("Advanced", sort_key=3))
 """For options that few people need: the help shows them last."""
@@ -62,6 +64,72 @@ class EvaluationPhotos:
 
 
 NO_PHOTOS = EvaluationPhotos()
+
+
+_WHICH = Parameter(group=Group("Search only some photos of the index", sort_key=2))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class WhichPhotos:
+    """The photos of an index that are searched; the help shows the texts below."""
+
+    near: Annotated[str | None, _WHICH, Parameter(allow_leading_hyphen=True)] = None
+    """search only around this latitude and longitude, such as `37.78,-122.42`."""
+    radius: Annotated[Distance | None, _WHICH] = None
+    """metres from `--near`."""
+    dates: Annotated[str | None, _WHICH] = None
+    """search only photos of these dates, such as `2015..2016-03`, `2015..` or `..2016`."""
+    heading: Annotated[float | None, _WHICH] = None
+    """search only photos that look this way, in degrees clockwise from north."""
+    tolerance: Annotated[float | None, _WHICH] = None
+    """degrees from `--heading`, either way round."""
+
+    def filter(self) -> "Filter | None":
+        """The conditions that were given; None if none was.
+
+        Raises:
+            ConfigError: a text of another form, a value out of its range, or half of a condition.
+        """
+        if (self.near is None) != (self.radius is None):
+            raise ConfigError(
+                "--near and --radius go together, such as --near 37.78,-122.42 --radius 500"
+            )
+        if (self.heading is None) != (self.tolerance is None):
+            raise ConfigError(
+                "--heading and --tolerance go together, such as --heading 90 --tolerance 45"
+            )
+        if self.near is None and self.dates is None and self.heading is None:
+            return None
+        from beenhere.retrieval.search.filters import Filter
+
+        return Filter(
+            near=None if self.near is None else _position(self.near),
+            radius=self.radius,
+            dates=None if self.dates is None else _dates(self.dates),
+            heading=self.heading,
+            tolerance=self.tolerance,
+        )
+
+
+ALL_PHOTOS = WhichPhotos()
+
+
+def _position(text: str) -> tuple[float, float]:
+    try:
+        lat, lon = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"--near is {text!r}; expected latitude and longitude, such as 37.78,-122.42"
+        ) from None
+    return lat, lon
+
+
+def _dates(text: str) -> tuple[str | None, str | None]:
+    first, dots, last = text.partition("..")
+    if not first and not last:
+        raise ConfigError(f"--dates is {text!r}; expected such as 2015..2016-03, 2015.. or ..2016")
+    return first or None, (last or None) if dots else first
 
 
 def show_last(kind: "type[Options]", but: Sequence[str]) -> None:

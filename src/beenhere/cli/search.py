@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from beenhere.cli.locate import STANDARD_INPUT, named_photos
 from beenhere.cli.output import form_of, output_file, say
-from beenhere.cli.parameters import ADVANCED, Out, Positive
+from beenhere.cli.parameters import ADVANCED, ALL_PHOTOS, Out, Positive, WhichPhotos
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.errors import DataError
 
@@ -20,6 +20,7 @@ def search(
     matches: Annotated[Positive, Parameter(name=["--matches", "-k"])] = 10,
     json: bool = False,
     out: Out | None = None,
+    which: WhichPhotos = ALL_PHOTOS,
     extract: Annotated[ComputeConfig, ADVANCED] = ComputeConfig(),
 ) -> None:
     """List the photos of an index that look most like each photo, nearest first.
@@ -43,10 +44,11 @@ def search(
     forms = {"csv": nearest_csv, "json": nearest_json}
     form = form_of(out, list(forms), "json" if json else None)
     write = nearest_text if form is None else forms[form]
+    where = which.filter()
     paths, refused = named_photos(photos, search)
     opened = Index.open(index)
     contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
-    found = opened.query(contents, matches, **extract.model_dump())
+    found = opened.query(contents, matches, where, **extract.model_dump())
     found = replace(found, queries=tuple(paths))
     if out is None:
         sys.stdout.write(write(found))

@@ -30,17 +30,22 @@ class ExtractConfig(ComputeConfig):
     )
 
 
+AS_BEFORE = [25.0]
+"""Thresholds that earlier versions wrote down where none were given."""
+
+
 class EvalConfig(Options):
     """Recall@N over all queries."""
 
     recall_at: Annotated[list[Annotated[int, Field(ge=1)]], EACH_ONCE] = Field(
         [1, 5, 10, 20], min_length=1, description="each N of Recall@N"
     )
-    thresholds: Annotated[list[Annotated[float, Field(ge=0)]], EACH_ONCE] = Field(
-        [25.0],
-        min_length=1,
+    thresholds: (
+        Annotated[list[Annotated[float, Field(ge=0)]], EACH_ONCE, Field(min_length=1)] | None
+    ) = Field(
+        None,
         description="metres within which a match is right; of x and y in their unit, or frames "
-        "[5 and 2, unless given]",
+        "[default: 25 m; 5 of x and y; 2 frames]",
     )
     confidence: float = Field(0.95, gt=0, lt=1, description="level of the confidence intervals")
     resamples: int = Field(2000, ge=100, description="bootstrap resamples, drawn from the queries")
@@ -51,25 +56,32 @@ class EvalConfig(Options):
 class CalibrateConfig(Options):
     """How a confidence is fitted on labelled queries, and measured on held-out ones."""
 
-    hide: float = Field(
-        100.0,
-        ge=25,
-        description="metres around a query's true position within which photos of the index are "
-        "hidden, to have queries from outside the map",
-    )
-    apart: float = Field(
-        10.0,
+    within: float | None = Field(
+        None,
         ge=0,
-        description="metres around a query that is a photo of the index within which others are "
-        "hidden, as neighbours from one drive would make it too easy",
+        description="metres from the truth within which an answer is right, or of x and y their "
+        "unit, or frames [default: 25 m; 5 of x and y; 2 frames]",
+    )
+    hide: float | None = Field(
+        None,
+        ge=0,
+        description="so far around a query's true position photos of the index are hidden, to have "
+        "queries from outside the map [default: 100 m; 20; 8 frames]",
+    )
+    apart: float | None = Field(
+        None,
+        ge=0,
+        description="so far around a query that is a photo of the index others are hidden, as "
+        "neighbours from one drive would make it too easy [default: 10 m; 2; 1 frame]",
     )
     queries: int = Field(
         1000, ge=1, description="how many photos of the index are queries, where none are given"
     )
-    gap: float = Field(
-        50.0,
+    gap: float | None = Field(
+        None,
         gt=0,
-        description="metres between streets: queries nearer to each other are held out together",
+        description="between streets: queries nearer to each other are held out together, and "
+        "those of one name [default: 50 m; 10; 4 frames]",
     )
     folds: int = Field(10, ge=2, description="parts that are held out in turn")
     outside_share: float = Field(

@@ -276,6 +276,8 @@ class LocateConfig(Options):
         """The options that decide the evidence for a place, which a calibration was fitted with."""
         of_the_machine = {"verification": {"cache_mib", "workers"}}
         kept = self.model_dump(mode="json", exclude=of_the_machine)
-        # Only positions are calibrated; calibrations from before have their radius written down.
+        # What a calibration resolves, and those from before are of positions.
+        kept["by"] = "position" if self.by == "auto" else self.by
         kept["radius"] = 25.0 if self.radius is None else self.radius
-        return {name: kept[name] for name in ("matches", "radius", "temperature", "verification")}
+        names = "by", "matches", "radius", "temperature", "verification"
+        return {name: kept[name] for name in names}

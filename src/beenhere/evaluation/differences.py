@@ -158,7 +158,7 @@ def differences(
     if a.listed:
         threshold = None
     elif threshold is None:
-        threshold = float(a.results["config"]["thresholds"][0])
+        threshold = a.threshold
     wanted, paths = (_below(one.queries["query"].to_list()) for one in (a, b))
     places = {name: row for row, name in enumerate(paths)}
     if not places.keys() >= set(wanted):

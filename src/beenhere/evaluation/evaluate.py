@@ -126,8 +126,9 @@ def evaluate_tables(
         database, queries, own, max(RANKS, *config.recall_at), next(model.parameters()).device
     )
     search_seconds = time.perf_counter() - start
-    config = _with_thresholds(config, tables)
-    thresholds: list[float | None] = [None] if tables.truth.listed else [*config.thresholds]
+    known = config.thresholds or [tables.reference.radius]
+    config = config.model_copy(update={"thresholds": known})
+    thresholds: list[float | None] = [None] if tables.truth.listed else [*known]
     positives = {
         threshold: _positives(tables, database, own, threshold) for threshold in thresholds
     }
@@ -188,16 +189,9 @@ def check_truth(tables: EvaluationTables) -> None:
         )
 
 
-def _with_thresholds(config: EvalConfig, tables: EvaluationTables) -> EvalConfig:
-    """Where none were given, those that go with what says where photos were taken."""
-    if "thresholds" in config.model_fields_set or tables.reference.kind == "position":
-        return config
-    return config.model_copy(update={"thresholds": [tables.reference.radius]})
-
-
 def first_threshold(config: EvalConfig, tables: EvaluationTables) -> float | None:
     """The threshold whose recalls stand first; None where lists say what is right."""
-    return None if tables.truth.listed else _with_thresholds(config, tables).thresholds[0]
+    return None if tables.truth.listed else (config.thresholds or [tables.reference.radius])[0]
 
 
 def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:

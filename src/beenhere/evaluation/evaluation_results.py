@@ -250,6 +250,11 @@ class SavedEvaluation:
         return kind
 
     @property
+    def threshold(self) -> float:
+        """The first of those it was measured at; where lists say what is right, of no meaning."""
+        return float(self.results["config"]["thresholds"][0])
+
+    @property
     def listed(self) -> bool:
         """Whether lists say what is right; then no threshold applies."""
         return any(recall["threshold"] is None for recall in self.results["recalls"])

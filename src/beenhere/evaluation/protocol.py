@@ -100,10 +100,9 @@ def has_positive(threshold: float | None) -> pl.Expr:
 
 def in_words(threshold: float | None, by: Kind = "position") -> str:
     """Fits after "a photo": ``"within 25 m"``, ``"on the list"``, ``"of the same place"``."""
-    if threshold is None:
-        return "of the same place" if by == "place" else "on the list"
-    unit = REFERENCES[by].unit
-    return f"within {threshold:g}{unit.removesuffix('s') if threshold == 1 else unit}"
+    if threshold is None and by != "place":
+        return "on the list"
+    return REFERENCES[by].within(threshold or 0)
 
 
 def rule_in_words(threshold: float | None, by: Kind = "position") -> str:

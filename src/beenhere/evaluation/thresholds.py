@@ -11,6 +11,7 @@ from beenhere.errors import DataError
 from beenhere.evaluation.evaluation_results import SavedEvaluation, check_same_order
 from beenhere.evaluation.protocol import share
 from beenhere.evaluation.statistics import bootstrap_interval
+from beenhere.photos.reference import Kind
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class ThresholdCurve:
             true curve at once would be wider.
         ceiling: percent of the queries with any database photo within the threshold. No model
             does better.
+        by: what says where photos were taken; thresholds are in its unit.
     """
 
     at: int
@@ -37,6 +39,7 @@ class ThresholdCurve:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     ceiling: NDArray[np.float64]
+    by: Kind = "position"
 
 
 def recall_against_threshold(
@@ -88,6 +91,7 @@ def recall_against_threshold(
         low=np.array([100 * low for low, _ in bands]),
         high=np.array([100 * high for _, high in bands]),
         ceiling=np.array([share(nearest <= threshold) for threshold in metres]),
+        by=evaluations[0].by,
     )
 
 

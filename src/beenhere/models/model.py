@@ -118,6 +118,9 @@ class VPRModel(nn.Module):
             # Few own poolings expect channels last: ``view`` fails on such maps.
             return self.aggregator(maps.contiguous())  # type: ignore[no-any-return]
 
+    has_feature_maps = True
+    """Whether :meth:`feature_maps` gives any; similarity maps are made of them."""
+
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
         """Feature maps for the aggregator, ``(B, C, h, w)``; images are those of :meth:`forward`.
 

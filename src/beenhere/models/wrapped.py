@@ -65,6 +65,8 @@ class WrappedModel(VPRModel):
             )
         return F.normalize(vectors.float(), dim=1)
 
+    has_feature_maps = False
+
     def feature_maps(self, images: Tensor) -> Tensor:
         """A network that is not beenhere's does not say which of its layers gives them."""
         raise ModelError(f"{self.own} has no feature maps that could be asked for")

@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.photos.table import PhotoTable
+from beenhere.wording import count
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,8 @@ class Reference:
         words: what it is, of several photos, such as ``"positions"``.
         radius: within which photos show one place, unless said otherwise.
         unit: of distances, with the space before it; empty where there are none.
+        least: radius of an answer; no photo's own place is known better.
+        groups: what photos near to each other make up, behind its preposition.
     """
 
     kind: Kind
@@ -39,16 +42,34 @@ class Reference:
     words: str
     radius: float
     unit: str
+    least: float
+    groups: str
+
+    @property
+    def one(self) -> str:
+        """What it is, of one photo, such as ``"a position"``."""
+        return self.words if self.kind == "xy" else f"a {self.words.removesuffix('s')}"
+
+    def in_groups(self, number: int) -> str:
+        """Such as ``"on 12 streets"``."""
+        where, what = self.groups.split()
+        return f"{where} {count(number, what.removesuffix('s'))}"
+
+    def within(self, radius: float) -> str:
+        """Such as ``"within 25 m"``, ``"within 1 frame"``, or ``"of the same place"``."""
+        if not self.unit:
+            return "of the same place"
+        return f"within {radius:g}{self.unit.removesuffix('s') if radius == 1 else self.unit}"
 
 
 REFERENCES = {
     one.kind: one
     for one in (
-        Reference("position", "lat", "positions", 25.0, " m"),
-        Reference("xy", "x", "x and y", 5.0, " m"),
-        Reference("frame", "frame", "frame numbers", 2.0, " frames"),
+        Reference("position", "lat", "positions", 25.0, " m", 1.0, "on streets"),
+        Reference("xy", "x", "x and y", 5.0, " m", 0.1, "in areas"),
+        Reference("frame", "frame", "frame numbers", 2.0, " frames", 1.0, "in parts"),
         # Two names are the same or not: any radius does.
-        Reference("place", "place", "place names", 1.0, ""),
+        Reference("place", "place", "place names", 1.0, "", 0.0, "of places"),
     )
 }
 """By their kinds. The first that any photo of a table has is the table's."""
@@ -242,6 +263,13 @@ def nearest(database: Points, queries: Points, excluded: Sequence[NDArray[np.int
         if len(left):
             metres[row] = distance(database[left], queries[np.full(len(left), row)]).min()
     return metres
+
+
+def any_within(database: Points, queries: Points, radius: float) -> NDArray[np.bool_]:
+    """Whether each query has a point of the database at most so far away, ``(queries,)``."""
+    if isinstance(database, LocalPoints) or isinstance(queries, LocalPoints):
+        return np.array([len(rows) > 0 for rows in within(database, queries, radius)], np.bool_)
+    return geo.any_within(database, queries, radius)
 
 
 def _each(

@@ -13,8 +13,11 @@ from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration
 from beenhere.evaluation.calibration.held_out import CalibrationFigures, Share
 from beenhere.files.atomic import replacing
+from beenhere.photos.reference import REFERENCES
 from beenhere.report.charts.drawing import plain_axes
+from beenhere.report.location import far_in_words
 from beenhere.report.pictures import BLUE, INK, ORANGE, PAPER, QUIET, RULE, check_picture
+from beenhere.retrieval.locate.confidence import ErrorModel
 
 CHART_SUFFIXES = (".png",)
 """Ends of the names of charts that :func:`draw_calibration` writes."""
@@ -40,7 +43,9 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=120, facecolor=PAPER, layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)
-        _reliability(left, calibration.held_out)
+        errors = calibration.confidence.errors
+        right_is = REFERENCES[errors.by].within(errors.within)
+        _reliability(left, calibration.held_out, f"probability of being {right_is}")
         _precision(right, calibration.held_out, calibration.confidence.threshold)
         try:
             with replacing(path) as new:
@@ -49,7 +54,7 @@ def draw_calibration(calibration: Calibration, path: Path) -> None:
             raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _reliability(axes: Axes, figures: CalibrationFigures) -> None:
+def _reliability(axes: Axes, figures: CalibrationFigures, words: str) -> None:
     diagram = figures.reliability
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     axes.vlines(diagram.probability, diagram.probability, diagram.right, color=ORANGE, alpha=0.6)
@@ -63,9 +68,7 @@ def _reliability(axes: Axes, figures: CalibrationFigures) -> None:
         ha="right",
         color=QUIET,
     )
-    _unit_square(
-        axes, "Do probabilities come true?", "probability of being within 25 m", "share that is"
-    )
+    _unit_square(axes, "Do probabilities come true?", words, "share that is")
 
 
 def _precision(axes: Axes, figures: CalibrationFigures, threshold: float) -> None:
@@ -88,21 +91,28 @@ def _unit_square(axes: Axes, title: str, x: str, y: str) -> None:
 
 def calibration_text(calibration: Calibration) -> str:
     """A line a figure, with its interval where it has one; then notes."""
-    lines = _figures(calibration.held_out)
+    lines = _figures(calibration.held_out, calibration.confidence.errors)
     lines["default threshold"] = f"{calibration.confidence.threshold:.3f}"
     width = max(map(len, lines)) + 2
     rows = [f"  {name:<{width}}{value}" for name, value in lines.items()]
     return "\n".join([*rows, *(f"  note: {note}" for note in calibration.notes)])
 
 
-def _figures(figures: CalibrationFigures) -> dict[str, str]:
+def _figures(figures: CalibrationFigures, errors: ErrorModel) -> dict[str, str]:
+    reference = REFERENCES[errors.by]
     radius, area = figures.radius_known, figures.area
-    median = "" if math.isnan(radius) else f"; half of these radii are below {radius:.0f} m"
+    median = ""
+    if math.isfinite(radius):
+        median = f"; half of these radii are {far_in_words(radius, errors.by)} or less"
+    held = {
+        "radius holds, known": _percent(figures.held_known) + median,
+        "radius holds, all": _percent(figures.held),
+    }
     return {
-        "queries": f"{figures.inside:,} inside the map, {figures.outside:,} outside, on "
-        f"{figures.streets:,} streets",
-        "located within 25 m": f"{figures.located:,} of {figures.inside:,}, whatever their "
-        "probability",
+        "queries": f"{figures.inside:,} inside the map, {figures.outside:,} outside, "
+        f"{reference.in_groups(figures.streets)}",
+        f"located {reference.within(errors.within)}": f"{figures.located:,} of "
+        f"{figures.inside:,}, whatever their probability",
         "calibration error": f"{figures.expected_calibration_error:.3f}; true probabilities have "
         f"{figures.error_if_perfect:.3f} by chance, mostly below {figures.error_limit:.3f}",
         "Brier score": f"{figures.brier:.3f}",
@@ -120,8 +130,7 @@ def _figures(figures: CalibrationFigures) -> dict[str, str]:
             else "no threshold gives that on these queries"
             for precision, share in figures.answered_at.items()
         },
-        "radius holds, known": _percent(figures.held_known) + median,
-        "radius holds, all": _percent(figures.held),
+        **(held if reference.unit else {}),  # names have none
     }
 
 

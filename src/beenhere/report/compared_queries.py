@@ -38,7 +38,8 @@ class ModelAnswer:
         name: of the model, for people.
         predictions: up to three, best first.
         overlays: the query and the first photo found, each with a heat map laid over it: where it
-            agrees with the other; None for one that cannot be read, and of all: nobody has asked.
+            agrees with the other; None for one that cannot be read, and of all: nobody has asked,
+            nothing was found, or the model is a wrapped network.
     """
 
     name: str
@@ -108,7 +109,8 @@ def compared_queries(
         found: the two evaluations side by side.
         names: of A and B, for people.
         models: A and B, to lay similarity maps over the query and the first prediction; None: no
-            maps. A photo that cannot be read, or that a model cannot take, has none.
+            maps. A photo that cannot be read, or that a model cannot take, has none; a wrapped
+            network has none at all.
         count: how many for each of the two; all, if there are fewer. Conditions share the places.
         seed: another seed chooses others.
         both_wrong: then as many that none of the two gets right.
@@ -137,7 +139,7 @@ def _answer(
 ) -> ModelAnswer:
     rows = evaluation.predictions.filter(pl.col("query") == query, pl.col("rank") <= SHOWN)
     predictions = predictions_of(rows, threshold, evaluation.by)
-    if model is None or not predictions:
+    if model is None or not model.has_feature_maps or not predictions:
         return ModelAnswer(name, predictions)
     options = model.preprocessing
     photos = query, predictions[0].path
@@ -169,9 +171,7 @@ def compared_rows(results: StudyResults) -> list[ComparedPair]:
         models = load_model(first.folder, device), load_model(second.folder, device)
         for test, title in results.tests.items():
             if test in first.tests and test in second.tests:
-                pair = differences(
-                    first.evaluations[test], second.evaluations[test], 1, results.threshold
-                )
+                pair = differences(first.evaluations[test], second.evaluations[test], 1)
                 queries = compared_queries(pair, (names[0], names[1]), models, COUNT)
                 found.append(ComparedPair(names[0], names[1], title, pair.by_condition(), queries))
     return found

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from beenhere.evaluation.protocol import has_positive
+from beenhere.photos.reference import Kind as By
+from beenhere.report.photo_boxes import how_far
 from beenhere.report.study_figures import RowFigures, TableFigures
 from beenhere.studies.results import StudyResults
 
@@ -29,8 +31,9 @@ class Failure:
         condition: of the query; empty where unknown.
         kind: ``"impossible"``: no database photo is right.
         query, prediction: paths; the prediction is empty where nothing was found.
-        metres: from the query to the prediction; None where unknown.
+        metres: from the query to the prediction, or frames; None where unknown.
         similarity: of the two; None where nothing was found.
+        by: what says where photos were taken.
     """
 
     model: str
@@ -42,11 +45,17 @@ class Failure:
     prediction: str
     metres: float | None
     similarity: float | None
+    by: By = "position"
+
+    @property
+    def away(self) -> str:
+        """How far the prediction lies from the query, in words."""
+        return how_far(self.metres, self.by, " off")
 
     @property
     def distance_band(self) -> str:
-        """``"near"`` below 100 m, ``"middle"`` below 1 km, ``"far"``, ``"unknown"``."""
-        if self.metres is None:
+        """``"near"`` below 100 m, ``"middle"`` below 1 km, ``"far"``; elsewhere ``"unknown"``."""
+        if self.metres is None or self.by != "position":
             return "unknown"
         return "near" if self.metres < 100 else "middle" if self.metres < 1000 else "far"
 
@@ -89,8 +98,8 @@ def _grouped(
 ) -> list[list[Failure]]:
     """A model's failures on a test set by condition and kind, each group in random order."""
     evaluation = row.evaluations(test)[0]
-    wrong = np.flatnonzero(~evaluation.hits(1, results.threshold))
-    first = evaluation.queries.with_columns(possible=has_positive(results.threshold)).join(
+    wrong = np.flatnonzero(~evaluation.hits(1, evaluation.threshold))
+    first = evaluation.queries.with_columns(possible=has_positive(evaluation.threshold)).join(
         evaluation.predictions.filter(pl.col("rank") == 1).drop("query_condition"),
         on="query",
         how="left",
@@ -109,6 +118,7 @@ def _grouped(
             prediction=asked["database"] or "",
             metres=asked["distance_m"],
             similarity=asked["similarity"],
+            by=evaluation.by,
         )
         groups.setdefault((failure.condition, failure.kind), []).append(failure)
     return [groups[key] for key in sorted(groups, key=lambda key: (key[1] != "wrong", key[0]))]

@@ -11,7 +11,7 @@ from typing import Any
 
 from beenhere import geo
 from beenhere.files.csv_text import csv_text
-from beenhere.photos.reference import REFERENCES, distance, kind_of, points_at
+from beenhere.photos.reference import REFERENCES, Kind, distance, kind_of, points_at
 from beenhere.retrieval.locate.answer import Location, Match, Place
 from beenhere.wording import count, metres, whole_metres
 
@@ -32,9 +32,18 @@ def _answer(location: Location) -> str:
         return f"a guess: {where_in_words(place)}"
     if location.probability is None:
         return f"{where_in_words(place)}, known: {location.gap}"
-    radius = f" within {whole_metres(location.radius)} (90%)" if location.radius is not None else ""
+    radius = ""
+    if location.radius is not None:
+        radius = f" within {far_in_words(location.radius, kind_of(place))} (90%)"
     sure = f", {_probability(location.probability)}" if location.probability is not None else ""
     return f"{where_in_words(place)}{radius}{sure}"
+
+
+def far_in_words(far: float, kind: Kind) -> str:
+    """A distance in its unit, such as ``"38 m"``, ``"1.2 m"`` of x and y, ``"2 frames"``."""
+    if kind == "frame":
+        return count(round(far), "frame")
+    return metres(far) if kind == "xy" else whole_metres(far)
 
 
 def _probability(probability: float) -> str:
@@ -121,7 +130,7 @@ def _away(one: Place, other: Place) -> str:
     far, kind = distance_between(one, other), kind_of(one)
     if far is None or not REFERENCES[kind].unit:
         return ""
-    return f", {count(round(far), 'frame') if kind == 'frame' else whole_metres(far)} away"
+    return f", {far_in_words(far, kind)} away"
 
 
 def metres_between(one: Place | None, other: Place | Match | None) -> float | None:
@@ -150,7 +159,7 @@ def supporting(location: Location) -> list[int]:
 _COLUMNS = """
 query status lat lon radius_m probability threshold supporting matches best_match similarity inliers
 inliers_elsewhere guess_lat guess_lon runner_up_lat runner_up_lon runner_up_distance_m reason
-x y frame map place own_lat own_lon own_source own_distance_m
+x y frame map place own_lat own_lon own_source own_distance_m radius unit
 """
 CSV_COLUMNS = tuple(_COLUMNS.split())
 """One row a photo; empty where there is nothing. ``status`` is known, guess or unknown. ``lat`` and
@@ -159,7 +168,8 @@ likeliest one. ``best_match`` is the strongest match for it, with its ``similari
 ``inliers``; ``inliers_elsewhere`` are the most of any match of another place. ``x``, ``y``,
 ``frame``, ``map`` and ``place``, a name, are of the likeliest place, known or not, where photos
 have these. ``own_lat`` and ``own_lon`` are where the photo itself says it was taken, in EXIF or its
-name (``own_source``), ``own_distance_m`` from the likeliest place."""
+name (``own_source``), ``own_distance_m`` from the likeliest place. ``radius`` and ``unit``: ``m``,
+of x and y too, whatever theirs is, or ``frames``; ``radius_m`` is for metres alone."""
 
 
 def to_json(locations: Sequence[Location]) -> str:
@@ -167,13 +177,16 @@ def to_json(locations: Sequence[Location]) -> str:
 
     Each has ``query``, ``status`` (``"known"``, ``"guess"`` or ``"unknown"``), ``lat`` and ``lon``
     (null where the place is not known), ``radius_m``, ``probability``, ``threshold``,
-    ``inliers_elsewhere``, ``place`` (the likeliest, known or not), ``runner_up``, ``matches``,
-    ``reason`` and ``own`` (where the photo itself says it was taken: ``lat``, ``lon``, ``source``
-    and ``distance_m`` from the likeliest place). A place has ``lat``, ``lon``, ``spread_m``, ``x``,
-    ``y``, ``frame``, ``map``, ``place`` (its name), ``share`` and ``supporting`` (ranks of its
-    matches), the runner-up ``distance_m`` from the likeliest too. A match has ``rank``, ``path``,
-    ``similarity``, ``inliers``, ``lat``, ``lon``, ``heading``, ``captured``, ``x``, ``y``,
-    ``frame``, ``map``, ``place`` and ``distance_m`` from the likeliest place.
+    ``inliers_elsewhere``, ``radius``, ``unit``, ``place`` (the likeliest, known or not),
+    ``runner_up``, ``matches``, ``reason`` and ``own`` (where the photo itself says it was taken:
+    ``lat``, ``lon``, ``source`` and ``distance_m`` from the likeliest place). A place has ``lat``,
+    ``lon``, ``spread_m``, ``x``, ``y``, ``frame``, ``map``, ``place`` (its name), ``share`` and
+    ``supporting`` (ranks of its matches), the runner-up ``distance_m`` from the likeliest too. A
+    match has ``rank``, ``path``, ``similarity``, ``inliers``, ``lat``, ``lon``, ``heading``,
+    ``captured``, ``x``, ``y``, ``frame``, ``map``, ``place`` and ``distance_m`` from the likeliest
+    place. ``radius``, and ``distance`` and ``spread`` beside those in metres, are in ``unit``:
+    ``"m"``, of x and y whatever theirs is, ``"frames"``, or null of places with names, which have
+    none.
     """
     return json_text([location_values(location) for location in locations])
 
@@ -193,10 +206,10 @@ def flat(location: Location) -> dict[str, Any]:
     place, rival = location.place, location.runner_up
     best = best_match(place) if place is not None else None
     answer, guess = (place, None) if location.known else (None, place)
-    own = location.own
+    own, unit = location.own, _unit(place)
     values = (
         *(location.query, location.status, answer and answer.lat, answer and answer.lon),
-        *(location.radius, location.probability, location.threshold),
+        *(location.radius if unit == "m" else None, location.probability, location.threshold),
         *(len(supporting(location)), len(location.matches)),
         *(best and best.path, best and best.similarity, best and best.inliers),
         location.gap and location.gap.elsewhere,
@@ -205,8 +218,14 @@ def flat(location: Location) -> dict[str, Any]:
         location.reason,
         *(_on_map(place).values()),
         *(own and own.lat, own and own.lon, own and own.source, own_distance(location)),
+        *(location.radius, unit),
     )
     return dict(zip(CSV_COLUMNS, values, strict=True))
+
+
+def _unit(place: Place | None) -> str | None:
+    """Of distances, ``"m"`` or ``"frames"``."""
+    return REFERENCES[kind_of(place)].unit.strip() or None if place is not None else None
 
 
 def _on_map(place: Place | Match | None) -> dict[str, Any]:
@@ -218,9 +237,12 @@ def location_values(location: Location) -> dict[str, Any]:
     """An answer as :func:`to_json` has it."""
     place, rival = location.place, location.runner_up
     row, own = flat(location), location.own
-    away = {"distance_m": row["runner_up_distance_m"]}
+    away = {
+        "distance_m": row["runner_up_distance_m"],
+        "distance": _measured(place, rival),
+    }
     return {
-        **{name: row[name] for name in (*CSV_COLUMNS[:7], "inliers_elsewhere")},
+        **{name: row[name] for name in (*CSV_COLUMNS[:7], "inliers_elsewhere", "radius", "unit")},
         "place": place and _place_values(place),
         "runner_up": rival and _place_values(rival) | away,
         "matches": [_match_values(match, place) for match in location.matches],
@@ -231,11 +253,22 @@ def location_values(location: Location) -> dict[str, Any]:
 
 def _place_values(place: Place) -> dict[str, Any]:
     supporting = [match.rank for match in place.matches]
-    where = {"lat": place.lat, "lon": place.lon, "spread_m": place.spread}
+    unit = _unit(place)
+    where = {"lat": place.lat, "lon": place.lon, "spread_m": place.spread if unit == "m" else None}
+    where["spread"] = place.spread if unit else None
     return {**where, **_on_map(place), "share": place.share, "supporting": supporting}
 
 
 def _match_values(match: Match, likeliest: Place | None) -> dict[str, Any]:
     names = ("rank", "path", "similarity", "inliers", "lat", "lon", "heading", "captured")
     values = {name: getattr(match, name) for name in names}
-    return values | _on_map(match) | {"distance_m": metres_between(likeliest, match)}
+    away = {
+        "distance_m": metres_between(likeliest, match),
+        "distance": _measured(likeliest, match),
+    }
+    return values | _on_map(match) | away
+
+
+def _measured(one: Place | None, other: Place | Match | None) -> float | None:
+    """:func:`distance_between`, but of places with names, which have none."""
+    return distance_between(one, other) if _unit(one) else None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from beenhere import geo
+from beenhere.photos.reference import LocalPoints, Points, is_placed, kind_of
 from beenhere.report.location import (
     best_match,
     degrees,
@@ -13,8 +13,10 @@ from beenhere.report.location import (
     likeness,
     metres_between,
     own_distance,
+    where_in_words,
 )
 from beenhere.report.location_map import location_map
+from beenhere.report.location_plan import location_plan
 from beenhere.report.location_view import match_colour, middle_of
 from beenhere.report.photo_boxes import (
     BOX,
@@ -39,27 +41,30 @@ _NOWHERE_ELSE = 0.05
 _ROW = BOX[1] + CAPTION + 18 + GAP
 
 
-def draw_location(
-    location: Location, photo: str | bytes, photos: geo.Positions, path: Path
-) -> None:
+def draw_location(location: Location, photo: str | bytes, photos: Points, path: Path) -> None:
     """Write the picture, 1190 pixels wide, as PNG or JPEG by the name's end.
 
     A match's number and colour are the same on the map and at its photo: blue for the answer,
     orange for the runner-up, grey for neither. Where the query itself says where it was taken, in
-    EXIF or in its name, the map shows that too. Where there is nothing to put on a map, more
-    matches take its place. A photo that cannot be read leaves its place empty.
+    EXIF or in its name, the map shows that too. By x and y the map is a plan, by frames a line.
+    Where there is nothing to put on a map, more matches take its place. A photo that cannot be read
+    leaves its place empty.
 
     Args:
         location: the answer.
         photo: the query, a path or what a file holds.
-        photos: positions of the index's photos, ``(n,)``; some may be unknown.
+        photos: where the index's photos were taken, ``(n,)``; some may be unknown.
         path: of the picture.
 
     Raises:
         DataError: another kind of file, or a folder that is not there.
     """
     check_picture(path)
-    mapped = middle_of(location, photos) is not None
+    if isinstance(photos, LocalPoints):
+        place = location.place
+        mapped = bool(photos.known.any()) and (place is None or kind_of(place) != "place")
+    else:
+        mapped = middle_of(location, photos) is not None
     first = _MAP_COLUMNS if mapped else 0
     beside = _COLUMNS - first
     lines = _LINES if mapped else min(_LINES, 1 + len(location.matches) // beside)
@@ -68,7 +73,11 @@ def draw_location(
     if mapped:
         size = column_left(_MAP_COLUMNS) - GAP - MARGIN, _LINES * _ROW - MARGIN
         shown = beside * lines - 1
-        sheet.picture.paste(location_map(location, photos, size, shown), (MARGIN, _HEAD))
+        if isinstance(photos, LocalPoints):
+            drawn = location_plan(location, photos, size, shown)
+        else:
+            drawn = location_map(location, photos, size, shown)
+        sheet.picture.paste(drawn, (MARGIN, _HEAD))
     corners = [
         (column_left(column), _HEAD + line * _ROW)
         for line in range(lines)
@@ -101,7 +110,7 @@ def _put_match(
     photo = sheet.photo(corner, small_photo(match.path), colour)
     sheet.badge(photo, colour, str(number), 20, width=32)
     far = metres_between(location.place, match)
-    where = "its position is not known" if match.lat is None else ""
+    where = where_in_words(match) if is_placed(match) else "nobody knows where"
     if far is not None:
         away = "at" if far < _NOWHERE_ELSE else f"{metres(far)} from"
         where = f"{away} the {'answer' if location.known else 'best guess'}"

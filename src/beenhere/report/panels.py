@@ -245,6 +245,10 @@ def _put_answer(
     if maps is None:
         return
     sheet.text((column_left(maps) + FRAME, top + 16), f"what {letter} looks at", 16, INK)
+    if answer.overlays is None and answer.predictions:
+        words = "no similarity maps", "of a wrapped network"
+        sheet.captions((column_left(maps), top + _NAME), *words)
+        return
     # A model that found nothing has an empty box where the query's map would be.
     pair = zip(answer.overlays or (None,), ("query", "found first"), strict=False)
     for column, (photo, name) in enumerate(pair, maps):

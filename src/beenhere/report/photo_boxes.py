@@ -55,6 +55,11 @@ class Prediction:
     right: bool | None
     by: Kind = "position"
 
+    @property
+    def far(self) -> str:
+        """How far it is from the query, in words."""
+        return how_far(self.metres, self.by)
+
 
 def predictions_of(
     rows: pl.DataFrame, threshold: float | None, by: Kind = "position"
@@ -212,16 +217,20 @@ class PhotoSheet:
             picture.save(new, quality=quality)
 
 
+def how_far(metres: float | None, by: Kind, after: str = "") -> str:
+    """Such as ``"8.1 m"`` and what stands after, ``"3 frames"``, ``"on another map"``."""
+    if metres is None:
+        return "distance unknown"
+    if math.isinf(metres):
+        return "on another map"
+    far = wording.count(round(metres), "frame") if by == "frame" else wording.metres(metres)
+    return far + after
+
+
 def caption(prediction: Prediction) -> str:
     """How far away it is; where a list says what is right, and no position does, its name."""
-    if prediction.metres is not None and math.isinf(prediction.metres):
-        return "on another map"
-    if prediction.metres is not None and prediction.by == "frame":
-        return f"{wording.count(round(prediction.metres), 'frame')} away"
-    if prediction.metres is not None:
-        return f"{wording.metres(prediction.metres)} away"
-    if prediction.right is None:
-        return "distance unknown"
+    if prediction.metres is not None or prediction.right is None:
+        return how_far(prediction.metres, prediction.by, " away")
     path = Path(prediction.path)
     # Of the @ between the fields of a name, empty or not, one is shown.
     name = re.sub("@+", "@", path.stem).strip("@") + path.suffix

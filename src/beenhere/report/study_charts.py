@@ -206,7 +206,6 @@ class _TableCharts:
 
     def _maps(self) -> ChartGroup:
         charts, named = [], []
-        threshold = self.results.threshold
         for shown in self.every:
             best = self.figures.best(shown.test)
             if best is None:
@@ -218,8 +217,8 @@ class _TableCharts:
             )
             if not np.isfinite(lat).any():
                 continue
-            possible = one.queries.select(has_positive(threshold).fill_null(False)).to_series()
-            right, key = one.hits(self.first_n, threshold), self._key("map", shown.test)
+            possible = one.queries.select(has_positive(one.threshold).fill_null(False)).to_series()
+            right, key = one.hits(self.first_n, one.threshold), self._key("map", shown.test)
             charts.append(error_map(lat, lon, right, possible.to_numpy(), shown.title, key))
             named.append(f"{best.name} on {shown.title}")
         caption = (

@@ -145,7 +145,7 @@ def _measured(
     ranked = {}
     for at in results.recall_at:
         hits = {
-            name: np.stack([one.hits(at, results.threshold) for one in found])
+            name: np.stack([one.hits(at, one.threshold) for one in found])
             for name, found in evaluations.items()
         }
         ranked[at] = rank_rows(hits, results.confidence, results.resamples, results.seed)

@@ -230,7 +230,7 @@ def _description(plan: Plan) -> dict[str, Any]:
         "caveat": profile.caveat,
         "published_queries": file.published_queries,
         "tests": {name: profile.titles.get(name, name) for name in tests},
-        "threshold": evaluation.thresholds[0],
+        "threshold": evaluation.thresholds[0] if evaluation.thresholds else None,
         **evaluation.model_dump(include={"recall_at", "confidence", "resamples", "seed"}),
         "compare": file.compare,
         "tables": [

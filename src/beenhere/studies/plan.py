@@ -14,14 +14,14 @@ import numpy as np
 
 from beenhere import geo
 from beenhere.config import config_yaml
-from beenhere.config.options import OwnPart
-from beenhere.config.own_parts import source_of_class
+from beenhere.config.evaluation import AS_BEFORE
 from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluation_fingerprint
 from beenhere.photos.formats import read_evaluation, read_photos
 from beenhere.photos.summary import table_fingerprint
 from beenhere.studies.study import DataProfile, RowFile, Study, StudyTable
+from beenhere.training.run_folder import own_code_of
 from beenhere.training.shards.shard_store import is_shards
 
 UNIMPORTANT = (
@@ -191,7 +191,7 @@ def make_plan(
     for name in profile.scale.keys() - known:
         raise ConfigError(f"data profile {data!r}: scale names {name!r}, which no row has")
     photos = StudyPhotos()
-    metres = max(config.evaluation.thresholds[0] for config in configs)
+    metres = max((config.evaluation.thresholds or AS_BEFORE)[0] for config in configs)
     for places in {config.data.model_dump_json(): config.data for config in configs}.values():
         _check_there(places, data)
         photos.check_apart(places, metres, profile.allowed_overlap)
@@ -299,16 +299,12 @@ def _planned(row: RowFile, config: TrainConfig, photos: StudyPhotos, seeds: int)
 def _fingerprint(config: TrainConfig, photos: StudyPhotos) -> str:
     values = flat(config_yaml.plain(config))
     kept = {name: value for name, value in values.items() if matters(name)}
+    if kept["evaluation.thresholds"] is None:
+        kept["evaluation.thresholds"] = AS_BEFORE  # what is trained stays
     data = config.data
     if data.share == 1:
         del kept["data.share"], kept["data.share_seed"]
-    for option, part in (
-        ("model.aggregator", config.model.aggregator),
-        ("loss", config.loss),
-        ("miner", config.miner),
-    ):
-        if isinstance(part, OwnPart):
-            kept[f"code of {option}"] = source_of_class(part, option)
+    kept |= {f"code of {option}": code for option, code in own_code_of(config).items()}
     kept["training photos"] = photos.training(Path(data.train))
     if data.validation is not None:
         kept["validation photos"] = photos.evaluation(data.validation)

@@ -109,8 +109,8 @@ class StudyResults:
         published_queries: how many queries the published figures rest on, by test set
             (``{"sf_xs": 1000}``): the width of their intervals.
         tests: the test sets in the order of their columns, with titles (``{"sf_xs": "SF-XS"}``).
-        recall_at: each N that is measured. threshold: metres within which a match is right; test
-            sets that list what is right have none.
+        recall_at: each N that is measured. threshold: metres within which a match is right, or
+            what else says where photos were taken; None: those that go with it.
         confidence: of the intervals, such as 0.95. resamples, seed: of the bootstrap.
         tables: in the order of the study.
         compare: pairs (table, row, row) whose differing queries are shown.
@@ -126,7 +126,7 @@ class StudyResults:
     published_queries: dict[str, int]
     tests: dict[str, str]
     recall_at: tuple[int, ...]
-    threshold: float
+    threshold: float | None
     confidence: float
     resamples: int
     seed: int
@@ -141,14 +141,16 @@ class StudyResults:
 
     @property
     def right_in_words(self) -> str:
-        """``"within 25 m"``, and on which test sets lists say what is right instead."""
+        """``"within 25 m"``, and on which test sets another rule says what is right instead."""
         runs = [run for row in self.rows for run in row.finished]
-        listed = [
-            title
-            for name, title in self.tests.items()
-            if any(name in run.tests and run.evaluations[name].listed for run in runs)
-        ]
-        if len(listed) == len(self.tests) and listed:
-            return in_words(None)
-        exception = f" ({in_words(None)} for {', '.join(listed)})" if listed else ""
-        return in_words(self.threshold) + exception
+        rules: dict[str, list[str]] = {}
+        for name, title in self.tests.items():
+            found = next((run.evaluations[name] for run in runs if name in run.tests), None)
+            if found is None:
+                rule = in_words(25.0 if self.threshold is None else self.threshold)
+            else:
+                rule = in_words(None if found.listed else found.threshold, found.by)
+            rules.setdefault(rule, []).append(title)
+        first, *others = sorted(rules, key=lambda rule: rule == in_words(None)) or [in_words(25.0)]
+        said = [f"{rule} for {', '.join(rules[rule])}" for rule in others]
+        return first + (f" ({'; '.join(said)})" if said else "")

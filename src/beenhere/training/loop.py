@@ -42,6 +42,7 @@ from beenhere.models import VPRModel, build_model, save_checkpoint
 from beenhere.models.aggregators import WhitenedCov
 from beenhere.models.folding import evaluation_mode
 from beenhere.photos.formats import EvaluationTables
+from beenhere.photos.reference import REFERENCES
 from beenhere.progress import progress
 from beenhere.retrieval.search.vectors import StoredVectors
 from beenhere.retrieval.search.whitening import Whitening
@@ -316,9 +317,9 @@ def with_recall_at_1(config: EvalConfig) -> EvalConfig:
 
 def named_recalls(evaluation: Evaluation) -> dict[str, float]:
     """``{"R@1": 61.2, ...}`` in percent; other thresholds than the first as ``"R@1 50 m"``."""
-    first = evaluation.recalls[0].threshold
+    first, unit = evaluation.recalls[0].threshold, REFERENCES[evaluation.by].unit
     return {
-        f"R@{one.at}" + ("" if one.threshold == first else f" {one.threshold:g} m"): one.percent
+        f"R@{one.at}" + ("" if one.threshold == first else f" {one.threshold:g}{unit}"): one.percent
         for one in evaluation.recalls
         if one.condition is None
     }

@@ -1,6 +1,7 @@
 """The folder of a training run: what lies where, when a run may go on in it, what it ran with.
 
 - ``config.yaml``: every option of the run
+- ``code.json``: SHA-256 of the source of parts of a person's own, by the option that names them
 - ``metrics.jsonl``: one JSON object a line, for each step and each epoch
 - ``results.json``: validation after each epoch, which was the best, the tests
 - ``checkpoints/best`` and ``last``: models (see :mod:`beenhere.models`)
@@ -10,6 +11,7 @@
 """
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -22,9 +24,12 @@ from typing import Any
 
 from beenhere import __version__
 from beenhere.config import config_yaml
+from beenhere.config.evaluation import AS_BEFORE
+from beenhere.config.options import OwnPart
+from beenhere.config.own_parts import source_of_class
 from beenhere.config.training import TrainConfig
 from beenhere.errors import ModelError, TrainingError
-from beenhere.files.atomic import replacing, write_file
+from beenhere.files.atomic import replacing, write_file, write_json
 from beenhere.files.locks import locked
 from beenhere.files.regular import read_json, read_regular
 from beenhere.wording import file_size, one_line
@@ -48,12 +53,30 @@ _FULL = [os.strerror(one) for one in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
 _STATE = {"global_step", "state_dict", "optimizer_states", "history", "unreadable"}
 
 
+def own_code_of(config: TrainConfig) -> dict[str, str]:
+    """The source of each part of a person's own, by the option that names it.
+
+    See :func:`beenhere.config.own_parts.source_of_class`, which raises ConfigError.
+    """
+    parts = {
+        "model.aggregator": config.model.aggregator,
+        "loss": config.loss,
+        "miner": config.miner,
+    }
+    return {
+        option: source_of_class(part, option)
+        for option, part in parts.items()
+        if isinstance(part, OwnPart)
+    }
+
+
 class RunFolder:
     """One run's files. Nothing is made or read before a method is called."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
+        self.code = path / "code.json"
         self.metrics = path / "metrics.jsonl"
         self.results = path / "results.json"
         self.best = path / "checkpoints" / "best"
@@ -84,10 +107,12 @@ class RunFolder:
             yield
 
     def write_config(self, config: TrainConfig) -> None:
-        """Write the options, unless a run with a finished epoch has others.
+        """Write the options, unless a run with a finished epoch has others, or other code.
 
         Raises:
-            TrainingError: options differ that may not change on the way; all of them are named.
+            TrainingError: options differ that may not change on the way; all of them are named. Or
+                the code of a part of a person's own does.
+            ConfigError: a part of a person's own cannot be imported.
         """
         if self.config.exists() and self.state.exists():
             before = config_yaml.plain(config_yaml.load(TrainConfig, self.config))
@@ -95,6 +120,7 @@ class RunFolder:
                 f"{name} is {_short(new)}, was {_short(old)}"
                 for name, old, new in _differences(before, config_yaml.plain(config))
                 if not any(name == free or name.startswith(f"{free}.") for free in FREE)
+                and (name, old, new) != ("evaluation.thresholds", AS_BEFORE, None)
             ]
             if differ:
                 raise TrainingError(
@@ -102,6 +128,7 @@ class RunFolder:
                     f"run another folder by --out, or go on with the old one: beenhere train "
                     f"{self.path}"
                 )
+        self._write_code(own_code_of(config))
         with replacing(self.config) as new:
             config_yaml.write(config, new)
 
@@ -152,6 +179,21 @@ class RunFolder:
                 "start anew in another folder by --out"
             )
         return state
+
+    def _write_code(self, code: dict[str, str]) -> None:
+        found = {option: hashlib.sha256(text.encode()).hexdigest() for option, text in code.items()}
+        if self.state.exists() and self.code.exists():
+            before = read_json(self.code)
+            changed = [option for option in found if before.get(option) != found[option]]
+            if changed:
+                raise TrainingError(
+                    f"the code of {' and '.join(changed)} is not that which {self.path} began "
+                    "with, and its epochs would be of two models; put the old code back, give "
+                    f"this run another folder by --out, or, if it is to go on with the code of "
+                    f"now, delete {self.code}"
+                )
+        if found:
+            write_json(self.code, found)
 
     def drop_unfinished_metrics(self, epochs: int) -> None:
         """Drop the lines of an epoch that did not finish: it is trained again."""

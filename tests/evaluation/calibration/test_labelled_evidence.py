@@ -5,6 +5,7 @@ import pytest
 
 from beenhere import geo
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, streets
+from beenhere.photos.reference import LocalPoints
 
 
 def at(east: np.ndarray, north: np.ndarray) -> geo.Positions:
@@ -54,6 +55,29 @@ def test_positions_of_two_streets_are_more_than_a_gap_apart_however_dense_the_ci
     used = numbers != BETWEEN
     apart = numbers[:, None] != numbers[None]
     assert metres[apart & used[:, None] & used[None]].min() > 50
+
+
+def local(x: list[float], y: list[float], **texts: list[str | None]) -> LocalPoints:
+    nothing = [None] * len(x)
+    map, name = (np.array(texts.get(key, nothing), object) for key in ("map", "name"))
+    return LocalPoints(map, name, np.array(x), np.array(y))
+
+
+def test_a_corridor_is_cut_along_its_length_alone() -> None:
+    """All of it lies on the line y = 0 of the grid."""
+    x = np.arange(200.0)
+    numbers = streets(local(x.tolist(), [0.0] * 200), 4, 10)
+    cut = np.abs(x - 40 * np.round(x / 40)) <= 2
+    assert ((numbers == BETWEEN) == cut).all()
+    assert [len(set(numbers[~cut & (x // 40 == block)])) for block in range(5)] == [1] * 5
+
+
+def test_maps_and_names_are_groups_of_their_own() -> None:
+    floors = streets(local([0.0, 1.0, 0.0], [0.0] * 3, map=["a", "a", "b"]), 5, 9)
+    assert floors[0] == floors[1] != floors[2]
+    zeros = [0.0] * 30
+    rooms = streets(local(zeros, zeros, name=["hall"] * 20 + ["attic"] * 10), 1, 5)
+    assert set(rooms[:20]) == {rooms[0]} and set(rooms[20:]) == {rooms[29]} != {rooms[0]}
 
 
 def test_a_query_without_a_position_stands_alone() -> None:

@@ -13,7 +13,6 @@ from beenhere.errors import DataError
 from beenhere.retrieval.locate.answer import Match, Place
 from beenhere.retrieval.locate.confidence import (
     FEATURES,
-    LEAST_RADIUS,
     Confidence,
     ErrorModel,
     ProbabilityModel,
@@ -42,6 +41,34 @@ def confidence(**changed: Any) -> Confidence:
         "fitted": {"inside": 150, "promised": False},
     }
     return Confidence(**values | changed)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.75, 0.8, 0.9, 1.0])
+def test_answers_on_another_map_are_infinitely_far_off(level: float) -> None:
+    """Half of the wrong ones are: a radius that would have to hold more than the others is none."""
+    errors = ErrorModel(0.0, math.log(0.7 / 0.3), (0.0, 2.0), (5.0, 45.0), "xy", 5.0, 0.5)
+    logit = np.zeros(1)
+    if level <= 0.7:
+        expected = max(level / 0.7 * 2, 0.1)
+    else:
+        among_wrong = (level - 0.7) / 0.3
+        expected = 5 + 40 * among_wrong / 0.5 if among_wrong <= 0.5 else math.inf
+    radius = errors.quantile(logit, np.array([level]))[0]
+    assert radius == pytest.approx(expected)
+    if math.isfinite(radius):
+        assert errors.level(logit, np.array([radius]))[0] == pytest.approx(level)
+    assert errors.level(logit, np.array([np.inf]))[0] == 1
+    kept = confidence(errors=errors).values()
+    assert Confidence.read(yaml.safe_load(yaml.safe_dump(kept))).errors == errors
+
+
+def test_radii_of_frames_are_whole() -> None:
+    errors = ErrorModel(1.0, 0.0, (0.0, 1e-6, 1.0, 1 + 1e-6, 2.0), (3.0, 90.0), "frame", 2.0)
+    logit, level = np.full(9, 1.5), np.linspace(0, 1, 9)
+    radius = errors.quantile(logit, level)
+    assert radius.tolist() == np.round(radius).tolist() and radius.min() == 1
+    exact = ErrorModel(1.0, 0.0, errors.near, errors.far, "xy", 2.0).quantile(logit, level)
+    assert ((radius >= exact - 1e-3) & (radius < np.maximum(exact, 1) + 1)).all()
 
 
 def features(n: int, seed: int = 0) -> np.ndarray:
@@ -84,7 +111,7 @@ def test_more_of_a_feature_never_lowers_the_probability(name: str) -> None:
 def test_radius_is_finite_and_above_zero(known: float) -> None:
     radius = confidence(level_known=known).radius(features(500))
     assert np.isfinite(radius).all()
-    assert (radius >= LEAST_RADIUS).all() and radius.max() <= 1500
+    assert (radius >= 1).all() and radius.max() <= 1500
 
 
 def test_level_of_known_places_begins_at_the_threshold() -> None:
@@ -117,7 +144,7 @@ def test_level_undoes_the_quantile() -> None:
     rng = np.random.default_rng(0)
     logit, level = rng.normal(0, 3, 500), rng.uniform(0.05, 1, 500)
     metres = ERRORS.quantile(logit, level)
-    there = metres > LEAST_RADIUS
+    there = metres > 1
     np.testing.assert_allclose(ERRORS.level(logit, metres)[there], level[there], atol=1e-12)
 
 

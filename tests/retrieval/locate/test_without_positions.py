@@ -8,10 +8,7 @@ import pytest
 from PIL import Image
 from tiny import write_photo
 
-from beenhere.config.evaluation import CalibrateConfig
-from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.evaluation.calibration.calibrate_index import calibrate_index
 from beenhere.models.model import VPRModel
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
@@ -80,8 +77,6 @@ def test_by_name(paths: list[str], small_model: VPRModel, tmp_path: Path) -> Non
     assert [one.place.name for one in index.locate_sequence(paths[4:7], step=1).locations] == [  # type: ignore[union-attr]
         "hall"
     ] * 3
-    with pytest.raises(DataError, match="known by names alone, and only answers by positions"):
-        calibrate_index(index, None, None, False, CalibrateConfig(), LocateConfig())
 
 
 def test_the_way_can_be_chosen(paths: list[str], small_model: VPRModel, tmp_path: Path) -> None:
@@ -92,8 +87,9 @@ def test_the_way_can_be_chosen(paths: list[str], small_model: VPRModel, tmp_path
     # No photo has a position: by these no place is known.
     found = index.locate(paths[8], by="position")
     assert found.place is None and not found.known and found.matches
-    index.set_calibration({"plain": None})
-    with pytest.raises(ConfigError, match="by is place, but the index is calibrated"):
+    index.set_calibration({"plain": None, "locate": {"by": "frame"}})
+    assert index.locate(paths[8]).place.frame is not None  # type: ignore[union-attr]
+    with pytest.raises(ConfigError, match="by is place, but the index was calibrated with frame"):
         index.locate(paths[8], by="place")
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from beenhere.evaluation.calibration.calibration_queries import CalibrationQueri
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
-from beenhere.retrieval.locate.confidence import RIGHT_WITHIN
 from beenhere.retrieval.locate.decision import LOCATE_OPTIONS
 from beenhere.retrieval.verify import Verifier
 
@@ -69,9 +68,10 @@ def calibrate_index(
     """Fit the confidence of an index's answers; the index keeps it.
 
     Args:
-        index: with photos that have positions.
-        queries: photos with positions, a table or a path of any format that is known; None:
-            photos of the index, a makeshift.
+        index: with photos of which it is known where they were taken: positions, x and y, frames
+            or names, by ``locate.by``.
+        queries: photos of which the same is known, a table or a path of any format that is known;
+            None: photos of the index, a makeshift.
         outside: photos of places that the index does not have, alike; None: none but those made
             by hiding the place of each query.
         verify: fit it for verified matches too.
@@ -82,7 +82,8 @@ def calibrate_index(
     Raises:
         DataError: too few queries, right or wrong answers, or streets; none that can be read;
             another process writes the index, or it cannot be written.
-        ConfigError: verification needs a package that is not there.
+        ConfigError: verification needs a package that is not there; distances that do not go with
+            what is known.
     """
     # Plain first: that queries are too few is known before minutes of verification.
     ways: dict[str, Verifier | None] = {"plain": None}
@@ -111,9 +112,10 @@ def calibrate_index(
         "beenhere": __version__,
         "queries": "photos of the index" if inside is None else _named(queries, inside),
         "outside": None if elsewhere is None else _named(outside, elsewhere),
-        "options": config_yaml.plain(config),
+        # With the distances that go with the photos.
+        "options": config_yaml.plain(config.model_copy(update=asdict(set_of.distances))),
     }
-    found = IndexCalibration(calibrations, asked, locate, fitted)
+    found = IndexCalibration(calibrations, asked, set_of.locate, fitted)
     index.set_calibration(found.values(), wait)
     return found
 
@@ -132,9 +134,8 @@ def _counted(asked: QueryEvidence, inside: PhotoTable | None, outside: PhotoTabl
         given += f", {len(outside) + len(outside.unusable):,} photos from elsewhere"
     counts = []
     if asked.unmatched:
-        counts.append(
-            f"{asked.unmatched:,} outside the map (no photo of it within {RIGHT_WITHIN:g} m)"
-        )
+        near = asked.labelled.reference.within(asked.labelled.within)
+        counts.append(f"{asked.unmatched:,} outside the map (no photo of it {near})")
     reasons = Counter(reason for _, reason in asked.left_out)
     if reasons:
         most = [f"{reason}: {number:,}" for reason, number in reasons.most_common(_REASONS)]

@@ -62,16 +62,22 @@ def fit_calibration(labelled: LabelledEvidence, config: CalibrateConfig) -> Cali
     _check(labelled)
     n = len(labelled)
     probability, radius, known = np.empty(n), np.empty(n), np.empty(n, bool)
-    for fitted, held in folds(labelled, config.folds):
+    for fitted, out in folds(labelled, config.folds):
         # The threshold and the levels too: chosen on the held-out part they would look too good.
         confidence = fit_confidence(labelled[fitted], config)
-        features = labelled.features[held]
-        probability[held] = confidence.probability(features)
-        radius[held] = confidence.radius(features)
-        known[held] = probability[held] >= confidence.threshold
+        features = labelled.features[out]
+        probability[out] = confidence.probability(features)
+        radius[out] = confidence.radius(features)
+        known[out] = probability[out] >= confidence.threshold
     figures = measure(HeldOutAnswers(labelled, probability, known, radius), config)
-    notes = tuple(_notes(labelled, known, config))
-    return Calibration(fit_confidence(labelled, config), figures, notes)
+    notes = [*_notes(labelled, known, radius, config)]
+    held = figures.held_known
+    if labelled.by != "place" and held.high < HELD:
+        notes.append(
+            f"radii held {held.value:.0%} of the truths of known places, not {HELD:.0%}: how far "
+            "answers are off differs from place to place; give queries from more of them"
+        )
+    return Calibration(fit_confidence(labelled, config), figures, tuple(notes))
 
 
 def _check(labelled: LabelledEvidence) -> None:
@@ -93,13 +99,17 @@ def _check(labelled: LabelledEvidence) -> None:
     found = len(np.unique(labelled.groups[labelled.right]))
     if found < FEWEST_STREETS:
         raise DataError(
-            f"right answers are on {found} streets; expected {FEWEST_STREETS} or more, to hold "
-            "one out: give queries from more places, or a smaller gap"
+            f"right answers are {labelled.reference.in_groups(found)}; expected "
+            f"{FEWEST_STREETS} or more, to hold one out: give queries from more places"
+            + (", or a smaller gap" if labelled.by != "place" else "")
         )
 
 
 def _notes(
-    labelled: LabelledEvidence, known: NDArray[np.bool_], config: CalibrateConfig
+    labelled: LabelledEvidence,
+    known: NDArray[np.bool_],
+    radius: NDArray[np.float64],
+    config: CalibrateConfig,
 ) -> list[str]:
     notes = []
     outside, needed = int(labelled.outside.sum()), outside_needed(config)
@@ -124,12 +134,18 @@ def _notes(
     known_inside = known & ~labelled.outside
     if not known_inside.any():
         notes.append("no query reaches the threshold: every place is called unknown")
-    elif labelled.right[known_inside].mean() < HELD:
+    elif labelled.by != "place" and labelled.right[known_inside].mean() < HELD:
         notes.append(
             "more than one known place in ten is wrong, so a radius that holds 90% reaches as far "
             "as wrong answers go"
         )
+    endless = int(np.isinf(radius[known_inside]).sum())
+    if endless and labelled.by != "place":
+        notes.append(
+            f"{endless:,} known places have no radius: too many wrong answers lie on another map"
+        )
     streets = len(np.unique(labelled.groups))
     if streets < 20:
-        notes.append(f"queries are on {streets} streets: intervals are rough below 20")
+        said = labelled.reference.in_groups(streets)
+        notes.append(f"queries are {said}: intervals are rough below 20")
     return notes

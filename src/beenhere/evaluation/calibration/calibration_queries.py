@@ -3,18 +3,26 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
-from beenhere.errors import DataError, PhotoError
+from beenhere.errors import ConfigError, DataError, PhotoError
 from beenhere.evaluation.calibration.labelled_evidence import BETWEEN, LabelledEvidence, streets
 from beenhere.evaluation.protocol import leave_out
 from beenhere.photos.photo_input import photo_input
-from beenhere.photos.summary import Summary
+from beenhere.photos.reference import (
+    REFERENCES,
+    Points,
+    Reference,
+    distance,
+    joined,
+    points_at,
+    points_of,
+)
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.photo_store import Matches
@@ -23,7 +31,7 @@ from beenhere.retrieval.locate.candidates import (
     SearchResult,
     find_candidates,
 )
-from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN
+from beenhere.retrieval.locate.confidence import FEATURES
 from beenhere.retrieval.search.filters import Filter
 from beenhere.retrieval.verify import Verifier
 from beenhere.tools.doctor.fingerprints import brightness, hashes
@@ -62,13 +70,61 @@ def own_copies(
 
 
 @dataclass(frozen=True)
+class Distances:
+    """How near is near, in the unit of a frame of reference.
+
+    Attributes:
+        within: from the truth, within which an answer is right.
+        hide: around a query whose place is hidden.
+        apart: around a query that is a photo of the index; below 0: it alone is hidden.
+        gap: between streets.
+    """
+
+    within: float
+    hide: float
+    apart: float
+    gap: float
+
+    @classmethod
+    def of(cls, config: CalibrateConfig, reference: Reference) -> "Distances":
+        """Those that were given; the others are 4, 0.4 and 2 times the first, whole for frames.
+
+        Less than what goes with the reference they are not: streets stay where they are.
+
+        Raises:
+            ConfigError: one is given where places have names, or less is hidden than is right.
+        """
+        given = {name: getattr(config, name) for name in ("within", "hide", "apart", "gap")}
+        given = {name: value for name, value in given.items() if value is not None}
+        if not reference.unit:
+            for name, value in given.items():
+                raise ConfigError(
+                    f"{name} is {value:g}, but the photos are known by {reference.words}, which "
+                    "have no distances; leave it out"
+                )
+            return cls(reference.radius, reference.radius, -1.0, reference.radius)
+        within = given.get("within", reference.radius)
+        wide = max(within, reference.radius)
+        usual = {"within": within, "hide": 4 * wide, "apart": 0.4 * wide, "gap": 2 * wide}
+        if reference.kind == "frame":
+            usual = {name: float(ceil(value)) for name, value in usual.items()}
+        found = cls(**(usual | given))
+        if found.hide < within:
+            raise ConfigError(
+                f"hide is {found.hide:g}; expected {within:g} or more, within which an answer is "
+                "right"
+            )
+        return found
+
+
+@dataclass(frozen=True)
 class QueryEvidence:
     """The evidence that queries gave, and which of them could not be used.
 
     Attributes:
         labelled: the evidence.
         given_outside: of the queries from outside, those of photos from elsewhere.
-        unmatched: those of queries without a photo of the index within 25 m.
+        unmatched: those of queries whose place the index does not have.
         hidden: those that were made from queries from inside, their place being hidden.
         left_out: path and reason of each photo that could not be used.
     """
@@ -93,18 +149,24 @@ class CalibrationQueries:
     """Queries of which it is known where they were taken, described once and asked several ways.
 
     Three kinds count as from outside the map: photos from elsewhere; queries without a photo of
-    the index within 25 m; and every other query once more with the photos around it hidden.
+    the index near enough (25 m); and every other query once more with the photos around it hidden.
 
     Args:
-        index: to ask, with photos that have positions.
-        queries: photos with positions. None: photos of the index, drawn at random; each is asked
-            with itself and those close around it hidden. They are of the same drives as the map, so
-            that the calibration is too sure of photos taken on another day.
+        index: to ask, with photos of which it is known where they were taken.
+        queries: photos of which the same is known. None: photos of the index, drawn at random; each
+            is asked with itself and those close around it hidden. They are of the same drives as
+            the map, so that the calibration is too sure of photos taken on another day.
         outside: photos from elsewhere, with positions or without; None: none.
         config: what to hide, and where streets end.
         locate: how to ask.
 
+    Attributes:
+        reference: what says where photos were taken: that of ``locate``, or the index's.
+        distances: that were given or go with it.
+        locate: how to ask, by this reference.
+
     Raises:
+        ConfigError: distances where places have names.
         DataError: no query has a position, or none can be read; no queries are given for an index
             in Milvus of more photos than are read from there (:attr:`beenhere.Index.photos`).
     """
@@ -117,33 +179,36 @@ class CalibrationQueries:
         config: CalibrateConfig,
         locate: LocateConfig,
     ) -> None:
-        self._index, self._config, self._locate = index, config, locate
+        self.reference = index.reference(locate.by)
+        self.distances = Distances.of(config, self.reference)
+        radius = self.reference.radius if locate.radius is None else locate.radius
+        self.locate = locate.model_copy(update={"by": self.reference.kind, "radius": radius})
+        self._index = index
         self._own = queries is None
-        held = index.store.summary()
-        if held is not None and held.with_position == 0 and held.nowhere < held.photos:
-            raise DataError(
-                f"{index.path}: its photos are known by {_known_by(held)} alone, and only answers "
-                "by positions can be calibrated; give it photos with lat and lon"
-            )
         if queries is None:
             photos, rng = index.searchable_photos(), np.random.default_rng(config.seed)
-            usable = np.flatnonzero(photos.positions.known)
+            usable = np.flatnonzero(self._points(photos).known)
             chosen = rng.choice(usable, min(config.queries, len(usable)), replace=False)
             queries = photos.rows(np.sort(chosen))
-        placed = queries.positions.known
-        without = [(path, "no position") for path in queries.rows(np.flatnonzero(~placed)).paths]
+        placed = self._points(queries).known
+        unknown = queries.rows(np.flatnonzero(~placed)).paths
+        without = [(path, f"without {self.reference.one}") for path in unknown]
         self._inside = self._described(
             queries.rows(np.flatnonzero(placed)), [*queries.unusable, *without]
         )
         if len(self._inside.table) == 0:
             copies = sum(reason.startswith(COPY) for _, reason in self._inside.left_out)
             raise DataError(
-                f"none of {len(queries):,} queries can be read, has a position and is not in the "
-                f"index itself{f' ({copies:,} are)' if copies else ''}; expected photos taken on "
-                "other days, of which it is known where"
+                f"none of {len(queries):,} queries can be read, has {self.reference.one} and is "
+                f"not in the index itself{f' ({copies:,} are)' if copies else ''}; expected photos "
+                "taken on other days, of which it is known where"
             )
         self._outside = None if outside is None else self._described(outside, outside.unusable)
-        self._matched = index.covers(self._inside.table.positions, RIGHT_WITHIN)
+        where = self._points(self._inside.table)
+        self._matched = index.covers(where, self.distances.within, self.reference.kind)
+
+    def _points(self, table: PhotoTable) -> Points:
+        return points_of(table, self.reference)
 
     def ask(self, verifier: Verifier | None) -> QueryEvidence:
         """The evidence for each query.
@@ -151,33 +216,35 @@ class CalibrationQueries:
         Args:
             verifier: for verified evidence; None: matches by similarity alone.
         """
-        index, inside, config = self._index, self._inside, self._config
+        index, inside, far = self._index, self._inside, self.distances
         matched = np.flatnonzero(self._matched)
         again = _Photos(inside.table.rows(matched), inside.descriptors[matched])
-        where = inside.table.positions
-        own: Searchable = HiddenPhotos(index, where, config.apart) if self._own else index
+        own: Searchable = index
+        if self._own:
+            own = HiddenPhotos(index, inside.table, far.apart, self.reference)
+        hidden = HiddenPhotos(index, again.table, far.hide, self.reference)
         # Each kind of queries: what is searched, for which photos, and which are from outside.
         asked: list[tuple[Searchable, _Photos, NDArray[np.bool_]]] = [
             (own, inside, ~self._matched),
-            (HiddenPhotos(index, where[matched], config.hide), again, np.ones(len(matched), bool)),
+            (hidden, again, np.ones(len(matched), bool)),
         ]
         if self._outside is not None:
             asked.append((index, self._outside, np.ones(len(self._outside.table), bool)))
-        outside = np.concatenate([far for _, _, far in asked])
-        kinds = np.repeat(np.arange(len(asked)), [len(far) for _, _, far in asked])
+        outside = np.concatenate([out for _, _, out in asked])
+        kinds = np.repeat(np.arange(len(asked)), [len(out) for _, _, out in asked])
         evidence = [self._answers(searched, photos, verifier) for searched, photos, _ in asked]
         features = np.concatenate([each for each, _ in evidence])
         error_m = np.concatenate([metres for _, metres in evidence])
         paths = [path for _, photos, _ in asked for path in photos.table.paths]
-        positions = geo.joined([photos.table.positions for _, photos, _ in asked])
-        groups = streets(positions, config.gap, max(1, len(paths) // LARGEST_STREET))
+        positions = joined([self._points(photos.table) for _, photos, _ in asked])
+        groups = streets(positions, far.gap, max(1, len(paths) // LARGEST_STREET))
         placed = np.isfinite(features[:, 0])
         unseen = placed & (verifier is not None) & ~np.isfinite(features[:, -1])
         between = groups == BETWEEN
         used = placed & ~unseen & ~between
         left_out = [*inside.left_out, *(self._outside.left_out if self._outside else ())]
         for rows, reason in (
-            (~placed, "no match has a position"),
+            (~placed, f"no match has {self.reference.one}"),
             (unseen, "none of its matches can be verified"),
             (between, "too near to two streets to belong to one"),
         ):
@@ -188,6 +255,8 @@ class CalibrationQueries:
                 np.where(outside | np.isnan(error_m), np.inf, error_m)[used],
                 outside[used],
                 groups[used],
+                self.reference.kind,
+                far.within,
             ),
             given_outside=int((used & (kinds == 2)).sum()),
             unmatched=int((used & outside & (kinds == 0)).sum()),
@@ -196,7 +265,7 @@ class CalibrationQueries:
         )
 
     def _described(self, table: PhotoTable, left_out: Sequence[tuple[str, str]]) -> _Photos:
-        found = self._index.describe(table, **self._locate.extract.model_dump())
+        found = self._index.describe(table, **self.locate.extract.model_dump())
         readable = table.rows(found.rows.astype(np.intp))
         descriptors = np.asarray(found.vectors, np.float32)
         left_out = [*left_out, *found.unreadable]
@@ -214,8 +283,8 @@ class CalibrationQueries:
         """
         if len(np.unique(labelled.groups[labelled.right])) >= streets_wanted:
             return None
-        where = self._inside.table.positions[np.flatnonzero(self._matched)]
-        for gap in (self._config.gap / divisor for divisor in (2, 4, 8, 16)):
+        where = self._points(self._inside.table)[np.flatnonzero(self._matched)]
+        for gap in (self.distances.gap / divisor for divisor in (2, 4, 8, 16)):
             found = streets(where, gap, max(1, len(where) // LARGEST_STREET))
             if len(np.unique(found[found != BETWEEN])) >= streets_wanted:
                 return gap
@@ -224,21 +293,18 @@ class CalibrationQueries:
     def _answers(
         self, index: Searchable, photos: _Photos, verifier: Verifier | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Evidence ``(m, 6)`` and metres to the truth ``(m,)``; NaN where there is none."""
+        """Evidence ``(m, 6)`` and how far the truth is ``(m,)``; NaN where there is none."""
         inputs = [photo_input(path) for path in photos.table.paths]
-        found = find_candidates(index, inputs, photos.descriptors, None, verifier, self._locate, 2)
+        found = find_candidates(index, inputs, photos.descriptors, None, verifier, self.locate, 2)
         features = np.full((len(found), len(FEATURES)), np.nan)
-        where = np.full((len(found), 2), np.nan)
-        for row, one in enumerate(found):
-            if one.evidence is not None:
-                features[row] = one.evidence
-                where[row] = one.places[0].lat, one.places[0].lon
-        return features, geo.distance(geo.positions(*where.T), photos.table.positions)
-
-
-def _known_by(held: Summary) -> str:
-    counts = {"x and y": held.with_xy, "frames": held.with_frame, "names": held.with_place}
-    return ", ".join(what for what, number in counts.items() if number)
+        error = np.full(len(found), np.nan)
+        answered = [row for row, one in enumerate(found) if one.evidence is not None]
+        for row in answered:
+            features[row] = found[row].evidence
+        places = points_at([found[row].places[0] for row in answered], self.reference.kind)
+        truth = self._points(photos.table)[np.array(answered, np.intp)]
+        error[answered] = distance(places, truth)
+        return features, error
 
 
 AT_FIRST = 64
@@ -250,12 +316,21 @@ class HiddenPhotos:
 
     Args:
         index: to search.
-        positions: ``(m,)`` of the queries, all known, in the order in which they are asked.
-        radius: metres; a photo that far away or nearer is hidden.
+        queries: ``m`` photos, all placed, in the order in which they are asked; where they are
+            photos of the index, each is hidden from itself.
+        radius: metres or what distances are in; a photo that far away or nearer is hidden.
+        reference: what says where photos were taken.
     """
 
-    def __init__(self, index: Searchable, positions: geo.Positions, radius: float) -> None:
-        self._index, self._positions, self._radius = index, positions, radius
+    def __init__(
+        self,
+        index: Searchable,
+        queries: PhotoTable,
+        radius: float,
+        reference: Reference = REFERENCES["position"],
+    ) -> None:
+        self._index, self._radius, self._reference = index, radius, reference
+        self._points, self._paths = points_of(queries, reference), np.array(queries.paths, object)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -282,9 +357,11 @@ class HiddenPhotos:
     def _seen(self, found: SearchResult) -> NDArray[np.bool_]:
         there = found.rows >= 0
         query = np.nonzero(there)[0]
-        photos = found.photos.positions[found.rows[there].astype(np.intp)]
-        metres = geo.distance(photos, self._positions[query])
+        rows, number = np.unique(found.rows[there], return_inverse=True)
+        photos = found.photos.rows(rows)
+        away = distance(points_of(photos, self._reference)[number], self._points[query])
+        others = np.array(photos.paths, object)[number] != self._paths[query]
         seen = np.zeros(found.rows.shape, bool)
         # A photo without a position (NaN) may have been taken anywhere, here too.
-        seen[there] = metres > self._radius
+        seen[there] = (away > self._radius) & others
         return seen

@@ -2,8 +2,8 @@
 
 What is fitted, in the order of the steps:
 
-1. The probability that an answer lies within 25 m of the truth: logistic regression on the
-   evidence, with queries from outside the map among the wrong ones.
+1. The probability that an answer is right, such as within 25 m of the truth: logistic regression
+   on the evidence, with queries from outside the map among the wrong ones.
 2. How far answers are off: the errors of right and of wrong answers, mixed by that probability.
 3. The threshold from which on a place counts as known, so that few queries from outside pass.
 4. The level at which radii hold 90% of the truths.
@@ -24,7 +24,6 @@ from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, 
 from beenhere.retrieval.locate.confidence import (
     FEATURES,
     HELD,
-    RIGHT_WITHIN,
     VERIFIED,
     Confidence,
     ErrorModel,
@@ -135,7 +134,17 @@ def fit_model(labelled: LabelledEvidence, outside_share: float) -> FittedModel:
     inside, logit = ~labelled.outside, model.logit(labelled.features)
     slope, intercept = _platt(logit[inside], right[inside])
     near, far = labelled.error_m[right], labelled.error_m[inside & ~right]
-    errors = ErrorModel(slope, intercept, _quantiles(near), _quantiles(far[np.isfinite(far)]))
+    here = np.isfinite(far)  # the others lie on other maps
+    elsewhere = 1 - float(here.mean()) if len(far) else 0.0
+    errors = ErrorModel(
+        slope=slope,
+        intercept=intercept,
+        near=_quantiles(near, labelled.within),
+        far=_quantiles(far[here], labelled.within),
+        by=labelled.by,
+        within=labelled.within,
+        elsewhere=elsewhere,
+    )
     return FittedModel(model, errors)
 
 
@@ -168,10 +177,10 @@ def _logistic(values: Floats, right: NDArray[np.bool_], weights: Floats) -> tupl
     return slopes, float(fitted.intercept_[0] - slopes @ centre)
 
 
-def _quantiles(metres: Floats) -> tuple[float, ...]:
+def _quantiles(metres: Floats, within: float) -> tuple[float, ...]:
     """Evenly from level 0 to 1, rising; of nothing: the end of being right."""
     if len(metres) == 0:
-        return (RIGHT_WITHIN,)
+        return (within,)
     table = np.quantile(metres, np.linspace(0, 1, QUANTILES))
     # Positions that were rounded alike give equal errors; then the level would not be one number.
     table = np.maximum.accumulate(table) + _TIE * np.arange(QUANTILES)

@@ -27,7 +27,7 @@ class HeldOutAnswers:
     Attributes:
         labelled: the queries.
         probability: that the answer is right. known: whether it reaches that model's threshold.
-        radius: metres.
+        radius: metres or frames; infinite where none holds.
     """
 
     labelled: LabelledEvidence
@@ -59,7 +59,7 @@ class CalibrationFigures:
 
     Attributes:
         inside, outside, located, streets: how many queries, of those from inside how many are
-            located within 25 m, and on how many streets they are.
+            located rightly (within 25 m), and on how many streets they are.
         reliability: the diagram.
         expected_calibration_error: the mean gap between probability and share of right answers.
         error_if_perfect, error_limit: what chance alone gives in the mean, and in 95 of 100 cases.
@@ -71,7 +71,7 @@ class CalibrationFigures:
         outside_accepted: of the queries from outside, at their thresholds; exact interval.
         held_known, held: truths that lie within the radius: of known places and of all queries from
             inside; exact intervals.
-        radius_known: metres, median of known places from inside; NaN of none.
+        radius_known: metres, or frames, median of known places from inside; NaN of none.
     """
 
     inside: int
@@ -145,14 +145,14 @@ def measure(held: HeldOutAnswers, config: CalibrateConfig) -> CalibrationFigures
 
 
 def _plain(value: Any) -> Any:
-    """For JSON, which has no NaN."""
+    """For JSON, which has neither NaN nor infinity."""
     if isinstance(value, Share):
         return [_plain(each) for each in (value.value, value.low, value.high)]
     if isinstance(value, scores.Reliability):
         return {name: each.tolist() for name, each in vars(value).items()}
     if isinstance(value, dict):
         return {f"{100 * precision:g}%": _plain(share) for precision, share in value.items()}
-    return None if isinstance(value, float) and np.isnan(value) else value
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def exact_share(hits: Flags, confidence: float) -> Share:

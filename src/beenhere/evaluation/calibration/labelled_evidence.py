@@ -7,7 +7,7 @@ structure", 2017). So queries near to each other are held out together.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from scipy.sparse.csgraph import connected_components
 
 from beenhere import geo
 from beenhere.errors import DataError
-from beenhere.retrieval.locate.confidence import FEATURES, RIGHT_WITHIN, VERIFIED
+from beenhere.photos.reference import REFERENCES, Kind, Points, Reference, within
+from beenhere.retrieval.locate.confidence import FEATURES, VERIFIED
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +27,12 @@ class LabelledEvidence:
     Attributes:
         features: ``(n, 6)``, by :data:`beenhere.retrieval.locate.evidence.FEATURES`; the last two
             are NaN throughout where matches were not verified.
-        error_m: ``(n,)`` metres from the answer to the truth; infinite for queries from outside.
+        error_m: ``(n,)`` metres, or frames, from the answer to the truth; infinite for queries from
+            outside, and for answers on another map or of another name.
         outside: ``(n,)`` bool: whether the query was taken outside the map.
         groups: ``(n,)`` int: streets; see :func:`streets`.
+        by: what says where photos were taken.
+        within: how far from the truth an answer is right.
 
     Raises:
         DataError: arrays of other shapes, a feature that is not finite, evidence that is verified
@@ -39,6 +43,8 @@ class LabelledEvidence:
     error_m: NDArray[np.float64]
     outside: NDArray[np.bool_]
     groups: NDArray[np.int64]
+    by: Kind = "position"
+    within: float = REFERENCES["position"].radius
 
     def __post_init__(self) -> None:
         n = len(self.features)
@@ -68,8 +74,12 @@ class LabelledEvidence:
         return len(self.features)
 
     def __getitem__(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "LabelledEvidence":
-        return LabelledEvidence(
-            self.features[rows], self.error_m[rows], self.outside[rows], self.groups[rows]
+        return replace(
+            self,
+            features=self.features[rows],
+            error_m=self.error_m[rows],
+            outside=self.outside[rows],
+            groups=self.groups[rows],
         )
 
     @property
@@ -79,8 +89,13 @@ class LabelledEvidence:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """``(n,)``: whether the answer lies within 25 m of the truth."""
-        return self.error_m <= RIGHT_WITHIN
+        """``(n,)``: whether the answer lies near enough to the truth."""
+        return self.error_m <= self.within
+
+    @property
+    def reference(self) -> Reference:
+        """What says where photos were taken."""
+        return REFERENCES[self.by]
 
 
 def folds(
@@ -123,16 +138,17 @@ BLOCK = 10
 """Side of the blocks into which a city without gaps is cut, in gaps."""
 
 
-def streets(positions: geo.Positions, gap: float, most: int) -> NDArray[np.int64]:
+def streets(positions: Points, gap: float, most: int) -> NDArray[np.int64]:
     """Numbers of streets, ``(n,)``; positions of two streets are more than ``gap`` metres apart.
 
     Positions within the gap of each other, by steps, share a street; one that is not known has a
     street of its own. A street of too many queries is cut along a grid of ten gaps: queries within
-    half a gap of its lines are left out, so that what remains on both sides is a gap apart.
+    half a gap of its lines are left out, so that what remains on both sides is a gap apart. Those
+    of one name share one, which is never cut.
 
     Args:
         positions: of queries.
-        gap: metres, above 0.
+        gap: above 0, metres or what distances are in.
         most: queries of a street that is left whole.
 
     Returns:
@@ -149,8 +165,8 @@ def streets(positions: geo.Positions, gap: float, most: int) -> NDArray[np.int64
     return cut
 
 
-def _linked(positions: geo.Positions, gap: float) -> NDArray[np.int64]:
-    near = geo.within(positions, positions, gap)
+def _linked(positions: Points, gap: float) -> NDArray[np.int64]:
+    near = within(positions, positions, gap)
     rows = np.repeat(np.arange(len(near)), [len(found) for found in near])
     columns = np.concatenate([np.empty(0, np.intp), *near])
     linked = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(near),) * 2)
@@ -158,10 +174,16 @@ def _linked(positions: geo.Positions, gap: float) -> NDArray[np.int64]:
     return np.asarray(numbers, np.int64)
 
 
-def _near_lines(positions: geo.Positions, gap: float) -> NDArray[np.bool_]:
+def _near_lines(positions: Points, gap: float) -> NDArray[np.bool_]:
     side = BLOCK * gap
     near = np.zeros(len(positions), bool)
-    for metres in (positions.easting, positions.northing):
-        from_line = np.abs(metres - side * np.round(metres / side))
-        near |= from_line <= gap / 2
+    if isinstance(positions, geo.Positions):
+        plane = positions.easting, positions.northing
+    else:
+        plane = positions.x, positions.y
+    for metres in plane:
+        known = metres[np.isfinite(metres)]
+        if len(known) and np.ptp(known) > gap:  # else a line could leave out all of them
+            from_line = np.abs(metres - side * np.round(metres / side))
+            near |= from_line <= gap / 2
     return near

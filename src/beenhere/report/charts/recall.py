@@ -12,6 +12,7 @@ from beenhere.evaluation.protocol import share
 from beenhere.evaluation.ranking import RankedRow
 from beenhere.evaluation.statistics import wilson_score
 from beenhere.evaluation.thresholds import ThresholdCurve
+from beenhere.photos.reference import REFERENCES
 from beenhere.report.charts.drawing import INK, PAPER, QUIET, SERIES, blank, finish
 from beenhere.report.charts.series import BACKGROUND, ChartRows, Series, behind_first
 from beenhere.report.study_figures import RowFigures
@@ -94,7 +95,9 @@ def against_threshold(
     """Recall@N at each threshold with its band, and the ceiling that no model can pass."""
     first = next(iter(curves.values()))
     highest = max(curves.values(), key=lambda curve: float(curve.percent.sum()))
-    axes = blank(title, "metres within which a photo is right", f"R@{first.at}, %")
+    unit = REFERENCES[first.by].unit
+    name_of = {" m": "metres"}.get(unit, unit.strip())
+    axes = blank(title, f"{name_of} within which a photo is right", f"R@{first.at}, %")
     said = []
     for name, curve in curves.items():
         style = series[name]
@@ -104,8 +107,9 @@ def against_threshold(
             axes.fill_between(
                 curve.thresholds, curve.low, curve.high, color=style.colour, alpha=0.16, linewidth=0
             )
-        ends = f"{percent(curve.percent[0])} at {curve.thresholds[0]:g} m"
-        said.append(f"{name}: {ends}, {percent(curve.percent[-1])} at {curve.thresholds[-1]:g} m")
+        least, most = (f"{curve.thresholds[end]:g}{unit}" for end in (0, -1))
+        ends = f"{percent(curve.percent[0])} at {least}"
+        said.append(f"{name}: {ends}, {percent(curve.percent[-1])} at {most}")
     axes.plot(first.thresholds, first.ceiling, color=QUIET, linewidth=1.2, linestyle=(0, (4, 3)))
     axes.annotate(
         "a photo exists",
@@ -169,7 +173,7 @@ def by_condition(
     groups: dict[str, dict[str, Bar]] = {}
     for row in rows:
         found = row.evaluations(test)
-        hits = np.stack([one.hits(at, results.threshold) for one in found])
+        hits = np.stack([one.hits(at, one.threshold) for one in found])
         for condition in found[0].conditions:
             members = found[0].members(condition)
             mean, queries = share(hits[:, members].ravel()), int(members.sum())

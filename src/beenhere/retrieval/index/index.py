@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig
 from beenhere.devices import use_threads
 from beenhere.errors import ConfigError, DataError
 from beenhere.photos.formats import read_given
+from beenhere.photos.reference import REFERENCES, Kind, Points, Reference, reference_of
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import changing
 from beenhere.retrieval.index.checking import Check, check_index
@@ -158,9 +158,13 @@ class Index(Locator):
         photos, allowed = self.photos, self.allowed
         return photos if allowed.all() else photos.rows(allowed.nonzero()[0])
 
-    def positions(self) -> geo.Positions:
+    def reference(self, by: str = "auto") -> Reference:
+        """What says where its photos were taken; ``"auto"``: the first of these that any has."""
+        return self.store.reference() if by == "auto" else reference_of((), by)
+
+    def positions(self, by: Kind = "position") -> Points:
         """Where photos that can be found were taken; of more than 100,000 in Milvus, none."""
-        return self.store.positions()
+        return self.store.positions(REFERENCES[by])
 
     @property
     def segments(self) -> tuple[StoredVectors, ...]:
@@ -275,19 +279,19 @@ class Index(Locator):
         use_threads()
         return Matches(*self.store.search(queries, k, where, exact))
 
-    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+    def covers(self, positions: Points, radius: float, by: Kind = "position") -> NDArray[np.bool_]:
         """``(m,)``: whether a photo of the index was taken near each of some positions.
 
-        Near one that is not known is nothing. ``radius`` is in metres, 0 or more. Milvus is asked
-        once for each.
+        Near one that is not known is nothing. ``radius`` is in metres, or what ``by`` is in, 0 or
+        more. Milvus is asked once for each; by others than positions it is read as a whole.
 
-        >>> index.covers(geo.positions([37.749, 0.0], [-122.447, 0.0]), radius=25)
+        >>> index.covers(beenhere.geo.positions([37.749, 0.0], [-122.447, 0.0]), radius=25)
         array([ True, False])
 
         Raises:
             DataError: a damaged index.
         """
-        return self.store.covers(positions, radius)
+        return self.store.covers(positions, radius, REFERENCES[by])
 
     def train(self, search: str | dict[str, Any] = "auto", wait: float = 0) -> None:
         """Have the index searched in another way; descriptors stay as they are.

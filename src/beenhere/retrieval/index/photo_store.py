@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.config.retrieval import SearchConfig, WhiteningConfig
 from beenhere.errors import DataError
+from beenhere.photos.reference import Points, Reference
 from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change
@@ -57,7 +57,11 @@ class PhotoStore(NumberedPhotos, Protocol):
         """``(rows,)``: whether each row of the photos counts."""
         ...
 
-    def positions(self) -> geo.Positions:
+    def reference(self) -> Reference:
+        """What says where the photos were taken: the first that any of them has."""
+        ...
+
+    def positions(self, reference: Reference) -> Points:
         """See :meth:`beenhere.Index.positions`."""
         ...
 
@@ -67,7 +71,7 @@ class PhotoStore(NumberedPhotos, Protocol):
         """Similarities and rows ``(m, k)`` of the nearest, see :meth:`beenhere.Index.search`."""
         ...
 
-    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+    def covers(self, positions: Points, radius: float, reference: Reference) -> NDArray[np.bool_]:
         """See :meth:`beenhere.Index.covers`."""
         ...
 

@@ -12,12 +12,12 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.devices import use_threads
 from beenhere.errors import DataError
 from beenhere.files.bounded_yaml import load_yaml
 from beenhere.files.npy import map_array
 from beenhere.files.regular import open_regular, regular
+from beenhere.photos.reference import Points, Reference, any_within, points_of, reference_of
 from beenhere.photos.summary import Summary, summarise
 from beenhere.photos.table import PhotoTable, with_later_columns
 from beenhere.retrieval.index.manifest import (
@@ -198,9 +198,13 @@ class Snapshot:
             raise damaged(self.folder, kept.part, "holds no values by name")
         return values
 
-    def positions(self) -> geo.Positions:
+    def reference(self) -> Reference:
+        """By the columns of all photos."""
+        return reference_of([self.photos])
+
+    def positions(self, reference: Reference) -> Points:
         """Of photos that can be found."""
-        return self.photos.positions[self.allowed.nonzero()[0]]
+        return points_of(self.photos, reference)[self.allowed.nonzero()[0]]
 
     def search(
         self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
@@ -222,9 +226,9 @@ class Snapshot:
         shape = len(queries), k
         return np.full(shape, np.nan, np.float32), np.full(shape, -1, np.int64), self
 
-    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
+    def covers(self, positions: Points, radius: float, reference: Reference) -> NDArray[np.bool_]:
         """By a tree of the positions of all photos."""
-        return geo.any_within(self.positions(), positions, radius)
+        return any_within(self.positions(reference), positions, radius)
 
     def summary(self) -> Summary | None:
         """Counts of photos that can be found."""

@@ -130,8 +130,11 @@ class Location:
             probability and the threshold of a calibrated index; by ``gap`` (see
             :mod:`beenhere.retrieval.locate.inlier_rule`) of one that is not.
         place: the likeliest place, known or not; None where no match has a position.
-        radius: metres around it that hold the truth in 90 of 100 cases; None if not calibrated.
-        probability: that the query was taken within 25 m of it; None if not calibrated.
+        radius: around it, that holds the truth in 90 of 100 cases: in metres, the unit of x and y,
+            or frames; None if not calibrated, of a place with a name, and where wrong answers are
+            so many, and on other maps, that none holds it.
+        probability: that the query was taken within 25 m of it, 5 of x and y, 2 frames (or what it
+            was calibrated for), or at the place of this name; None if not calibrated.
         threshold: the probability that was asked for; None if not calibrated.
         runner_up: the next likeliest place; None where all matches speak for one.
         matches: all that were looked at, by rank; verified ones may stand in another order.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
+from beenhere.photos.reference import REFERENCES, Kind
 from beenhere.retrieval.locate.answer import Match, Place
 
 Floats = NDArray[np.float64]
@@ -22,12 +23,6 @@ FEATURES = ("similarity", "margin", "share", "spread", "inliers", "inlier_margin
 
 VERIFIED = ("inliers", "inlier_margin")
 """Features that only verified matches have."""
-
-RIGHT_WITHIN = 25.0
-"""Metres from the truth within which a position is right."""
-
-LEAST_RADIUS = 1.0
-"""Metres. No photo's own position is known better."""
 
 HELD = 0.9
 """Share of the truths that radii shall hold."""
@@ -47,7 +42,7 @@ def evidence(
     - ``margin``: that less the highest cosine of the runner-up's matches. Where there is none, less
       that of all other matches; where all are the place's, less the lowest that was looked at.
     - ``share``: of the evidence of all matches, (0, 1].
-    - ``spread``: metres.
+    - ``spread``: in the unit of the places.
     - ``inliers``: most of any of the place's matches, 0 if only others were verified; NaN where
       none of all matches was.
     - ``inlier_margin``: that less the most of any of the runner-up's matches, or of all other
@@ -161,38 +156,53 @@ class ErrorModel:
     An answer is right (within 25 m) or lies somewhere else, hundreds of metres away. So its error
     is drawn from two distributions, near and far, mixed by the probability: a radius that shall
     hold 90% stays below 25 m where right answers are likelier than 90%, and leaps where they are
-    not.
+    not. An answer on another map, or of another name, is infinitely far off.
 
     Attributes:
         slope, intercept: turn the logit of the probability, which knows of queries from outside,
             into that for a query from inside; slope 0 or more.
-        near: metres, rising: quantiles of right answers' errors, evenly from level 0 to 1.
-        far: alike, of wrong ones.
+        near: rising, in the unit of ``by``: quantiles of right answers' errors, evenly from level 0
+            to 1.
+        far: alike, of wrong ones that lie on the map of the truth.
+        by: what says where photos were taken.
+        within: how far from the truth an answer is right.
+        elsewhere: share of the wrong ones that lie on another map.
     """
 
     slope: float
     intercept: float
     near: tuple[float, ...]
     far: tuple[float, ...]
+    by: Kind = "position"
+    within: float = REFERENCES["position"].radius
+    elsewhere: float = 0.0
 
     def level(self, logit: Floats, error_m: Floats) -> Floats:
         """The share of answers alike that have at most this error, ``(n,)`` in [0, 1]."""
         right = self._right(logit)
         near = np.interp(error_m, self.near, _levels(self.near))
         far = np.interp(error_m, self.far, _levels(self.far))
-        return np.where(error_m <= RIGHT_WITHIN, right * near, right + (1 - right) * far)
+        far = np.where(np.isfinite(error_m), far * (1 - self.elsewhere), 1.0)
+        return np.where(error_m <= self.within, right * near, right + (1 - right) * far)
 
     def quantile(self, logit: Floats, level: Floats) -> Floats:
-        """The error in metres that a share ``level`` of answers alike does not pass, ``(n,)``.
+        """The error that a share ``level`` of answers alike does not pass, ``(n,)``.
 
-        The inverse of :meth:`level`; at least :data:`LEAST_RADIUS`, at most the last of ``far``.
+        The inverse of :meth:`level`; no less than positions are known, whole frames, at most the
+        last of ``far``, or infinite: too many lie on another map.
         """
         right = self._right(logit)
         among_right = np.minimum(level / np.maximum(right, 1e-300), 1)
         among_wrong = np.clip((level - right) / np.maximum(1 - right, 1e-300), 0, 1)
         near = np.interp(among_right, _levels(self.near), self.near)
-        far = np.interp(among_wrong, _levels(self.far), self.far)
-        return np.maximum(np.where(level <= right, near, far), LEAST_RADIUS)
+        here = 1 - self.elsewhere
+        far = np.interp(among_wrong / max(here, 1e-300), _levels(self.far), self.far)
+        far = np.where(among_wrong <= here + SURE, far, np.inf)
+        radius = np.where(level <= right, near, far)
+        if self.by == "frame":
+            # Quantiles of equal errors are a hair apart, so that they rise.
+            radius = np.ceil(radius - 1e-3)
+        return np.maximum(radius, REFERENCES[self.by].least)
 
     def _right(self, logit: Floats) -> Floats:
         return sigmoid(self.slope * logit + self.intercept)
@@ -225,7 +235,7 @@ class Confidence:
     fitted: Mapping[str, Any]
 
     def probability(self, features: Floats) -> Floats:
-        """That answers lie within 25 m of the truth, ``(n,)`` in [0, 1].
+        """That answers lie within ``errors.within`` of the truth, ``(n,)`` in [0, 1].
 
         Args:
             features: ``(n, 6)``, by :func:`evidence`.
@@ -236,10 +246,11 @@ class Confidence:
         return sigmoid(self.model.logit(features))
 
     def radius(self, features: Floats) -> Floats:
-        """Metres around answers that hold 90% of the truths, ``(n,)``, finite and above 0.
+        """Metres, or frames, around answers that hold 90% of the truths, ``(n,)``.
 
         For queries from inside the map: one from outside has no truth to be held. Where answers
-        are wrong more often than one time in ten it reaches as far as wrong answers go.
+        are wrong more often than one time in ten it reaches as far as wrong answers go: it is
+        infinite where these lie on other maps, and of no use where places have names.
 
         Args:
             features: as for :meth:`probability`.
@@ -250,7 +261,7 @@ class Confidence:
         return self._radius(self.model.logit(features))
 
     def radius_at(self, probability: Floats) -> Floats:
-        """The radius of answers of some probability, ``(n,)`` metres, as :meth:`radius` has it.
+        """The radius of answers of some probability, ``(n,)``, as :meth:`radius` has it.
 
         Args:
             probability: ``(n,)`` in [0, 1], such as that of a place given a whole sequence.
@@ -300,6 +311,10 @@ class Confidence:
                     intercept=_number(errors, "intercept"),
                     near=_rising(errors, "near"),
                     far=_rising(errors, "far"),
+                    # Calibrations from before are all of positions.
+                    by=REFERENCES[errors.get("by", "position")].kind,
+                    within=_number({"within": 25.0, **errors}, "within", 0),
+                    elsewhere=_number({"elsewhere": 0.0, **errors}, "elsewhere", 0, 1),
                 ),
                 level_known=_number(values, "level_known", 0, 1),
                 level_unknown=_number(values, "level_unknown", 0, 1),
@@ -333,5 +348,5 @@ def _rising(values: Mapping[str, Any], name: str) -> tuple[float, ...]:
     table = tuple(float(value) for value in values[name])
     finite = bool(table) and all(map(math.isfinite, table)) and table[0] >= 0
     if not finite or any(b <= a for a, b in itertools.pairwise(table)):
-        raise ValueError(f"{name} holds {len(table)} numbers; expected finite metres that rise")
+        raise ValueError(f"{name} holds {len(table)} numbers; expected finite ones that rise")
     return table

@@ -1,6 +1,7 @@
 """From the candidates of a query to an answer: how sure it is, and whether that is enough."""
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from beenhere.config import config_yaml
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError
+from beenhere.photos.reference import REFERENCES, kind_of
 from beenhere.retrieval.locate.answer import Candidates, Location, Place, Status
 from beenhere.retrieval.locate.confidence import Confidence
 from beenhere.retrieval.locate.inlier_rule import LEAST_GAP, LEAST_INLIERS, InlierGap
@@ -18,7 +20,7 @@ from beenhere.retrieval.locate.inlier_rule import LEAST_GAP, LEAST_INLIERS, Inli
 LOCATE_OPTIONS = "locate"
 """Under this name a calibration keeps :meth:`LocateConfig.evidence`."""
 
-_UNVERIFIED = ("matches", "radius", "temperature")
+_UNVERIFIED = ("by", "matches", "radius", "temperature")
 """Options that decide the evidence where matches are not verified."""
 
 
@@ -130,8 +132,9 @@ class DecisionRule:
         elif probability is not None and threshold is not None and probability < threshold:
             reason = f"the probability is {probability:.3f}, below the threshold of {threshold:.3f}"
         radius = None
-        if confidence is not None and probability is not None:
-            radius = float(confidence.radius_at(np.array([probability]))[0])
+        if confidence is not None and probability is not None and REFERENCES[kind_of(place)].unit:
+            found_radius = float(confidence.radius_at(np.array([probability]))[0])
+            radius = found_radius if math.isfinite(found_radius) else None
         status: Status = "known" if reason is None else "unknown"
         if status == "known" and confidence is None and place is not None:
             reason = _why_a_guess(found.gap, place)
@@ -184,8 +187,13 @@ def locate_options(
     Raises:
         ConfigError: an unknown option, or a value out of range.
     """
-    values = copy.deepcopy(dict((calibration or {}).get(LOCATE_OPTIONS, {})))
+    values: dict[str, Any] = {}
+    if calibration and LOCATE_OPTIONS in calibration:
+        values = copy.deepcopy(_calibrated_options(calibration))
+    by = values.get("by", "auto")
     config_yaml.change(values, options)
+    if values.get("by") == "auto":
+        values["by"] = by
     return config_yaml.validate(LocateConfig, values, source)
 
 
@@ -197,16 +205,21 @@ def check_as_calibrated(
     Raises:
         ConfigError: an option that decides the evidence is another; both values are named.
     """
-    if not calibration or LOCATE_OPTIONS not in calibration:
+    if not calibration:
         return
-    fitted, asked = calibration[LOCATE_OPTIONS], config.evidence()
+    fitted, asked = _calibrated_options(calibration), config.evidence()
     for name in asked if verify else _UNVERIFIED:
-        if asked[name] != fitted.get(name):
+        if name in fitted and asked[name] != fitted[name]:
             one, other = _first_difference(name, asked[name], fitted.get(name))
             raise ConfigError(
                 f"{one}, but the index was calibrated with {other}: leave it out, or calibrate "
                 "the index again with it (beenhere calibrate INDEX --set NAME=VALUE)"
             )
+
+
+def _calibrated_options(calibration: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that decide the evidence; calibrations that do not say so are of positions."""
+    return {"by": "position", **calibration.get(LOCATE_OPTIONS, {})}
 
 
 def _first_difference(name: str, asked: Any, fitted: Any) -> tuple[str, Any]:

@@ -14,7 +14,7 @@ from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import LocateConfig, VerifyConfig
 from beenhere.devices import use_threads
-from beenhere.errors import ConfigError, DataError, PhotoError
+from beenhere.errors import DataError, PhotoError
 from beenhere.photos.formats import read_photos
 from beenhere.photos.own_position import own_position
 from beenhere.photos.photo_input import Given, PhotoInput, photo_input, photo_inputs
@@ -240,11 +240,6 @@ class Locator(Searchable):
         calibration = self.calibration
         verify = verifies(calibration) if verify is None else verify
         config = locate_options(calibration, options, f"options of Index.{method}")
-        if calibration is not None and config.by not in ("auto", "position"):
-            raise ConfigError(
-                f"by is {config.by}, but the index is calibrated, and only positions are; leave it "
-                "out, or forget the calibration: Index.set_calibration(None)"
-            )
         empty = where is None or len(self) == 0
         no_match = "the index is empty" if empty else "no photo of the index meets the conditions"
         rule = DecisionRule.of(calibration, verify, config, no_match)

@@ -1,9 +1,11 @@
 """An index in Milvus is calibrated by the same calls as a local one, and alike."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from milvus_writer import close_lite
 from streets import street_model, write_streets
 
 from beenhere import geo
@@ -13,6 +15,7 @@ from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibrate_index import calibrate_index
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries
 from beenhere.photos.formats import read_photos
+from beenhere.photos.reference import points_of
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.milvus import milvus_store
@@ -68,6 +71,38 @@ def test_what_is_fitted_is_that_of_a_local_index(
         assert answers[1].probability == pytest.approx(answers[0].probability, abs=1e-3)
         assert answers[1].radius == pytest.approx(answers[0].radius, abs=0.1)
     assert Index.open(remote.path).calibration == found.values()
+
+
+@pytest.fixture(scope="module")
+def elsewhere_known(streets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """In Milvus, photos of which a frame, and of some a place is known, but no position."""
+    paths = read_photos(streets / "map").paths
+    columns = {"path": paths, "frame": [10 * number for number in range(len(paths))]}
+    # The word that it looks for in what is kept of a photo stands in a text too.
+    columns["place"] = ['"x": 1'] + [None] * (len(paths) - 1)  # type: ignore[list-item]
+    folder = tmp_path_factory.mktemp("frames")
+    options = {"extract": {"precision": "32"}, "store": f"{folder}/lite.db/frames"}
+    table = PhotoTable.from_columns(columns)
+    yield Index.build(table, street_model(), folder / "f.index", **options)
+    close_lite(folder / "lite.db")
+
+
+def test_photos_that_are_not_on_earth(elsewhere_known: Index) -> None:
+    index = elsewhere_known
+    assert index.reference().kind == "frame" and index.reference("place").kind == "place"
+    frames = points_of(
+        PhotoTable.from_columns({"path": list("abcd"), "frame": [10, 12, 13, None]}),
+        index.reference(),
+    )
+    assert index.covers(frames, 2, "frame").tolist() == [True, True, False, False]
+    assert np.sort(index.positions("frame").x).tolist() == [10.0 * n for n in range(60)]  # type: ignore[union-attr]
+    assert index.positions("place").known.sum() == 1
+    # Each photo shows a wall of its own, so without itself it is not found.
+    with pytest.raises(DataError, match="of 120 answers are right; expected 5 or more"):
+        calibrate_index(index, None, None, False, CONFIG, LOCATE)
+    with pytest.raises(DataError, match="none of 1 queries can be read, has a frame number and"):
+        nowhere = PhotoTable.from_columns({"path": index.photos.paths[:1]})
+        calibrate_index(index, nowhere, None, False, CONFIG, LOCATE)
 
 
 def test_photos_near_positions(local: Index, remote: Index) -> None:

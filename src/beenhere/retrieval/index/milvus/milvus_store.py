@@ -11,9 +11,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from beenhere import geo
 from beenhere.config.retrieval import SearchConfig
 from beenhere.errors import DataError
+from beenhere.photos.reference import (
+    REFERENCES,
+    LocalPoints,
+    Points,
+    Reference,
+    any_within,
+    joined,
+    points_of,
+)
 from beenhere.photos.summary import Summary
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.descriptor_store import PhotoKey
@@ -107,14 +115,27 @@ class MilvusStore:
         """All count: Milvus forgets what is removed."""
         return np.ones(len(self), np.bool_)
 
-    def positions(self) -> geo.Positions:
+    def reference(self) -> Reference:
+        """Milvus is asked for a photo that has each, until there is one."""
+        for reference in REFERENCES.values():
+            has = f"lat < {NO_DEGREES!r}"
+            if reference.kind != "position":
+                has = f"photo like '%\"{reference.column}\": %'"
+            # A text of a photo may hold these words too.
+            if any(points.known.any() for points in self._points(has, reference)):
+                return reference
+        return REFERENCES["position"]
+
+    def positions(self, reference: Reference) -> Points:
         """Of all photos; none where there are more than :data:`MOST_READ`."""
-        degrees = []
-        if len(self) <= MOST_READ:
-            for batch in self.collection.every("", ["lat", "lon"]):
-                degrees += [(photo["lat"], photo["lon"]) for photo in batch]
-        known = np.array(degrees, np.float64).reshape(-1, 2)
-        return geo.positions(*np.where(known == NO_DEGREES, np.nan, known).T)
+        nothing = points_of(photo_table(pl.DataFrame(schema=COLUMNS)), reference)
+        if len(self) > MOST_READ:
+            return nothing
+        return joined([nothing, *self._points("", reference)])
+
+    def _points(self, expression: str, reference: Reference) -> Iterator[Points]:
+        for batch in self.collection.every(expression, PHOTO):
+            yield points_of(photo_table(photo_frame(batch)), reference)
 
     def search(
         self, queries: NDArray[np.float32], k: int, where: Filter | None, exact: bool
@@ -127,9 +148,14 @@ class MilvusStore:
             )
         return search_collection(self.collection, queries, k, where)
 
-    def covers(self, positions: geo.Positions, radius: float) -> NDArray[np.bool_]:
-        """Milvus is asked once for each position."""
-        covered = positions.known.copy()
+    def covers(self, positions: Points, radius: float, reference: Reference) -> NDArray[np.bool_]:
+        """Milvus is asked once for each position; points that are none are held to every photo."""
+        covered = np.zeros(len(positions), bool)
+        if isinstance(positions, LocalPoints):
+            for points in self._points("", reference):
+                covered |= any_within(points, positions, radius)
+            return covered
+        covered |= positions.known
         for number in np.flatnonzero(covered):
             where = Filter((float(positions.lat[number]), float(positions.lon[number])), radius)
             batches = self.collection.every(expression(where), PHOTO)
