@@ -160,6 +160,7 @@ def become(task: dict[str, Any], python: Path) -> None:
     os.umask(task["umask"])
     os.environ.clear()
     os.environ.update(task["env"])
+    _open_streams()
     multiprocessing.process.ORIGINAL_DIR = task["cwd"]
     sys.executable = str(python)
     program, *rest = task["argv"]
@@ -177,6 +178,25 @@ def become(task: dict[str, Any], python: Path) -> None:
         sys.argv = [program, *rest]
         sys.path[0] = str(Path(program).parent)
         runpy.run_path(program, run_name="__main__")
+
+
+def _open_streams() -> None:
+    """The standard streams anew: those of the warm process know what they were opened on."""
+    encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = open(
+            number,
+            "w" if number else "r",
+            encoding=encoding or None,
+            errors="backslashreplace" if number == 2 else errors or None,
+            closefd=False,
+        )
+        if number == 2:
+            stream.reconfigure(line_buffering=True)
+        if number and os.environ.get("PYTHONUNBUFFERED"):
+            stream.reconfigure(write_through=True)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _leave() -> None:
