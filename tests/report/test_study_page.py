@@ -4,6 +4,7 @@ import base64
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,8 @@ def report(
     return write_page(results, tmp_path_factory.mktemp("page"), compared)
 
 
-@pytest.fixture
-def opened(browser: Browser, report: Path) -> Iterator[Open]:
+@contextmanager
+def opening(browser: Browser, report: Path) -> Iterator[Open]:
     """Opens the report from disk; at the end nothing may have been fetched or complained of."""
     contexts, unwanted = [], []
 
@@ -131,6 +132,19 @@ def opened(browser: Browser, report: Path) -> Iterator[Open]:
     assert unwanted == []
 
 
+@pytest.fixture
+def opened(browser: Browser, report: Path) -> Iterator[Open]:
+    with opening(browser, report) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, report: Path) -> Iterator[Page]:
+    """The report, for tests that leave it as it is."""
+    with opening(browser, report) as open_page:
+        yield open_page()
+
+
 def texts(page: Page, selector: str) -> list[str]:
     return [text.strip() for text in page.locator(selector).all_inner_texts()]
 
@@ -143,8 +157,7 @@ def sort_by(page: Page, column: int) -> None:
     page.locator("#table-aggregators ~ .scroll thead tr:last-child button").nth(column).click()
 
 
-def test_it_opens_from_disk_and_says_what_it_is(opened: Open, results: StudyResults) -> None:
-    page = opened()
+def test_it_opens_from_disk_and_says_what_it_is(page: Page, results: StudyResults) -> None:
     assert page.title() == results.title
     assert texts(page, "h1") == [results.title]
     assert results.caveat in page.locator(".caveat").inner_text()
@@ -152,8 +165,7 @@ def test_it_opens_from_disk_and_says_what_it_is(opened: Open, results: StudyResu
     assert "failed" in page.locator("#summary + p").inner_text()
 
 
-def test_texts_are_never_markup(opened: Open, report: Path) -> None:
-    page = opened()
+def test_texts_are_never_markup(page: Page) -> None:
     assert '<b>&"x_1%' in names(page)
     assert page.locator("main b:not(.says b)").count() == 0
     assert "the loss is <nan> & more" in page.locator(".state").all_inner_texts()[0]
@@ -265,8 +277,7 @@ def test_the_theme_that_was_chosen_is_kept(opened: Open) -> None:
     assert page.locator("#theme").inner_text() == "Dark"
 
 
-def test_it_says_how_it_was_made(opened: Open, results: StudyResults) -> None:
-    page = opened()
+def test_it_says_how_it_was_made(page: Page, results: StudyResults) -> None:
     assert texts(page, "#again ~ pre") == [results.command]
     statistics = page.locator("#statistics ~ ol").inner_text()
     assert "McNemar" in statistics and "Clark, 1973" in statistics
@@ -289,20 +300,20 @@ def test_the_theme_follows_the_system_and_the_button(opened: Open) -> None:
         assert page.evaluate(paper) == before
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_stands_out_from_its_ground(opened: Open, scheme: str) -> None:
-    page = opened(color_scheme=scheme)
+def test_every_text_stands_out_and_no_width_scrolls_sideways(opened: Open) -> None:
+    page = opened()
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
-    found = page.evaluate(TEXT_CONTRAST)
-    assert len(found) > 300
-    assert [one for one in found if one[0] < 4.5] == []
-
-
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_the_page_never_scrolls_sideways(opened: Open, width: int) -> None:
-    page = opened(viewport={"width": width, "height": 800})
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    grounds = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        found = page.evaluate(TEXT_CONTRAST)
+        assert len(found) > 300
+        assert [one for one in found if one[0] < 4.5] == []
+    assert len(grounds) == 2
+    for width in (320, 390, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_on_a_phone_tables_scroll_under_the_names_of_their_rows(opened: Open) -> None:
@@ -336,8 +347,7 @@ def test_on_paper_it_is_light_and_has_no_controls(opened: Open) -> None:
     assert page.locator(".folded .chart").first.is_visible()
 
 
-def test_charts_can_be_read_aloud_and_no_id_is_there_twice(opened: Open) -> None:
-    page = opened()
+def test_charts_can_be_read_aloud_and_no_id_is_there_twice(page: Page) -> None:
     charts = page.locator(".chart")
     told = charts.evaluate_all(
         "all => all.map((one) => one.getAttribute('aria-labelledby').split(' ')"
@@ -358,8 +368,7 @@ def test_each_photo_is_in_the_page_once(report: Path) -> None:
     assert 20 < len(photos) == len(set(photos))
 
 
-def test_a_pair_says_how_many_queries_there_are_and_how_many_are_drawn(opened: Open) -> None:
-    page = opened()
+def test_a_pair_says_how_many_queries_there_are_and_how_many_are_drawn(page: Page) -> None:
     assert texts(page, ".versus h4") == ["SF-XS"]
     assert texts(page, ".only") == [
         "Only A&<i> is right: 33 of 150 queries; 1 of them here, chosen at random",
@@ -394,12 +403,10 @@ def test_what_a_model_looks_at_stands_beside_or_under_what_it_found(
 
 
 def test_files_to_take_away_are_those_that_are_written(
-    opened: Open, results: StudyResults, tmp_path: Path
+    page: Page, results: StudyResults, tmp_path: Path
 ) -> None:
-    links = (
-        opened()
-        .locator("a[download]")
-        .evaluate_all("all => all.map((one) => [one.download, one.href])")
+    links = page.locator("a[download]").evaluate_all(
+        "all => all.map((one) => [one.download, one.href])"
     )
     files = write_tables(results, tmp_path)
     assert [name for name, _ in links] == [path.name for path in files]
