@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -26,6 +26,9 @@ NAMED = 3
 LISTED = 5
 """Files that are listed a line each, unless all are asked for."""
 
+LONGEST_MESSAGE = 4000
+"""Characters: what is named may be as long as who made it wished."""
+
 UNBOUND = 250
 """Columns where there is no terminal: a table in a file or a pipe is not to be folded."""
 
@@ -39,7 +42,8 @@ class PlainStream:
     def __init__(self, inner: TextIO) -> None:
         self.inner = self.rich_proxied_file = inner  # rich writes its own colours, to what it wraps
         if isinstance(inner, io.TextIOWrapper):
-            inner.reconfigure(errors=_AS_JSON)
+            with suppress(OSError):  # of a stream whose file was exchanged below it
+                inner.reconfigure(errors=_AS_JSON)
 
     def write(self, text: str) -> int:
         """Write what is harmless of a text; the number of its characters."""
@@ -67,7 +71,8 @@ codecs.register_error(_AS_JSON, _as_json)
 
 def say(text: str) -> None:
     """Tell a person something on standard error, where it is in the way of no result."""
-    print(f"beenhere: {printable(text)}", file=sys.stderr)
+    more = "..." if len(text) > LONGEST_MESSAGE else ""
+    print(f"beenhere: {printable(text[:LONGEST_MESSAGE])}{more}", file=sys.stderr)
 
 
 def leave_interrupted(how_to_go_on: str) -> NoReturn:

@@ -77,7 +77,9 @@ def _earlier_pictures(folder: Path) -> set[str]:
     try:
         record = read_json(folder / RECORD)
         if record["format"] == FORMAT:
-            return {test["picture"] for test in record["tests"] if test["picture"]}
+            pictures = {test["picture"] for test in record["tests"] if test["picture"]}
+            if all(Path(name).name == name for name in pictures):  # they will be removed
+                return pictures
     except FileNotFoundError:
         return set()
     except (ValueError, KeyError, TypeError):

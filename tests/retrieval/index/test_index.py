@@ -254,7 +254,7 @@ def test_whether_photos_lie_near(index: Index) -> None:
 )
 def test_a_calibration_that_would_come_back_as_another(index: Index, values: Any) -> None:
     index.set_calibration({"threshold": 0.5})
-    with pytest.raises(DataError, match="a calibration (is|holds) ") as found:
+    with pytest.raises(DataError, match=r"a calibration (is|holds) ") as found:
         index.set_calibration(values)
     assert len(str(found.value)) < 400
     assert Index.open(index.path).calibration == {"threshold": 0.5}

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from beenhere.errors import BeenhereError, ConfigError, DataError
 from beenhere.files.atomic import replacing
+from beenhere.files.regular import regular
 from beenhere.photos.formats.reading import SHARDS_MANIFEST, holds_shards
 from beenhere.wording import one_line
 
@@ -99,8 +100,19 @@ class ShardStore:
             FileNotFoundError: there is none.
             DataError: it cannot be read.
         """
+        self._refuse_special(name)
         system, root = self._opened
         return self._retried(name, "reading", lambda: _cat(system, f"{root}/{name}"))
+
+    def _refuse_special(self, name: str) -> None:
+        """A pipe in a folder would be waited for."""
+        if self.local is not None:
+            try:
+                regular(self.local / name)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise DataError(f"{self.file(name)}: reading failed: {error.strerror}") from error
 
     def read_range(self, name: str, start: int, end: int, stop: threading.Event) -> bytes:
         """Bytes ``start`` to ``end`` of a file; fewer only where the file ends before.
@@ -111,6 +123,8 @@ class ShardStore:
         Raises:
             DataError: there is no such file, or it cannot be read; with the byte.
         """
+        with suppress(FileNotFoundError):
+            self._refuse_special(name)
         system, root = self._opened
         parts: list[bytes] = []
         here, ask = start, end - start
