@@ -68,8 +68,9 @@ def zone_name(lat: float, lon: float) -> str | None:
     if not (-80 <= lat <= 84 and math.isfinite(lon)):
         return None
     band = BANDS[min(int((lat + 80) // 8), len(BANDS) - 1)]
-    lon = (lon + 180) % 360 - 180
-    number = int((lon + 180) // 6) % 60 + 1  # what rounds to 180 is -180
+    if not -180 <= lon < 180:
+        lon = (lon + 180) % 360 - 180
+    number = min(int((lon + 180) // 6), 59) + 1  # what is a hair's breadth from 180 rounds to it
     if band == "V" and 3 <= lon < 12:
         number = 32
     if band == "X" and 0 <= lon < 42:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from beenhere.files.regular import open_regular, read_json, read_regular, regular
+from beenhere.errors import DataError
+from beenhere.files.regular import named, open_regular, read_json, read_regular, regular
+from beenhere.photos.formats import read_photos
+from beenhere.retrieval.index import Index
 
 
 @pytest.fixture(params=["pipe", "socket", "device", "folder", "link to a pipe"])
@@ -46,6 +49,14 @@ def test_links_are_followed_where_they_may_be(tmp_path: Path) -> None:
         read_regular(tmp_path / "link", follow=False)
     with pytest.raises(FileNotFoundError):
         read_regular(tmp_path / "nothing", follow=False)
+
+
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    for read in (named, read_photos, Index.open):
+        for name in ("", " "):
+            with pytest.raises(DataError, match="an empty name is given"):
+                read(name)
+    assert named(".") == Path()
 
 
 def test_bounds(tmp_path: Path) -> None:

@@ -301,6 +301,32 @@ def test_sizes_that_no_machine_holds_are_refused(saved: Path, change: dict[str, 
         load_model(saved)
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"preprocessing": {"image_size": [8192, 8192]}}, "does not fit model.yaml"),
+        ({"aggregator": {"name": "cosplace", "out_dim": 65_536}}, "does not fit model.yaml"),
+        ({"aggregator": {"name": "avg", "out_dim": 65_536}}, "does not fit model.yaml"),
+    ],
+    ids=str,
+)
+def test_options_take_no_more_memory_than_the_weights(
+    saved: Path, change: dict[str, Any], why: str
+) -> None:
+    edit(saved, lambda description: description["architecture"].update(change))
+    with pytest.raises(ModelError, match=why):
+        load_model(saved)
+
+
+def test_a_descriptor_that_no_machine_holds_is_refused(tmp_path: Path) -> None:
+    small = {"name": "convap", "out_channels": 8}
+    save_checkpoint(model(aggregator=small), tmp_path / "x", {})
+    large = {"aggregator": small | {"s1": 65_536, "s2": 65_536}}
+    edit(tmp_path / "x", lambda description: description["architecture"].update(large))
+    with pytest.raises(ModelError, match="descriptors have 34,359,738,368 numbers; expected"):
+        load_model(tmp_path / "x")
+
+
 def test_no_code_in_a_checkpoint_is_run(saved: Path) -> None:
     proof = saved.parent / "proof"
     code = f"!!python/object/apply:os.mkdir ['{proof}']"

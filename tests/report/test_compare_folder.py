@@ -97,3 +97,16 @@ def test_a_picture_of_another_name_is_left_alone(found: Differences, tmp_path: P
     write([found], out)
     write([found], out)
     assert (out / "compare-mine.jpg").read_text() == "mine"
+
+
+def test_a_record_removes_nothing_outside_its_folder(found: Differences, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write([found], out)
+    (tmp_path / "mine.jpg").write_text("mine")
+    record = json.loads((out / "compare.json").read_text())
+    for name in ("../mine.jpg", str(tmp_path / "mine.jpg"), "."):
+        record["tests"][0]["picture"] = name
+        (out / "compare.json").write_text(json.dumps(record))
+        with pytest.raises(DataError, match="is not a comparison of beenhere"):
+            write([found], out)
+    assert (tmp_path / "mine.jpg").read_text() == "mine"

@@ -137,6 +137,15 @@ def churn(root: Path) -> None:
         Index.open(root / "x.index").compact()
 
 
+@few_suffice()
+def take_turns(root: Path) -> None:
+    """Add photos of one's own, one after the other, whenever nobody else writes."""
+    own = root / f"of-{os.getpid()}"
+    for number in range(4):
+        write_photo(own / tile(100 + number), os.getpid() + number)
+        add_photos(root / "x.index", listed(own), COMPUTE, TinyModel(), wait=60)
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """All that an index says of photos: rows that count, what is unreadable, descriptors.

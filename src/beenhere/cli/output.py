@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -31,6 +31,9 @@ LISTED = 5
 _OF_FILES = {".json", ".csv", ".txt", ".md", ".html", ".geojson", ".kml", ".gpx", ".jpg", ".png"}
 """Ends of names that are no folder's."""
 
+LONGEST_MESSAGE = 4000
+"""Characters: what is named may be as long as who made it wished."""
+
 UNBOUND = 250
 """Columns where there is no terminal: a table in a file or a pipe is not to be folded."""
 
@@ -44,7 +47,8 @@ class PlainStream:
     def __init__(self, inner: TextIO) -> None:
         self.inner = self.rich_proxied_file = inner  # rich writes its own colours, to what it wraps
         if isinstance(inner, io.TextIOWrapper):
-            inner.reconfigure(errors=_AS_JSON)
+            with suppress(OSError):  # of a stream whose file was exchanged below it
+                inner.reconfigure(errors=_AS_JSON)
 
     def write(self, text: str) -> int:
         """Write what is harmless of a text; the number of its characters."""
@@ -72,7 +76,8 @@ codecs.register_error(_AS_JSON, _as_json)
 
 def say(text: str) -> None:
     """Tell a person something on standard error, where it is in the way of no result."""
-    print(f"beenhere: {printable(text)}", file=sys.stderr)
+    more = "..." if len(text) > LONGEST_MESSAGE else ""
+    print(f"beenhere: {printable(text[:LONGEST_MESSAGE])}{more}", file=sys.stderr)
 
 
 def leave_interrupted(how_to_go_on: str) -> NoReturn:

@@ -20,6 +20,9 @@ from beenhere.wording import did_you_mean, one_line
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
+_SHOWN = 100
+"""Characters of a name or value in a message; a file may hold longer ones."""
+
 _CHOICES = ("loss", "miner", "aggregator", "schedule", "features")
 """Groups whose ``name`` decides which options they have."""
 
@@ -176,13 +179,13 @@ def _yaml_value(text: str) -> Any:
 def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
     path = list(error["loc"])
     shown = [str(part) for part in path if part != OWN]
-    name = ".".join(part for part in shown if not part.startswith("function-"))
+    name = one_line(".".join(part for part in shown if not part.startswith("function-")), _SHOWN)
     if error["type"] == "extra_forbidden":
         siblings = _siblings(kind, path[:-1])
-        return f"{name!r} is not an option; {_hint(str(path[-1]), siblings)}"
+        return f"{name!r} is not an option; {_hint(str(path[-1])[:_SHOWN], siblings)}"
     if error["type"] == "union_tag_invalid":
         context = error.get("ctx", {})
-        got, choices = context.get("tag", ""), str(context.get("expected_tags", ""))
+        got, choices = str(context.get("tag", ""))[:_SHOWN], str(context.get("expected_tags", ""))
         names = [choice.strip().strip("'") for choice in choices.split(",")]
         return f"{name} is {got!r}; {_hint(got, names)}"
     if error["type"] == "missing":
@@ -193,7 +196,9 @@ def _explain(kind: type[BaseModel], error: ErrorDetails) -> str:
         return message
     # A message on several options of a group names them itself.
     group = error["type"] == "value_error" and isinstance(error["input"], dict)
-    return f"{name}: {message}" if group else f"{name} is {error['input']!r}: {message}"
+    if group:
+        return f"{name}: {message}"
+    return f"{name} is {one_line(repr(error['input']), _SHOWN)}: {message}"
 
 
 def _hint(got: str, choices: list[str]) -> str:

@@ -12,6 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from beenhere.errors import DataError
+
 MOST_BYTES = 1 << 30
 """That are read at once: what is larger is no text and no list that any of our formats needs."""
 
@@ -23,6 +25,17 @@ _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFLNK: "a link",
 }
+
+
+def named(path: str | Path) -> Path:
+    """A path that somebody gave; an empty text would be the current folder.
+
+    Raises:
+        DataError: it is empty.
+    """
+    if isinstance(path, str) and not path.strip():
+        raise DataError("an empty name is given; expected a file or folder")
+    return Path(path)
 
 
 def regular(path: Path, follow: bool = True) -> Path:

@@ -35,6 +35,9 @@ FORMAT = "beenhere-model"
 FORMAT_VERSION = 1
 """Raised when an older reader would misread the folder."""
 
+MOST_NUMBERS = 1 << 22
+"""Of a descriptor."""
+
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.yaml"
 BUILT_IN: dict[str, ModelConfig] = {
     "offline-lite0": OFFLINE_LITE0,
@@ -173,9 +176,20 @@ def load_model(
         ModelConfig, architecture, f"{folder / DESCRIPTION}, architecture"
     )
     check_named(config.aggregator, parts, str(folder))
-    model = VPRModel(config)
     weights = read_safetensors(folder / WEIGHTS)
-    check_fit(weights, model.state_dict(), f"{folder}: {WEIGHTS} does not fit {DESCRIPTION}")
+    wrong = f"{folder}: {WEIGHTS} does not fit {DESCRIPTION}"
+    if not isinstance(config.aggregator, OwnPart):
+        # Options of a few bytes may ask for any memory; here none is taken.
+        with torch.device("meta"):
+            plan = VPRModel(config)
+        check_fit(weights, plan.state_dict(), wrong)
+        if plan.descriptor_dim > MOST_NUMBERS:
+            raise ModelError(
+                f"{folder}: its descriptors have {plan.descriptor_dim:,} numbers; expected "
+                f"{MOST_NUMBERS:,} at most"
+            )
+    model = VPRModel(config)
+    check_fit(weights, model.state_dict(), wrong)
     model.load_state_dict(dict(weights))
     # Last, as it says least. Before there were checksums none was written.
     if "sha256" in description and description["sha256"] != _digest(folder, architecture):

@@ -86,7 +86,11 @@ def _earlier_pictures(folder: Path) -> set[str]:
         record = read_json(folder / RECORD)
         if record["format"] == FORMAT:
             tests = record["tests"]
-            return {name for one in tests for name in one.get("pictures", [one["picture"]]) if name}
+            pictures = {
+                name for one in tests for name in one.get("pictures", [one["picture"]]) if name
+            }
+            if all(Path(name).name == name for name in pictures):  # they will be removed
+                return pictures
     except FileNotFoundError:
         return set()
     except (ValueError, KeyError, TypeError):

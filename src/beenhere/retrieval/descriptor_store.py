@@ -15,7 +15,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -26,7 +26,7 @@ from beenhere.errors import DataError, PhotoError
 from beenhere.files.atomic import write_json
 from beenhere.files.locks import locked
 from beenhere.files.npy import HEADER_BYTES, header, little_endian
-from beenhere.files.regular import open_regular, read_json
+from beenhere.files.regular import open_regular, read_json, regular
 from beenhere.wording import one_line
 
 COMMIT_SECONDS = 2.0
@@ -222,6 +222,9 @@ class DescriptorStore:
                 "or give another output folder"
             )
             opening.enter_context(locked(self.folder / "store.lock", busy))
+            for name in ("photos.jsonl", "descriptors.npy"):
+                with suppress(FileNotFoundError):
+                    regular(self.folder / name)
             # Another process may have written since this one read.
             self._check_identity()
             if not (self.folder / "store.json").exists():

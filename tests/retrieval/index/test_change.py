@@ -81,6 +81,34 @@ def test_a_reader_goes_on_while_a_writer_adds_and_compacts(tmp_path: Path) -> No
     assert index.check().damages == []
 
 
+def test_two_writers_and_four_readers(tmp_path: Path) -> None:
+    index_writer.make_photos(tmp_path)
+    index_writer.build(tmp_path)
+    queries = np.random.default_rng(0).normal(size=(5, TinyModel.descriptor_dim))
+    writers = [index_writer.start(index_writer.take_turns, tmp_path) for _ in range(2)]
+    seen: list[int] = []
+    failures: list[Exception] = []
+
+    def read() -> None:
+        while any(writer.is_alive() for writer in writers) and not failures:
+            try:
+                index = Index.open(tmp_path / "x.index")
+                assert len(index.photos) == len(index) == len(set(index.photos.paths))
+                assert (index.search(queries, 5).rows >= 0).all()
+                seen.append(len(index))
+            except Exception as error:
+                failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for each in [*readers, *writers]:
+        each.join()
+    assert failures == [] and [writer.exitcode for writer in writers] == [0, 0]
+    assert len(Index.open(tmp_path / "x.index")) == 5 + 8 and len(seen) > 8
+    assert Index.open(tmp_path / "x.index").check().damages == []
+
+
 def test_what_was_not_read_yet_can_be_read_when_its_file_is_gone(
     index: Index, photos: Path, model: TinyModel
 ) -> None:

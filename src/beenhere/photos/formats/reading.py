@@ -10,6 +10,7 @@ import polars as pl
 
 from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError, DataError, PhotoError
+from beenhere.files.regular import named
 from beenhere.photos.catalog.marker import assert_photos
 from beenhere.photos.exif import PhotoFacts, read_facts
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
@@ -67,7 +68,7 @@ def read_photos(path: str | Path, strict: bool = True) -> PhotoTable:
     ...     read_photos(file)
     PhotoTable(2 photos, 1 with a position)
     """
-    path = Path(path).expanduser()
+    path = named(path).expanduser()
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError as error:

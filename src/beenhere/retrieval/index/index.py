@@ -12,6 +12,7 @@ from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig
 from beenhere.devices import use_threads
 from beenhere.errors import ConfigError, DataError
+from beenhere.files.regular import named
 from beenhere.photos.formats import read_given
 from beenhere.photos.reference import REFERENCES, Kind, Points, Reference, reference_of
 from beenhere.photos.table import PhotoTable
@@ -85,7 +86,8 @@ class Index(Locator):
             ConfigError: pymilvus is not installed.
             ModelError: the index or the collection is of another model.
         """
-        return cls(Path(path), Snapshot.open(Path(path)), model)
+        folder = named(path)
+        return cls(folder, Snapshot.open(folder), model)
 
     @classmethod
     def build(
@@ -117,7 +119,7 @@ class Index(Locator):
         """
         config = config_yaml.validate(IndexConfig, options, "options of Index.build")
         found, in_memory = read_given(photos, table)
-        build_index(Path(path), found, model, config, wait, "photos", in_memory)
+        build_index(named(path), found, model, config, wait, "photos", in_memory)
         return cls.open(path, None if isinstance(model, str | Path) or not model.own else model)
 
     def __len__(self) -> int:

@@ -132,7 +132,7 @@ def sums_of(values: NDArray[Any], scales: NDArray[np.float32] | None) -> NDArray
     """A checksum of each vector, ``(n,)``: its bits as whole numbers, and its scale's, added up.
 
     Whichever single bit is another, so is the sum; of more that are, all but one in 2^32 times or
-    less. It takes a pass over memory: SHA-256 takes ten times as long.
+    less. It takes a pass over memory: SHA-256 takes some five times as long.
 
     Args:
         values, scales: as of :class:`StoredVectors`.

@@ -2,13 +2,14 @@
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from beenhere import geo
 from beenhere.errors import DataError
@@ -43,6 +44,13 @@ class ShardEntry(_Entry):
     sha256: str
     places: int = Field(ge=0)
     photos: int = Field(ge=0)
+
+    @field_validator("name")
+    @classmethod
+    def _beside(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError("expected the name of a file beside the manifest")
+        return name
 
 
 class PhotoCounts(_Entry):
