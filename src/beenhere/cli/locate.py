@@ -323,6 +323,8 @@ def _below(folder: Path) -> Iterator[tuple[str, str | None]]:
     listing = list_photos(folder)
     if not listing.photos and not listing.unusable:
         raise DataError(f"{folder}: holds no photos; expected files such as .jpg or .png in it")
+    for _, note in listing.notes():
+        say(note)
     for path in listing.paths(listing.photos):
         yield path, None
     yield from listing.unusable

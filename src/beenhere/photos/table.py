@@ -318,7 +318,8 @@ def zones_of_northings(zone: pl.Series, northing: pl.Series) -> pl.Series:
     ['34S', None]
     """
     names = zone.to_list()
-    letters = np.array([geo.BANDS.find(name[-1].upper()) if name else -1 for name in names])
+    bands = {name: geo.BANDS.find(name[-1].upper()) if name else -1 for name in set(names)}
+    letters = np.array([bands[name] for name in names], np.int64)
     north = northing.cast(pl.Float64).fill_null(np.nan).to_numpy() / _DEGREE
     south = north - 1e7 / _DEGREE
     first, s = geo.BANDS.index("N"), geo.BANDS.index("S")
@@ -330,6 +331,8 @@ def zones_of_northings(zone: pl.Series, northing: pl.Series) -> pl.Series:
     turned = (letters == s) & ~fits & (south >= -81) & (south <= 0.5)
     if turned.any() and np.isin(letters, [-1, first, s]).all():
         turned = (letters == s) & (south >= -81) & (south <= 0.5)
+    if fits.all() and not turned.any():
+        return zone
     band = np.clip((south + 80) // 8, 0, first - 1)
     read: list[str | None] = []
     for name, good, wrong, at in zip(names, fits, turned, band, strict=True):
