@@ -128,6 +128,10 @@ def test_clean(clean: Path, tmp_path: Path, beenhere: Run) -> None:
         (["city", "--sheet", "sheet.gif"], "sheet.gif ends in '.gif'; expected .png, .jpg, .jpeg"),
         (["city", "--sheet", "no/sheet.png"], "no/sheet.png: there is no folder no; make it first"),
         (["city", "--fix-list", "no/f.csv"], "no/f.csv: there is no folder no; make it first"),
+        (
+            ["city", "--fix-list", "f.json"],
+            "--fix-list is f.json; expected a name that ends in .csv",
+        ),
         (["city", "--fix-list", "city"], "city: is a folder; expected the name of a CSV file"),
         (["city", "--radius", "-1"], "--radius is '-1': input should be greater than or equal"),
     ],

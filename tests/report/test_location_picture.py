@@ -215,10 +215,10 @@ def test_a_radius_beyond_the_map_is_said(
 
 
 def test_streets_follow_the_photos() -> None:
-    """Two streets 80 m apart, photos 7 m apart in no order, several at one spot."""
+    """Two streets 40 m apart, photos 7 m apart in no order, several at one spot."""
     along = np.arange(0, 140, 7.0)
     points = np.concatenate(
-        [np.stack([along, 0 * along], axis=1), np.stack([along, 0 * along + 80], axis=1)]
+        [np.stack([along, 0 * along], axis=1), np.stack([along, 0 * along + 40], axis=1)]
     )
     points = np.random.default_rng(0).permutation(np.concatenate([points, points[:5]]))
     lines = streets(points)

@@ -138,6 +138,9 @@ def test_kml_has_a_folder_a_status_and_the_answers_with_their_types() -> None:
     styles = {style.get("id") for style in document.findall("k:Style", KML)}
     used = {each.text for each in document.iter("{http://www.opengis.net/kml/2.2}styleUrl")}
     assert used == {f"#{style}" for style in styles}
+    # Opacity, blue, green, red: the blue of #0072b2, and a fifth of it within the circle.
+    colours = [each.text for each in document.findall("k:Style[@id='known']//k:color", KML)]
+    assert colours == ["ffb27200", "ffb27200", "33b27200"]
     # A guess has its point, but in its own folder; an unknown place has none.
     assert folders["guess"][0].find("k:Point", KML) is not None
     assert all(each.find("k:Point", KML) is None for each in folders["unknown"])
@@ -153,6 +156,8 @@ def test_the_ring_in_kml_is_geodesic() -> None:
     assert points[0] == points[-1] and len(points) > 60
     for lon, lat in points:
         assert GEOD.inv(LON, LAT, lon, lat)[2] == pytest.approx(12.4, abs=0.02)
+    sides = [GEOD.inv(*one, *other)[2] for one, other in pairwise(points)]
+    assert sides == pytest.approx([2 * np.pi * 12.4 / len(sides)] * len(sides), rel=0.03)
 
 
 def test_gpx_has_a_waypoint_for_what_may_be_somewhere() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import check_output_file, output_file, writing
+from beenhere.cli.output import check_output_file, form_of, output_file, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, show_last, show_options
 from beenhere.config.tools import CheckConfig
 from beenhere.wording import count, printable
@@ -110,6 +110,7 @@ def check(
     options = config_yaml.assign(config, set_)
     if fix_list is not None:
         check_output_file(fix_list, "a CSV file")
+        form_of(fix_list, ["csv"], option="--fix-list")
     if sheet is not None:
         from beenhere.report.pictures import check_picture
 

@@ -204,13 +204,16 @@ def output_file(file: Path) -> Iterator[Path]:
         yield new
 
 
-def form_of(file: Path | None, forms: Sequence[str], asked: str | None) -> str | None:
+def form_of(
+    file: Path | None, forms: Sequence[str], asked: str | None = None, option: str = "--out"
+) -> str | None:
     """The form to write in: that of the file's name, or the one asked for of a pipe or a screen.
 
     Args:
         file: None: standard output.
         forms: such as ``"json"``; a name ends in one of them.
         asked: by an option, such as ``--json``; None: by none.
+        option: that gives the file.
 
     Raises:
         ConfigError: the name ends otherwise, or in another form than the one asked for.
@@ -228,7 +231,7 @@ def form_of(file: Path | None, forms: Sequence[str], asked: str | None) -> str |
         given = "" if asked is None else f"--{asked} is given, and "
         expected = [f".{each}" for each in forms if asked in (None, each)]
         raise ConfigError(
-            f"{given}--out is {file}; expected a name that ends in {either(expected)}"
+            f"{given}{option} is {file}; expected a name that ends in {either(expected)}"
         )
     return suffix
 
