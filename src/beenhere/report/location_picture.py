@@ -63,7 +63,7 @@ def draw_location(location: Location, photo: str | bytes, photos: Points, path: 
     _put_head(sheet, location)
     size = column_left(_MAP_COLUMNS) - GAP - MARGIN, _LINES * _ROW - MARGIN
     place, first = location.place, 0
-    if photos.known.any() if place is None else kind_of(place) != "place":
+    if photos.known.any() and (place is None or kind_of(place) != "place"):
         first = _MAP_COLUMNS
         if isinstance(photos, LocalPoints):
             drawn = location_plan(location, photos, size, _SHOWN)
