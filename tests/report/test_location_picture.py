@@ -109,7 +109,7 @@ def test_names_have_no_map_but_more_matches(
     ):
         shown.clear()
         draw_location(replace(answer, matches=many), query, photos, tmp_path / "p.png")
-        assert len(shown) == 12 and shown[1] == ("room 7", "similarity 0.990")
+        assert len(shown) == 12 and shown[1][0] == "room 7"
     shown.clear()
     frames = points(np.arange(60), np.zeros(60), on="floor 2")
     draw_location(in_a_hall("frame", radius=1.0), query, frames, tmp_path / "p.png")
