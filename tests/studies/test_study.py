@@ -104,6 +104,9 @@ def test_the_fingerprint_knows_what_matters(write, profile, town, tmp_path):
     first = fingerprint()
     assert fingerprint(**{"fit.workers": 2, "evaluation.extract": {"batch_size": 3}}) == first
     assert fingerprint(**{"optimizer.lr": 2e-3}) != first
+    # Where none are given, earlier versions have these written down: what is trained stays.
+    assert fingerprint(**{"evaluation.thresholds": [25]}) == first
+    assert fingerprint(**{"evaluation.thresholds": [10]}) != first
     assert fingerprint(**{"data.share": 0.5}) != first
     assert fingerprint(**{"data.train": str(town / "train" / "Bray")}) != first
     # Elsewhere, the same photos are the same photos.

@@ -40,6 +40,18 @@ def test_what_does_not_change_an_epoch_may_change(assignment, run):
     assert config_yaml.load(TrainConfig, run.config) == options(assignment)
 
 
+def test_a_run_that_has_its_thresholds_written_down_goes_on(run):
+    """Earlier versions wrote 25 m where none were given."""
+    run.write_config(options())
+    written = options("evaluation.thresholds=[25]")
+    with run.config.open("w") as file:
+        file.write(config_yaml.yaml.safe_dump(config_yaml.plain(written)))
+    run.write_config(options())
+    run.write_config(options())
+    with pytest.raises(TrainingError, match=r"evaluation.thresholds is \[10.0\], was null"):
+        run.write_config(options("evaluation.thresholds=[10]"))
+
+
 def test_every_free_option_exists():
     plain = config_yaml.plain(TrainConfig())
     for name in FREE:

@@ -1,5 +1,6 @@
 """A calibration keeps its word on queries that nobody has seen."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from beenhere.evaluation.calibration.calibration import fit_calibration
 from beenhere.evaluation.calibration.confidence_fit import fit_confidence, fit_model
 from beenhere.evaluation.calibration.held_out import HeldOutAnswers, exact_share, measure
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, folds, mix_weights
+from beenhere.photos.reference import REFERENCES, Kind
 from beenhere.retrieval.locate.confidence import FEATURES, Confidence
 
 CONFIG = CalibrateConfig(resamples=100)
@@ -32,6 +34,31 @@ def truth(confidence: Confidence, fresh: LabelledEvidence) -> dict[str, float]:
         "held_known": held[known].mean(),
         "answered": known.sum() / inside.sum(),
     }
+
+
+def elsewhere(labelled: LabelledEvidence, by: Kind) -> LabelledEvidence:
+    """The same on a plan, or in frames: near answers are nearer, far ones lie on another map."""
+    near = labelled.error_m / 5
+    if by != "xy":
+        near = np.round(labelled.error_m / 12.5) if by == "frame" else np.zeros(len(labelled))
+    error = np.where(labelled.right, near, np.inf)
+    return replace(labelled, error_m=error, by=by, within=REFERENCES[by].radius)
+
+
+@pytest.mark.parametrize("by", ["xy", "frame", "place"])
+def test_radii_hold_where_wrong_answers_lie_on_other_maps(by: Kind) -> None:
+    config = CalibrateConfig(resamples=100, outside_accepted=0.6)
+    seen, fresh = simulate(600, 1, located=0.7), simulate(4000, 999, streets=800, located=0.7)
+    seen, fresh = elsewhere(seen, by), elsewhere(fresh, by)
+    fitted = fit_calibration(seen, config)
+    confidence, found = fitted.confidence, truth(fitted.confidence, fresh)
+    assert found["error"] < 0.05 and found["held"] > 0.87
+    radius = confidence.radius(fresh.features)
+    endless = np.isinf(radius)
+    # All wrong ones are out of reach: a radius that is one holds right answers alone.
+    assert endless.any() and (by == "place" or radius[~endless].max() <= seen.within)
+    assert any("have no radius" in note for note in fitted.notes) == (by == "xy")
+    json.dumps(fitted.held_out.values(), allow_nan=False)
 
 
 @pytest.mark.parametrize("verified", [False, True])

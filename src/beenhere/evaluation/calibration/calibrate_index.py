@@ -13,6 +13,7 @@ from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import (
+    FEWEST_OF_A_KIND,
     FEWEST_STREETS,
     Calibration,
     fit_calibration,
@@ -102,7 +103,9 @@ def calibrate_index(
         try:
             calibrations[way] = fit_calibration(asked[way].labelled, config)
         except DataError as error:
-            gap = set_of.workable_gap(asked[way].labelled, FEWEST_STREETS)
+            gap = None
+            if asked[way].labelled.right.sum() >= FEWEST_OF_A_KIND:
+                gap = set_of.workable_gap(asked[way].labelled, FEWEST_STREETS)
             advice = "" if gap is None else f", such as --gap {gap:g}"
             raise DataError(
                 f"{error}{advice}; {_counted(asked[way], inside, elsewhere)}"

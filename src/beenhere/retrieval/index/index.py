@@ -284,9 +284,8 @@ class Index(Locator):
     def covers(self, positions: Points, radius: float, by: Kind = "position") -> NDArray[np.bool_]:
         """``(m,)``: whether a photo of the index was taken near each of some positions.
 
-        Near one that is not known is nothing. ``radius`` is in metres, or what ``by`` is in, 0 or
-        more. Milvus is asked once for each; by others than positions it is read as a whole.
-
+        Near one that is not known is nothing. ``radius`` is 0 or more, metres or what ``by`` has.
+        Milvus is asked once for each; by others than positions it is read as a whole.
         >>> index.covers(beenhere.geo.positions([37.749, 0.0], [-122.447, 0.0]), radius=25)
         array([ True, False])
 
