@@ -29,10 +29,9 @@ from rich.table import Table
 from beenhere import geo
 from beenhere.config.tools import CheckConfig
 from beenhere.photos.formats.listing import list_photos
-from beenhere.photos.pixels import load_photo
 from beenhere.tools.doctor import examine, gather
 from beenhere.tools.doctor.copies import COARSE_BITS, near_pairs
-from beenhere.tools.doctor.fingerprints import SIDE, brightness, hashes
+from beenhere.tools.doctor.fingerprints import brightness, hashes
 
 CONSOLE = Console(highlight=False, width=110)
 CITIES = ((37.77, -122.42), (51.51, -0.09), (48.85, 2.35), (35.68, 139.76), (-33.87, 151.21))
@@ -205,7 +204,7 @@ def changed(path: str, change: Callable[[Image.Image], Image.Image], quality: in
 
 def look(photo: str | bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The two hashes of a photo, as the doctor takes them."""
-    return hashes(brightness(load_photo(photo, lambda height, width: (SIDE, SIDE)).numpy()))
+    return hashes(brightness(photo))
 
 
 @contextmanager
