@@ -75,6 +75,8 @@ def test_a_model_trains_on_photos_that_carry_only_gps(
     assert lines[3] == "clusters of 10 m by position and heading, 10 m apart"
     assert any(": no heading (--headings ignore goes without)" in line for line in lines)
     assert any(line.startswith("caution") and "teach little" in line for line in lines)
+    remedy = "caution until then, search without: beenhere index build PHOTOS -o NAME.index"
+    assert remedy in lines
     assert lines[-1] == "Train with: beenhere train own/train.yaml --out runs/own"
     counts = yaml.safe_load((tmp_path / "own/places.yaml").read_text())
     assert counts["queries_by"] == {"val": "days", "test": "days"}

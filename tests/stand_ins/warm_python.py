@@ -184,7 +184,7 @@ def _open_streams() -> None:
     """The standard streams anew: those of the warm process know what they were opened on."""
     encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        stream = open(
+        stream = open(  # noqa: SIM115 - as long as the process
             number,
             "w" if number else "r",
             encoding=encoding or None,

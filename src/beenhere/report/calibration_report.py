@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import Calibration
-from beenhere.evaluation.calibration.held_out import CalibrationFigures, Share
+from beenhere.evaluation.calibration.held_out import CalibrationFigures, Promise, Share
 from beenhere.files.atomic import replacing
 from beenhere.photos.reference import REFERENCES
 from beenhere.report.charts.drawing import plain_axes
@@ -125,13 +125,24 @@ def _figures(figures: CalibrationFigures, errors: ErrorModel) -> dict[str, str]:
         "of answers, right": _percent(figures.precision),
         "inside, answered right": _percent(figures.recall),
         **{
-            f"answered at {precision:.0%} right": _percent(share)
+            f"{precision:.0%} right, at best": f"{_percent(share)} answered, on these queries"
             if share.value > 0
             else "no threshold gives that on these queries"
             for precision, share in figures.answered_at.items()
         },
+        **{
+            f"{precision:.0%} right, promised": _promise(promise)
+            for precision, promise in figures.promised.items()
+        },
         **(held if reference.unit else {}),  # names have none
     }
+
+
+def _promise(promise: Promise) -> str:
+    if math.isnan(promise.threshold):
+        return f"by no threshold; it takes {promise.fewest:,} answers, all of them right, or more"
+    threshold = math.ceil(1000 * promise.threshold) / 1000
+    return f"by --threshold {threshold:.3f}; {_percent(promise.answered)} answered"
 
 
 def _percent(share: Share) -> str:

@@ -95,6 +95,8 @@ def _cautions(built: BuiltPlaces) -> list[str]:
             f"{places} places teach little; hundreds are a start, and thousands make a model. "
             "Photos of another day, or of more streets, make more of them"
         )
+        # A line of its own, so that the command is not wrapped.
+        found.append("until then, search without: beenhere index build PHOTOS -o NAME.index")
     for way, text in _WAYS.items():
         named = [name for name, part in built.evaluation.items() if part.sides.way == way]
         if named:

@@ -1,5 +1,7 @@
 """Calibration error and precision-recall, against naive loops and scikit-learn."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, precision_recall_curve
@@ -94,3 +96,74 @@ def test_answered_at_a_precision_is_the_most_that_any_threshold_gives() -> None:
                 best = max(best, answered)
         assert curve.answered_at(wanted) == best
     assert curve.answered_at(1.01) == 0
+
+
+def naive_sure_threshold(
+    probability: np.ndarray, right: np.ndarray, precision: float, confidence: float
+) -> float:
+    """Binomial tails summed up, answer by answer."""
+    level = (1 - confidence) / scores.STARTS
+    fewest = 1
+    while precision**fewest > level:
+        fewest += 1
+    assert fewest == scores.fewest_answers(precision, confidence)
+    found = math.nan
+    for start in (fewest, 2 * fewest, 4 * fewest):
+        for threshold in sorted(set(probability.tolist()), reverse=True):
+            answered = probability >= threshold
+            n, hits = int(answered.sum()), int((answered & right).sum())
+            if n < start:
+                continue
+            # How likely so many right answers are, if no more than the precision were.
+            chance = sum(
+                math.comb(n, k) * precision**k * (1 - precision) ** (n - k)
+                for k in range(hits, n + 1)
+            )
+            if chance > level:
+                break
+            found = min(threshold, found) if found == found else threshold
+    return found
+
+
+@pytest.mark.parametrize("precision", [0.7, 0.9])
+def test_sure_threshold_by_counting(precision: float) -> None:
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        p = rng.beta(4, 1, 300).round(2)
+        right = rng.random(300) < p
+        sure = scores.sure_threshold(p, right, np.ones(300), precision, 0.95)
+        np.testing.assert_equal(sure, naive_sure_threshold(p, right, precision, 0.95))
+        np.testing.assert_equal(
+            scores.sure_threshold(p, right, np.full(300, 0.2), precision, 0.95), sure
+        )
+        found.append(sure)
+    assert np.isfinite(found).sum() > 5
+
+
+def test_what_is_promised_holds_and_the_best_threshold_does_not() -> None:
+    broken, luck, repeats = 0, 0, 300
+    for seed in range(repeats):
+        rng = np.random.default_rng(seed)
+        p = rng.beta(6, 0.6, 400)
+        right = rng.random(400) < p
+        inside, one = np.zeros(400, bool), np.ones(400)
+        sure = scores.sure_threshold(p, right, one, 0.95, 0.9)
+        curve = scores.precision_recall(p, right, inside, one)
+        best = curve.threshold[np.flatnonzero(curve.precision >= 0.95)[-1:]]
+        everybody = rng.beta(6, 0.6, 20_000)
+        # NaN keeps every promise: it answers nothing.
+        broken += bool(everybody[everybody >= sure].sum() < 0.95 * (everybody >= sure).sum())
+        luck += any(everybody[everybody >= t].mean() < 0.95 for t in best)
+    assert broken <= 0.1 * repeats and luck > 0.3 * repeats
+
+
+def test_few_answers_promise_nothing() -> None:
+    p, right = np.linspace(0.9, 1, 79), np.ones(79, bool)
+    assert scores.fewest_answers(0.95, 0.95) == 80
+    assert np.isnan(scores.sure_threshold(p, right, np.ones(79), 0.95, 0.95))
+    more = np.append(p, 0.8)
+    assert scores.sure_threshold(more, np.ones(80, bool), np.ones(80), 0.95, 0.95) == 0.8
+    # Of unequal weights fewer count.
+    assert np.isnan(scores.sure_threshold(more, np.ones(80, bool), more, 0.95, 0.95))
+    assert np.isnan(scores.sure_threshold(p, ~right, np.ones(79), 0.5, 0.95))

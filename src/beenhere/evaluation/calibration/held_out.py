@@ -52,6 +52,21 @@ class Share:
     of: int | None = None
 
 
+@dataclass(frozen=True)
+class Promise:
+    """A threshold above which a share of right answers is promised.
+
+    Attributes:
+        threshold: NaN where the queries are too few, or too often wrong, to promise it.
+        answered: of the queries from inside, above it; exact interval.
+        fewest: answers that can promise it, if all of them are right.
+    """
+
+    threshold: float
+    answered: Share
+    fewest: int
+
+
 @dataclass(frozen=True, eq=False)
 class CalibrationFigures:
     """Figures of held-out queries. Queries from outside weigh ``outside_share`` of all in those
@@ -67,7 +82,9 @@ class CalibrationFigures:
         curve: precision and recall at every threshold. area: under it.
         answered: of the queries from inside, at their thresholds.
         precision, recall: at their thresholds.
-        answered_at: at each of :data:`PRECISIONS`, by the threshold that gives it.
+        answered_at: at each of :data:`PRECISIONS`, by the best threshold on these very queries,
+            which gives less on others.
+        promised: each of :data:`PRECISIONS`, of all answers, by a threshold that was tested.
         outside_accepted: of the queries from outside, at their thresholds; exact interval.
         held_known, held: truths that lie within the radius: of known places and of all queries from
             inside; exact intervals.
@@ -91,6 +108,7 @@ class CalibrationFigures:
     precision: Share
     recall: Share
     answered_at: dict[float, Share]
+    promised: dict[float, Promise]
     outside_accepted: Share
     held_known: Share
     held: Share
@@ -137,6 +155,14 @@ def measure(held: HeldOutAnswers, config: CalibrateConfig) -> CalibrationFigures
         curve=scores.precision_recall(p, right, outside, weight),
         **{name: shares[name] for name in ("area", "answered", "precision", "recall")},
         answered_at={wanted: shares[f"answered at {wanted}"] for wanted in PRECISIONS},
+        promised={
+            wanted: Promise(
+                sure := scores.sure_threshold(p, right, weight, wanted, config.confidence),
+                exact_share(p[~outside] >= sure, config.confidence),
+                scores.fewest_answers(wanted, config.confidence),
+            )
+            for wanted in PRECISIONS
+        },
         outside_accepted=exact_share(known[outside], config.confidence),
         held_known=exact_share(within[known_inside], config.confidence),
         held=exact_share(within[~outside], config.confidence),
@@ -150,6 +176,8 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in (value.value, value.low, value.high)]
     if isinstance(value, scores.Reliability):
         return {name: each.tolist() for name, each in vars(value).items()}
+    if isinstance(value, Promise):
+        return {name: _plain(each) for name, each in vars(value).items()}
     if isinstance(value, dict):
         return {f"{100 * precision:g}%": _plain(share) for precision, share in value.items()}
     return None if isinstance(value, float) and not np.isfinite(value) else value

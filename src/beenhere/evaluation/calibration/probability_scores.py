@@ -1,9 +1,11 @@
 """Scores of probabilities against what came true; each query counts by a weight."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -109,7 +111,10 @@ class PrecisionRecall:
         return float(np.diff(self.recall, prepend=0) @ self.precision)
 
     def answered_at(self, precision: float) -> float:
-        """The largest share of queries from inside that is answered at such a precision."""
+        """The largest share of queries from inside that is answered at such a precision.
+
+        Of many thresholds the luckiest on these very queries: on others it gives less.
+        """
         return float(np.max(self.answered[self.precision >= precision], initial=0))
 
 
@@ -131,3 +136,46 @@ def precision_recall(
         found / there,
         inside / there,
     )
+
+
+STARTS = 3
+"""Numbers of answers, each twice the one before, from which on thresholds are tried."""
+
+
+def sure_threshold(
+    probability: Floats, right: Flags, weight: Floats, precision: float, confidence: float
+) -> float:
+    """The lowest threshold above which ``precision`` can be promised; NaN where none can.
+
+    Whatever is promised is less than that with a probability of ``1 - confidence`` at most,
+    though the threshold is chosen on the same queries: it is tested, not picked (Angelopoulos et
+    al., "Learn then test", 2021). From some numbers of answers on, with the level shared between
+    them, thresholds fall as long as the exact lower bound (Clopper and Pearson, 1934) of the share
+    of right answers holds it. Weights count as so many fewer answers (Kish, 1965). Answers are
+    taken for independent.
+
+    Args:
+        probability: ``(n,)``, by models that were fitted without the query.
+    """
+    level = (1 - confidence) / STARTS
+    order = np.argsort(-probability, kind="stable")
+    counted = weight[order]
+    total = np.cumsum(counted)
+    many = total**2 / np.maximum(np.cumsum(counted**2), np.finfo(float).tiny)
+    hits = many * np.cumsum(counted * right[order]) / np.maximum(total, np.finfo(float).tiny)
+    # 0 where there is no hit, which betaincinv has no bound for.
+    lower = np.where(hits > 0, betaincinv(np.maximum(hits, 1e-9), many - hits + 1, level), 0.0)
+    falling = probability[order]
+    ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)  # equal ones go together
+    lowest = math.nan
+    for start in fewest_answers(precision, confidence) * 2 ** np.arange(STARTS):
+        for end in ends[many[ends] >= start]:
+            if lower[end] < precision:
+                break
+            lowest = float(np.fmin(lowest, falling[end]))
+    return lowest
+
+
+def fewest_answers(precision: float, confidence: float) -> int:
+    """That can promise it, if all of them are right."""
+    return math.ceil(math.log((1 - confidence) / STARTS) / math.log(precision))
