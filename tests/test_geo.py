@@ -71,6 +71,35 @@ def test_zone_names(lat: float, lon: float, name: str | None) -> None:
     assert geo.zone_name(lat, lon) == name
 
 
+WIDER = {  # west, east and number of zones that are not six degrees wide
+    "V": [(0, 3, 31), (3, 12, 32)],
+    "X": [(0, 9, 31), (9, 21, 33), (21, 33, 35), (33, 42, 37)],
+}
+
+
+def test_the_zone_of_every_degree_and_of_its_edges() -> None:
+    """Against the standard's table: 43,200 points, a third of them a hair beside a border."""
+    bands = [
+        (letter, -80 + 8 * at, -72 + 8 * at) for at, letter in enumerate("CDEFGHJKLMNPQRSTUVWX")
+    ]
+    bands[-1] = ("X", 72, 84.000001)
+    checked = 0
+    for letter, south, north in bands:
+        sixes = [(-180 + 6 * at, -174 + 6 * at, at + 1) for at in range(60)]
+        special = WIDER.get(letter, [])
+        table = special + [
+            each for each in sixes if not any(w <= each[0] and each[1] <= e for w, e, _ in special)
+        ]
+        lats = [south, south + 1e-9, (south + north) / 2, north - 1e-5]
+        for lon in range(-180, 180):
+            for beside in (0.0, 1e-9, -1e-9 if lon > -180 else 0.5):
+                number = next(n for w, e, n in table if w <= lon + beside < e)
+                for lat in lats if beside == 0 else lats[2:3]:
+                    assert geo.zone_name(lat, lon + beside) == f"{number}{letter}", (lat, lon)
+                    checked += 1
+    assert checked == 20 * 360 * 6
+
+
 @pytest.mark.parametrize(
     "name", ["", "10", "S", "0S", "61S", "10I", "10O", "10A", "10Z", "-1S", "1 S"]
 )

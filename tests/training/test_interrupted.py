@@ -114,6 +114,47 @@ def test_a_killed_run_goes_on_to_the_same_weights(moment, killed, long_enough):
     assert measured(run) == measured(uninterrupted)
 
 
+AT_RANDOM = """
+import os, random, signal, sys
+from pathlib import Path
+from beenhere.config import config_yaml
+from beenhere.config.training import TrainConfig
+from beenhere.training.fit import fit
+
+config, run = config_yaml.load(TrainConfig, Path(sys.argv[1])), Path(sys.argv[2])
+moments, kills = random.Random(5), 0
+for start in range(4):
+    process = os.fork()
+    if process == 0:
+        # Each change of the disk may be the last; the last start is left alone.
+        left = moments.randrange(60 * (start + 1)) if start < 3 else 1 << 60
+        def killing(event, arguments):
+            global left
+            if event in ("os.rename", "os.remove", "os.mkdir") or (
+                event == "open" and isinstance(arguments[1], str) and arguments[1][:1] in "wxa"
+            ):
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(killing)
+        fit(config, run)
+        os._exit(0)
+    moments.random()  # another moment for the next
+    kills += os.waitpid(process, 0)[1] != 0
+print(kills)
+"""
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(long_enough, tmp_path):
+    """At changes of the disk drawn at random, each time it goes on."""
+    config, uninterrupted = long_enough
+    program = [sys.executable, "-c", AT_RANDOM, config, tmp_path / "run"]
+    done = subprocess.run(program, check=True, timeout=200, capture_output=True, text=True)
+    assert 1 <= int(done.stdout.splitlines()[-1]) <= 3
+    assert fingerprint(tmp_path / "run") == fingerprint(uninterrupted)
+    assert measured(tmp_path / "run") == measured(uninterrupted)
+
+
 def measured(run: Path) -> list[dict]:
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{name: r[name] for name in r if name != "seconds"} for r in records]

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from beenhere.config.training import TrainConfig
+from beenhere.config.training import ShardsConfig, TrainConfig
 from beenhere.errors import ConfigError
 from beenhere.models import load_model, read_provenance
 from beenhere.photos.formats import read_photos
@@ -46,6 +47,21 @@ def test_a_run_goes_on_bit_for_bit(options, sharded, tmp_path):
     expected = load_model(whole.run_dir / "checkpoints" / "last").state_dict()
     for name, value in load_model(result.run_dir / "checkpoints" / "last").state_dict().items():
         assert torch.equal(value, expected[name])
+
+
+def test_shards_that_are_others_when_a_run_goes_on_are_told(
+    options, town, sharded, tmp_path, capsys
+):
+    shutil.copytree(sharded, tmp_path / "shards")
+    config = on(options, tmp_path / "shards", epochs=1)
+    fit(config, tmp_path / "run")
+    fit(config, tmp_path / "run")
+    assert capsys.readouterr().err == ""
+    shutil.rmtree(tmp_path / "shards")
+    write_shards(read_photos(town / "train"), tmp_path / "shards", ShardsConfig(seed=1))
+    fit(on(options, tmp_path / "shards", epochs=2), tmp_path / "run")
+    said = f"{tmp_path}/shards holds other photos than when epoch 1 was trained: the run goes on"
+    assert capsys.readouterr().err.startswith(said)
 
 
 def test_the_model_says_which_shards_it_was_trained_on(options, sharded, tmp_path, capsys):

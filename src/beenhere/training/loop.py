@@ -9,6 +9,7 @@ import json
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -38,7 +39,7 @@ from beenhere.errors import ConfigError, TrainingError
 from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.files.atomic import replacing, write_json
-from beenhere.models import VPRModel, build_model, save_checkpoint
+from beenhere.models import VPRModel, build_model, read_provenance, save_checkpoint
 from beenhere.models.aggregators import WhitenedCov
 from beenhere.models.folding import evaluation_mode
 from beenhere.photos.formats import EvaluationTables
@@ -126,6 +127,14 @@ def train(
         del state  # as big as the model
     takes = partial(_bytes_at_once, step, optimizer)
     data = photos.fingerprint() if first else {}
+    if first and history:
+        before = read_provenance(run.last).get("data", {}).get("sha256", data["sha256"])
+        if before != data["sha256"]:
+            print(
+                f"{config.data.train} holds other photos than when epoch {len(history)} was "
+                "trained: the run goes on with these; for one of these alone give another --out",
+                file=sys.stderr,
+            )
     passes = -(-(fit.steps_per_epoch or 1) // len(batches))
     length = passes * len(batches)
 

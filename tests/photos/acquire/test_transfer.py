@@ -74,6 +74,21 @@ def test_connections_that_are_cut_are_gone_on_with(
     assert "set.zip: the connection was cut when 50.0 kB had come" in capsys.readouterr().err
 
 
+def test_no_connection_outlives_its_request(server: FileServer, file: Path) -> None:
+    url = server.answers("/f", serving(DATA, cut=3_000))  # a hundred of them
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    most = 0
+
+    def counted(coming: int, whole: int) -> None:
+        nonlocal most
+        most = max(most, len(list(Path("/proc/self/fd").iterdir())) - before)
+
+    fetch(UrlSource(url), file, HAND, space=counted, retry=QUICK, timeout=TIMEOUT)
+    assert file.read_bytes() == DATA
+    assert len(server.asked) == 100
+    assert most < 15
+
+
 def test_chunks_are_cut_and_gone_on_with(server: FileServer, file: Path) -> None:
     half = Reply(200, DATA[:100_000], {"ETag": '"1"'}, chunked=True, cut=True)
     url = server.answers("/f", half, serving(DATA))

@@ -60,12 +60,16 @@ class FileResponse:
         self._response, self._client, self._patience = response, client, patience
         self.status, self.url = response.status_code, response.url
         self.headers: Mapping[str, str] = response.headers
-        self.close = response.close
         try:
             self._first = self._read() if self.status in (200, 206) else b""
         except BaseException:
             self.close()
             raise
+
+    def close(self) -> None:
+        """End the connection, whatever is still to come."""
+        self._response.close()
+        self._client.hang_up()
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes as they are on the wire, as soon as they come.
@@ -165,8 +169,13 @@ class Client(requests.Session):
     def close(self) -> None:
         """As of requests."""
         super().close()
-        for one in self._open:
-            one.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        self._cut()
+        while self._open:
+            self._open.pop().close()
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Any]:  # type: ignore[override]
         """None here: requests would read to its end whatever comes with them."""
@@ -180,6 +189,7 @@ class Client(requests.Session):
             TooSlow, requests.RequestException, urllib3.exceptions.HTTPError: the connection failed.
         """
         for _ in range(self.max_redirects):
+            self.hang_up()
             with self.within(sum(timeout)):
                 response = self.get(
                     url, headers={**_HEADERS, **headers}, timeout=timeout, stream=True
@@ -210,9 +220,7 @@ class Client(requests.Session):
 
         def cut() -> None:
             late.append(True)
-            for one in self._open:
-                with suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+            self._cut()
 
         timer = Timer(seconds, cut)
         timer.start()
@@ -226,6 +234,11 @@ class Client(requests.Session):
             timer.cancel()
         if late:
             raise TooSlow
+
+    def _cut(self) -> None:
+        for one in list(self._open):
+            with suppress(OSError):  # it has ended already
+                one.shutdown(socket.SHUT_RDWR)
 
     def _opened(self, opened: socket.socket, host: str, by_proxy: bool) -> None:
         """Look at a connection before anything is sent."""
