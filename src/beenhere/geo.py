@@ -68,8 +68,7 @@ def zone_name(lat: float, lon: float) -> str | None:
     if not (-80 <= lat <= 84 and math.isfinite(lon)):
         return None
     band = BANDS[min(int((lat + 80) // 8), len(BANDS) - 1)]
-    if not -180 <= lon < 180:
-        lon = (lon + 180) % 360 - 180
+    lon = lon if -180 <= lon < 180 else (lon + 180) % 360 - 180
     number = min(int((lon + 180) // 6), 59) + 1  # what is a hair's breadth from 180 rounds to it
     if band == "V" and 3 <= lon < 12:
         number = 32

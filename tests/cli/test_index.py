@@ -64,7 +64,7 @@ def test_from_photos_to_a_smaller_index(folder: Path, capsys: pytest.CaptureFixt
     assert "  search      exact: 2 photos are too few to learn a search structure from" in shown
     assert "  calibration none; fit one: beenhere calibrate x.index --queries PHOTOS" in shown
     (check,) = says("check", "x.index")
-    assert check.startswith("x.index: 6 files, ") and check.endswith(", all as they were written")
+    assert check.startswith("x.index: 8 files, ") and check.endswith(", all as they were written")
     (compacted,) = says("compact", "x.index")
     assert compacted.startswith("x.index: ") and " kB, was " in compacted
     found = json.loads("\n".join(says("info", "x.index", "--json")))

@@ -1,11 +1,13 @@
 """Pittsburgh and Tokyo 24/7 by their .mat files."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from published_sets import PITTSBURGH, db_struct, pittsburgh, put, tokyo_247
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError, DataError
@@ -160,3 +162,31 @@ def test_matlab_7_3_says_how_to_save_it(tmp_path: Path) -> None:
     file.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512, b" ") + b"\x89HDF")
     with pytest.raises(DataError, match=r"version 7.3.*save\('pitts30k_test.mat', .*'-v7'\)"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("sides", [(2 * 10**9, 1), (2**31 - 1, 2**31 - 1), (-1, -(10**9))])
+def test_sizes_are_looked_at_before_room_is_made(
+    tmp_path: Path, sides: tuple[int, int], compressed: bool
+) -> None:
+    put(tmp_path / "queries_real", "q.jpg")
+    file = tmp_path / "datasets" / "pitts30k_test.mat"
+    db_struct(file, [("a.jpg", *PITTSBURGH)] * 2, [("q.jpg", *PITTSBURGH)])
+    data = bytearray(file.read_bytes())
+    at = data.index(struct.pack("<IIii", 5, 8, 2, 1))
+    data[at + 8 : at + 16] = struct.pack("<ii", *sides)
+    if compressed:
+        packed = zlib.compress(data[128:])
+        data[128:] = struct.pack("<II", 15, len(packed)) + packed
+    file.write_bytes(data)
+    with pytest.raises(DataError, match=r"dbStruct.*\(a matrix of shape"):
+        read(tmp_path)
+
+
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    pittsburgh(tmp_path)
+    file = tmp_path / "datasets" / "pitts30k_test.mat"
+    before = read(tmp_path).database.frame
+    content = {"dbStruct": loadmat(file)["dbStruct"]}
+    savemat(file, content, do_compression=True)
+    assert read(tmp_path).database.frame.equals(before)

@@ -24,6 +24,7 @@ from beenhere.training.sampling import PlaceSampler
 from beenhere.training.shards import Shards, shard_store, tar
 from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
+from beenhere.training.shards.tar import ShardReader, sample_key
 
 BATCH = BatchConfig(places=5, images=3)
 STREAM = StreamConfig(shards=2, buffer_mib=1)
@@ -392,3 +393,33 @@ def test_nothing_is_read_behind_the_end(shards_at):
         reader = tar.ShardReader(shards.store, entry, pool, threading.Event())
         with pytest.raises(DataError, match=rf"{entry.name} is cut off at byte {entry.bytes:,}"):
             reader.read(entry.bytes + 1)
+
+
+@pytest.mark.parametrize("name", ["../shard-000000.tar", "/etc/passwd", "a/b.tar", ".."])
+def test_a_manifest_names_files_beside_it_alone(copy, name):
+    manifest = copy / "shards.yaml"
+    manifest.write_text(manifest.read_text().replace("shard-000000.tar", name))
+    with pytest.raises(DataError, match=r"shards.0.name is not what beenhere writes there"):
+        Shards.open(copy)
+
+
+@pytest.mark.parametrize("name", ["places.parquet", "shard-000000.tar"])
+def test_no_pipe_is_waited_for(copy, name):
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    with pytest.raises(DataError, match=f"{name}: reading failed: is a pipe"):
+        list(loader(Shards.open(copy)))
+
+
+def test_a_header_of_impossible_size(copy):
+    shards = Shards.open(copy)
+    entry = shards.manifest.shards[0]
+    info = tarfile.TarInfo(f"{sample_key(0, 0)}.jpg")
+    for size in (-(10**6), 10**15):
+        info.size = size
+        with (copy / entry.name).open("rb+") as file:
+            file.write(info.tobuf(tarfile.GNU_FORMAT))
+        with ThreadPoolExecutor(1) as pool:
+            reader = ShardReader(ShardStore(copy), entry, pool, threading.Event())
+            with pytest.raises(DataError, match="is damaged at byte 0"):
+                reader.photo(sample_key(0, 0))

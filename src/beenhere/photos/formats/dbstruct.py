@@ -8,6 +8,7 @@ Photos within 25 m are right (``posDistThr``).
 import os
 import re
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from beenhere.errors import DataError
-from beenhere.files.regular import open_regular
+from beenhere.files.regular import read_regular
 from beenhere.photos.catalog.marker import is_set
 from beenhere.photos.formats.image_lists import find_named
+from beenhere.photos.formats.mat_sizes import check_sizes
 from beenhere.photos.ground_truth import EvaluationTables
 from beenhere.photos.table import PhotoTable
 from beenhere.wording import one_line
@@ -30,6 +32,10 @@ EASTINGS = 1e5, 9e5
 _HDF5 = b"MATLAB 7.3 MAT-file"
 _QUERY_FOLDERS = ("247query_subset_v2", "query", "queries", "247query_v3", "247query_v2")
 _DATABASE_FOLDERS = ("", "tokyo247", "images", "database")
+
+
+class _Unread(DataError):
+    """A file of a version that is not read."""
 
 
 def fits_pittsburgh(name: str, folder: Path) -> bool:
@@ -147,17 +153,18 @@ def _side(mat: Path, side: str) -> tuple[list[str], NDArray[np.float64]]:
 
     images, places = f"{side}ImageFns", UTM_OF[side]
     try:
-        with open_regular(mat) as file:
-            if file.read(len(_HDF5)) == _HDF5:
-                raise DataError(
-                    f"{mat}: is saved in Matlab's version 7.3, which is not read here; load it in "
-                    f"Matlab and save it as version 7: save('{mat.name}', 'dbStruct', '-v7')"
-                )
-        struct = loadmat(mat, variable_names=["dbStruct"])["dbStruct"][0, 0]
+        data = read_regular(mat)
+        if data.startswith(_HDF5):
+            raise _Unread(
+                f"{mat}: is saved in Matlab's version 7.3, which is not read here; load it in "
+                f"Matlab and save it as version 7: save('{mat.name}', 'dbStruct', '-v7')"
+            )
+        check_sizes(data)
+        struct = loadmat(BytesIO(data), variable_names=["dbStruct"])["dbStruct"][0, 0]
         # A cell array: each cell is an array of one text.
         names = [str(np.ravel(cell)[0].item()) for cell in np.ravel(struct[images])]
         utm = np.asarray(struct[places], np.float64).T
-    except DataError:
+    except _Unread:
         raise
     # scipy does not document what it raises for a broken file.
     except Exception as error:

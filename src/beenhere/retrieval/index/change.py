@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import yaml
 from numpy.typing import NDArray
 
 from beenhere import __version__
@@ -23,6 +24,7 @@ from beenhere.config.retrieval import MilvusAddress, SearchConfig
 from beenhere.errors import DataError
 from beenhere.files import npy
 from beenhere.files.atomic import BESIDE, replacing, sync_folder
+from beenhere.files.bounded_yaml import load_yaml
 from beenhere.files.locks import locked
 from beenhere.retrieval.index.manifest import (
     FORMAT_VERSION,
@@ -33,6 +35,7 @@ from beenhere.retrieval.index.manifest import (
     STAGING,
     UNREADABLE_COLUMNS,
     IndexedModel,
+    KeptCalibration,
     LearnedWhitening,
     Manifest,
     Part,
@@ -52,6 +55,7 @@ _UNFINISHED = (f"{BESIDE}{MANIFEST}", f"{MANIFEST}.new")
 _OURS = {MANIFEST, *_UNFINISHED, LOCK, PARTS, MODEL, STAGING}
 _BESIDE_MODEL = re.compile(rf"\.[\w-]*{MODEL}(\.\w+)?")
 """A checkpoint in the making; :mod:`beenhere.models.checkpoint` names it."""
+_KEPT_IN_CALIBRATION = "expected numbers, texts, lists and mappings, by names"
 
 
 class Change:
@@ -221,6 +225,35 @@ def changing(folder: Path, wait: float, new: bool = False) -> Iterator[Change]:
             f"{folder} cannot be written ({reason}); nothing is lost: mend that, and give the same "
             "command again"
         ) from error
+
+
+def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 0) -> None:
+    """Replace the calibration of an index; None forgets the one that is there.
+
+    Raises:
+        DataError: values that YAML cannot hold; no index, a damaged one, another process writes
+            it, or it cannot be written.
+    """
+    try:
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        kept_as, given = repr(load_yaml(text.encode())), repr(values)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        refused = isinstance(error, yaml.representer.RepresenterError)
+        got = repr(error.args[-1]) if refused else str(error)
+        raise DataError(f"a calibration holds {got[:100]}; {_KEPT_IN_CALIBRATION}") from error
+    if values is not None and (not isinstance(values, dict) or kept_as != given):
+        raise DataError(
+            f"a calibration is {given[:100]}, and would come back as another; "
+            f"{_KEPT_IN_CALIBRATION}"
+        )
+    with changing(folder, wait) as change:
+        kept = None
+        if values is not None:
+            part = change.write_part(
+                "calibration.yaml", lambda path: path.write_text(text, encoding="utf-8")
+            )
+            kept = KeptCalibration(photos=change.manifest.photos, part=part)
+        change.commit(calibration=kept)
 
 
 def leftovers(folder: Path, manifest: Manifest | None) -> list[Path]:

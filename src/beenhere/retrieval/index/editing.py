@@ -12,23 +12,20 @@ from dataclasses import dataclass
 from fnmatch import translate
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.retrieval import HALF, IndexConfig, MilvusAddress, WhiteningConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError
-from beenhere.files.bounded_yaml import load_yaml
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
 from beenhere.retrieval.index.diff import GivenPhotos, PhotoDiff, compare_photos
 from beenhere.retrieval.index.manifest import (
     STAGING,
-    KeptCalibration,
     read_manifest,
     written_at,
 )
@@ -45,8 +42,6 @@ JOURNAL = f"{STAGING}/contents.jsonl"
 """Where the SHA-256 of files are remembered until they stand in the index."""
 
 TRAINING = "photos in the search structure"
-
-_KEPT_IN_CALIBRATION = "expected numbers, texts, lists and mappings, by names"
 
 FEWEST_TO_WHITEN = 100
 """Photos of a new index; fewer say nothing of how others will vary."""
@@ -257,36 +252,6 @@ def remove_photos(
         edit.remove(known, sorted(rows))
         edit.commit({name: why for name, why in unreadable.items() if name not in forgotten})
         return Removed(len(rows), change.manifest.photos)
-
-
-def keep_calibration(folder: Path, values: dict[str, Any] | None, wait: float = 0) -> None:
-    """Replace the calibration of an index; None forgets the one that is there.
-
-    Raises:
-        DataError: values that YAML cannot hold; no index, a damaged one, another process writes
-            it, or it cannot be written.
-    """
-    try:
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-        kept_as, given = repr(load_yaml(text.encode())), repr(values)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        got = error.args[-1] if isinstance(error, yaml.representer.RepresenterError) else error
-        raise DataError(
-            f"a calibration holds {str(got)[:100]!r}; {_KEPT_IN_CALIBRATION}"
-        ) from error
-    if values is not None and (not isinstance(values, dict) or kept_as != given):
-        raise DataError(
-            f"a calibration is {given[:100]}, and would come back as another; "
-            f"{_KEPT_IN_CALIBRATION}"
-        )
-    with changing(folder, wait) as change:
-        kept = None
-        if values is not None:
-            part = change.write_part(
-                "calibration.yaml", lambda path: path.write_text(text, encoding="utf-8")
-            )
-            kept = KeptCalibration(photos=change.manifest.photos, part=part)
-        change.commit(calibration=kept)
 
 
 def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from beenhere.files.regular import named
 from beenhere.photos.formats import read_given
 from beenhere.photos.reference import REFERENCES, Kind, Points, Reference, reference_of
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.index.change import changing
+from beenhere.retrieval.index.change import changing, keep_calibration
 from beenhere.retrieval.index.checking import Check, check_index
 from beenhere.retrieval.index.editing import (
     TRAINING,
@@ -25,7 +25,6 @@ from beenhere.retrieval.index.editing import (
     Removed,
     add_photos,
     build_index,
-    keep_calibration,
     remove_photos,
 )
 from beenhere.retrieval.index.manifest import Manifest
@@ -251,8 +250,7 @@ class Index(Locator):
         Args:
             descriptors: ``(m, D)``, L2-normalised, by :meth:`describe`: D is the model's, and where
                 the index is whitened they are projected here.
-            k: how many photos for each, and no more columns than there are rows; in Milvus 16,384
-                at most.
+            k: how many for each, of as many as there are rows; in Milvus 16,384 at most.
             where: what the photos must be besides; None: all are searched.
             exact: whether to look at every photo, structure or not.
 
