@@ -8,15 +8,15 @@ FIRST_PHOTOGRAPH = 1826
 
 _LONGEST = 64
 """Characters; a longer text is no date."""
-_TWO = r"(\d{1,2}+)"
-_NEXT = r"(?:[-:/._ ] ?|(?=\d\d))" + _TWO  # one digit alone needs a sign before it
-_THEN = r"(?::[ ]?|(?=\d\d))" + _TWO
+_TWO = r"([0-9]{1,2}+)"
+_NEXT = r"(?:[-:/._ ] ?|(?=[0-9]{2}))" + _TWO  # one digit alone needs a sign before it
+_THEN = r"(?::[ ]?|(?=[0-9]{2}))" + _TWO
 _HALF = r"([AaPp])\.?[Mm]\.?|(\u4e0a|\u4e0b)\u5348"  # the last as cameras set to Chinese write it
 _DATE = re.compile(
-    rf"(\d{{4}})(?:{_NEXT}(?:{_NEXT})?)?"
-    rf"(?:(?:[Tt]|\s+|(?=\d{{4}}))(?:{_HALF})?\s*{_TWO}"
-    rf"(?:{_THEN}(?:{_THEN}(?:([.,:])(\d*))?)?)?\s*(?:{_HALF})?"
-    r"\s*(?:(Z|z|UTC|GMT)|([+-])(\d{1,2})(?::?(\d{2}))?)?)?"
+    rf"([0-9]{{4}})(?:{_NEXT}(?:{_NEXT})?)?"
+    rf"(?:(?:[Tt]|\s+|(?=[0-9]{{4}}))(?:{_HALF})?\s*{_TWO}"
+    rf"(?:{_THEN}(?:{_THEN}(?:([.,:])([0-9]*))?)?)?\s*(?:{_HALF})?"
+    r"\s*(?:(Z|z|UTC|GMT)|([+-])([0-9]{1,2})(?::?([0-9]{2}))?)?)?"
 )
 
 

@@ -17,6 +17,11 @@ from beenhere.wording import printable
 NASTY = "z\x1b[31mred\nline\r\x9b2J\u202e\udcff"
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where an index is built if no name is given
+
+
 def beenhere(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "beenhere", *arguments],

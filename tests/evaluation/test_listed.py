@@ -56,6 +56,14 @@ def test_recall_against_a_loop(tmp_path: Path) -> None:
     assert found.recalls[0].percent_of_possible == pytest.approx(50)
 
 
+def test_a_list_that_names_nothing_is_no_measurement(tmp_path: Path) -> None:
+    root = write_street(tmp_path)
+    (root / "ground_truth.csv").write_text("query,database\n")
+    tables = read_evaluation(EvaluationData(tree=root))
+    with pytest.raises(DataError, match=r"ground_truth\.csv names no photo that is here as right"):
+        evaluate_tables(TinyModel(), tables, CONFIG)
+
+
 def test_an_unreadable_photo_is_no_positive(tmp_path: Path) -> None:
     root = write_street(tmp_path)
     tables = read_evaluation(EvaluationData(tree=root))

@@ -170,6 +170,8 @@ PLACE = 'exif:GPSLatitude="55,42.27N" exif:GPSLongitude="13,11.5,30W"'
             "without a fix",
         ),
         ('exif:GPSLatitude="north" exif:GPSLongitude="5,0E"/>', (None, None), "not readable"),
+        ('exif:GPSLatitude="1.2.3" exif:GPSLongitude="-"/>', (None, None), "not readable"),
+        ('exif:GPSLatitude=",," exif:GPSLongitude="..N"/>', (None, None), "not readable"),
     ],
 )
 def test_a_position_in_xmp_alone(tags: str, wanted: tuple[float, float], note: str | None) -> None:
@@ -188,6 +190,11 @@ def test_exif_comes_before_xmp() -> None:
     exif = tiff({0x0132: (ASCII, "2014:06:07 10:24:05")}, {GPS: {17: (RATIONAL, [(5, 1)])}})
     known = read_facts(with_xmp(tags, exif))
     assert known.captured == "2014-06-07T10:24:05" and known.lat == found.lat
+    assert known.heading == 5.0
+    lost = tiff({}, {GPS: {1: (ASCII, "S"), 9: (ASCII, "V")}})
+    assert read_facts(with_xmp(tags, lost)).note == "GPS position without a fix (GPSStatus V)"
+    letters = tiff({}, {GPS: {1: (ASCII, "S"), 3: (ASCII, "E")}})
+    assert read_facts(with_xmp(tags, letters)).lat == found.lat
     assert read_facts(with_xmp(tags, gps_exif(dms(1), "N", dms(2), "E"))).lat == 1.0
     no_fix = read_facts(with_xmp(tags, gps_exif([(0, 1)], "N", [(0, 1)], "E")))
     assert no_fix.lat is None and "no fix" in (no_fix.note or "")

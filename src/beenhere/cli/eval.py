@@ -1,6 +1,7 @@
 """``beenhere eval``: how good a model is, on a benchmark or on one's own photos."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from beenhere.cli.output import (
     evaluation_folder,
     few,
     figures_table,
+    note_lines,
     short_name,
 )
 from beenhere.cli.parameters import (
@@ -197,6 +199,7 @@ def _notes(result: "Evaluation") -> Iterator[str]:
         photos = getattr(result, kind)[side]
         if photos:
             yield f"{fate}: {few(photos, _ALL)}"
+    yield from note_lines(dict.fromkeys(chain(*result.notes.values())))
     timing = result.timing
     computed = "all descriptors were there already"
     if (speed := timing.images_per_second) is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import agreed, few, print_notes, tally
+from beenhere.cli.output import agreed, few, note_lines, tally
 from beenhere.cli.parameters import ADVANCED, Assignments, Out, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.models import DEFAULT_MODEL
@@ -68,7 +68,8 @@ def build(
     options = config_yaml.assign(config, set_)
     out = out if out is not None else Path(f"{photos.resolve().stem}.index")
     table = read_photos(photos)
-    print_notes(table)
+    for line in note_lines(table.notes):
+        print(line)
     added = build_index(out, table, model, options, wait, "photos")
     if added.unchanged and not added.new:
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
@@ -109,7 +110,8 @@ def add(
     name_parts(parts)
     opened = Index.open(index)  # before photos are looked at, which may take long
     table = read_photos(photos)
-    print_notes(table)
+    for line in note_lines(table.notes):
+        print(line)
     added = opened.add(table, wait=wait, **extract.model_dump())
     counts = {
         "new": added.new,

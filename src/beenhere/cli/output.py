@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from beenhere.photos.table import PhotoTable
-
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -156,15 +154,23 @@ def few(items: Sequence[str | tuple[str, str]], rest: str = "") -> str:
     return f"{len(items):,}: {printable(', '.join(named))}{more}"
 
 
-def print_notes(table: "PhotoTable") -> None:
-    """Print what a reader left out of a table, a line for each reason."""
+def note_lines(notes: Iterable[tuple[str, str]], rest: str = "") -> Iterator[str]:
+    """What a reader left out or did not believe, a line for each reason.
+
+    Args:
+        notes: ``(path, what)``, as a table of photos has them.
+        rest: see :func:`few`.
+    """
     from beenhere.photos.formats.listing import LEFT_OUT
 
     reasons: dict[str, list[str]] = {}
-    for path, note in table.notes:
+    for path, note in notes:
         reasons.setdefault(note, []).append(path)
     for note, paths in reasons.items():
-        print(note if note.startswith(LEFT_OUT) else f"note: {note}: {few(paths)}")
+        if note.startswith(LEFT_OUT):
+            yield f"{paths[0]}: {note}"
+        else:
+            yield f"{note}: {few(paths, rest)}"
 
 
 def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None:

@@ -163,6 +163,7 @@ def evaluate_tables(
         data=evaluation_fingerprint(tables),
         config=config_yaml.plain(config),
         by=tables.reference.kind,
+        notes={"database": tables.database.notes, "queries": tables.queries.notes},
     )
     if out is not None:
         result.write(out)
@@ -171,6 +172,11 @@ def evaluate_tables(
 
 def check_truth(tables: EvaluationTables) -> None:
     """Raise DataError where nothing says what is right; 0 would pass for a measured recall."""
+    if tables.listed is not None and not any(map(len, tables.listed.positives(None))):
+        raise DataError(
+            f"{tables.name}: {tables.listed.source or 'the list'} names no photo that is here as "
+            "right; expected at least one query with a database photo"
+        )
     if tables.truth.listed:
         return
     alone = tables.queries is tables.database

@@ -109,6 +109,7 @@ class Evaluation:
         data: counts and fingerprints of the database and the queries.
         config: the options of the evaluation.
         by: what says where photos were taken; distances and thresholds of frames are in frames.
+        notes: path and what, alike, of what the readers left out or did not believe.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Evaluation:
     data: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     by: Kind = "position"
+    notes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def recall(
         self, at: int = 1, threshold: float | None = None, condition: str | None = None

@@ -91,7 +91,9 @@ def read_facts(photo: str | Path | bytes) -> PhotoFacts:
         height, width = header.upright_size
         gps = ifd(header.exif, GPS_IFD)
         if 2 not in gps and 4 not in gps:
-            gps = {**gps, **_gps_of_xmp(header.xmp)}
+            # The letters (1, 3) of a position that EXIF has not say nothing of that of XMP.
+            own = {tag: value for tag, value in gps.items() if tag not in (1, 3)}
+            gps = _gps_of_xmp(header.xmp) | own
         lat, lon, note = position(gps)
         altitude, heading = _number(gps.get(6)), _number(gps.get(17))
         if altitude is not None and gps.get(5) in (1, b"\x01", "1"):
@@ -220,14 +222,14 @@ def _gps_of_xmp(xmp: bytes) -> dict[int, Any]:
     if b"GPSL" not in xmp:
         return {}
     tags = {name[len(_XMP_EXIF) :]: text for name, text in xmp_tags(xmp, _XMP_EXIF).items()}
-    found: dict[int, Any] = {9: tags.get("GPSStatus", "")}
+    found: dict[int, Any] = {9: tags["GPSStatus"]} if "GPSStatus" in tags else {}
     for tag, name in ((2, "GPSLatitude"), (4, "GPSLongitude")):
         match = _XMP_ANGLE.fullmatch(tags.get(name, "")[:64])
         if match is not None:
             number, letter = match.groups()
             letter = letter or tags.get(f"{name}Ref", "")
             if "," not in number and not letter:  # degrees with a sign
-                letter = ("N" if tag == 2 else "E") if float(number or 0) >= 0 else ""
+                letter = ("N" if tag == 2 else "E") if (_number(number) or 0) >= 0 else ""
             found |= {tag: tuple(number.split(",")), tag - 1: letter}
         elif name in tags:
             found[tag] = tags[name]

@@ -109,7 +109,6 @@ def test_lists_count_where_there_are_positions_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("query,database\n,\n", "lists nothing; expected"),
         ("query,photo\na,b\n", "expected the columns query,database"),
         ("query,database\nquery/0000000.jpg,\n", "line 2: is not whole"),
         (
