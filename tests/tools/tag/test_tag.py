@@ -16,6 +16,7 @@ from tiny import write_photo
 
 from beenhere.errors import DataError
 from beenhere.photos.exif import read_facts
+from beenhere.photos.own_position import own_position
 from beenhere.tools.tag import UNDO_FILE, read_answers, undo, write_positions
 from beenhere.tools.tag.exif_gps import Fix, gps_splice, with_gps
 
@@ -122,6 +123,8 @@ def test_the_own_reader_finds_it_and_everything_else(order: str, gps: bool, tmp_
         assert float(receiver[31]) == 12.34 and receiver[18] == "WGS-84"
         assert receiver[27].startswith(b"ASCII\0\0\0located by picture (beenhere ")
         assert 9 not in receiver  # "void" was said of another fix
+    own = own_position(str(photo))
+    assert own is not None and own.source == "an earlier answer"
     assert undo(tmp_path) == ([photo], [])
     assert photo.read_bytes() == before and not (tmp_path / UNDO_FILE).exists()
 

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from beenhere.errors import DataError
-
-MARK = "located by picture"
-"""Stands in what is written, so that nobody takes it for a receiver's position."""
+from beenhere.photos.own_position import MARK
 
 _GPS_POINTER = 0x8825
 _BYTE, _ASCII, _LONG, _RATIONAL, _UNDEFINED = 1, 2, 4, 5, 7
