@@ -246,7 +246,7 @@ class CalibrationQueries:
         for rows, reason in (
             (~placed, f"no match has {self.reference.one}"),
             (unseen, "none of its matches can be verified"),
-            (between, "too near to two streets to belong to one"),
+            (between, f"too near to two {self.reference.groups.split()[1]} to belong to one"),
         ):
             left_out += [(paths[row], reason) for row in np.flatnonzero(rows)]
         return QueryEvidence(
