@@ -10,9 +10,9 @@ import pytest
 from camera import write_photo
 
 from beenhere.cli import data
-from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CityConfig
 from beenhere.errors import DataError
+from beenhere.photos.reference import REFERENCES
 
 Show = Callable[..., list[str]]
 
@@ -193,7 +193,7 @@ def test_a_radius_below_zero_is_refused(tmp_path: Path) -> None:
 
 def test_the_radius_is_the_evaluations() -> None:
     assert (
-        f"[default: {EvalConfig().thresholds[0]:g} m;" in beenhere("data", "show", "--help").stdout
+        f"[default: {REFERENCES['position'].radius:g} m;" in beenhere("data", "show", "--help").stdout
     )
 
 

@@ -181,7 +181,7 @@ def test_the_search_of_an_index_of_which_all_is_removed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build()
-    run("remove", "x.index", "photos")
+    run("remove", "x.index", "photos", "--yes")
     run("info", "x.index")
     assert "  search      exact: there is no photo to search\n" in capsys.readouterr().out
 

@@ -105,7 +105,7 @@ def test_a_record_removes_nothing_outside_its_folder(found: Differences, tmp_pat
     (tmp_path / "mine.jpg").write_text("mine")
     record = json.loads((out / "compare.json").read_text())
     for name in ("../mine.jpg", str(tmp_path / "mine.jpg"), "."):
-        record["tests"][0]["picture"] = name
+        record["tests"][0]["pictures"] = [name]
         (out / "compare.json").write_text(json.dumps(record))
         with pytest.raises(DataError, match="is not a comparison of beenhere"):
             write([found], out)

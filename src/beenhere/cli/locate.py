@@ -100,7 +100,8 @@ def locate(
     if parts:
         name_parts(parts)
     form = form_of(out, FORMS, _asked({"json": json, "geojson": geojson, "csv": csv}))
-    tags.check()
+    if tags is not NO_TAGS:
+        tags.check()
     if step is not None and not sequence:
         raise ConfigError("--step is given without --sequence; give both or neither")
     where = which.filter()
@@ -133,7 +134,7 @@ def locate(
     if plot is not None:
         _draw(opened, answers, contents, drawings)
     unwritten: list[tuple[str, str]] = []
-    if tags.wanted:
+    if tags is not NO_TAGS and tags.wanted:
         from beenhere.report.location import location_values
 
         unwritten = write_into_photos([location_values(answer) for answer in known], tags)
