@@ -93,10 +93,10 @@ def fingerprint(run: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def killed(long_enough, tmp_path_factory) -> Path:
+def killed(long_enough, tmp_path_factory, warm_python) -> Path:
     """Runs by the moment that they were killed at."""
     folder = tmp_path_factory.mktemp("killed")
-    program = [sys.executable, "-c", PROGRAM, long_enough[0], folder]
+    program = [warm_python / "python", "-c", PROGRAM, long_enough[0], folder]
     subprocess.run(program, check=True, timeout=200)
     return folder
 
@@ -145,10 +145,12 @@ print(kills)
 """
 
 
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(long_enough, tmp_path):
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(
+    long_enough, tmp_path, warm_python
+):
     """At changes of the disk drawn at random, each time it goes on."""
     config, uninterrupted = long_enough
-    program = [sys.executable, "-c", AT_RANDOM, config, tmp_path / "run"]
+    program = [warm_python / "python", "-c", AT_RANDOM, config, tmp_path / "run"]
     done = subprocess.run(program, check=True, timeout=200, capture_output=True, text=True)
     assert 1 <= int(done.stdout.splitlines()[-1]) <= 3
     assert fingerprint(tmp_path / "run") == fingerprint(uninterrupted)
