@@ -304,7 +304,8 @@ def test_a_calibrated_index(index: Index, street: list[str]) -> None:
     alone = [location.probability for location in located.locations if location]
     path = index.locate_sequence(street, step=200.0).locations
     together = [location.probability for location in path if location and location.probability]
-    assert len(together) == PHOTOS and min(together) > max(p for p in alone if p)
+    # The frames are of one place: none gets surer than they are, in the mean or by itself.
+    assert len(together) == PHOTOS and max(together) <= max(p for p in alone if p) + 1e-9
     strict = index.locate(street[0], threshold=1.0)
     assert not strict.known and strict.reason is not None and "below the" in strict.reason
 

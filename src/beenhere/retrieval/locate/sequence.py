@@ -11,6 +11,10 @@ The frames of a path are not independent, as that model has them: they see the s
 are misled by it alike. So what the frames on one side say is raised to a power below 1 with every
 frame it passes (the power steady model: Smith, "A generalization of the Bayesian steady
 forecasting model", 1979): the next frame counts by that power, the one after it by its square.
+
+Nor can a path tell a right place from one beside it, which lies within reach as well. So with a
+calibration a frame is called no surer than it and the frames around it are in the mean of what they
+say of its place: frames lend each other what one of them lacks, but together know no more.
 """
 
 from collections.abc import Sequence
@@ -71,8 +75,8 @@ def path_states(
 ) -> list[Floats]:
     """For each frame the probabilities of its places, given all frames, and of none of them.
 
-    They are as good as the model of the path, which is made to err towards "unknown"; only those of
-    frames alone are calibrated.
+    With a calibration the likeliest is no likelier than in the mean of its frame and those around
+    it, each by itself; those that do not say that place count 0.
 
     Args:
         frames: ``T``, in their order.
@@ -104,8 +108,42 @@ def path_states(
     # Without a calibration nobody is told how sure a place is, and independent frames find more.
     calibrated = any(probability is not None for probability in probabilities)
     given_all = posteriors(evidence, steps, PASSED_ON if calibrated else 1.0)
-    found = (state[: len(frame.places)] for state, frame in zip(given_all, frames, strict=True))
+    found = [state[: len(frame.places)] for state, frame in zip(given_all, frames, strict=True)]
+    if calibrated:
+        travelled = np.concatenate([[0.0], np.cumsum(metres)])
+        found = [
+            _no_surer_than_frames(number, places, own, evidence, travelled, radius)
+            for number, places in enumerate(found)
+        ]
     return [np.append(places, max(1 - places.sum(), 0.0)) for places in found]
+
+
+def _no_surer_than_frames(
+    number: int,
+    places: Floats,
+    own: Sequence[Points],
+    evidence: Sequence[Floats],
+    travelled: Floats,
+    radius: float,
+) -> Floats:
+    """The probabilities of a frame's places, lowered alike until the likeliest is no surer than
+    it is by the frames themselves, in the mean.
+
+    Args:
+        number: of the frame. places: ``(n,)``.
+        own: places of each frame. evidence: of these, before the others.
+        travelled: ``(T,)`` metres to each frame.
+    """
+    if len(places) == 0:
+        return places
+    best = int(places.argmax())
+    around = range(max(number - AROUND, 0), min(number + AROUND + 1, len(own)))
+    said = []
+    for other in around:
+        reach = abs(travelled[other] - travelled[number]) + radius
+        near = _metres(own[number][best : best + 1], own[other])[0] <= reach
+        said.append(float(evidence[other][: len(near)][near].max(initial=0.0)))
+    return places * min(1.0, float(np.mean(said)) / places[best])
 
 
 def _missed(others: Points, own: Points, radius: float) -> Points:
