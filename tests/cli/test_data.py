@@ -193,7 +193,8 @@ def test_a_radius_below_zero_is_refused(tmp_path: Path) -> None:
 
 def test_the_radius_is_the_evaluations() -> None:
     assert (
-        f"[default: {REFERENCES['position'].radius:g} m;" in beenhere("data", "show", "--help").stdout
+        f"[default: {REFERENCES['position'].radius:g} m;"
+        in beenhere("data", "show", "--help").stdout
     )
 
 

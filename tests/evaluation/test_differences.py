@@ -22,7 +22,9 @@ from beenhere.evaluation.evaluation_results import SavedEvaluation
 
 def saved(folder: Path, seed: int) -> SavedEvaluation:
     evaluation = write_evaluation(folder, seed)
-    return replace(evaluation, results={**evaluation.results, "config": plain(EvalConfig(thresholds=[25.0]))})
+    return replace(
+        evaluation, results={**evaluation.results, "config": plain(EvalConfig(thresholds=[25.0]))}
+    )
 
 
 @pytest.fixture

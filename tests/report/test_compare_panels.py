@@ -106,7 +106,7 @@ def test_missing_photos_and_maps_leave_their_places_empty(tmp_path: Path) -> Non
         ModelAnswer("b", []),
     )
     pixels = draw([gone], tmp_path)
-    empty = (pixels == EMPTY).all(axis=2).sum() / (BOX[0] * BOX[1] * SMALLER**2)
+    empty = (pixels == EMPTY).all(axis=2).sum() / (BOX[0] * BOX[1])
     assert 4 < empty < 5.5  # the query, A's two photos and its two maps; less frames and marks
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from beenhere.errors import PhotoError
-from beenhere.photos.exif import GPS_IFD, ifd, read_facts
+from beenhere.photos.exif import ifd, read_facts
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
 from beenhere.photos.formats.listing import Listing
-from beenhere.photos.photo_file import opened, read_header
+from beenhere.photos.photo_file import GPS_IFD, opened, read_header
 
 MARK = "located by picture"
 """Stands in GPSProcessingMethod, so that nobody takes an answer for a receiver's position."""

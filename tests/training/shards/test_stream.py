@@ -24,7 +24,6 @@ from beenhere.training.sampling import PlaceSampler
 from beenhere.training.shards import Shards, shard_store, tar
 from beenhere.training.shards.shard_store import ShardStore
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
-from beenhere.training.shards.tar import ShardReader, sample_key
 
 BATCH = BatchConfig(places=5, images=3)
 STREAM = StreamConfig(shards=2, buffer_mib=1)
