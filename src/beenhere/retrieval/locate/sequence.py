@@ -143,7 +143,7 @@ def _no_surer_than_frames(
         reach = abs(travelled[other] - travelled[number]) + radius
         near = _metres(own[number][best : best + 1], own[other])[0] <= reach
         said.append(float(evidence[other][: len(near)][near].max(initial=0.0)))
-    return places * min(1.0, float(np.mean(said)) / places[best])
+    return np.asarray(places * min(1.0, float(np.mean(said)) / places[best]))
 
 
 def _missed(others: Points, own: Points, radius: float) -> Points:
