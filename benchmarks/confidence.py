@@ -44,7 +44,7 @@ from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, 
 from beenhere.evaluation.calibration.probability_scores import error_if_perfect, reliability
 from beenhere.files.atomic import write_file
 from beenhere.photos.formats import read_photos
-from beenhere.photos.photo_file import photo_input
+from beenhere.photos.photo_input import photo_input
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.index import Index

@@ -9,7 +9,7 @@ from tiny import at_name, write_photo
 MOST_TO_SEARCH = 8
 """Files whose functions :meth:`beenhere.Index.search` enters."""
 
-MOST_TO_LOCATE, MOST_TO_VERIFY = 35, 39
+MOST_TO_LOCATE, MOST_TO_VERIFY = 42, 46
 """Files whose functions ``beenhere locate`` enters, from the command line to the printed answer:
 without and with the comparison of local features."""
 
@@ -93,7 +93,7 @@ def test_a_search(warm_python: Path, street: Path) -> None:
 def test_a_photo_from_the_command_line_to_its_answer(
     warm_python: Path, street: Path, option: str, most: int
 ) -> None:
-    photo = str(next((street / "photos").iterdir()))
+    photo = str(write_photo(street / "q.jpg", 0))
     code = (
         f"sys.argv = ['beenhere', 'locate', {photo!r}, '--index', 'x.index', {option!r}]\n"
         "found = counted(main)\n"

@@ -38,8 +38,9 @@ CONFIG = IndexConfig(
     whitening=WhiteningConfig(dim=3),
 )
 RENAMING = ("replace", "rename")
-# Not fsync: what a killed process has written is there with and without it.
-CHANGES_OF_THE_DISK = (*RENAMING, "unlink", "rmdir", "mkdir")
+# Not fsync: what a killed process has written is there with and without it. Nor mkdir: what comes
+# next is killed before an empty folder is filled.
+CHANGES_OF_THE_DISK = (*RENAMING, "unlink", "rmdir")
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(

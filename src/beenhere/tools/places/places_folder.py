@@ -19,8 +19,9 @@ CONFIG = "train.yaml"
 MAP = "map.png"
 RECORD = "places.yaml"
 
-_EPOCHS, _STEPS = 4, 25
-"""Of a training to start with, and batches of each: few places are passed over several times."""
+_EPOCHS, _STEPS, _PASSES = 4, 25, 5
+"""Of a training to start with; batches of each, for which few places are passed over several times;
+and passes at most, since what a handful of places has to say is learned from fewer."""
 _SIDE, _LONGEST = 320, 640
 """Pixels of a photo's shorter side, as the network without training takes them, and of the other
 at most."""
@@ -63,7 +64,7 @@ def write_places(built: BuiltPlaces, source: Path, folder: Path, out: Path) -> N
 def _training(built: BuiltPlaces, places: int, out: Path) -> str:
     """A configuration for a computer without a GPU, as text with its reasons."""
     batch, least = min(BATCH, places), built.chosen.config.min_images
-    epochs = _EPOCHS
+    epochs, steps = _EPOCHS, min(_STEPS, _PASSES * (places // batch))
     data: dict[str, Any] = {"train": str(out / "train")}
     if "val" in built.evaluation:
         data["validation"] = str(out / "val")
@@ -106,7 +107,7 @@ optimizer:
     t_max: {epochs}
 fit:
   epochs: {epochs}
-  steps_per_epoch: {_STEPS}          # as many passes over the places as that takes
+  steps_per_epoch: {steps}          # as many passes over the places as that takes
 {baseline}"""
 
 
