@@ -45,12 +45,13 @@ from beenhere.evaluation.calibration.probability_scores import error_if_perfect,
 from beenhere.files.atomic import write_file
 from beenhere.photos.formats import read_photos
 from beenhere.photos.photo_input import photo_input
+from beenhere.photos.reference import REFERENCES
 from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.locate.answer import Candidates
 from beenhere.retrieval.locate.candidates import find_candidates
-from beenhere.retrieval.locate.confidence import RIGHT_WITHIN, Confidence
+from beenhere.retrieval.locate.confidence import Confidence
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states
 from beenhere.retrieval.verify import Verifier
 
@@ -218,7 +219,7 @@ def _judge_walk(
         ("frame alone", np.zeros(len(alone), int), np.array(alone)),
         ("path", on_path, np.array([state[:-1].max() for state in states])),
     ):
-        right = (errors[np.arange(len(place)), place] <= RIGHT_WITHIN) & inside
+        right = (errors[np.arange(len(place)), place] <= REFERENCES["position"].radius) & inside
         known = p >= confidence.threshold
         count(f"{way}: located", street, right, inside)
         count(f"{way}: known, inside", street, known, inside)
@@ -353,7 +354,7 @@ def ask(
 ) -> dict[str, Answers]:
     """Ask an index, by similarity alone and verified, for queries and for the frames of walks."""
     asking = CalibrationQueries(index, queries, None, config, LocateConfig())
-    again = np.flatnonzero(index.covers(queries.positions, RIGHT_WITHIN))
+    again = np.flatnonzero(index.covers(queries.positions, REFERENCES["position"].radius))
     paths = [*queries.paths, *queries.rows(again).paths]
     answers = {}
     for way, verifier in (("plain", None), ("verified", Verifier())):
