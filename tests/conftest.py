@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from warm_python import WarmPython
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test waits for a network
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles all modules again
+
+settings.register_profile("any machine", deadline=None)  # slowness is no failure
+settings.load_profile("any machine")
 
 LONGEST = ("test_docs.py", "studies", "training", "cli")
 """Files and folders that run first, so that no process waits for them at the end."""

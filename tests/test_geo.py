@@ -112,7 +112,7 @@ def test_what_is_no_zone(name: str) -> None:
 @example(lat=0.0, lon=180.0)
 @example(lat=-0.0, lon=-180.0)
 @example(lat=64.0, lon=3.0)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_utm_comes_back_as_wgs84(lat: float, lon: float) -> None:
     there = positions(lat, lon)
     back_lat, back_lon = geo.to_wgs84(there.easting, there.northing, there.zone)
@@ -146,7 +146,7 @@ def by_series(lat: float, lon: float, zone: int) -> tuple[float, float]:
 
 
 @given(lat=LATITUDES, lon=st.floats(-180, 179.999))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_utm_is_what_the_series_gives(lat: float, lon: float) -> None:
     there = positions(lat, lon)
     expected = by_series(lat, lon, int(there.zone[0]))
@@ -193,7 +193,7 @@ def test_in_one_zone_the_distance_is_the_planes() -> None:
 @example(lat=83.99, lon=10.0, azimuth=0.0, metres=2000.0)  # out of the zones
 @example(lat=55.999, lon=3.5, azimuth=0.0, metres=500.0)  # into the wide zone of Norway
 @example(lat=71.9999, lon=5.0, azimuth=0.0, metres=100.0)  # into Svalbard's
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_distance_is_the_geodesic_within_a_thousandth(
     lat: float, lon: float, azimuth: float, metres: float
 ) -> None:
@@ -282,7 +282,7 @@ def clouds(draw: st.DrawFn) -> tuple[geo.Positions, geo.Positions, float]:
 
 
 @given(clouds())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_within_is_comparing_every_pair(case: tuple[geo.Positions, geo.Positions, float]) -> None:
     database, queries, radius = case
     found = geo.within(database, queries, radius)
@@ -327,7 +327,7 @@ def test_a_radius_that_is_none(radius: float) -> None:
     lon=LONGITUDES,
     points=st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=1, max_size=20),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_extent_holds_every_point_and_touches_its_sides(
     lat: float, lon: float, points: list[tuple[float, float]]
 ) -> None:
@@ -438,7 +438,7 @@ def test_near_is_distance(radius: float, lat: float, lon: float, seed: int) -> N
 
 @given(case=clouds())
 @example(case=(positions([0, 0], [6, 6]), positions([], []), 5.0))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_within_is_within(case: tuple[geo.Positions, geo.Positions, float]) -> None:
     database, queries, radius = case
     expected = [len(rows) > 0 for rows in geo.within(database, queries, radius)]
@@ -458,7 +458,7 @@ def test_any_within_at_the_edge() -> None:
 
 
 @given(lat=st.floats(-79, 83), lon=LONGITUDES, east=st.floats(-400, 400))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_neighbour_zone_continues_the_plane(lat: float, lon: float, east: float) -> None:
     here = positions(lat, lon)
     there = geo.from_plane(here, [east], [300.0])

@@ -35,7 +35,7 @@ def retrievals(draw: st.DrawFn) -> tuple[NDArray[np.int64], list[list[int]]]:
     return np.array(lists, np.int64).reshape(m, k), positives
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(retrievals())
 def test_recall_is_the_share_of_all_queries_with_a_hit(
     case: tuple[NDArray[np.int64], list[list[int]]],
@@ -56,7 +56,7 @@ def test_a_query_without_a_positive_stays_in_the_denominator() -> None:
     assert recalls(predictions, [[1], []], [1, 2]) == [0.0, 50.0]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(retrievals(), st.integers(1, 9))
 def test_leave_out_keeps_the_order_of_the_others(
     case: tuple[NDArray[np.int64], list[list[int]]], k: int

@@ -254,7 +254,7 @@ def test_target_sizes(
     assert prepare(**options).target_size(*photo) == target
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(SIDES, SIDES, st.integers(14, 700), st.sampled_from([1, 4, 14, 16]), st.booleans())
 def test_a_target_is_its_own_target(
     height: int, width: int, side: int, multiple: int, keep_aspect: bool

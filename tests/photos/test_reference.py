@@ -40,7 +40,7 @@ def naive(kind: str, one: tuple[int | None, str | None], other: Any) -> float:
 
 
 @pytest.mark.parametrize("kind", ["xy", "frame", "place"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     database=ROWS,
     queries=ROWS,

@@ -74,7 +74,7 @@ def test_the_south_has_negative_zones() -> None:
         st.none() | st.tuples(st.floats(-90, 90), st.floats(-180, 180)), min_size=1, max_size=10
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_table_of_its_own_utm_is_the_same_table(points: list[tuple[float, float] | None]) -> None:
     paths = [str(number) for number in range(len(points))]
     lat = [None if point is None else point[0] for point in points]
@@ -93,7 +93,7 @@ def test_a_table_of_its_own_utm_is_the_same_table(points: list[tuple[float, floa
 
 
 @given(st.floats(-1e6, 1e6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_headings_are_brought_into_one_turn(heading: float) -> None:
     found = table(path=["a"], heading=[heading]).frame["heading"][0]
     assert 0 <= found < 360

@@ -61,7 +61,7 @@ schedules = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(schedules, st.integers(0, 30), st.floats(1e-5, 1e-1), st.integers(0, 20), st.integers(0, 60))
 def test_rate_of_a_step(schedule, warmup, base, epoch, step):
     config = ScheduledOptimizerConfig(schedule=schedule, warmup_steps=warmup)

@@ -43,7 +43,7 @@ batch_options = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(tables, batch_options, st.integers(0, 5), st.integers(0, 3), st.integers(1, 3))
 def test_every_epoch_keeps_the_promises(cities, config, seed, epoch, world):
     table = table_of(cities)
@@ -76,7 +76,7 @@ def test_every_epoch_keeps_the_promises(cities, config, seed, epoch, world):
         assert all(len(batch) == config.places for batch in batches)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(tables, st.integers(0, 1000), st.integers(0, 50))
 def test_order_comes_from_seed_and_epoch_alone(cities, seed, epoch):
     config = BatchConfig(places=2, images=2, min_images=2)
@@ -210,7 +210,7 @@ def table_without_some(places: int, order: np.ndarray | None = None) -> PhotoTab
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.floats(0.01, 1), st.floats(0.01, 1), st.integers(0, 5))
 def test_shares_are_nested_whole_and_of_the_right_size(
     places: int, one: float, two: float, seed: int

@@ -77,7 +77,7 @@ def naive_place(
 
 
 @pytest.mark.parametrize("name", CENTRES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 12))
 def test_as_naive_loops_find_them_anywhere_on_earth(name: str, seed: int, k: int) -> None:
     random = np.random.default_rng(seed)

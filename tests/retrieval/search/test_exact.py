@@ -88,7 +88,7 @@ def test_bfloat16_is_for_many_queries_on_processors_that_have_it(
     assert exact._arithmetic(torch.device("cuda"), 1) is ON_GPU
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     n=st.integers(0, 300),
     m=st.integers(0, 40),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
@@ -42,7 +42,6 @@ def seconds(date: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(first), tuple(last)
 
 
-@settings(deadline=None)
 @given(
     captured=st.lists(st.none() | DATES, min_size=1, max_size=20),
     first=st.none() | DATES,
@@ -77,7 +76,6 @@ def test_a_photo_of_a_whole_year_may_have_been_taken_in_any_month_of_it() -> Non
     assert Filter(dates=second).rows(edges).tolist() == [False, False, True, False]
 
 
-@settings(deadline=None)
 @given(
     lat=st.floats(-89, 89),
     lon=st.floats(-180, 180),
@@ -100,7 +98,6 @@ def test_radius_equals_a_loop_over_geodesics(
             assert allowed == (metres < radius)
 
 
-@settings(deadline=None)
 @given(
     headings=st.lists(st.none() | st.integers(0, 359), min_size=1, max_size=20),
     heading=st.integers(-360, 720),

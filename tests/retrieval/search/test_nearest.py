@@ -26,7 +26,7 @@ def normalised(rng: np.random.Generator, n: int, dim: int) -> NDArray[np.float32
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     n=st.integers(1, 40),
     m=st.integers(0, 30),

@@ -55,7 +55,7 @@ def rows(draw: st.DrawFn) -> dict[str, object]:
 )
 @example([NOTHING, NOTHING], ["a", "A", "x", "x", "x"], ".jpg", "")
 @example([NOTHING] * 3, ["@@@", "a@b", "...", "x", "x"], ".jpg", "1_@")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_goes_in_comes_out(
     given_rows: list[dict[str, object]], stems: list[str], end: str, place: str
 ) -> None:

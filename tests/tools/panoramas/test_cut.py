@@ -29,7 +29,7 @@ def view(picture: NDArray[np.uint8], yaw: float, options: ViewsConfig, sphere: S
     return next(cut_views(png_bytes(picture), sphere, [yaw], options))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     yaw=st.floats(-720, 720),
     pitch=st.sampled_from([-90.0, -61.0, -20.0, 0.0, 4.0, 33.3, 90.0]),
@@ -155,7 +155,7 @@ def test_a_view_beyond_a_part_is_known(yaw: float, pitch: float, held: bool) -> 
     assert cover.holds(*on_sphere((600, 600), 60, pitch, yaw)) is held
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(yaw=st.floats(-180, 180), pose_pitch=st.floats(-60, 60), pose_roll=st.floats(-60, 60))
 def test_a_tilted_panorama_gives_upright_views(
     yaw: float, pose_pitch: float, pose_roll: float

@@ -52,7 +52,7 @@ def tables(built: BuiltPlaces) -> dict[str, PhotoTable]:
     method=st.sampled_from(["clusters", "cells"]),
     headed=st.sampled_from([0.0, 0.3, 0.8]),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_photo_is_somewhere_once(seed: int, method: str, headed: float) -> None:
     table = walked(seed, headed=headed)
     built = build_places(table, config(method=method))

@@ -24,7 +24,7 @@ from beenhere.tools.places.planes import Planes, lay_out
     least=st.integers(2, 4),
     headed=st.booleans(),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_cells_are_those_of_the_rule(
     corner: str,
     seed: int,
@@ -116,7 +116,7 @@ def cases(
 
 
 @given(cases())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_photos_of_a_place_are_near_and_places_apart(
     case: tuple[str, int, float, ClustersConfig, int, NDArray[np.float64] | None],
 ) -> None:
@@ -139,7 +139,7 @@ def test_photos_of_a_place_are_near_and_places_apart(
 
 
 @given(cases())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_they_are_those_of_the_rule(
     case: tuple[str, int, float, ClustersConfig, int, NDArray[np.float64] | None],
 ) -> None:

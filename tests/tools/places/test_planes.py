@@ -15,7 +15,7 @@ from beenhere.tools.places.planes import APART, lay_out
     seed=st.integers(0, 10_000),
     side=st.sampled_from([30.0, 900.0, 6000.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_distances_in_a_plane_are_those_on_the_ground(corner: str, seed: int, side: float) -> None:
     positions = town(corner, streets(seed, 40, side))
     planes = lay_out(positions)

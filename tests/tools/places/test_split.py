@@ -24,7 +24,7 @@ def split(positions: geo.Positions, **options: float) -> np.ndarray:
     gap=st.sampled_from([0.0, 10.0, 50.0, 100.0]),
     shares=st.sampled_from([(0.1, 0.1), (0.3, 0.0), (0.0, 0.2), (0.45, 0.45)]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_parts_are_the_gap_apart(
     corners: list[str], seed: int, gap: float, shares: tuple[float, float]
 ) -> None:
@@ -116,7 +116,7 @@ def check(table: PhotoTable, sides: Sides, visits: list[str] | None) -> None:
     share=st.sampled_from([0.1, 0.3, 0.6]),
     undated=st.booleans(),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_queries_have_answers_from_other_visits(
     corner: str, seed: int, days: int, share: float, undated: bool
 ) -> None:

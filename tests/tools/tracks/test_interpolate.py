@@ -37,7 +37,7 @@ def ways(draw: st.DrawFn) -> list[tuple[float, float, float]]:
     return points
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(way=ways(), shares=st.lists(st.floats(-0.2, 1.2), min_size=1, max_size=8))
 def test_positions_are_those_of_the_slow_way(
     way: list[tuple[float, float, float]], shares: list[float]

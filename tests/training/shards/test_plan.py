@@ -41,7 +41,7 @@ def table_of(places: pl.DataFrame) -> PhotoTable:
     return PhotoTable.from_columns({"path": paths, "city": cities, "place": labels})
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     st.lists(st.integers(1, 7), min_size=8, max_size=90),
     st.builds(
