@@ -36,7 +36,7 @@ GEOD = Geod(ellps="WGS84")
 
 def test_a_known_place() -> None:
     assert describe_location(known_location()) == [
-        "37.78000, -122.42000 within 12 m (90%), probability 0.93",
+        "known: 37.78000, -122.42000 within 12 m (90%), probability 0.93",
         "3 of 5 matches for it; best city/1.jpg (similarity 0.990)",
         "runner-up: 37.78180, -122.42000, 200 m away, 1 match",
     ]
@@ -79,7 +79,7 @@ def test_where_the_photo_itself_was_taken_is_in_every_form() -> None:
 
 def test_without_calibration_inliers_say_why_it_is_known_or_a_guess() -> None:
     best = "1 of 1 match for it; best city/1.jpg (similarity 0.990, 34 inliers)"
-    known = "37.78000, -122.42000, known: 34 inliers, at most 5 elsewhere"
+    known = "known: 37.78000, -122.42000, 34 inliers, at most 5 elsewhere"
     assert describe_location(uncalibrated_location()) == [known, best]
     guess, why = "a guess: 37.78000, -122.42000", "not known: its best match has 9 inliers"
     assert describe_location(guessed_location()) == [guess, why, best]
@@ -207,10 +207,15 @@ def test_places_that_are_not_on_earth(
 @pytest.mark.parametrize(
     ("where", "radius", "said", "unit"),
     [
-        ({"x": 4.1, "y": 0.32}, 1.234, "x 4.10, y 0.32 within 1.2 m (90%), probability 0.93", "m"),
-        ({"frame": 17}, 1.0, "frame 17 within 1 frame (90%), probability 0.93", "frames"),
-        ({"frame": 17}, None, "frame 17, probability 0.93", "frames"),
-        ({"name": "kitchen"}, None, "kitchen, probability 0.93", None),
+        (
+            {"x": 4.1, "y": 0.32},
+            1.234,
+            "known: x 4.10, y 0.32 within 1.2 m (90%), probability 0.93",
+            "m",
+        ),
+        ({"frame": 17}, 1.0, "known: frame 17 within 1 frame (90%), probability 0.93", "frames"),
+        ({"frame": 17}, None, "known: frame 17, probability 0.93", "frames"),
+        ({"name": "kitchen"}, None, "known: kitchen, probability 0.93", None),
     ],
 )
 def test_a_radius_has_the_unit_of_its_place(

@@ -74,13 +74,16 @@ def build(
     if added.unchanged and not added.new:
         print(f"{out} holds these {added.photos:,} photos already: nothing to do")
     else:
-        print(f"{out}: {added.photos:,} photos by {model}, in {added.seconds:.0f} s")
+        print(f"{out}: {count(added.photos, 'photo')} by {model}, in {added.seconds:.0f} s")
         opened = Index.open(out)
         held = opened.store.summary()
         if held is not None:
             print(f"where they are: {_where(held)}")
         print(f"search: {opened.store.search_line()}")
-        print(f"Ask it: beenhere locate PHOTO --index {shlex.quote(str(out))}")
+        name = shlex.quote(str(out))
+        placed = held is None or held.nowhere < held.photos
+        ask = f"locate PHOTO --index {name}" if placed else f"search {name} PHOTO"
+        print(f"Ask it: beenhere {ask}")
     _name_unreadable(added, out)
 
 

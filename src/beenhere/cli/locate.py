@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import check_parent, form_of, output_file, say, tally, writing
+from beenhere.cli.output import OF_FILES, check_parent, form_of, output_file, say, tally, writing
 from beenhere.cli.parameters import (
     ADVANCED,
     ALL_PHOTOS,
@@ -210,6 +210,11 @@ def _drawings(plot: Path | None, paths: Sequence[str]) -> _Drawings:
             raise ConfigError(f"--plot is {plot}, the photo itself; give another name")
         check_picture(plot)
         return _Drawings(pictures=[plot])
+    if plot.suffix.lower() in OF_FILES and not plot.is_dir():
+        raise ConfigError(
+            f"--plot is {plot}, which ends in {plot.suffix!r}; expected .png, .jpg or .html, or a "
+            "folder"
+        )
     if any(plot.resolve() == Path(path).resolve().parent for path in paths):
         raise ConfigError(
             f"--plot is {plot}, where the photos lie, and pictures have their names; give another "

@@ -26,7 +26,7 @@ NAMED = 3
 LISTED = 5
 """Files that are listed a line each, unless all are asked for."""
 
-_OF_FILES = {".json", ".csv", ".txt", ".md", ".html", ".geojson", ".kml", ".gpx", ".jpg", ".png"}
+OF_FILES = {".json", ".csv", ".txt", ".md", ".html", ".geojson", ".kml", ".gpx", ".jpg", ".png"}
 """Ends of names that are no folder's."""
 
 LONGEST_MESSAGE = 4000
@@ -266,7 +266,7 @@ def check_output_folder(folder: Path | None, printed: str) -> None:
     """
     if folder is None or folder.is_dir():
         return
-    if folder.suffix.lower() in _OF_FILES:
+    if folder.suffix.lower() in OF_FILES:
         raise ConfigError(
             f"--out is {folder}; expected a folder, and no name that ends in {folder.suffix}; "
             f"{printed}"

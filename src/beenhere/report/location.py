@@ -31,12 +31,12 @@ def _answer(location: Location) -> str:
     if location.status == "guess":
         return f"a guess: {where_in_words(place)}"
     if location.probability is None:
-        return f"{where_in_words(place)}, known: {location.gap}"
+        return f"known: {where_in_words(place)}, {location.gap}"
     radius = ""
     if location.radius is not None:
         radius = f" within {far_in_words(location.radius, kind_of(place))} (90%)"
     sure = f", {_probability(location.probability)}" if location.probability is not None else ""
-    return f"{where_in_words(place)}{radius}{sure}"
+    return f"known: {where_in_words(place)}{radius}{sure}"
 
 
 def far_in_words(far: float, kind: Kind) -> str:

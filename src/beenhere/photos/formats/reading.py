@@ -204,7 +204,8 @@ def _read(path: Path, strict: bool) -> PhotoTable:
             f"ends in {', '.join(sorted(TABLE_SUFFIXES))}"
         )
     if not path.is_dir():
-        raise DataError(f"{path}: no such file or folder")
+        there = "not a regular file" if path.exists() else "no such file or folder"
+        raise DataError(f"{path}: {there}")
     if is_gsv_cities(path):
         return read_gsv_cities(path)
     cities = msls_training_cities(path)

@@ -369,7 +369,11 @@ def _none_here(folder: Path) -> str:
             f"beenhere index build PHOTOS --model MODEL -o {folder}"
         )
     there = "holds no index" if folder.exists() else "does not exist"
-    return f"{folder} {there}; make one: beenhere index build PHOTOS --model MODEL -o {folder}"
+    beside = folder.with_name(f"{folder.name}.index")
+    if (beside / MANIFEST).is_file():
+        return f"{folder} {there}; did you mean {beside}?"
+    make = f"{folder} -o {beside}" if folder.exists() else f"PHOTOS -o {folder}"
+    return f"{folder} {there}; make one: beenhere index build {make}"
 
 
 def _with_names_of_today(manifest: dict[str, Any]) -> dict[str, Any]:

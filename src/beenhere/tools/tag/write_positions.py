@@ -135,11 +135,15 @@ class _HasPosition(DataError):
 def _write(photo: Path, fix: Fix, exif: bool, xmp: bool, overwrite: bool) -> list[Path]:
     """The files of one photo; all are made before the first is written."""
     content, sidecar = _content(photo), sidecar_of(photo)
+    jpeg = content.startswith(b"\xff\xd8\xff")
+    if exif and jpeg:
+        _check_writable(photo)
     beside = _content(sidecar) if sidecar.exists() else None
+    if beside is not None and (xmp or not jpeg):
+        _check_writable(sidecar)
     if not overwrite and (own := _own_position(content, beside)) is not None:
         raise _HasPosition(f"has a position already ({own})")
     changes: list[tuple[Path, bytes | None, Splice]] = []
-    jpeg = content.startswith(b"\xff\xd8\xff")
     if exif and jpeg:
         with opened(content) as file:
             packet = read_header(file, content).xmp
@@ -154,12 +158,15 @@ def _write(photo: Path, fix: Fix, exif: bool, xmp: bool, overwrite: bool) -> lis
     return [file for file, _, _ in changes]
 
 
+def _check_writable(file: Path) -> None:
+    if not file.stat().st_mode & 0o222:
+        raise DataError("is read-only, and is left as it is")
+
+
 def _content(file: Path) -> bytes:
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
         raise DataError("not a regular file")
-    if not status.st_mode & 0o222:
-        raise DataError("is read-only, and is left as it is")
     if status.st_size > MAX_BYTES:
         raise DataError(f"file of {status.st_size >> 20} MiB; expected at most {MAX_BYTES >> 20}")
     return file.read_bytes()
