@@ -280,6 +280,17 @@ def test_what_cannot_be_written_is_named_and_left_whole(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_read_only_photo_gets_a_sidecar_all_the_same(tmp_path: Path) -> None:
+    photo = jpeg(tmp_path, "a.jpg", None)
+    photo.chmod(0o444)
+    before = photo.read_bytes()
+    assert write(answer(photo), exif=False, xmp=True).files == [tmp_path / "a.jpg.xmp"]
+    assert photo.read_bytes() == before
+    (tmp_path / "a.jpg.xmp").chmod(0o444)
+    again = write(answer(photo), exif=False, xmp=True, overwrite=True)
+    assert [reason for _, reason in again.failed] == ["is read-only, and is left as it is"]
+
+
 def test_mode_and_links_stay(tmp_path: Path) -> None:
     photo = jpeg(tmp_path, "a.jpg", None)
     photo.chmod(0o640)
