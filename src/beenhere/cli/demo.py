@@ -11,6 +11,7 @@ from beenhere.cli.parameters import ADVANCED, Assignments
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CityConfig
 from beenhere.config.training import DataConfig, EvaluationData, TrainConfig
+from beenhere.wording import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -112,7 +113,8 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
         "R@N: percent of the queries with a photo from within 25 m among the first N found,\n"
         "[95% bootstrap interval]. All three stand on EfficientNet-Lite0 with ImageNet weights.\n"
     )
-    print(f"Look at    {picture}: ten queries, and the first three photos found for each")
+    queries = count(len(chosen), "query", "queries")
+    print(f"Look at    {picture}: {queries}, and the first three photos found for each")
     print(f"The model  {out / 'run'}")
     print(f"The city   {out / 'city'}")
     print(f"All else   {out / 'evaluations'}: results.json, predictions.parquet\n")
