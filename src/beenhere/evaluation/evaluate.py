@@ -126,7 +126,7 @@ def evaluate_tables(
         database, queries, own, max(RANKS, *config.recall_at), next(model.parameters()).device
     )
     search_seconds = time.perf_counter() - start
-    known = config.thresholds or [tables.reference.radius]
+    known = _thresholds(config, tables)
     config = config.model_copy(update={"thresholds": known})
     thresholds: list[float | None] = [None] if tables.truth.listed else [*known]
     positives = {
@@ -197,7 +197,11 @@ def check_truth(tables: EvaluationTables) -> None:
 
 def first_threshold(config: EvalConfig, tables: EvaluationTables) -> float | None:
     """The threshold whose recalls stand first; None where lists say what is right."""
-    return None if tables.truth.listed else (config.thresholds or [tables.reference.radius])[0]
+    return None if tables.truth.listed else _thresholds(config, tables)[0]
+
+
+def _thresholds(config: EvalConfig, tables: EvaluationTables) -> list[float]:
+    return config.thresholds or [tables.reference.radius]
 
 
 def evaluation_fingerprint(tables: EvaluationTables) -> dict[str, Any]:
