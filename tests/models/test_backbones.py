@@ -193,8 +193,12 @@ def test_the_frozen_part_records_no_graph() -> None:
     ("name", "options", "message"),
     [
         (RESNET, {"crop": 4}, r"crop is 4; resnet18 has 4 stages: expected 0 to 3"),
-        (RESNET, {"freeze": 5}, r"freeze is 5; of resnet18's 4 stages 4 are kept: expected 0 to 4"),
-        (RESNET, {"crop": 2, "freeze": 3}, r"2 are kept: expected 0 to 2"),
+        (
+            RESNET,
+            {"freeze": 5},
+            r"freeze is 5; of resnet18's 4 stages 4 are kept: expected -4 to 4",
+        ),
+        (RESNET, {"crop": 2, "freeze": 3}, r"2 are kept: expected -2 to 2"),
         (VIT, {"crop": 12}, r"has 12 stages: expected 0 to 11"),
         ("resnet81", {}, r"'resnet81', which timm does not know; did you mean .*resnet18"),
         ("qqqqqqqq", {}, r"timm\.list_models\(\) names them"),

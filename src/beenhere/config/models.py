@@ -18,6 +18,13 @@ _Size = Annotated[int, Field(ge=1, le=65_536)]
 _Depth = Annotated[int, Field(ge=0, le=256)]
 
 
+class TokensConfig(Options):
+    """Learnt tokens among a transformer's own, which gather what the image shows (ImAge, 2025)."""
+
+    count: Annotated[int, Field(ge=1, le=256)] = Field(8, description="how many")
+    before: int = Field(8, ge=0, description="the block, from 0, before which they are put in")
+
+
 class BackboneConfig(Options):
     """Which network turns images into feature maps, and how much of it is kept and trained."""
 
@@ -30,10 +37,24 @@ class BackboneConfig(Options):
     crop: int = Field(
         0, ge=0, description="how many of the last stages to remove; they are never computed"
     )
-    freeze: Annotated[int, Field(ge=0)] | Literal["all"] | None = Field(
+    freeze: int | Literal["all"] | None = Field(
         None,
-        description="keep the stem and the first n stages as they are, batch norms too; "
-        "0: the stem alone; all: every stage that is left [default: none, all is trained]",
+        description="keep the stem and the first n stages as they are (of transformers: blocks), "
+        "batch norms too; 0: the stem alone; -n: all but the last n; all: every stage that is left "
+        "[default: none, all is trained]",
+    )
+    finish: bool = Field(
+        True,
+        description="end with the transformer's last norm, or VGG's last ReLU; some published "
+        "models leave it out",
+    )
+    pos_embed: Literal["timm", "hub"] = Field(
+        "timm",
+        description="how a transformer's position embeddings are brought to another size of image: "
+        "as timm does, or as DINOv2's own code, with which most published models were trained",
+    )
+    tokens: TokensConfig | None = Field(
+        None, description="learnt tokens among a transformer's own, for the aggregator tokens"
     )
 
 
@@ -108,6 +129,64 @@ class WhitenedCovConfig(Options):
     hidden: _Size = Field(512, description="hidden size of the residual")
 
 
+class NetVLADConfig(Options):
+    """Soft-assigned residuals to learnt centres (Arandjelović et al., 2016)."""
+
+    name: Literal["netvlad"] = "netvlad"
+    clusters: _Size = Field(64, description="K, centres")
+    bias: bool = Field(False, description="whether the assignment has one")
+
+
+class SALADConfig(Options):
+    """Optimal transport of local features to clusters, and a global token (Izquierdo et al., 2024).
+
+    For transformers: the token is made of the class token.
+    """
+
+    name: Literal["salad"] = "salad"
+    clusters: _Size = Field(64, description="m, clusters; a map needs more positions than that")
+    cluster_dim: _Size = Field(128, description="numbers of a local feature in a cluster")
+    token_dim: _Size = Field(256, description="numbers of the global token")
+    hidden: _Size = Field(512, description="hidden size of the three MLPs")
+    dropout: float = Field(0.3, ge=0, lt=1, description="in training, of two of the MLPs")
+    iterations: _Depth = Field(3, ge=1, description="of Sinkhorn's algorithm")
+
+
+class BoQConfig(Options):
+    """Learnt queries that attend to the map, layer by layer (Ali-bey et al., 2024)."""
+
+    name: Literal["boq"] = "boq"
+    channels: _Size = Field(384, multiple_of=64, description="after the first 3 x 3 convolution")
+    queries: _Size = Field(64, description="learnt queries of a layer")
+    layers: _Depth = Field(2, ge=1, description="encoder layers, each with its queries")
+    out_rows: _Size = Field(32, description="rows that all queries are brought to")
+
+
+class SuperVLADConfig(Options):
+    """Soft-assigned sums of local features, without centres (Lu et al., 2024)."""
+
+    name: Literal["supervlad"] = "supervlad"
+    clusters: _Size = Field(4, description="K, clusters that are kept")
+    ghosts: Annotated[int, Field(ge=0, le=1024)] = Field(
+        1, description="clusters that take what says nothing, and are dropped"
+    )
+
+
+class TokensAggregatorConfig(Options):
+    """The backbone's learnt tokens as they are (ImAge; Lu et al., 2025)."""
+
+    name: Literal["tokens"] = "tokens"
+
+
+class QAAConfig(Options):
+    """Query-level codes of learnt features (QAA; Xiao et al., 2025)."""
+
+    name: Literal["qaa"] = "qaa"
+    queries: _Size = Field(256, description="learnt queries")
+    feature_dim: _Size = Field(128, multiple_of=16, description="numbers of a query's feature")
+    clusters: _Size = Field(64, description="codes that each query is scored for")
+
+
 AggregatorConfig = Annotated[
     Annotated[AvgConfig, Tag("avg")]
     | Annotated[GeMConfig, Tag("gem")]
@@ -116,6 +195,12 @@ AggregatorConfig = Annotated[
     | Annotated[MixVPRConfig, Tag("mixvpr")]
     | Annotated[SqrtCovConfig, Tag("sqrt_cov")]
     | Annotated[WhitenedCovConfig, Tag("whitened_cov")]
+    | Annotated[NetVLADConfig, Tag("netvlad")]
+    | Annotated[SALADConfig, Tag("salad")]
+    | Annotated[BoQConfig, Tag("boq")]
+    | Annotated[SuperVLADConfig, Tag("supervlad")]
+    | Annotated[TokensAggregatorConfig, Tag("tokens")]
+    | Annotated[QAAConfig, Tag("qaa")]
     | Annotated[OwnPart, Tag(OWN)],
     Discriminator(kind_of),
     named_choice("mixvpr"),
@@ -144,11 +229,25 @@ class PreprocessingConfig(Options):
     )
 
 
+class ProjectionConfig(Options):
+    """A linear layer behind the aggregator, and L2."""
+
+    out_dim: _Size = Field(512, description="descriptor size")
+    start: Literal["random", "pca"] = Field(
+        "pca",
+        description="what a training starts from: the principal directions of descriptors of "
+        "training photos, or chance",
+    )
+
+
 class ModelConfig(Options):
-    """A VPR model: backbone, aggregator, preprocessing."""
+    """A VPR model: backbone, aggregator, maybe a projection, preprocessing."""
 
     backbone: BackboneConfig = BackboneConfig()
     aggregator: AggregatorConfig = MixVPRConfig()
+    projection: ProjectionConfig | None = Field(
+        None, description="a linear layer behind the aggregator"
+    )
     preprocessing: PreprocessingConfig = PreprocessingConfig()
 
     @property

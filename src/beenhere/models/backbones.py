@@ -18,6 +18,12 @@ from torch import nn
 
 from beenhere.config.models import BackboneConfig
 from beenhere.errors import ModelError
+from beenhere.models.features import (
+    Features,
+    check_transformer,
+    split_prefix,
+    transformer_features,
+)
 from beenhere.wording import one_line
 
 Weights = Mapping[str, torch.Tensor]
@@ -64,16 +70,26 @@ class Backbone(nn.Module):
         _check_stages(config, self.stages)
         self._tap = taps[-1 - config.crop]
         self._cropped = config.crop > 0
-        self._plain = not self._cropped and self._gives_plain_maps()
+        check_transformer(config, self.network, self._tap + 1)
+        self._own_way = config.pos_embed == "hub" or config.tokens is not None
+        self._hub, self._tokens_before = config.pos_embed == "hub", 0
+        self._norm = not self._cropped and config.finish
+        self._plain = self._norm and not self._own_way and self._gives_plain_maps()
         self.stride = int(self.network.feature_info[self._tap]["reduction"])
         self.sizes = ImageSizes.of(self.network, self.stride)
 
         whole = set(self.network.state_dict())
+        self.register_parameter("tokens", None)
         self.out_channels = self._remove_unused()
+        if not config.finish:
+            _leave_out_activation(self.network, self._tap)
+        if config.tokens is not None:
+            self._tokens_before = config.tokens.before
+            self.tokens = nn.Parameter(torch.empty(1, config.tokens.count, self.out_channels))
+            nn.init.normal_(self.tokens, std=0.02)
         if weights is not None:
             self._load(weights, whole, config.name)
-        kept = self.stages - config.crop
-        self._frozen = self._freeze(taps, kept if config.freeze == "all" else config.freeze)
+        self._frozen = self._freeze(taps, _frozen_stages(config, self.stages - config.crop))
         self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -84,6 +100,20 @@ class Backbone(nn.Module):
         """
         self.sizes.check(images.shape[2], images.shape[3])
         return self._maps(self.network, images)
+
+    def features(self, images: torch.Tensor) -> Features:
+        """Maps as :meth:`forward` gives them, and the tokens that a transformer has beside them.
+
+        Raises:
+            ModelError: as :meth:`forward`.
+        """
+        self.sizes.check(images.shape[2], images.shape[3])
+        return self._features(self.network, images)
+
+    @property
+    def has_class_token(self) -> bool:
+        """Whether :meth:`features` has one."""
+        return getattr(self.network, "cls_token", None) is not None
 
     def train(self, mode: bool = True) -> "Backbone":
         """Training or evaluation mode; frozen parts stay in evaluation mode."""
@@ -105,7 +135,29 @@ class Backbone(nn.Module):
     def _maps(self, network: Any, images: torch.Tensor) -> torch.Tensor:
         if self._plain:
             return network.forward_features(images)  # type: ignore[no-any-return]
-        return stage_map(network, images, self._tap, norm=not self._cropped)
+        if self._own_way:
+            return self._features(network, images).maps
+        return stage_map(network, images, self._tap, norm=self._norm)
+
+    def _features(self, network: Any, images: torch.Tensor) -> Features:
+        if self._own_way:
+            tokens: torch.Tensor | None = self.tokens
+            if tokens is not None and tokens.device != images.device:  # a dry run
+                tokens = torch.empty_like(tokens, device=images.device)
+            return transformer_features(
+                network, images, self._tap, self._norm, self._hub, tokens, self._tokens_before
+            )
+        if not getattr(network, "num_prefix_tokens", 0):
+            return Features(self._maps(network, images))
+        ((maps, prefix),) = network.forward_intermediates(
+            images,
+            indices=[self._tap],
+            norm=self._norm,
+            stop_early=True,
+            intermediates_only=True,
+            return_prefix_tokens=True,
+        )
+        return split_prefix(network, maps, prefix)
 
     def _gives_plain_maps(self) -> bool:
         """Whether ``forward_features`` gives ``(B, C, h, w)``, not tokens or ``(B, h, w, C)``."""
@@ -323,6 +375,22 @@ def _is_frozen(module: nn.Module) -> bool:
     return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
 
 
+def _leave_out_activation(network: Any, tap: int) -> None:
+    """Of a plain sequence (VGG) the ReLU at a tap; other networks end with their last norm."""
+    name = network.feature_info[tap]["module"]
+    if isinstance(network.get_submodule(name), nn.ReLU):
+        network.set_submodule(name, nn.Identity())
+
+
+def _frozen_stages(config: BackboneConfig, kept: int) -> int | None:
+    """How many stages stay as they are, of those that are kept."""
+    if config.freeze == "all":
+        return kept
+    if config.freeze is not None and config.freeze < 0:
+        return kept + config.freeze
+    return config.freeze
+
+
 def _check_stages(config: BackboneConfig, stages: int) -> None:
     if config.crop >= stages:
         raise ModelError(
@@ -330,10 +398,10 @@ def _check_stages(config: BackboneConfig, stages: int) -> None:
             f"to {stages - 1}"
         )
     kept = stages - config.crop
-    if isinstance(config.freeze, int) and config.freeze > kept:
+    if isinstance(config.freeze, int) and not -kept <= config.freeze <= kept:
         raise ModelError(
             f"model.backbone.freeze is {config.freeze}; of {config.name}'s {stages} stages {kept} "
-            f"are kept: expected 0 to {kept}"
+            f"are kept: expected {-kept} to {kept}"
         )
 
 

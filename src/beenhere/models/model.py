@@ -17,8 +17,15 @@ from beenhere.config.models import ModelConfig, PreprocessingConfig, WrappedConf
 from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import own_code, source_of
 from beenhere.errors import ModelError
-from beenhere.models.aggregators import AGGREGATORS, MapShape, MixVPR, build_own_aggregator
+from beenhere.models.aggregators import (
+    AGGREGATORS,
+    MapShape,
+    MixVPR,
+    Projection,
+    build_own_aggregator,
+)
 from beenhere.models.backbones import Backbone, Weights, nearest_multiple
+from beenhere.models.features import Features
 from beenhere.models.folding import evaluation_mode
 from beenhere.models.pretrained import pretrained_weights
 from beenhere.photos.photo_input import Given, photo_input, photo_inputs
@@ -68,11 +75,15 @@ class VPRModel(nn.Module):
         options, size = preprocessing.config, None
         if options.image_size is not None and not options.keep_aspect:  # all images have one size
             size = self.backbone.map_size(*options.image_size)
-        shape = MapShape(self.backbone.out_channels, size)
+        tokens = config.backbone.tokens.count if config.backbone.tokens else 0
+        has_class = self.backbone.has_class_token
+        shape = MapShape(self.backbone.out_channels, size, has_class, tokens)
         if isinstance(config.aggregator, OwnPart):
             self.aggregator = build_own_aggregator(config.aggregator, shape)
         else:
             self.aggregator = AGGREGATORS[config.aggregator.name](config.aggregator, shape)
+        dim = self.aggregator.descriptor_dim
+        self.projection = None if config.projection is None else Projection(config.projection, dim)
         own = isinstance(config.aggregator, OwnPart)
         self.own = f"model.aggregator {config.aggregator.name}" if own else None
         source = source_of(self.aggregator) if own else ""
@@ -95,7 +106,7 @@ class VPRModel(nn.Module):
     @property
     def descriptor_dim(self) -> int:
         """D, the length of a descriptor."""
-        return self.aggregator.descriptor_dim
+        return (self.projection or self.aggregator).descriptor_dim
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Descriptors of images.
@@ -111,15 +122,37 @@ class VPRModel(nn.Module):
         Raises:
             ModelError: another shape or type, or a size that the network cannot take.
         """
-        maps = self.feature_maps(images)
+        descriptors = self.aggregated(images)
+        return descriptors if self.projection is None else self.projection(descriptors)
+
+    def aggregated(self, images: torch.Tensor) -> torch.Tensor:
+        """Descriptors before the projection, which most models do not have.
+
+        Raises:
+            ModelError: as :meth:`forward`.
+        """
+        features: Features | torch.Tensor
+        if self.takes_tokens:
+            features = self.backbone.features(self.network_input(images))
+            maps = features.maps
+        else:
+            features = maps = self.feature_maps(images)
         if self.own is None:
-            return self.aggregator(maps)  # type: ignore[no-any-return]
+            return self.aggregator(features)  # type: ignore[no-any-return]
         with own_code(f"{self.own}, on maps {tuple(maps.shape)}"):
             # Few own poolings expect channels last: ``view`` fails on such maps.
-            return self.aggregator(maps.contiguous())  # type: ignore[no-any-return]
+            given = features if self.takes_tokens else maps.contiguous()
+            return self.aggregator(given)  # type: ignore[no-any-return]
 
-    has_feature_maps = True
-    """Whether :meth:`feature_maps` gives any; similarity maps are made of them."""
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether the aggregator takes a transformer's tokens besides its map."""
+        return bool(getattr(self.aggregator, "takes_tokens", False))
+
+    @property
+    def has_feature_maps(self) -> bool:
+        """Whether descriptors are pooled of feature maps alone, as similarity maps need it."""
+        return not self.takes_tokens and self.projection is None
 
     def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
         """Feature maps for the aggregator, ``(B, C, h, w)``; images are those of :meth:`forward`.
@@ -260,6 +293,12 @@ def build_model(config: ModelConfig) -> VPRModel:
 
 def _hash(config: ModelConfig | WrappedConfig, state: Weights, source: str) -> str:
     options = config.model_dump(mode="json", exclude={"backbone": {"pretrained", "freeze"}})
+    # Options that came later count where they are used: what was saved before has not changed.
+    if options.get("projection", 0) is None:
+        del options["projection"]
+    for name, unused in {"finish": True, "pos_embed": "timm", "tokens": None}.items():
+        if options.get("backbone", {}).get(name, ...) == unused:
+            del options["backbone"][name]
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
     digest.update(source.encode())
     for name, tensor in sorted(state.items()):

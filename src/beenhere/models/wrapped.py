@@ -65,7 +65,7 @@ class WrappedModel(VPRModel):
             )
         return F.normalize(vectors.float(), dim=1)
 
-    has_feature_maps = False
+    takes_tokens = has_feature_maps = False
 
     def feature_maps(self, images: Tensor) -> Tensor:
         """A network that is not beenhere's does not say which of its layers gives them."""

@@ -11,10 +11,14 @@ class MapShape(NamedTuple):
     Attributes:
         channels: C of ``(B, C, h, w)``.
         size: ``(h, w)`` where all images have one size, else None.
+        class_token: whether there is one beside the map.
+        tokens: learnt tokens beside it.
     """
 
     channels: int
     size: tuple[int, int] | None
+    class_token: bool = False
+    tokens: int = 0
 
 
 class Aggregator(nn.Module):
@@ -27,6 +31,8 @@ class Aggregator(nn.Module):
 
     Attributes:
         descriptor_dim: D.
+        takes_tokens: ``forward`` gets :class:`~beenhere.models.features.Features`, not maps alone.
     """
 
     descriptor_dim: int
+    takes_tokens = False
