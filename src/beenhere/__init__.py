@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from beenhere.errors import BeenhereError
     from beenhere.evaluation.compare_runs import compare
     from beenhere.evaluation.evaluate import evaluate
-    from beenhere.models.checkpoint import load_model
+    from beenhere.models.load import load_model
     from beenhere.models.wrapped import wrap
     from beenhere.photos.formats import read_photos
     from beenhere.photos.table import PhotoTable
@@ -24,7 +24,7 @@ _HOMES = {
     "PhotoTable": "beenhere.photos.table",
     "compare": "beenhere.evaluation.compare_runs",
     "evaluate": "beenhere.evaluation.evaluate",
-    "load_model": "beenhere.models.checkpoint",
+    "load_model": "beenhere.models.load",
     "read_photos": "beenhere.photos.formats",
     "wrap": "beenhere.models.wrapped",
 }

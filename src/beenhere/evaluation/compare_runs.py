@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from beenhere.errors import DataError, ModelError
 from beenhere.evaluation.differences import Differences, differences
 from beenhere.evaluation.evaluation_results import SavedEvaluation
-from beenhere.models.checkpoint import BUILT_IN, load_model, own_function
+from beenhere.models.load import known_name, load_model, own_function
 
 if TYPE_CHECKING:
     import torch
@@ -39,12 +39,12 @@ class Contender:
             DataError: there is no such folder, or an evaluation that is not whole.
         """
         name, folder = str(given), Path(given)
-        if name in BUILT_IN or own_function(name) is not None:
+        if known_name(name) is not None or own_function(name) is not None:
             return cls(name, name, None, {})
         if not folder.exists():
             raise DataError(
                 f"{name} does not exist; expected a run folder, a checkpoint, the folder of an "
-                f"evaluation, or one of {', '.join(BUILT_IN)}"
+                "evaluation, or a model by name ('beenhere model list' has them)"
             )
         if (folder / "predictions.parquet").is_file():
             evaluation = SavedEvaluation.read(folder)
@@ -151,4 +151,6 @@ def _made_by(evaluation: SavedEvaluation) -> str | None:
     if evaluation.folder.absolute().parent.name == "tests" and (run / "checkpoints").is_dir():
         return str(run)
     given = (evaluation.results["model"]["provenance"] or {}).get("model")
-    return given if isinstance(given, str) and (given in BUILT_IN or Path(given).exists()) else None
+    if not isinstance(given, str):
+        return None
+    return given if known_name(given) is not None or Path(given).exists() else None

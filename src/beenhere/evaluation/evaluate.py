@@ -18,7 +18,7 @@ from beenhere.evaluation import protocol
 from beenhere.evaluation.evaluation_results import RANKS, Evaluation, Recall, Timing
 from beenhere.evaluation.photo_tables import Photos, tables_of
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
-from beenhere.models.checkpoint import BUILT_IN, check_is_model, load_model, read_provenance
+from beenhere.models.load import check_is_model, load_model, read_provenance
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import EvaluationTables
 from beenhere.photos.ground_truth import Positives
@@ -77,7 +77,7 @@ def evaluate(
     provenance = None
     if not isinstance(model, VPRModel):
         spec = str(model)
-        provenance = {"model": spec} | ({} if spec in BUILT_IN else read_provenance(spec))
+        provenance = {"model": spec} | read_provenance(spec)
         model = load_model(spec, choose_device(config.extract.device))
     return evaluate_tables(model, tables, config, folder, provenance)
 

@@ -23,13 +23,13 @@ from beenhere import __version__
 from beenhere.config import config_yaml
 from beenhere.config.models import ModelConfig, WrappedConfig
 from beenhere.config.options import OwnPart
-from beenhere.config.own_parts import call_own, check_named
+from beenhere.config.own_parts import check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.files.regular import open_regular
 from beenhere.models.backbones import check_fit
-from beenhere.models.model import VPRModel, build_model
-from beenhere.models.pretrained import OFFLINE_LITE0, OFFLINE_LITE0_GEM, read_safetensors
+from beenhere.models.model import VPRModel
+from beenhere.models.pretrained import read_safetensors
 
 FORMAT = "beenhere-model"
 FORMAT_VERSION = 1
@@ -39,11 +39,6 @@ MOST_NUMBERS = 1 << 22
 """Of a descriptor."""
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.yaml"
-BUILT_IN: dict[str, ModelConfig] = {
-    "offline-lite0": OFFLINE_LITE0,
-    "offline-lite0-gem": OFFLINE_LITE0_GEM,
-}
-"""Models that can be named where a checkpoint is expected."""
 
 
 def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str, Any]) -> None:
@@ -110,62 +105,17 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         raise ModelError(f"{folder}: the checkpoint cannot be written ({error})") from error
 
 
-def check_is_model(model: object) -> None:
-    """Raise ModelError where something is no model of this package, such as a network of torch's.
-
-    Index and evaluation need its preprocessing and its fingerprint besides the forward pass.
-    """
-    parts = ("preprocessing", "descriptor_dim", "fingerprint", "config")
-    if isinstance(model, torch.nn.Module) and all(hasattr(model, part) for part in parts):
-        return
-    if isinstance(model, torch.nn.Module):
-        raise ModelError(
-            f"{type(model).__name__} is a bare network: nobody knows how photos become its input; "
-            "say so with beenhere.wrap(network, image_size=(320, 320)), mean and std if they are "
-            "not ImageNet's"
-        )
-    raise ModelError(
-        f"the model is a {type(model).__name__}; expected the path of a checkpoint or run folder, "
-        f"{', '.join(map(repr, BUILT_IN))}, or a model by beenhere.load_model"
-    )
-
-
-def load_model(
-    spec: str | Path, device: str | torch.device = "cpu", parts: Collection[str] = ()
-) -> VPRModel:
-    """A trained model, in evaluation mode.
-
-    >>> beenhere.load_model("offline-lite0").descriptor_dim
-    6328
+def read_checkpoint(path: str | Path, parts: Collection[str] = ()) -> VPRModel:
+    """The model of a checkpoint folder or of a run's folder, on the CPU.
 
     Args:
-        spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken;
-            ``"offline-lite0"``, an untrained baseline that needs no network
-            (:mod:`beenhere.models.pretrained`); or ``"my_module:function"`` of your own, which is
-            called and gives a model, such as by :func:`beenhere.wrap`.
-        device: such as ``"cuda"``.
-        parts: modules of your own that the model may use, such as ``["my_module"]``; they are
-            code, and are looked for in the current folder and among installed packages.
+        path: of the folder.
+        parts: modules of a person's own that it may use.
 
     Raises:
-        ModelError: nothing there, not a checkpoint, truncated, of a newer format, weights that
-            do not fit the architecture, or an architecture with a class of a module that is not
-            among ``parts``, which is then not imported.
-        ConfigError: a description that is not YAML, an architecture with unknown options, or a
-            module of your own that cannot be imported.
+        ModelError, ConfigError: as :func:`beenhere.models.load_model`.
     """
-    if str(spec) in BUILT_IN:
-        return build_model(BUILT_IN[str(spec)]).to(device).eval()
-    function = own_function(spec)
-    if function is not None:
-        made = call_own(function, "the model")
-        if not isinstance(made, VPRModel):
-            raise ModelError(
-                f"the model {spec} gives a {type(made).__name__}; expected what "
-                "beenhere.wrap(network, image_size=...) gives"
-            )
-        return made.to(device).eval()
-    folder = _find(Path(spec))
+    folder = find_checkpoint(Path(path))
     description = _read_description(folder)
     architecture = description.get("architecture")
     if not isinstance(architecture, dict):
@@ -197,42 +147,32 @@ def load_model(
             f"{folder} is damaged: its weights or options are not those that were saved; bring "
             f"back a copy, or, if you changed them yourself, remove sha256 from {DESCRIPTION}"
         )
-    return model.to(device).eval()
+    return model
 
 
-def own_function(spec: str | Path) -> OwnPart | None:
-    """A function of a person's own that a model's name means; None where it means none."""
-    if not isinstance(spec, str) or ":" not in spec or Path(spec).exists():
-        return None
-    try:
-        return OwnPart(name=spec)
-    except ValueError:  # a path with a colon in it
-        return None
-
-
-def read_provenance(folder: str | Path) -> dict[str, Any]:
-    """How a checkpoint's weights came to be: what was given, the versions, the time.
-
-    Nothing is known of those of a built-in model or of a person's own function.
+def checkpoint_provenance(path: Path) -> dict[str, Any]:
+    """How a checkpoint's weights came to be, as it says itself.
 
     Raises:
-        ModelError, ConfigError: as :func:`load_model`.
+        ModelError, ConfigError: as :func:`read_checkpoint`.
     """
-    if str(folder) in BUILT_IN or own_function(folder) is not None:
-        return {}
-    provenance = _read_description(_find(Path(folder))).get("provenance")
+    provenance = _read_description(find_checkpoint(path)).get("provenance")
     return provenance if isinstance(provenance, dict) else {}
 
 
-def _find(path: Path) -> Path:
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder, or the one that waits while it is written anew, holds a checkpoint."""
+    return any((each / DESCRIPTION).is_file() for each in (folder, _previous(folder.absolute())))
+
+
+def find_checkpoint(path: Path) -> Path:
     """The checkpoint folder that a path stands for."""
     if path.is_file():
         if path.name in (WEIGHTS, DESCRIPTION):
             raise ModelError(f"{path} is a part of a checkpoint; give its folder, {path.parent}")
         raise ModelError(
-            f"{path} is a file; expected a checkpoint folder. Pickled files (.pth, .pt, .ckpt) are "
-            "never read: in Python, build_model(config), model.load_state_dict(torch.load(path, "
-            "weights_only=True)), save_checkpoint(model, folder, provenance={})"
+            f"{path} is a file; expected a checkpoint folder. If it is a published model's: "
+            f"beenhere model import {path} --as NAME ('beenhere model list' has the names)"
         )
     best = path / "checkpoints" / "best"
     for folder in (path, _previous(path.absolute()), best, _previous(best)):
@@ -244,8 +184,9 @@ def _find(path: Path) -> Path:
             "checkpoints/best"
         )
     raise ModelError(
-        f"{path} does not exist; expected a checkpoint folder, a run folder, one of "
-        f"{', '.join(BUILT_IN)}, or a function of your own as MODULE:FUNCTION"
+        f"{path} does not exist; expected a checkpoint folder, a run folder, a model by name such "
+        "as offline-lite0 ('beenhere model list' has them all), or a function of your own as "
+        "MODULE:FUNCTION"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import timm
 import torch
@@ -44,6 +45,10 @@ That stage is a linear bottleneck: its features have signs, which GeM throws awa
 
 OFFLINE_LITE0_GEM = OFFLINE_LITE0.model_copy(update={"aggregator": GeMConfig(learn_p=False)})
 """The same network with GeM pooling, the default until version 0.1, for what was saved with it."""
+
+# What checkpoints hold beside tensors: numbers that NumPy computed, such as the best recall.
+_HARMLESS: list[Any] = [np._core.multiarray.scalar, np.dtype]  # type: ignore[attr-defined]
+_HARMLESS += [type(np.dtype(name)) for name in ("float64", "float32", "int64")]
 
 PROBE_SECONDS = 5.0
 """How long the hub may take to answer at all."""
@@ -84,8 +89,8 @@ def read_safetensors(path: Path) -> Weights:
 def read_weights(path: Path) -> Weights:
     """The tensors of a safetensors file, or of a torch file that holds tensors alone.
 
-    A torch file may have them under ``state_dict`` or ``model``. It is read with
-    ``weights_only=True``: code in it is never run.
+    A torch file may have them under ``state_dict``, ``model_state_dict`` or ``model``. It is read
+    with ``weights_only=True``: code in it is never run.
 
     Raises:
         ModelError: no such file, or another content.
@@ -93,13 +98,14 @@ def read_weights(path: Path) -> Weights:
     if path.suffix == ".safetensors" or not path.is_file():
         return read_safetensors(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_HARMLESS):
+            content = torch.load(regular(path), map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load fails in as many ways as there are files
         raise ModelError(
             f"{path}: not a torch file of tensors alone ({type(error).__name__}); expected one "
             "written by torch.save(model.state_dict(), path), or a .safetensors file"
         ) from error
-    for key in ("state_dict", "model"):
+    for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not all(map(torch.is_tensor, content.values())):

@@ -13,7 +13,7 @@ from beenhere.devices import choose_device
 from beenhere.errors import ModelError, PhotoError
 from beenhere.evaluation.differences import ConditionDifference, Differences, differences
 from beenhere.evaluation.evaluation_results import SavedEvaluation
-from beenhere.models.checkpoint import load_model
+from beenhere.models.load import load_model
 from beenhere.models.model import VPRModel
 from beenhere.models.similarity_map import similarity_maps
 from beenhere.photos.pixels import load_photo

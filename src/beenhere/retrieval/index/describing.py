@@ -14,13 +14,8 @@ from beenhere.config.evaluation import ComputeConfig, ExtractConfig
 from beenhere.config.own_parts import check_named
 from beenhere.devices import choose_device
 from beenhere.errors import BeenhereError, ConfigError, ModelError, PhotoError
-from beenhere.models.checkpoint import (
-    BUILT_IN,
-    load_model,
-    own_function,
-    read_provenance,
-    save_checkpoint,
-)
+from beenhere.models.checkpoint import save_checkpoint
+from beenhere.models.load import known_name, load_model, own_function, read_provenance
 from beenhere.models.model import VPRModel
 from beenhere.models.wrapped import WrappedModel
 from beenhere.photos.photo_file import Photo
@@ -40,14 +35,14 @@ def keep_model(
     Args:
         change: that makes the index.
         model: to keep, on the device that descriptors will be computed on.
-        spec: the text that it was read by, if it was; a built-in one is not kept but named. A
-            wrapped network cannot be kept: only its fingerprint is.
+        spec: the text that it was read by, if it was; a built-in or published one is not kept but
+            named. A wrapped network cannot be kept: only its fingerprint is.
         config: decides the precision.
 
     Raises:
         ModelError: it cannot be written.
     """
-    name = spec if spec in BUILT_IN else None
+    name = None if spec is None else known_name(spec)
     provenance = {} if spec is None else {"model": spec, **read_provenance(spec)}
     parts = []
     if name is None and not isinstance(model, WrappedModel):

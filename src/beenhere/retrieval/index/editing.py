@@ -127,7 +127,7 @@ def build_index(
             installed.
     """
     from beenhere.devices import choose_device
-    from beenhere.models.checkpoint import check_is_model, load_model
+    from beenhere.models.load import check_is_model, load_model
     from beenhere.retrieval.index.describing import keep_model
 
     start = time.perf_counter()
@@ -195,7 +195,7 @@ def add_photos(
         ModelError: a model that is not the index's, or a photo of a size that it cannot take.
         ConfigError: no such device, or a precision that is not the index's.
     """
-    from beenhere.models.checkpoint import check_is_model
+    from beenhere.models.load import check_is_model
     from beenhere.retrieval.index.describing import check_model
 
     start = time.perf_counter()

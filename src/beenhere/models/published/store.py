@@ -1,0 +1,208 @@
+"""Weights of published models on this machine: fetched or taken from a file, then checkpoints.
+
+They lie in ``models/NAME`` of the cache, ``$BEENHERE_CACHE`` or ``~/.cache/beenhere``, like any other
+checkpoint, with where they came from and the SHA-256 of the authors' file in their provenance.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+import torch
+from huggingface_hub import constants, hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+from beenhere.errors import ModelError
+from beenhere.files.atomic import need_space
+from beenhere.files.locks import locked
+from beenhere.files.regular import named, regular
+from beenhere.models.checkpoint import is_checkpoint, save_checkpoint
+from beenhere.models.model import VPRModel
+from beenhere.models.pretrained import read_weights
+from beenhere.models.published.catalogue import PublishedModel
+from beenhere.models.published.layouts import converted, unwrapped
+from beenhere.photos.acquire.get_set import ChecksumRecord, checksum
+from beenhere.photos.acquire.sources import DriveSource, UrlSource
+from beenhere.photos.acquire.transfer import fetch
+from beenhere.wording import one_line
+
+MEAN = "mean colour"
+"""The name of what is no weight: the mean of R, G, B in [0, 255] that a file brings."""
+
+
+def cache_folder() -> Path:
+    """Where models lie: ``models`` of ``$BEENHERE_CACHE``, else of ``~/.cache/beenhere``."""
+    own = os.environ.get("BEENHERE_CACHE")
+    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "beenhere"
+    return base.expanduser() / "models"
+
+
+def folder_of(model: PublishedModel) -> Path:
+    """Where its checkpoint is, or would be."""
+    return cache_folder() / model.name
+
+
+def is_here(model: PublishedModel) -> bool:
+    """Whether its weights are on this machine."""
+    return is_checkpoint(folder_of(model))
+
+
+def is_offline() -> bool:
+    """Whether the hub's own variable says that nothing may be fetched."""
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def get_published(
+    model: PublishedModel, *, accept: bool = False, mirror: str | None = None
+) -> Path:
+    """Have a model's weights on this machine; they are fetched where they are not.
+
+    Args:
+        accept: the licence was shown and is agreed to.
+        mirror: an address to fetch from instead: another hub's, for models of the hub; else a
+            folder that holds the file.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        ModelError: a licence that has to be seen first, nothing may be fetched, it cannot be, or
+            what came is another file; says what to type.
+    """
+    target = folder_of(model)
+    if is_here(model):
+        return target
+    if model.family.ask and not accept:
+        raise ModelError(
+            f"{model.name}: the licence of its code is {model.family.code_licence}, of its weights "
+            f"{model.family.weights_licence}; see 'beenhere model info {model.name}', and if you "
+            f"may use it: beenhere model get {model.name} --accept-licence"
+        )
+    if model.source.by_hand is not None and mirror is None:
+        raise ModelError(f"{model.name} cannot be fetched by a program; {by_hand(model)}")
+    if is_offline():
+        raise ModelError(
+            f"{model.name} is not on this machine, and HF_HUB_OFFLINE is set; {by_hand(model)}"
+        )
+    cache = cache_folder()
+    downloads = cache / f".download-{model.name}"
+    downloads.mkdir(parents=True, exist_ok=True)
+    busy = f"another process fetches {model.name} right now; wait until that has ended"
+    with locked(cache / f".{model.name}.lock", busy, keep=False):
+        if is_here(model):
+            return target
+        if model.bytes is not None:
+            need_space(cache, 2 * model.bytes, f"{model.name} while it is converted")
+        file = _fetched(model, downloads, mirror)
+        try:
+            take(model, file, source=model.source.page if mirror is None else mirror)
+        except ModelError:
+            file.unlink(missing_ok=True)
+            raise
+        shutil.rmtree(downloads, ignore_errors=True)
+    return target
+
+
+def take(model: PublishedModel, file: Path, source: str) -> Path:
+    """Convert the authors' file of a model and keep it; the file stays as it is.
+
+    Args:
+        source: where it came from.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        ModelError: it is not that model's file, or not the one that was taken before.
+    """
+    found = checksum(named(file))
+    record = ChecksumRecord(cache_folder(), model.name)
+    record.check(model.source.name, found)
+    what = f"{file} is not a file of {model.name}"
+    weights, config = authors_weights(file), model.config
+    if MEAN in weights:
+        mean = tuple((weights.pop(MEAN).flatten() / 255).tolist())
+        preprocessing = config.preprocessing.model_copy(update={"mean": mean})
+        config = config.model_copy(update={"preprocessing": preprocessing})
+    built = VPRModel(config)
+    state = converted(weights, model.layout, built.state_dict(), what)
+    built.load_state_dict(state)
+    target = folder_of(model)
+    family = model.family
+    save_checkpoint(
+        built,
+        target,
+        {
+            "published": model.name,
+            "paper": family.paper,
+            "source": source,
+            "file": {"name": file.name, "checksum": found},
+            "licence": {"code": family.code_licence, "weights": family.weights_licence},
+            "trained_on": family.trained_on,
+        },
+    )
+    record.add({model.source.name: found})
+    return target
+
+
+def authors_weights(file: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file as authors publish them, without what they are wrapped in.
+
+    Raises:
+        ModelError: it cannot be read, or holds no tensors.
+    """
+    return _matlab(file) if file.suffix == ".mat" else unwrapped(read_weights(file))
+
+
+def _matlab(file: Path) -> dict[str, torch.Tensor]:
+    """A network of MatConvNet: ``layers.N.weights.I`` from 0, and the mean colour."""
+    try:
+        net = scipy.io.loadmat(regular(file), struct_as_record=False, squeeze_me=True)["net"]
+        found = {
+            f"layers.{number}.weights.{i}": torch.from_numpy(np.array(values, np.float32))
+            for number, layer in enumerate(net.layers)
+            for i, values in enumerate(getattr(layer, "weights", ()))
+            if np.size(values)
+        }
+        colour = np.array(net.meta.normalization.averageImage, np.float32).reshape(-1, 3)[0]
+    except Exception as error:  # SciPy fails in as many ways as there are files
+        raise ModelError(
+            f"{file}: not a network of MatConvNet ({type(error).__name__}: {one_line(error)}); "
+            "expected hloc's Pitts30K_struct.mat"
+        ) from error
+    return {**found, MEAN: torch.from_numpy(colour)}
+
+
+def by_hand(model: PublishedModel) -> str:
+    """What a person does to get the weights with a browser."""
+    return (
+        f"get {model.source.page} with a browser and type: beenhere model import "
+        f"{_quoted(model.source.name)} --as {model.name}"
+    )
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if any(letter in name for letter in " ()&;") else name
+
+
+def _fetched(model: PublishedModel, downloads: Path, mirror: str | None) -> Path:
+    source, file = model.source, downloads / model.source.name
+    if source.hub is not None:
+        try:
+            return Path(
+                hf_hub_download(source.hub, source.name, local_dir=downloads, endpoint=mirror)
+            )
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+            raise ModelError(
+                f"{model.name} cannot be fetched from {mirror or constants.ENDPOINT} "
+                f"({type(error).__name__}: {one_line(error)}); {by_hand(model)}"
+            ) from error
+    if mirror is not None:
+        origin = UrlSource(f"{mirror.rstrip('/')}/{source.name}")
+    else:
+        origin = DriveSource(source.drive) if source.drive else UrlSource(str(source.url))
+    if not file.exists():
+        fetch(origin, file, by_hand(model), size=model.bytes)
+    return file
