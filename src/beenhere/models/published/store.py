@@ -1,6 +1,6 @@
 """Weights of published models on this machine: fetched or taken from a file, then checkpoints.
 
-They lie in ``models/NAME`` of the cache, ``$BEENHERE_CACHE`` or ``~/.cache/beenhere``, like any other
+They lie in ``models/NAME`` of ``$BEENHERE_CACHE`` or ``~/.cache/beenhere``, like any other
 checkpoint, with where they came from and the SHA-256 of the authors' file in their provenance.
 """
 
