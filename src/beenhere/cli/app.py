@@ -71,6 +71,14 @@ _add(
     ("compare", "compare:compare", "The queries that one model gets right and another wrong."),
 )
 _add(
+    _group(app, "model", "Models by name: published ones, what they are, how to have them."),
+    ("list", "model:list_models", "The models known by name."),
+    ("info", "model:info", "All that is known of a model."),
+    ("get", "model:get", "Fetch a published model's weights."),
+    ("import", "model:import_file", "Take a published model's weights from a file."),
+    ("export", "model:export", "Write a model as a folder that any machine loads."),
+)
+_add(
     _group(app, "study", "Tables of trainings that differ in one thing, with their statistics."),
     ("run", "study:run", "Train and test what a study still lacks."),
     ("status", "study:status", "How far each row of a study is."),

@@ -1,11 +1,10 @@
 """``beenhere data``: the published sets: list them, download them, import what was got by hand."""
 
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.cli.output import agreed, console, few, leave_interrupted, tally
+from beenhere.cli.output import agreed, console, few, leave_interrupted, tally, wrapped
 from beenhere.errors import DataError
 from beenhere.wording import file_size
 
@@ -149,9 +148,9 @@ def _everything(one: "NamedSet", to: Path) -> list[str]:
         "page": one.page or "?",
         "here": f"{here} ({folder})",
     }
-    lines = [f"{one.title} ({one.name})", *_wrapped(one.about, width), ""]
+    lines = [f"{one.title} ({one.name})", *wrapped(one.about, width), ""]
     for what, text in facts.items():
-        lines += _wrapped(text, width, first=f"{what:<12}", indent=12)
+        lines += wrapped(text, width, first=f"{what:<12}", indent=12)
     if one.protocols:
         several = "s; the first is the default. Figures of two cannot be compared."
         lines += ["", f"Protocol{several if len(one.protocols) > 1 else ''}"]
@@ -160,7 +159,7 @@ def _everything(one: "NamedSet", to: Path) -> list[str]:
     else:
         train = folder / one.training_folder
         lines += ["", f"Train on it: beenhere train mixvpr --set data.train={train}"]
-    return [*lines, "", "How to get it", *_wrapped(one.steps, width, first="  ", indent=2)]
+    return [*lines, "", "How to get it", *wrapped(one.steps, width, first="  ", indent=2)]
 
 
 def _protocol(
@@ -176,20 +175,9 @@ def _protocol(
     use = f"{folder / protocol.split}" if by_folder else f"{folder}{which}"
     return [
         f"  {name}: {counts}; right {right}",
-        *_wrapped(protocol.about, width, first="    ", indent=4),
+        *wrapped(protocol.about, width, first="    ", indent=4),
         f"    beenhere eval MODEL --data {use}",
     ]
-
-
-def _wrapped(text: str, width: int, first: str = "", indent: int = 0) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _photos(one: "NamedSet") -> str:

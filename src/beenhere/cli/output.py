@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -115,6 +116,23 @@ def figures_table(
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
+
+
+def wrapped(text: str, width: int, first: str = "", indent: int = 0) -> list[str]:
+    """A text in lines of so many characters; words are left whole.
+
+    Args:
+        first: begins the first line.
+        indent: blanks before the others.
+    """
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def agreed(question: str, otherwise: str) -> None:

@@ -85,6 +85,7 @@ class Recall(_Facts):
 
 
 class _Variant(_Facts):
+    dim: int
     source: Source
     mirror: str | None = None
     model: dict[str, Any] = {}
@@ -139,6 +140,7 @@ class PublishedModel(_Facts):
         family: what it shares with others.
         layout: which converter reads its file.
         config: architecture and preprocessing.
+        dim: numbers of a descriptor.
         source: where its file lies.
         mirror: another address of the same weights, for a person.
         bytes: of the file, where known.
@@ -148,6 +150,7 @@ class PublishedModel(_Facts):
     family: Family
     layout: str
     config: ModelConfig
+    dim: int
     source: Source
     mirror: str | None = None
     bytes: int | None = Field(None, ge=0)
@@ -176,6 +179,7 @@ def published_models() -> dict[str, PublishedModel]:
                 family=family,
                 layout=family.layout,
                 config=ModelConfig.model_validate(_merged(family.model, variant.model)),
+                dim=variant.dim,
                 source=variant.source,
                 mirror=variant.mirror,
                 bytes=variant.bytes,

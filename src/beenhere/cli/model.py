@@ -1,0 +1,307 @@
+"""``beenhere model``: models by name: which there are, what each is, how to have it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from beenhere.cli.output import agreed, console, figures_table, leave_interrupted, wrapped
+from beenhere.config.models import DEFAULT_MODEL
+from beenhere.errors import ConfigError
+from beenhere.wording import file_size
+
+if TYPE_CHECKING:
+    from beenhere.config.models import ModelConfig
+    from beenhere.models.published.catalogue import Family, PublishedModel
+
+SHOWN_SETS = ("Pitts30k", "MSLS val")
+"""Sets whose published figures stand in the list, as most papers have them."""
+
+_TEXT = 100
+"""Columns of running text at most."""
+
+_ASK_FIRST = "licence first"
+
+
+def list_models(family: str | None = None, /) -> None:
+    """The models known by name: how long a descriptor, of which licence, how good, whether here.
+
+    Every name goes wherever a model is taken: `--model megaloc`, `beenhere eval megaloc`.
+
+    Args:
+        family: list each of its models, such as `cosplace`; without one, a line for each family.
+    """
+    from beenhere.models.published.catalogue import families
+
+    offered = [each for each in families() if each.variants]
+    out = console()
+    if family is not None:
+        one = _family(family)
+        if one is None:
+            raise ConfigError(f"no family is called {family!r}; see 'beenhere model list'")
+        print(f"{one.title}: {' '.join(one.about.split())}\n")
+        rows = [_row([model]) for model in _models_of(one)]
+    else:
+        rows = [_built_in_row(), *(_row(_models_of(each)) for each in offered)]
+    headings = ("model", "backbone", "photos as", "licence: code", "weights", "here")
+    figures = ("dim", *(f"{name} R@1" for name in SHOWN_SETS))
+    table = figures_table(headings, figures, rows)
+    out.print(table)
+    out.print(
+        "\nR@1: as their authors published it, each by its own protocol; not measured here.\n"
+        "here: yes; fetch: by its first use, or beenhere model get NAME; licence first: that shows\n"
+        "it and asks; by hand: beenhere model info NAME says what to do."
+    )
+    if family is None:
+        several = [each.name for each in offered if len(each.variants) > 1]
+        out.print(f"Families of several sizes: beenhere model list {' | '.join(several)}")
+        others = [each.title for each in families() if not each.variants]
+        out.print(f"Known and not offered: {', '.join(others)}; beenhere model info NAME says why.")
+
+
+def info(name: str, /) -> None:
+    """All that is known of a model: what it is, its licence, its figures, how to have it.
+
+    Args:
+        name: of a model or a family, such as `megaloc`; or a checkpoint or run folder.
+    """
+    from beenhere.models.published.catalogue import find_published, published_model
+
+    width = min(console().width, _TEXT)
+    model, family = find_published(name), _family(name)
+    if family is not None and model is None:
+        print("\n".join(_about_family(family, width)))
+    elif model is not None:
+        print("\n".join(_about(model, width)))
+    else:
+        from beenhere.models.load import BUILT_IN
+
+        if name not in BUILT_IN and not Path(name).exists():
+            published_model(name)  # says which there are
+        print("\n".join(_about_saved(name, width)))
+
+
+def get(name: str, /, *, mirror: str | None = None, accept_licence: bool = False) -> None:
+    """Fetch a published model's weights, once for this machine.
+
+    Its licence is shown first. Interrupted, the same command goes on where it was. A model is
+    there whole or not there; its file's SHA-256 is kept, and compared when it comes again.
+
+    Args:
+        name: of the model, such as `megaloc`; see `beenhere model list`.
+        mirror: fetch from this address instead: of another hub, for models of the hub, else of a
+            folder that holds the file.
+        accept_licence: agree to a licence that has to be seen first, without being asked.
+    """
+    from beenhere.models.published.catalogue import published_model
+    from beenhere.models.published.store import folder_of, get_published, is_here
+
+    model = published_model(name)
+    print("\n".join(_terms(model.family, min(console().width, _TEXT))), flush=True)
+    new = not is_here(model)
+    if new and model.family.ask and not accept_licence:
+        agreed(
+            "Press Enter if you may use it under these terms, Ctrl-C to leave. ",
+            f"{model.name} has terms that have to be seen first (above); to agree, add "
+            "--accept-licence",
+        )
+    try:
+        get_published(model, accept=True, mirror=mirror)
+    except KeyboardInterrupt:
+        leave_interrupted("the same command goes on where it was")
+    print(f"{folder_of(model)}: {'ready' if new else 'is there already'}")
+    print(f"Use it: beenhere index build photos --model {model.name}")
+
+
+def import_file(file: Path, /, *, as_: str) -> None:
+    """Take a published model's weights from a file that you got by hand.
+
+    The file is read as tensors alone; code in it is never run. It has to be that model's, to the
+    last name and shape, and stays as it is.
+
+    Args:
+        file: as its authors publish it: `.safetensors`, `.pth`, `.ckpt` or `.mat`.
+        as_: the model's name, such as `megaloc`; see `beenhere model list`.
+    """
+    from beenhere.models.published.catalogue import published_model
+    from beenhere.models.published.store import take
+
+    model = published_model(as_)
+    print("\n".join(_terms(model.family, min(console().width, _TEXT))), flush=True)
+    folder = take(model, file, source=f"a file, {file.name}")
+    print(f"{folder}: ready; {file} is as it was")
+    print(f"Use it: beenhere index build photos --model {model.name}")
+
+
+def export(model: str, folder: Path, /) -> None:
+    """Write a model as a checkpoint folder, which any machine loads by its path.
+
+    Args:
+        model: a name, such as `megaloc`, a checkpoint or a run folder.
+        folder: to write; it gets the weights and a description with where they came from.
+    """
+    from beenhere.models import load_model, read_provenance, save_checkpoint
+
+    loaded = load_model(model)
+    save_checkpoint(loaded, folder, {"exported_from": model, **read_provenance(model)})
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    print(f"{folder}: {model}, {loaded.descriptor_dim:,} numbers a photo, {file_size(size)}")
+
+
+def _models_of(family: "Family") -> "list[PublishedModel]":
+    from beenhere.models.published.catalogue import published_models
+
+    return [published_models()[name] for name in family.variants]
+
+
+def _family(name: str) -> "Family | None":
+    from beenhere.models.published.catalogue import families
+    from beenhere.photos.catalog.named_sets import plain
+
+    found = [each for each in families() if plain(name) in (plain(each.name), plain(each.title))]
+    return found[0] if found else None
+
+
+def _row(models: "list[PublishedModel]") -> list[str]:
+    """A line of the table for models of one family."""
+    family, dims = models[0].family, sorted({model.dim for model in models})
+    names = [model.name for model in models]
+    name = names[0] if len(names) == 1 else f"{family.name}-... ({len(names)})"
+    best = (
+        max((r.r1 for r in family.recall if r.set == shown and r.variant in names), default=0)
+        for shown in SHOWN_SETS
+    )
+    return [
+        name,
+        ", ".join(dict.fromkeys(_network(model.config) for model in models)),
+        ", ".join(dict.fromkeys(_size(model.config) for model in models)),
+        family.code_licence,
+        family.weights_licence,
+        _here(models),
+        f"{dims[0]:,}" if len(dims) == 1 else f"{dims[0]:,} to {dims[-1]:,}",
+        *(f"{figure:.1f}" if figure else "?" for figure in best),
+    ]
+
+
+def _built_in_row() -> list[str]:
+    from beenhere.models.load import BUILT_IN
+
+    config = BUILT_IN[DEFAULT_MODEL]
+    network = [DEFAULT_MODEL, "EfficientNet-Lite0", _size(config)]
+    return [*network, "Apache-2.0", "Apache-2.0", "yes", "6,328", "-", "-"]
+
+
+def _here(models: "list[PublishedModel]") -> str:
+    from beenhere.models.published.store import is_here
+
+    here = sum(is_here(model) for model in models)
+    if here:
+        return "yes" if here == len(models) else f"{here} of {len(models)}"
+    if models[0].source.by_hand is not None:
+        return "by hand"
+    return _ASK_FIRST if models[0].family.ask else "fetch"
+
+
+_NETWORKS = {
+    "vit_base_patch14_dinov2": "DINOv2 ViT-B/14",
+    "vit_base_patch14_reg4_dinov2": "DINOv2 ViT-B/14",
+    "vit_large_patch14_dinov2": "DINOv2 ViT-L/14",
+    "vgg16": "VGG-16",
+}
+
+
+def _network(config: "ModelConfig") -> str:
+    """The backbone as people call it."""
+    name = config.backbone.name.partition(".")[0]
+    return _NETWORKS.get(name, name.replace("resnet", "ResNet-"))
+
+
+def _size(config: "ModelConfig") -> str:
+    """What a photo is made before the network sees it."""
+    options = config.preprocessing
+    if options.image_size is None:
+        return "as they are"
+    height, width = options.image_size
+    return f"{min(height, width)} px" if options.keep_aspect else f"{height} x {width}"
+
+
+def _terms(family: "Family", width: int) -> list[str]:
+    facts = {
+        "code": f"{family.code_licence} (the authors'; beenhere has its own)",
+        "weights": family.weights_licence,
+        "trained on": family.trained_on,
+        "terms": family.terms,
+    }
+    return [f"{family.title}: {' '.join(family.about.split())}", *_listed(facts, width)]
+
+
+def _listed(facts: dict[str, str], width: int) -> list[str]:
+    lines: list[str] = []
+    for what, text in facts.items():
+        if text:
+            lines += wrapped(" ".join(text.split()), width, first=f"  {what:<11} ", indent=14)
+    return lines
+
+
+def _about_family(family: "Family", width: int) -> list[str]:
+    lines = [f"{family.title}", *wrapped(" ".join(family.about.split()), width), ""]
+    lines += _listed({"paper": family.paper, "page": family.page}, width)
+    lines += _terms(family, width)[1:]
+    if family.why_not is not None:
+        return [*lines, "", "Not offered", *wrapped(" ".join(family.why_not.split()), width)]
+    names = ", ".join(family.variants)
+    return [*lines, *_listed({"input": family.input, "models": names}, width)]
+
+
+def _about(model: "PublishedModel", width: int) -> list[str]:
+    from beenhere.models.published.store import by_hand, folder_of, is_here
+
+    family = model.family
+    lines = [f"{family.title} ({model.name})", *wrapped(" ".join(family.about.split()), width), ""]
+    lines += _listed(
+        {
+            "dim": f"{model.dim:,} numbers a photo",
+            "backbone": model.config.backbone.name,
+            "input": family.input,
+            "here as": f"{_size(model.config)}, {model.config.preprocessing.interpolation}",
+            "paper": family.paper,
+            "page": family.page,
+        },
+        width,
+    )
+    lines += _terms(family, width)[1:]
+    if model.recall:
+        lines += ["", "Published R@1, each by its own protocol; none was measured here"]
+        for each in model.recall:
+            lines.append(f"  {each.set:<18} {each.r1:5.1f}  {each.protocol} ({each.source})")
+    lines += ["", "How to have it"]
+    if is_here(model):
+        from beenhere.models.checkpoint import checkpoint_provenance
+
+        file = checkpoint_provenance(folder_of(model)).get("file", {})
+        return [*lines, f"  It is here: {folder_of(model)}", f"  of {file.get('checksum', '?')}"]
+    if model.source.by_hand is None:
+        accept = " --accept-licence" if family.ask else ""
+        lines.append(f"  beenhere model get {model.name}{accept}")
+    lines += wrapped(f"By hand: {by_hand(model)}", width, first="  ", indent=2)
+    if model.mirror is not None:
+        lines.append(f"  Also at {model.mirror}")
+    return lines
+
+
+def _about_saved(name: str, width: int) -> Iterator[str]:
+    from beenhere.models import load_model, read_provenance
+
+    model = load_model(name)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    provenance = read_provenance(name)
+    yield name
+    yield from _listed(
+        {
+            "dim": f"{model.descriptor_dim:,} numbers a photo",
+            "parameters": f"{weights:,}",
+            "fingerprint": model.fingerprint(),
+            "source": str(provenance.get("source", "")),
+            "created": str(provenance.get("created", "")),
+        },
+        width,
+    )
