@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beenhere.cli.output import agreed, console, figures_table, leave_interrupted, wrapped
-from beenhere.config.models import DEFAULT_MODEL
+from beenhere.config.models import BUILT_IN, DEFAULT_MODEL
 from beenhere.errors import ConfigError
 from beenhere.wording import file_size
 
@@ -48,8 +48,8 @@ def list_models(family: str | None = None, /) -> None:
     out.print(table)
     out.print(
         "\nR@1: as their authors published it, each by its own protocol; not measured here.\n"
-        "here: yes; fetch: by its first use, or beenhere model get NAME; licence first: that shows\n"
-        "it and asks; by hand: beenhere model info NAME says what to do."
+        "here: yes; fetch: at its first use, or by beenhere model get NAME; licence first: that\n"
+        "shows it and asks; by hand: beenhere model info NAME says what to do."
     )
     if family is None:
         several = [each.name for each in offered if len(each.variants) > 1]
@@ -73,8 +73,6 @@ def info(name: str, /) -> None:
     elif model is not None:
         print("\n".join(_about(model, width)))
     else:
-        from beenhere.models.load import BUILT_IN
-
         if name not in BUILT_IN and not Path(name).exists():
             published_model(name)  # says which there are
         print("\n".join(_about_saved(name, width)))
@@ -93,11 +91,11 @@ def get(name: str, /, *, mirror: str | None = None, accept_licence: bool = False
         accept_licence: agree to a licence that has to be seen first, without being asked.
     """
     from beenhere.models.published.catalogue import published_model
-    from beenhere.models.published.store import folder_of, get_published, is_here
+    from beenhere.models.published.store import get_published
 
     model = published_model(name)
     print("\n".join(_terms(model.family, min(console().width, _TEXT))), flush=True)
-    new = not is_here(model)
+    new = not model.is_here
     if new and model.family.ask and not accept_licence:
         agreed(
             "Press Enter if you may use it under these terms, Ctrl-C to leave. ",
@@ -108,7 +106,7 @@ def get(name: str, /, *, mirror: str | None = None, accept_licence: bool = False
         get_published(model, accept=True, mirror=mirror)
     except KeyboardInterrupt:
         leave_interrupted("the same command goes on where it was")
-    print(f"{folder_of(model)}: {'ready' if new else 'is there already'}")
+    print(f"{model.folder}: {'ready' if new else 'is there already'}")
     print(f"Use it: beenhere index build photos --model {model.name}")
 
 
@@ -183,17 +181,13 @@ def _row(models: "list[PublishedModel]") -> list[str]:
 
 
 def _built_in_row() -> list[str]:
-    from beenhere.models.load import BUILT_IN
-
     config = BUILT_IN[DEFAULT_MODEL]
     network = [DEFAULT_MODEL, "EfficientNet-Lite0", _size(config)]
     return [*network, "Apache-2.0", "Apache-2.0", "yes", "6,328", "-", "-"]
 
 
 def _here(models: "list[PublishedModel]") -> str:
-    from beenhere.models.published.store import is_here
-
-    here = sum(is_here(model) for model in models)
+    here = sum(model.is_here for model in models)
     if here:
         return "yes" if here == len(models) else f"{here} of {len(models)}"
     if models[0].source.by_hand is not None:
@@ -253,8 +247,6 @@ def _about_family(family: "Family", width: int) -> list[str]:
 
 
 def _about(model: "PublishedModel", width: int) -> list[str]:
-    from beenhere.models.published.store import by_hand, folder_of, is_here
-
     family = model.family
     lines = [f"{family.title} ({model.name})", *wrapped(" ".join(family.about.split()), width), ""]
     lines += _listed(
@@ -272,17 +264,18 @@ def _about(model: "PublishedModel", width: int) -> list[str]:
     if model.recall:
         lines += ["", "Published R@1, each by its own protocol; none was measured here"]
         for each in model.recall:
-            lines.append(f"  {each.set:<18} {each.r1:5.1f}  {each.protocol} ({each.source})")
+            text = f"{each.protocol} ({each.source})"
+            lines += wrapped(text, width, first=f"  {each.set:<16}{each.r1:5.1f}  ", indent=25)
     lines += ["", "How to have it"]
-    if is_here(model):
+    if model.is_here:
         from beenhere.models.checkpoint import checkpoint_provenance
 
-        file = checkpoint_provenance(folder_of(model)).get("file", {})
-        return [*lines, f"  It is here: {folder_of(model)}", f"  of {file.get('checksum', '?')}"]
+        file = checkpoint_provenance(model.folder).get("file", {})
+        return [*lines, f"  It is here: {model.folder}", f"  of {file.get('checksum', '?')}"]
     if model.source.by_hand is None:
         accept = " --accept-licence" if family.ask else ""
         lines.append(f"  beenhere model get {model.name}{accept}")
-    lines += wrapped(f"By hand: {by_hand(model)}", width, first="  ", indent=2)
+    lines += wrapped(f"By hand: {model.how_by_hand}", width, first="  ", indent=2)
     if model.mirror is not None:
         lines.append(f"  Also at {model.mirror}")
     return lines

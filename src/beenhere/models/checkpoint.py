@@ -160,11 +160,6 @@ def checkpoint_provenance(path: Path) -> dict[str, Any]:
     return provenance if isinstance(provenance, dict) else {}
 
 
-def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder, or the one that waits while it is written anew, holds a checkpoint."""
-    return any((each / DESCRIPTION).is_file() for each in (folder, _previous(folder.absolute())))
-
-
 def find_checkpoint(path: Path) -> Path:
     """The checkpoint folder that a path stands for."""
     if path.is_file():

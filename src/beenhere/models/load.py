@@ -6,21 +6,14 @@ from typing import Any
 
 import torch
 
-from beenhere.config.models import ModelConfig
+from beenhere.config.models import BUILT_IN
 from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import call_own
 from beenhere.errors import ModelError
 from beenhere.models.checkpoint import checkpoint_provenance, read_checkpoint
 from beenhere.models.model import VPRModel, build_model
-from beenhere.models.pretrained import OFFLINE_LITE0, OFFLINE_LITE0_GEM
 from beenhere.models.published.catalogue import find_published, published_model
 from beenhere.models.published.store import get_published
-
-BUILT_IN: dict[str, ModelConfig] = {
-    "offline-lite0": OFFLINE_LITE0,
-    "offline-lite0-gem": OFFLINE_LITE0_GEM,
-}
-"""Models that can be named where a checkpoint is expected."""
 
 
 def load_model(
@@ -33,11 +26,10 @@ def load_model(
 
     Args:
         spec: a checkpoint folder; a run folder, whose ``checkpoints/best`` is taken;
-            ``"offline-lite0"``, an untrained baseline that needs no network
-            (:mod:`beenhere.models.pretrained`); a published model such as ``"megaloc"``
-            (:mod:`beenhere.models.published`), whose weights are fetched if they are not on this
-            machine; or ``"my_module:function"`` of your own, which is called and gives a model,
-            such as by :func:`beenhere.wrap`.
+            ``"offline-lite0"``, an untrained baseline that needs no network; a published model
+            such as ``"megaloc"`` (:mod:`beenhere.models.published`), whose weights are fetched if
+            they are not on this machine; or ``"my_module:function"`` of your own, which is called
+            and gives a model, such as by :func:`beenhere.wrap`.
         device: such as ``"cuda"``.
         parts: modules of your own that the model may use, such as ``["my_module"]``; they are
             code, and are looked for in the current folder and among installed packages.

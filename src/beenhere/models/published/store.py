@@ -4,7 +4,6 @@ They lie in ``models/NAME`` of ``$BEENHERE_CACHE`` or ``~/.cache/beenhere``, lik
 checkpoint, with where they came from and the SHA-256 of the authors' file in their provenance.
 """
 
-import os
 import shutil
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from beenhere.errors import ModelError
 from beenhere.files.atomic import need_space
 from beenhere.files.locks import locked
 from beenhere.files.regular import named, regular
-from beenhere.models.checkpoint import is_checkpoint, save_checkpoint
+from beenhere.models.checkpoint import save_checkpoint
 from beenhere.models.model import VPRModel
-from beenhere.models.pretrained import read_weights
-from beenhere.models.published.catalogue import PublishedModel
+from beenhere.models.pretrained import hub_answers, read_weights
+from beenhere.models.published.catalogue import PublishedModel, cache_folder
 from beenhere.models.published.layouts import converted, unwrapped
 from beenhere.photos.acquire.get_set import ChecksumRecord, checksum
 from beenhere.photos.acquire.sources import DriveSource, UrlSource
@@ -30,23 +29,6 @@ from beenhere.wording import one_line
 
 MEAN = "mean colour"
 """The name of what is no weight: the mean of R, G, B in [0, 255] that a file brings."""
-
-
-def cache_folder() -> Path:
-    """Where models lie: ``models`` of ``$BEENHERE_CACHE``, else of ``~/.cache/beenhere``."""
-    own = os.environ.get("BEENHERE_CACHE")
-    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "beenhere"
-    return base.expanduser() / "models"
-
-
-def folder_of(model: PublishedModel) -> Path:
-    """Where its checkpoint is, or would be."""
-    return cache_folder() / model.name
-
-
-def is_here(model: PublishedModel) -> bool:
-    """Whether its weights are on this machine."""
-    return is_checkpoint(folder_of(model))
 
 
 def is_offline() -> bool:
@@ -71,8 +53,8 @@ def get_published(
         ModelError: a licence that has to be seen first, nothing may be fetched, it cannot be, or
             what came is another file; says what to type.
     """
-    target = folder_of(model)
-    if is_here(model):
+    target = model.folder
+    if model.is_here:
         return target
     if model.family.ask and not accept:
         raise ModelError(
@@ -81,17 +63,17 @@ def get_published(
             f"may use it: beenhere model get {model.name} --accept-licence"
         )
     if model.source.by_hand is not None and mirror is None:
-        raise ModelError(f"{model.name} cannot be fetched by a program; {by_hand(model)}")
+        raise ModelError(f"{model.name} cannot be fetched by a program; {model.how_by_hand}")
     if is_offline():
         raise ModelError(
-            f"{model.name} is not on this machine, and HF_HUB_OFFLINE is set; {by_hand(model)}"
+            f"{model.name} is not on this machine, and HF_HUB_OFFLINE is set; {model.how_by_hand}"
         )
     cache = cache_folder()
     downloads = cache / f".download-{model.name}"
     downloads.mkdir(parents=True, exist_ok=True)
     busy = f"another process fetches {model.name} right now; wait until that has ended"
     with locked(cache / f".{model.name}.lock", busy, keep=False):
-        if is_here(model):
+        if model.is_here:
             return target
         if model.bytes is not None:
             need_space(cache, 2 * model.bytes, f"{model.name} while it is converted")
@@ -129,7 +111,7 @@ def take(model: PublishedModel, file: Path, source: str) -> Path:
     built = VPRModel(config)
     state = converted(weights, model.layout, built.state_dict(), what)
     built.load_state_dict(state)
-    target = folder_of(model)
+    target = model.folder
     family = model.family
     save_checkpoint(
         built,
@@ -175,21 +157,12 @@ def _matlab(file: Path) -> dict[str, torch.Tensor]:
     return {**found, MEAN: torch.from_numpy(colour)}
 
 
-def by_hand(model: PublishedModel) -> str:
-    """What a person does to get the weights with a browser."""
-    return (
-        f"get {model.source.page} with a browser and type: beenhere model import "
-        f"{_quoted(model.source.name)} --as {model.name}"
-    )
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if any(letter in name for letter in " ()&;") else name
-
-
 def _fetched(model: PublishedModel, downloads: Path, mirror: str | None) -> Path:
     source, file = model.source, downloads / model.source.name
     if source.hub is not None:
+        if not hub_answers(mirror):
+            where = mirror or constants.ENDPOINT
+            raise ModelError(f"{model.name}: {where} is out of reach; {model.how_by_hand}")
         try:
             return Path(
                 hf_hub_download(source.hub, source.name, local_dir=downloads, endpoint=mirror)
@@ -197,12 +170,12 @@ def _fetched(model: PublishedModel, downloads: Path, mirror: str | None) -> Path
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
             raise ModelError(
                 f"{model.name} cannot be fetched from {mirror or constants.ENDPOINT} "
-                f"({type(error).__name__}: {one_line(error)}); {by_hand(model)}"
+                f"({type(error).__name__}: {one_line(error)}); {model.how_by_hand}"
             ) from error
     if mirror is not None:
         origin = UrlSource(f"{mirror.rstrip('/')}/{source.name}")
     else:
         origin = DriveSource(source.drive) if source.drive else UrlSource(str(source.url))
     if not file.exists():
-        fetch(origin, file, by_hand(model), size=model.bytes)
+        fetch(origin, file, model.how_by_hand, size=model.bytes)
     return file
