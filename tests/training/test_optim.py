@@ -41,6 +41,9 @@ def naive(base: float, config: ScheduledOptimizerConfig, epoch: int, step: int) 
         for milestone in schedule.milestones:
             if epoch >= milestone:
                 rate *= schedule.gamma
+    if schedule.name == "linear":
+        done = min(step, schedule.steps) / schedule.steps
+        rate = base * (1 - done) + base * schedule.end * done
     if step < config.warmup_steps:
         rate *= (step + 1) / config.warmup_steps
     return rate
@@ -48,6 +51,9 @@ def naive(base: float, config: ScheduledOptimizerConfig, epoch: int, step: int) 
 
 schedules = st.one_of(
     st.just({"name": "constant"}),
+    st.fixed_dictionaries(
+        {"name": st.just("linear"), "steps": st.integers(1, 20), "end": st.floats(0, 1)}
+    ),
     st.fixed_dictionaries(
         {"name": st.just("cosine"), "t_max": st.integers(1, 20), "eta_min": st.floats(0, 1e-5)}
     ),

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from beenhere.evaluation.differences import ConditionDifference
     from beenhere.training.fit import FitResult
 
+FINE_TUNING = "finetune"
+"""The configuration of ``--from``."""
+
 NAMED = 3
 """Unreadable photos that are named on the screen; all are in results.json."""
 
@@ -34,6 +37,7 @@ def train(
     config: Annotated[str | None, Parameter(help=_CONFIG_HELP)] = None,
     /,
     *,
+    from_: str | None = None,
     set_: Assignments = (),
     out: Path | None = None,
     print_config: bool = False,
@@ -46,16 +50,22 @@ def train(
 
     Args:
         config: a YAML file, the folder of a run, or the name of a configuration that ships.
+        from_: fine-tune this model: a name such as `megaloc`, a checkpoint or a run folder. The
+            recipe is that of the configuration `finetune`; of another CONFIG, such as the
+            `train.yaml` of `beenhere data places`, only data and batch are taken.
         set_: an option, such as `optimizer.lr=1e-4`; may be repeated.
         out: folder of the run [default: runs/CONFIG].
         print_config: print every option with its value and meaning, and train nothing.
     """
-    if config is None and not print_config:
+    if config is None and from_ is None and not print_config:
         raise ConfigError(
             "nothing to train: give a YAML file, a configuration that ships (such as mixvpr), or "
             "the folder of a run; `beenhere train --print-config` shows every option"
         )
-    options, run_dir = _resolve(config, set_, out)
+    if from_ is None:
+        options, run_dir = _resolve(config, set_, out)
+    else:
+        options, run_dir = _fine_tuning(config, from_, set_, out)
     if print_config:
         print(config_yaml.explain(options), end="")
         return
@@ -93,6 +103,29 @@ def _resolve(
     return config_yaml.load(TrainConfig, file, assignments), out or Path("runs") / file.stem
 
 
+def _fine_tuning(
+    config: str | None, start: str, assignments: Sequence[str], out: Path | None
+) -> tuple[TrainConfig, Path]:
+    """The recipe ``finetune``, on the photos of another configuration."""
+    recipe = config_yaml.read_yaml(packaged(FINE_TUNING))
+    name = f"{FINE_TUNING}-{Path(start).name}"
+    if config is not None and config != FINE_TUNING:
+        path = Path(config)
+        if (path / "config.yaml").is_file():
+            raise ConfigError(
+                f"{path} is a run; to go on with it leave out --from, to fine-tune its model give "
+                f"--from {path} and the photos: a train.yaml, or --set data.train=FOLDER"
+            )
+        file = path if path.suffix in (".yaml", ".yml") or path.is_file() else packaged(config)
+        given = config_yaml.read_yaml(file)
+        recipe |= {part: given[part] for part in ("data", "batch") if part in given}
+        name = f"{file.stem}-{name}"
+    where = str(Path(start).absolute()) if Path(start).exists() else start
+    recipe["fit"] = {**recipe["fit"], "start": where}
+    options = config_yaml.validate(TrainConfig, recipe, f"the configuration {FINE_TUNING}")
+    return config_yaml.assign(options, assignments), out or Path("runs") / name
+
+
 def _report(result: "FitResult", options: TrainConfig) -> None:
     if result.validation:
         print(f"best       epoch {result.best_epoch}  {_recalls(result.validation)}")
@@ -103,7 +136,7 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
     for name, recalls in result.tests.items():
         print(f"test       {name}  {_recalls(recalls)}")
         if name in result.gains:
-            print(f"           {_gain(result.gains[name], str(options.fit.baseline))}")
+            print(f"           {_gain(result.gains[name], str(result.baseline))}")
     if result.unreadable:
         print(f"unreadable {count(len(result.unreadable), 'training photo')}:")
         for path, reason in list(result.unreadable.items())[:NAMED]:

@@ -27,6 +27,13 @@ class OptimizerConfig(Options):
     backbone_lr: float | None = Field(
         None, gt=0, description="learning rate of the backbone [default: the same]"
     )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="of the backbone's rate, from each layer to the one before it (Clark et al., "
+        "2020): early layers, which know most, move least; 1: all alike",
+    )
     weight_decay: float = Field(1e-3, ge=0, description="weight decay")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum; for SGD alone")
 
@@ -53,8 +60,19 @@ class MultiStepConfig(Options):
     gamma: float = Field(0.3, gt=0, description="factor at each milestone")
 
 
+class LinearConfig(Options):
+    """The rate falls in a line, step by step, and then stays."""
+
+    name: Literal["linear"] = "linear"
+    steps: int = Field(4000, ge=1, description="optimizer steps until it is lowest")
+    end: float = Field(0.2, ge=0, le=1, description="the lowest rate, as a share of the first")
+
+
 ScheduleConfig = Annotated[
-    Annotated[ConstantConfig | CosineConfig | MultiStepConfig, Field(discriminator="name")],
+    Annotated[
+        ConstantConfig | CosineConfig | MultiStepConfig | LinearConfig,
+        Field(discriminator="name"),
+    ],
     named_choice("constant"),
 ]
 
@@ -198,10 +216,25 @@ class FitConfig(Options):
     early_stop: int | None = Field(
         None, ge=1, description="stop after so many epochs without a better validation R@1"
     )
+    start: str | None = Field(
+        None,
+        description="fine-tune a model: by name, such as megaloc, a checkpoint or a run folder; "
+        "of model.* its own options hold, but for backbone.freeze",
+    )
+    blend: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="with start: share of the trained weights in the model that is validated and "
+        "kept, the rest is the start's (WiSE-FT); 1: the trained ones alone",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="compute features twice to hold fewer of them: less memory, more time"
+    )
     baseline: str | None = Field(
         None,
         description="a model that the best one is compared with on each test set, such as "
-        "offline-lite0 or the folder of a run",
+        "offline-lite0 or the folder of a run [default: start, where one is given]",
     )
     wandb: str | None = Field(None, description="project to log to at Weights & Biases")
 

@@ -115,6 +115,22 @@ class Backbone(nn.Module):
         """Whether :meth:`features` has one."""
         return getattr(self.network, "cls_token", None) is not None
 
+    def checkpoint_gradients(self) -> None:
+        """Keep only what each block begins with for the backward pass, and compute the rest again.
+
+        Chen et al.: Training Deep Nets with Sublinear Memory Cost, 2016.
+
+        Raises:
+            ModelError: timm cannot do so with this network.
+        """
+        try:
+            self.network.set_grad_checkpointing(True)
+        except (AttributeError, AssertionError) as error:
+            raise ModelError(
+                f"fit.gradient_checkpointing is true, and {type(self.network).__name__} cannot do "
+                "so; set it to false"
+            ) from error
+
     def train(self, mode: bool = True) -> "Backbone":
         """Training or evaluation mode; frozen parts stay in evaluation mode."""
         super().train(mode)

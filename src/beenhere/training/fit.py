@@ -46,8 +46,9 @@ class FitResult:
         unreadable: training photos that could not be read, with reasons.
         beginning: validation recalls of the model before its first step, alike; empty where they
             were not measured.
-        gains: what the best model finds more than ``config.fit.baseline`` on each test set, in
-            R@1; empty without a baseline.
+        gains: what the best model finds more than the baseline on each test set, in R@1; empty
+            without a baseline.
+        baseline: the model that it was compared with.
     """
 
     run_dir: Path
@@ -59,6 +60,7 @@ class FitResult:
     unreadable: dict[str, str]
     beginning: dict[str, float] = field(default_factory=dict)
     gains: dict[str, ConditionDifference] = field(default_factory=dict)
+    baseline: str | None = None
 
 
 def fit(config: TrainConfig, run_dir: Path) -> FitResult:
@@ -83,6 +85,7 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
             f"fit.early_stop is {config.fit.early_stop} and there are no validation photos to stop "
             "by; set data.validation, or fit.early_stop=null"
         )
+    baseline_of = config.fit.baseline or (config.fit.start if config.data.tests else None)
     if config.fit.baseline is not None and not config.data.tests:
         raise ConfigError(
             f"fit.baseline is {config.fit.baseline!r} and there is no test set to compare on; set "
@@ -99,8 +102,8 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
     tests = {
         name: _evaluation(f"data.tests.{name}", data) for name, data in config.data.tests.items()
     }
-    architecture = _with_image_size(config.model, photos)
-    baseline = None if config.fit.baseline is None else load_model(config.fit.baseline, device)
+    architecture = config.model if config.fit.start else _with_image_size(config.model, photos)
+    baseline = None if baseline_of is None else load_model(baseline_of, device)
     run = RunFolder(run_dir)
     with run.locked():
         run.write_config(config)
@@ -118,7 +121,7 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
             )
         }
         if baseline is not None:
-            contenders["baseline"] = baseline, {"model": config.fit.baseline}
+            contenders["baseline"] = baseline, {"model": baseline_of}
         options, gains = with_recall_at_1(config.evaluation), {}
         for name, tables in tests.items():
             for part, (model, provenance) in contenders.items():
@@ -149,6 +152,7 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         beginning=beginning,
         tests={name: results["tests"][name]["recalls"] for name in tests},
         gains=gains,
+        baseline=baseline_of,
         unreadable={photo["path"]: photo["reason"] for photo in results["unreadable"]},
     )
 

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.csv_logs import CSVLogger
@@ -26,13 +25,11 @@ from lightning_fabric.loggers.logger import Logger
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
-from numpy.typing import NDArray
 from torch.optim import Optimizer
 
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.models import ModelConfig
-from beenhere.config.retrieval import WhiteningConfig
 from beenhere.config.training import FitConfig, TrainConfig
 from beenhere.devices import choose_device, cores, has_bfloat16
 from beenhere.errors import ConfigError, TrainingError
@@ -40,15 +37,12 @@ from beenhere.evaluation.evaluate import evaluate_tables
 from beenhere.evaluation.evaluation_results import Evaluation
 from beenhere.files.atomic import replacing, write_json
 from beenhere.models import VPRModel, build_model, read_provenance, save_checkpoint
-from beenhere.models.aggregators import WhitenedCov
-from beenhere.models.folding import evaluation_mode
 from beenhere.photos.formats import EvaluationTables
 from beenhere.photos.reference import REFERENCES
 from beenhere.progress import progress
-from beenhere.retrieval.search.vectors import StoredVectors
-from beenhere.retrieval.search.whitening import Whitening
 from beenhere.training.augment import generator_of
 from beenhere.training.batches import TrainingBatch, TrainingBatches
+from beenhere.training.beginning import Start, check_start, learn_beginning, started_from
 from beenhere.training.objectives import TrainingStep
 from beenhere.training.optim import build_optimizer, set_learning_rates
 from beenhere.training.run_folder import (
@@ -62,8 +56,6 @@ from beenhere.training.run_folder import (
 from beenhere.training.source import TrainingPhotos, training_batches
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
-LEARNED_ON = 2048
-"""Training photos from which an aggregator learns its beginning, at most."""
 LONGEST_WAIT = timedelta(hours=24)
 """How long the other devices wait for the first one while it validates."""
 
@@ -102,8 +94,17 @@ def train(
     rank, first = fabric.global_rank, fabric.is_global_zero
     state = run.read_state()
     torch.manual_seed(fit.seed)  # new weights are drawn from its generators
-    # The weights of a run that goes on are in its state: none need to be fetched.
-    model = build_model(architecture) if state is None else VPRModel(architecture)
+    held, began_as = None, None
+    if fit.start is not None:
+        first_model, architecture = started_from(fit.start, architecture.backbone.freeze)
+        began_as = first_model.fingerprint()
+        check_start(None if state is None else state.get("start"), began_as, fit.start)
+        model, held = VPRModel(architecture), Start(first_model, fit.blend)
+        model.load_state_dict(first_model.state_dict())
+        del first_model
+    else:
+        # The weights of a run that goes on are in its state: none need to be fetched.
+        model = build_model(architecture) if state is None else VPRModel(architecture)
     step = TrainingStep(model, config).to(fabric.device)  # before its optimizer's state is loaded
     optimizer = build_optimizer(config.optimizer, model, step.objective)
     pin = fabric.device.type == "cuda"
@@ -150,7 +151,8 @@ def train(
         run.drop_unfinished_metrics(len(history))
         if not history:
             # The others wait for these weights in setup(), which gives them to every device.
-            learn_beginning(model, batches, fabric.device)
+            if held is None:
+                learn_beginning(model, batches, fabric.device, fit.seed)
             if validation is not None:
                 beginning = named_recalls(evaluate_tables(model, validation, evaluation))
                 with run.writing(takes):
@@ -207,6 +209,9 @@ def train(
             means = dict(zip(("loss", "active_pairs"), (t / count for t in totals), strict=True))
             unreadable |= _unreadable_on_all(batches)
             if first:
+                saved = stack.enter_context(ExitStack())
+                if held is not None:
+                    saved.enter_context(held.blended(model))
                 recalls: dict[str, float] = {}
                 if validation is not None:
                     recalls = named_recalls(evaluate_tables(model, validation, evaluation))
@@ -224,6 +229,7 @@ def train(
                 if best_epoch(history, beginning) == epoch + 1:
                     save_checkpoint(model, run.best, provenance_of(record))
                 save_checkpoint(model, run.last, provenance_of(record))
+                saved.close()  # training goes on from its own weights
                 print(json.dumps(record), file=metrics, flush=True)
                 named = {f"epoch/{name}": value for name, value in means.items()}
                 named |= {f"validation/{name}": value for name, value in recalls.items()}
@@ -246,6 +252,7 @@ def train(
                     "history": history,
                     "beginning": beginning,
                     "unreadable": unreadable,
+                    "start": began_as,
                 }
                 if scaler := fabric.strategy.precision.state_dict():  # of 16-mixed alone
                     finished["MixedPrecision"] = scaler
@@ -253,30 +260,6 @@ def train(
                     torch.save(finished, new)
                 print(epoch_line(record, fit.epochs), flush=True)
             history = fabric.broadcast(history)  # until then the others wait
-
-
-def learn_beginning(model: VPRModel, batches: TrainingBatches, device: torch.device) -> None:
-    """Whiten what differs within places, by the first epoch, if the aggregator does."""
-    if not isinstance(model.aggregator, WhitenedCov):
-        return
-    found: list[NDArray[np.float32]] = []
-    labels: list[NDArray[np.int64]] = []
-    batches.epoch = 0
-    with evaluation_mode(model), torch.inference_mode():
-        for batch in batches:
-            maps = model.feature_maps(batch.to(device).images)
-            found.append(model.aggregator.pool(maps).cpu().numpy())
-            labels.append(batch.places.numpy())
-            if sum(map(len, found)) >= LEARNED_ON:
-                break
-    vectors = np.concatenate(found)
-    _, place, photos = np.unique(np.concatenate(labels), return_inverse=True, return_counts=True)
-    middles = np.zeros((len(photos), vectors.shape[1]))
-    np.add.at(middles, place, vectors)
-    within = (vectors - (middles / photos[:, None])[place]).astype(np.float32)
-    whitening = Whitening.fit([StoredVectors(within)], WhiteningConfig(dim=None, power=1.0))
-    assert whitening.gains is not None
-    model.aggregator.begin(vectors.mean(axis=0), whitening.projection, whitening.gains)
 
 
 def _several(batches: TrainingBatches, first: int, passes: int) -> Iterator[TrainingBatch]:

@@ -108,6 +108,8 @@ class TrainingStep(nn.Module):
         self.model = model.to(memory_format=torch.channels_last)
         self.objective = Objective(config.loss, config.miner)
         self.config = config
+        if config.fit.gradient_checkpointing:
+            model.backbone.checkpoint_gradients()
         # The model itself stays as it is: it is validated at other sizes and saved.
         self._descriptors: Callable[[Tensor], Tensor] = (
             torch.compile(model.forward) if config.fit.compile else model.forward

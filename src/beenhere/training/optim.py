@@ -5,12 +5,15 @@ that goes on after an interruption has nothing to restore.
 """
 
 from math import cos, pi
+from typing import Any
 
+from timm.models import group_parameters
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RAdam
 
 from beenhere.config.training import (
     CosineConfig,
+    LinearConfig,
     MultiStepConfig,
     OptimizerConfig,
     ScheduledOptimizerConfig,
@@ -43,6 +46,9 @@ def build_optimizer(
         for name in parameters
         if parameters[name]
     ]
+    if config.layer_decay < 1:
+        groups = [*_by_layer(model, rates["backbone"], config.layer_decay), *groups]
+        groups = [group for group in groups if group["name"] != "backbone"]
     if not groups:
         raise TrainingError(
             "no parameter is trained: the whole backbone is frozen and the aggregator has none; "
@@ -52,6 +58,29 @@ def build_optimizer(
         return SGD(groups, momentum=config.momentum, weight_decay=config.weight_decay)
     kinds: dict[str, type[Adam | AdamW | RAdam]] = {"adam": Adam, "adamw": AdamW, "radam": RAdam}
     return kinds[config.name](groups, weight_decay=config.weight_decay)
+
+
+def _by_layer(model: VPRModel, rate: float, decay: float) -> list[dict[str, Any]]:
+    """Groups of the backbone's trained parameters, layer by layer as timm counts them, last first.
+
+    The last layer that is left has the rate itself, each before it ``decay`` times that of the one
+    behind it. Learnt tokens go with the last.
+    """
+    network: Any = model.backbone.network
+    layers = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
+    parameters = dict(network.named_parameters())
+    last = max((layers[name] for name in parameters), default=0)
+    found: dict[int, list[nn.Parameter]] = {}
+    for name, parameter in parameters.items():
+        if parameter.requires_grad:
+            found.setdefault(last - layers[name], []).append(parameter)
+    if model.backbone.tokens is not None:
+        found.setdefault(0, []).append(model.backbone.tokens)
+    return [
+        {"name": f"backbone-{depth}", "params": of, "lr": lr, "base_lr": lr}
+        for depth, of in sorted(found.items())
+        for lr in [rate * decay**depth]
+    ]
 
 
 def set_learning_rates(
@@ -79,4 +108,6 @@ def learning_rate(base: float, config: ScheduledOptimizerConfig, epoch: int, ste
         rate = schedule.eta_min + (base - schedule.eta_min) * half
     elif isinstance(schedule, MultiStepConfig):
         rate = base * schedule.gamma ** sum(epoch >= at for at in schedule.milestones)
+    elif isinstance(schedule, LinearConfig):
+        rate = base * (1 - (1 - schedule.end) * min(step / schedule.steps, 1))
     return rate * (step + 1) / config.warmup_steps if step < config.warmup_steps else rate
