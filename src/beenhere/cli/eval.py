@@ -14,6 +14,7 @@ from beenhere.cli.output import (
     few,
     figures_table,
     note_lines,
+    say,
     short_name,
 )
 from beenhere.cli.parameters import (
@@ -51,6 +52,7 @@ def evaluate(
     out: Out | None = None,
     panels: Whole = 0,
     json: bool = False,
+    batch_check: Annotated[bool, ADVANCED] = False,
     config: Annotated[EvalConfig, Parameter(name="*")] = EvalConfig(),
     set_: Annotated[Assignments, ADVANCED] = (),
     parts: Parts = (),
@@ -69,6 +71,8 @@ def evaluate(
         out: folder for the results [default: evaluations/MODEL-DATA].
         panels: how many queries to draw with what was found for each, wrong ones first.
         json: print results.json instead of a table.
+        batch_check: describe some queries alone and in shuffled batches, and say whether it makes a
+            difference, as it does with models that look across a batch.
         config: the options of an evaluation.
         set_: an option by name, such as `extract.batch_size=16`; may be repeated.
     """
@@ -91,6 +95,23 @@ def evaluate(
         print((folder / "results.json").read_text(encoding="utf-8"), end="")
     else:
         _print(result, model, folder, pictures)
+    if batch_check:
+        say(_batches(model, [*result.query_table["query"]], config))
+
+
+def _batches(model: str, queries: list[str], config: EvalConfig) -> str:
+    from beenhere.devices import choose_device
+    from beenhere.evaluation.batch_check import batch_check
+    from beenhere.models import load_model
+
+    found = batch_check(load_model(model, choose_device(config.extract.device)), queries)
+    same = f"{found.photos} queries alone and in batches (lowest cosine {found.lowest_cosine:.7f}"
+    if not found.depends:
+        return f"{same}): the same descriptors"
+    return (
+        f"{same}, {found.photo}): the descriptors depend on what else is in a batch, so recall "
+        "depends on the order of the queries and is another one for single photos"
+    )
 
 
 def _draw(result: "Evaluation", model: str, folder: Path, count: int) -> list[Path]:
