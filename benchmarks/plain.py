@@ -52,10 +52,12 @@ class FloatModel(nn.Module):
     def __init__(self, model: VPRModel) -> None:
         super().__init__()
         self.backbone, self.aggregator = model.backbone, model.aggregator
+        self.projection = model.projection or nn.Identity()
+        self.see = model.backbone.features if model.takes_tokens else model.backbone
 
     def forward(self, images: Tensor) -> Tensor:
         """``(B, 3, H, W)`` normalised to ``(B, D)``."""
-        return nn.functional.normalize(self.aggregator(self.backbone(images)), dim=1)
+        return nn.functional.normalize(self.projection(self.aggregator(self.see(images))), dim=1)
 
 
 def transform(model: VPRModel, *first: Callable[[Image.Image], Image.Image]) -> Transform:

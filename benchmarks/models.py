@@ -1,0 +1,151 @@
+"""What published models cost: milliseconds a photo, MB, and numbers of a descriptor.
+
+    python benchmarks/models.py [NAME ...] [--rounds 3]
+    python benchmarks/models.py --against-plain megaloc [--photos 48]
+
+Weights are random: time and size do not depend on them. Of each family the largest is taken, unless
+names are given. Milliseconds are of the network alone, in float32 and, where the processor has
+it, in bfloat16; the lowest cosine says how far the two are apart. ``--against-plain`` extracts
+descriptors of rendered photos from files, by this project and by the plain loop of public code
+(``benchmarks/plain.py``: float32, a DataLoader), on the same weights in turn.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+import plain
+from beenhere.city import write_city
+from beenhere.config.evaluation import ExtractConfig
+from beenhere.config.models import BUILT_IN
+from beenhere.config.tools import CityConfig
+from beenhere.devices import has_bfloat16
+from beenhere.models import VPRModel, build_model
+from beenhere.models.published.catalogue import families, published_model
+from beenhere.photos.formats import read_photos
+from beenhere.retrieval.extract import extract, milliseconds_per_photo
+
+Descriptors = NDArray[np.floating[Any]]
+
+NATIVE = (480, 640)
+"""Height and width of a photo that is measured."""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--against-plain", metavar="NAME")
+    parser.add_argument("--photos", type=int, default=48)
+    options = parser.parse_args()
+    console = Console(highlight=False, width=120)
+    if options.against_plain:
+        console.print(_against_plain(options.against_plain, options.photos, options.rounds))
+        return
+    names = options.names or ["offline-lite0", *_largest()]
+    console.print(_costs(names))
+
+
+def _largest() -> list[str]:
+    """Of each family the model with the longest descriptor."""
+    return [
+        max(family.variants, key=lambda name: published_model(name).dim)
+        for family in families()
+        if family.variants
+    ]
+
+
+def _model(name: str) -> VPRModel:
+    torch.manual_seed(0)
+    if name in BUILT_IN:
+        return build_model(BUILT_IN[name]).eval()
+    model = VPRModel(published_model(name).config).eval()
+    with torch.no_grad():  # random networks give nearly the same descriptor for all photos
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.01)
+    return model
+
+
+def _costs(names: list[str]) -> Table:
+    table = Table(title=f"A photo of {NATIVE[0]} x {NATIVE[1]}, {torch.get_num_threads()} threads")
+    headings = ("model", "seen as", "dim", "M parameters", "MB", "ms float32", "ms bfloat16")
+    for heading in (*headings, "cosine, lowest"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    half = has_bfloat16(torch.device("cpu"))
+    for name in names:
+        model = _model(name)
+        height, width = model.preprocessing.target_size(*NATIVE)
+        count = sum(parameter.numel() for parameter in model.parameters())
+        times = {
+            precision: milliseconds_per_photo(
+                model, ExtractConfig(device="cpu", precision=precision), height, width
+            )
+            for precision in ("32", *(("bf16",) if half else ()))
+        }
+        photos = torch.randint(0, 256, (2, 3, height, width), dtype=torch.uint8)
+        with torch.inference_mode():
+            exact = model(photos)
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                rounded = model(photos)
+        cosine = float((exact * rounded).sum(dim=1).min())
+        table.add_row(
+            name,
+            f"{height} x {width}",
+            f"{model.descriptor_dim:,}",
+            f"{count / 1e6:.1f}",
+            f"{4 * count / 1e6:.0f}",
+            f"{times['32']:.0f}",
+            f"{times['bf16']:.0f}" if half else "-",
+            f"{cosine:.5f}" if half else "-",
+        )
+    return table
+
+
+def _against_plain(name: str, photos: int, rounds: int) -> Table:
+    model = _model(name)
+    table = Table(title=f"{name}: descriptors of {photos} photos of 640 x 640 from files")
+    for heading in ("pipeline", "s", "photos/s", "ours is", "cosine, lowest"):
+        table.add_column(heading, justify="right")
+    with tempfile.TemporaryDirectory() as folder:
+        city = CityConfig(
+            cities=1, places=2, images_per_place=4, database=photos, queries=8, size=640
+        )
+        written = write_city(Path(folder) / "city", city, what="photos to measure on")
+        listed = read_photos(written.sf_xs / "test" / "database")
+        ways: dict[str, Callable[[], Descriptors]] = {
+            "beenhere": lambda: extract(model, listed, ExtractConfig(), None, None).vectors,
+            "plain": lambda: plain.describe(model, listed.paths, batch_size=16),
+            "plain, 2 workers": lambda: plain.describe(
+                model, listed.paths, batch_size=16, workers=2
+            ),
+        }
+        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        found = {}
+        for _ in range(rounds):
+            for way, run in ways.items():
+                start = time.perf_counter()
+                found[way] = run()
+                seconds[way].append(time.perf_counter() - start)
+    medians = {way: statistics.median(each) for way, each in seconds.items()}
+    cosine = float((found["beenhere"] * found["plain"]).sum(axis=1).min())
+    for way, median in medians.items():
+        ours = way == "beenhere"
+        ratio = "" if ours else f"{median / medians['beenhere']:.2f} x"
+        cells = (f"{median:.1f}", f"{photos / median:.2f}", ratio)
+        table.add_row(way, *cells, f"{cosine:.5f}" if ours else "")
+    return table
+
+
+if __name__ == "__main__":
+    main()
