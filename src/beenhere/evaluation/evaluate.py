@@ -26,7 +26,7 @@ from beenhere.photos.reference import distance
 from beenhere.photos.reference import nearest as nearest_point
 from beenhere.photos.summary import lists_fingerprint, table_fingerprint
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.extract import Descriptors, extract
+from beenhere.retrieval.extract import Descriptors, Embedder, extract
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.vectors import StoredVectors
 
@@ -116,10 +116,11 @@ def evaluate_tables(
     check_truth(tables)
     store = out and out / "descriptors"
     said = (None, None) if out is None else ("database photos", "query photos")
-    database = extract(model, tables.database, config.extract, store, said[0])
+    embedder = Embedder(model)
+    database = extract(model, tables.database, config.extract, store, said[0], embedder)
     queries = database
     if tables.queries is not tables.database:
-        queries = extract(model, tables.queries, config.extract, store, said[1])
+        queries = extract(model, tables.queries, config.extract, store, said[1], embedder)
     own = _own_rows(tables)
     start = time.perf_counter()
     predictions, similarity = _predict(
