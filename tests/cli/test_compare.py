@@ -77,7 +77,7 @@ def rows_of(lines: list[str], name: str) -> str:
 
 
 def test_a_real_process_prints_compare_json(folder: Path) -> None:
-    command = [sys.executable, "-m", "beenhere", "compare", "a/tests/streets", "b", "--json"]
+    command = ["beenhere", "compare", "a/tests/streets", "b", "--json"]
     done = subprocess.run(
         [*command, "--out", "there", "--count", "1"], capture_output=True, text=True, check=False
     )

@@ -20,9 +20,7 @@ NAME = "@{east:.2f}@4181327.60@10@S@37.7773@-122.49041@{pano}@@{heading}@@@@{dat
 
 
 def beenhere(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "beenhere", *arguments], capture_output=True, text=True, check=False
-    )
+    return subprocess.run(["beenhere", *arguments], capture_output=True, text=True, check=False)
 
 
 def words(text: str) -> list[str]:

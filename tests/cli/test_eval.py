@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -185,7 +184,7 @@ def test_photos_and_leave_one_out_go_together(folder: Path) -> None:
 
 def test_phone_photos_with_the_offline_model(real_photos: Path, tmp_path: Path) -> None:
     """29 photos of one walk, each with another within 25 m; EXIF positions."""
-    command = [sys.executable, "-m", "beenhere", "eval", "offline-lite0", "--leave-one-out"]
+    command = ["beenhere", "eval", "offline-lite0", "--leave-one-out"]
     command += ["--photos", str(real_photos / "lund"), "--out", str(tmp_path), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

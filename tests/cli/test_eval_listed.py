@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ def test_a_real_process(tmp_path: Path) -> None:
     np.save(street / "ground_truth.npy", objects([[at] for at in range(9)]), allow_pickle=True)
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "beenhere", "eval", "offline-lite0", "--data", "street"),
+            *("beenhere", "eval", "offline-lite0", "--data", "street"),
             *("--thresholds", "5", "--panels", "2", *FAST),
         ],
         cwd=tmp_path,
