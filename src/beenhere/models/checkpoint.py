@@ -26,6 +26,7 @@ from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import call_own, check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
+from beenhere.files.bounded_yaml import dump_yaml
 from beenhere.files.regular import open_regular
 from beenhere.models.backbones import check_fit
 from beenhere.models.model import VPRModel, build_model
@@ -88,13 +89,13 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
     try:
-        yaml.safe_dump(description)  # what it cannot hold is refused before anything is written
+        dump_yaml(description)  # what it cannot hold is refused before anything is written
         shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
         new.mkdir(parents=True)
         with replacing(new / WEIGHTS) as weights:
             safetensors.torch.save_file(state, weights)
         description["sha256"] = _digest(new, architecture)
-        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
+        text = dump_yaml(description)
         write_file(new / DESCRIPTION, text)
         # No system swaps two folders in one step, so the old one goes before the new one comes.
         if target.exists():
