@@ -30,9 +30,8 @@ def dump_yaml(value: Any, **style: Any) -> str:
     Raises:
         yaml.YAMLError: of another type.
     """
-    style = {"sort_keys": False, "allow_unicode": True} | style
-    text: str = yaml.dump(value, Dumper=_DUMPER, **style)
-    return text
+    how = {"sort_keys": False, "allow_unicode": True, **style}
+    return yaml.dump(value, None, _DUMPER, **how)  # type: ignore[no-any-return]
 
 
 def load_yaml(text: bytes | str) -> Any:
