@@ -23,8 +23,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def beenhere(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """In an environment of its own it is a process that has read that from its start."""
+    command = [sys.executable, "-m", "beenhere"] if environment else ["beenhere"]
     return subprocess.run(
-        [sys.executable, "-m", "beenhere", *arguments],
+        [*command, *arguments],
         capture_output=True,
         check=False,
         timeout=300,
