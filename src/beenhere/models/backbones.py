@@ -38,7 +38,7 @@ class Backbone(nn.Module):
 
     Args:
         config: the backbone's options; ``pretrained`` is not acted upon here.
-        weights: of the whole network, by timm's names, or None for random weights.
+        weights: of the whole network, by timm's names or in its order, or None for random weights.
 
     Attributes:
         network: what is left of the timm network.
@@ -53,7 +53,9 @@ class Backbone(nn.Module):
             than there are, or weights that do not fit.
     """
 
-    def __init__(self, config: BackboneConfig, weights: Weights | None = None) -> None:
+    def __init__(
+        self, config: BackboneConfig, weights: Weights | Sequence[torch.Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.network = create_network(config.name)
         native = self.network.pretrained_cfg
@@ -70,10 +72,12 @@ class Backbone(nn.Module):
         self.stride = int(self.network.feature_info[self._tap]["reduction"])
         self.sizes = ImageSizes.of(self.network, self.stride)
 
-        whole = set(self.network.state_dict())
+        whole = list(self.network.state_dict())
         self.out_channels = self._remove_unused()
         if weights is not None:
-            self._load(weights, whole, config.name)
+            if not isinstance(weights, Mapping):
+                weights = dict(zip(whole, weights, strict=True))
+            self._load(weights, set(whole), config.name)
         kept = self.stages - config.crop
         self._frozen = self._freeze(taps, kept if config.freeze == "all" else config.freeze)
         self.train()

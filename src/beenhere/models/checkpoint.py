@@ -29,8 +29,13 @@ from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.files.bounded_yaml import dump_yaml
 from beenhere.files.regular import open_regular
 from beenhere.models.backbones import check_fit
-from beenhere.models.model import VPRModel, build_model
-from beenhere.models.pretrained import OFFLINE_LITE0, OFFLINE_LITE0_GEM, read_safetensors
+from beenhere.models.model import VPRModel
+from beenhere.models.pretrained import (
+    OFFLINE_LITE0,
+    OFFLINE_LITE0_GEM,
+    packaged_tensors,
+    read_safetensors,
+)
 
 FORMAT = "beenhere-model"
 FORMAT_VERSION = 1
@@ -44,7 +49,7 @@ BUILT_IN: dict[str, ModelConfig] = {
     "offline-lite0": OFFLINE_LITE0,
     "offline-lite0-gem": OFFLINE_LITE0_GEM,
 }
-"""Models that can be named where a checkpoint is expected."""
+"""Models that can be named where a checkpoint is expected: all of the packaged network."""
 
 
 def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str, Any]) -> None:
@@ -156,7 +161,7 @@ def load_model(
             module of your own that cannot be imported.
     """
     if str(spec) in BUILT_IN:
-        return build_model(BUILT_IN[str(spec)]).to(device).eval()
+        return VPRModel(BUILT_IN[str(spec)], packaged_tensors()).to(device).eval()
     function = own_function(spec)
     if function is not None:
         made = call_own(function, "the model")
