@@ -143,7 +143,9 @@ def _stamp(data: EvaluationData | Path) -> str:
         for file in [*around, root] if root.is_file() else [*around, *_files(root)]:
             digest.update(f"{file} ".encode(errors="surrogateescape"))
             if file.exists():  # a link may lead nowhere
-                digest.update(f"{file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())
+                now = file.stat()
+                times = f"{now.st_mtime_ns} {now.st_ctime_ns}"
+                digest.update(f"{now.st_size} {times}\n".encode())
     return digest.hexdigest()
 
 
