@@ -93,7 +93,7 @@ def test_an_empty_index(index: Index, model: TinyModel, photos: Path) -> None:
     assert index.add(photos, model=model).new == 6 and len(index) == 6
 
 
-def test_nothing_but_unreadable_photos(tmp_path: Path, model: TinyModel) -> None:
+def test_nothing_but_unreadable_photos(index: Index, tmp_path: Path, model: TinyModel) -> None:
     bad = tmp_path / "bad" / at_name(1, 2)
     bad.parent.mkdir()
     bad.write_bytes(b"no photo")
@@ -101,6 +101,15 @@ def test_nothing_but_unreadable_photos(tmp_path: Path, model: TinyModel) -> None
     with pytest.raises(DataError, match=reason):
         Index.build(tmp_path / "bad", model, tmp_path / "y.index")
     assert not (tmp_path / "y.index").exists()
+    before = index.manifest
+    reason = reason.replace("$", "") + "; the index is as it was"
+    with pytest.raises(DataError, match=reason):
+        index.add(tmp_path / "bad", model=model)
+    index.refresh()
+    assert index.manifest == before and not index.unreadable
+    write_photo(tmp_path / "bad" / at_name(3, 4), 3)
+    assert index.add(tmp_path / "bad", model=model).new == 1  # one of two will do
+    assert list(index.unreadable) == [str(bad)]
 
 
 def test_only_what_lies_near(index: Index, model: TinyModel, photos: Path) -> None:
