@@ -62,11 +62,11 @@ def build(
     from beenhere.config import config_yaml
     from beenhere.photos.formats import read_photos
     from beenhere.retrieval.index import Index
-    from beenhere.retrieval.index.editing import build_index
+    from beenhere.retrieval.index.editing import build_index, index_folder
 
     name_parts(parts)
     options = config_yaml.assign(config, set_)
-    out = out if out is not None else Path(f"{photos.resolve().stem}.index")
+    out = index_folder(photos) if out is None else out
     table = read_photos(photos)
     for line in note_lines(table.notes):
         print(line)

@@ -14,7 +14,7 @@ from beenhere import geo
 from beenhere.config.evaluation import ExtractConfig
 from beenhere.config.models import ModelConfig
 from beenhere.errors import ConfigError, DataError, ModelError
-from beenhere.models.checkpoint import save_checkpoint
+from beenhere.models.checkpoint import load_model, save_checkpoint
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
@@ -91,6 +91,17 @@ def test_an_empty_index(index: Index, model: TinyModel, photos: Path) -> None:
         index.compact()
     assert len(index.photos) == 0 and index.segments == ()
     assert index.add(photos, model=model).new == 6 and len(index) == 6
+
+
+def test_the_command_and_the_function_have_the_same_defaults(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    built = Index.build(photos)
+    assert built.path == Path(f"{photos.name}.index")
+    assert built.manifest.model.fingerprint == load_model("offline-lite0").fingerprint()
+    with pytest.raises(DataError, match="have no name; give a path"):
+        Index.build([np.zeros((64, 64, 3), np.uint8)], table={"path": ["a"]})
 
 
 def test_nothing_but_unreadable_photos(index: Index, tmp_path: Path, model: TinyModel) -> None:

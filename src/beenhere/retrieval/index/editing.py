@@ -92,6 +92,11 @@ class Compacted:
     bytes_after: int
 
 
+def index_folder(photos: Path) -> Path:
+    """Where an index of a folder or table of photos is made unless another place is given."""
+    return Path(f"{photos.expanduser().resolve().stem}.index")
+
+
 def build_index(
     folder: Path,
     photos: PhotoTable,
