@@ -27,7 +27,7 @@ _KINDS = {
 }
 
 
-def named(path: str | Path) -> Path:
+def named(path: object) -> Path:
     """A path that somebody gave to a function; an empty text would be the current folder.
 
     Raises:
