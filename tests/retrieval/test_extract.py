@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,32 @@ def test_a_photo_replaced_under_its_size_and_time_is_computed_again(tmp_path: Pa
     lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
     again = run(model, table, store)
     assert again.images_computed == 0 and np.array_equal(again.vectors, found.vectors)
+
+
+def test_photos_that_change_while_they_are_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, store = TinyModel(image_size=(32, 32)), tmp_path / "store"
+    table = photos(tmp_path, 8)
+    paths = list(map(Path, table.paths))
+    first, decode = threading.Event(), extracting.load_photo
+
+    def load(photo: object, *rest: object) -> torch.Tensor:
+        if not first.is_set():
+            first.set()
+            paths[5].unlink()
+            paths[6].write_bytes(paths[6].read_bytes()[:300])
+            write_photo(paths[7], 99)
+        return decode(photo, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(extracting, "load_photo", load)
+    found = run(model, table, store, PLAIN.model_copy(update={"workers": 1, "batch_size": 1}))
+    assert [path for path, _ in found.unreadable] == table.paths[5:7]
+    # Whichever of the two was in the file, the next call sees that it is another one now.
+    again = run(model, table.rows([*range(5), 7]), store)
+    assert again.images_computed == 1
+    expected = one_by_one(model, table.rows([*range(5), 7]))
+    assert np.allclose(again.vectors, expected, atol=1e-6)
 
 
 def test_a_photo_named_twice_is_computed_once(tmp_path: Path) -> None:
