@@ -13,6 +13,7 @@ from beenhere.cli.output import (
     distinct_names,
     evaluation_folder,
     figures_table,
+    tell,
 )
 from beenhere.cli.parameters import (
     ADVANCED,
@@ -26,7 +27,6 @@ from beenhere.cli.parameters import (
 )
 from beenhere.config.evaluation import ExtractConfig
 from beenhere.config.own_parts import name_parts
-from beenhere.wording import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -150,15 +150,15 @@ def _print(
     from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report.compare_folder import RECORD
 
-    print(f"A: {sides[0].name}\nB: {sides[1].name}\n")
+    tell(f"A: {sides[0].name}", f"B: {sides[1].name}", "")
     for one in found:
         sought = f"{one.a.queries.height} queries in {one.a.results['database']} photos"
-        print(f"{one.name}: {sought}, {rule_in_words(one.threshold, one.a.by)}")
+        tell(f"{one.name}: {sought}, {rule_in_words(one.threshold, one.a.by)}")
         console().print(_table(one), end="\n\n")
-    print(*map(printable, _notes(found, shown, maps)), sep="\n")
-    print(f"\nIn {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")
+    tell(*_notes(found, shown, maps))
+    tell("", f"In {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")
     for picture in pictures:
-        print(f"Look at {picture}")
+        tell(f"Look at {picture}")
 
 
 def _table(found: "Differences") -> "Table":

@@ -15,6 +15,7 @@ from beenhere.cli.output import (
     figures_table,
     note_lines,
     short_name,
+    tell,
 )
 from beenhere.cli.parameters import (
     ADVANCED,
@@ -29,7 +30,6 @@ from beenhere.cli.parameters import (
 )
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.own_parts import name_parts
-from beenhere.wording import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -112,13 +112,13 @@ def _print(result: "Evaluation", model: str, folder: Path, pictures: Sequence[Pa
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
         sought = f"each of {result.queries} photos in the rest"
-    print(f"{result.name}: {sought}, by {model}\n")
+    tell(f"{result.name}: {sought}, by {model}", "")
     for table in _recall_tables(result):
         console().print(table, end="\n\n")
-    print(*map(printable, _notes(result)), sep="\n")
-    print(f"\nIn {folder}: results.json, predictions.parquet, descriptors")
+    tell(*_notes(result))
+    tell("", f"In {folder}: results.json, predictions.parquet, descriptors")
     for picture in pictures:
-        print(f"Look at {picture}")
+        tell(f"Look at {picture}")
     if not pictures:
         print("To look at the matches, add --panels 10")
 

@@ -18,6 +18,7 @@ from beenhere.evaluation import protocol
 from beenhere.evaluation.evaluation_results import RANKS, Evaluation, Recall, Timing
 from beenhere.evaluation.photo_tables import Photos, tables_of
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
+from beenhere.files.regular import named
 from beenhere.models.checkpoint import BUILT_IN, check_is_model, load_model, read_provenance
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import EvaluationTables
@@ -72,7 +73,7 @@ def evaluate(
     if not isinstance(model, str | Path):
         check_is_model(model)
     config = config_yaml.validate(EvalConfig, options, "options of evaluate")
-    folder = None if out is None else Path(out)
+    folder = None if out is None else named(out)
     tables = tables_of(data, protocol, database, queries, photos, folder and folder / "tables")
     provenance = None
     if not isinstance(model, VPRModel):

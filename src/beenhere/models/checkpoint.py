@@ -27,7 +27,7 @@ from beenhere.config.own_parts import call_own, check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
 from beenhere.files.bounded_yaml import dump_yaml
-from beenhere.files.regular import open_regular
+from beenhere.files.regular import named, open_regular
 from beenhere.models.backbones import check_fit
 from beenhere.models.model import VPRModel
 from beenhere.models.pretrained import (
@@ -74,7 +74,7 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
             f"{model.config.network} is a network of your own, and a checkpoint holds no code; "
             "keep its weights yourself, such as by torch.save(network.state_dict(), file)"
         )
-    target = Path(folder).absolute()
+    target = named(folder).absolute()
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
     new, previous = target.with_name(f"{BESIDE}{target.name}"), _previous(target)
@@ -171,7 +171,7 @@ def load_model(
                 "beenhere.wrap(network, image_size=...) gives"
             )
         return made.to(device).eval()
-    folder = _find(Path(spec))
+    folder = _find(named(spec))
     description = _read_description(folder)
     architecture = description.get("architecture")
     if not isinstance(architecture, dict):
@@ -226,7 +226,7 @@ def read_provenance(folder: str | Path) -> dict[str, Any]:
     """
     if str(folder) in BUILT_IN or own_function(folder) is not None:
         return {}
-    provenance = _read_description(_find(Path(folder))).get("provenance")
+    provenance = _read_description(_find(named(folder))).get("provenance")
     return provenance if isinstance(provenance, dict) else {}
 
 

@@ -28,8 +28,8 @@ from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.descriptor_store import (
     DescriptorStore,
+    FileStamp,
     MemoryStore,
-    PhotoKey,
     missing,
     photo_keys,
 )
@@ -102,8 +102,8 @@ def extract(
     if config.device != "auto":
         model.to(choose_device(config.device))
     paths = table.paths
-    keys, gone = photo_keys(paths)
-    failed: dict[PhotoKey, str] = {}
+    keys, gone = photo_keys(paths, FileStamp)
+    failed: dict[FileStamp, str] = {}
     embedder = embedder or Embedder(model)
     with _open_store(model, config, store, len(keys)) as kept:
         todo = missing(kept, keys.values())
