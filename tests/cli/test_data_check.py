@@ -135,7 +135,7 @@ def test_clean(clean: Path, tmp_path: Path, beenhere: Run) -> None:
             "--fix-list is f.json; expected a name that ends in .csv",
         ),
         (["city", "--fix-list", "city"], "city: is a folder; expected the name of a CSV file"),
-        (["city", "--radius", "-1"], "--radius is '-1': input should be greater than or equal"),
+        (["city", "--within", "-1"], "--within is '-1': input should be greater than or equal"),
     ],
 )
 def test_bad_input(arguments: list[str], message: str, city: Path, beenhere: Run) -> None:

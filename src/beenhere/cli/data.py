@@ -17,7 +17,7 @@ CHANGES_A_SCORE = 1
 _SHOWN = 3
 """Photos in no set that are named where not all are asked for."""
 
-show_last(CheckConfig, but=("radius", "pixels", "skip"))
+show_last(CheckConfig, but=("within", "pixels", "skip"))
 show_options(CheckConfig, Parameter(negative_bool="no-"), "pixels")
 show_options(CheckConfig, Parameter(negative_iterable=()), "skip")
 
@@ -26,7 +26,7 @@ def show(
     path: str,
     /,
     *,
-    radius: Distance | None = None,
+    within: Distance | None = None,
     list_: Annotated[bool, Parameter(name="--list")] = False,
 ) -> None:
     """Photos, positions and dates in a folder or table; which files cannot be used, and why.
@@ -37,7 +37,7 @@ def show(
 
     Args:
         path: a folder, a table, one photo, or tar shards: their folder or its URL.
-        radius: metres within which a database photo is a positive of a query [default: 25 m; of x
+        within: metres within which a database photo is a positive of a query [default: 25 m; of x
             and y 5; of frames 2].
         list_: name every file that cannot be used, not only a few.
     """
@@ -61,14 +61,14 @@ def show(
             tables = read_evaluation(EvaluationData(tree=found.path))
             _show(f"{root}, database", photo_set_text(tables.database, root, list_))
             _show(f"{root}, queries", photo_set_text(tables.queries, root, list_))
-            print(positives(tables, radius))
+            print(positives(tables, within))
             if offered := protocols_of(found.path):
                 tell(f"  protocols  {', '.join(offered)} (the first is shown)")
         else:
             table = read_photos(found.path)
             _show(str(found.path), photo_set_text(table, root, list_))
             if len(table) > 1 and table.frame["place"].is_null().all():  # places are for training
-                print(neighbours(table, radius))
+                print(neighbours(table, within))
     if below.loose:
         tell("", f"In no set: {len(below.loose):,}")
         for name, reason in below.loose if list_ else below.loose[:_SHOWN]:
@@ -101,7 +101,7 @@ def check(
         sheet: draw the worst cases side by side, a .png or .jpg file.
         json: print the findings as JSON.
         config: from where on something counts.
-        set_: an option by name, such as `radius=10`; may be repeated.
+        set_: an option by name, such as `within=10`; may be repeated.
     """
     from beenhere.config import config_yaml
     from beenhere.report.doctor_text import findings_text, findings_values, tally

@@ -20,6 +20,7 @@ from beenhere.cli.output import (
 from beenhere.cli.parameters import (
     ADVANCED,
     NO_PHOTOS,
+    OPTION_OF,
     Assignments,
     EvaluationPhotos,
     Out,
@@ -40,6 +41,7 @@ _ALL = " (all in results.json)"
 
 show_last(EvalConfig, but=("recall_at", "thresholds"))
 show_options(EvalConfig, Parameter(consume_multiple=True), "recall_at", "thresholds")
+show_options(EvalConfig, Parameter(name=f"--{OPTION_OF['thresholds']}"), "thresholds")
 
 
 def evaluate(
@@ -184,9 +186,9 @@ def _notes(result: "Evaluation") -> Iterator[str]:
             within = in_words(threshold, result.by)
             yield f"without a photo {within}, so never right: {few(far, _ALL)}"
     if listed and result.by == "place":
-        yield "photos of a place of the same name are right; distances (thresholds) do not apply"
+        yield "photos of a place of the same name are right; --within does not apply"
     elif listed:
-        yield "lists say which photos are right here, so distances (thresholds) do not apply"
+        yield "lists say which photos are right here, so --within does not apply"
     if nowhere:
         yield f"queries without {_what(result)}, so never right: {few(nowhere, _ALL)}"
     fates = {
