@@ -1,13 +1,17 @@
 """Whether what a calibration says comes true: of few queries, and of frames along a path.
 
-    python benchmarks/confidence.py [--seeds 51 52 53] [--photos 600] [--queries 240]
-        [--splits 10] [--streets 4] [--keep FOLDER] [--real FOLDER]
+    python benchmarks/confidence.py [--seeds 51 52 53] [--photos 360] [--queries 100]
+        [--parts 6] [--keep FOLDER] [--real FOLDER]
 
-Cities of some seeds are rendered, each with ten streets. The queries of some streets calibrate,
-those of all others are judged, in many splits. Along each street two paths of six frames are
-walked, 8 m from frame to frame, and along streets that the map does not have, too. Every figure is
-of streets that had no part in the calibration. ``--keep`` keeps photos and answers for the next
-time.
+Cities of some seeds are rendered, by day and by night, each with six streets. The streets are
+judged in parts, each by a calibration on the queries of the others. Along each street two paths of
+six frames are walked, 8 m from frame to frame, and along streets that the map does not have, too.
+``--keep`` keeps photos and answers for the next time.
+
+Why are probabilities off? Queries are judged by fits on other streets of their city; on as many
+queries of all its streets; on all other cities and those streets; and by that one through isotonic
+regression. What the first loses to the second is a shift between streets, to the third the noise
+of few queries, the third to the fourth the form.
 
 ``--real`` without ``--seeds``: with FOLDER/corridor, one half of a walk calibrates, the other half
 is judged, both ways; a frame counts 10 m.
@@ -25,6 +29,7 @@ from typing import NamedTuple
 import numpy as np
 import simplejpeg
 from rich.console import Console
+from sklearn.isotonic import IsotonicRegression
 
 from beenhere import geo
 from beenhere.city.camera import Camera, draw_lens
@@ -40,6 +45,7 @@ from beenhere.config.tools import CityConfig
 from beenhere.errors import DataError
 from beenhere.evaluation.calibration.calibration import fit_calibration
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries
+from beenhere.evaluation.calibration.confidence_fit import fit_model
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, mix_weights
 from beenhere.evaluation.calibration.probability_scores import error_if_perfect, reliability
 from beenhere.files.atomic import write_file
@@ -51,16 +57,18 @@ from beenhere.progress import progress
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.locate.answer import Candidates
 from beenhere.retrieval.locate.candidates import find_candidates
-from beenhere.retrieval.locate.confidence import Confidence
+from beenhere.retrieval.locate.confidence import Confidence, sigmoid
 from beenhere.retrieval.locate.sequence import MOST_PLACES, path_states
 from beenhere.retrieval.verify import Verifier
 
-FRAMES, STEP, PATHS, SIZE = 6, 8.0, 2, 320
+FRAMES, STEP, PATHS, SIZE = 6, 8.0, 2, 256
 """Of a path: frames, metres between two; paths along a street; pixels of a side."""
 FRAME = 10.0
 """Metres that a frame of the corridor counts."""
-OUTSIDE = 10
+OUTSIDE = 4
 """Streets outside the map with a path each."""
+LIGHTS = {"day": 1, "night": 2}
+"""Evaluation sets of a city; by day 8 photos in 100 are of the night, 26 of dusk or bad weather."""
 CONFIG = CalibrateConfig(resamples=200)
 
 
@@ -77,10 +85,11 @@ class Walk(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What a city's index answered: queries, the street of each, and walks."""
+    """What a city's index answered: evidence, street and number of each query, and walks."""
 
     labelled: LabelledEvidence
     street: np.ndarray
+    query: np.ndarray
     walks: list[Walk]
 
 
@@ -88,32 +97,110 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, nargs="*", default=[])
-    parser.add_argument("--photos", type=int, default=600)
-    parser.add_argument("--queries", type=int, default=240)
-    parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--streets", type=int, default=4)
+    parser.add_argument("--photos", type=int, default=360)
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--parts", type=int, default=6)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--real", type=Path)
     options = parser.parse_args()
     console = Console(highlight=False, width=120)
     with tempfile.TemporaryDirectory() as folder:
         root = options.keep or Path(folder)
-        cities = [gather(seed, options, root) for seed in options.seeds]
+        cities = {
+            light: [gather(seed, light, options, root) for seed in options.seeds]
+            for light in LIGHTS
+        }
         real = None if options.real is None else corridor(options.real, root)
     for way in ("plain", "verified"):
-        counted: dict[str, Shares] = {}
-        for seed, city in zip(options.seeds, cities, strict=True):
-            for split in range(options.splits):
-                rng = np.random.default_rng([seed, split])
-                streets = rng.permutation(city[way].street.max() + 1)
-                judge(city[way], seed, streets[: options.streets], counted)
-        _show(console, f"cities, {way}", counted)
-        if real is None:
-            continue
-        for half in (0, 1):
+        for light, asked in cities.items():
+            counted: dict[str, Shares] = {}
+            for seed, city in zip(options.seeds, asked, strict=True):
+                for judged in parts_of(city[way], seed, options.parts):
+                    others = np.setdiff1d(city[way].street, judged)
+                    judge(city[way], seed, others, counted)
+            _show(console, f"cities by {light}, {way}", counted)
+        if len(options.seeds) > 1:
+            both = [city[way] for asked in cities.values() for city in asked]
+            console.print(f"queries judged by several fits, {way}")
+            for line in compare_fits(both, options.parts):
+                console.print(f"  {line}")
+        for half in (0, 1) if real else ():
             counted = {}
             judge(real[way], 0, np.array([half]), counted)
             _show(console, f"corridor, {way}, calibrated on half {half + 1}", counted)
+
+
+def parts_of(city: Answers, seed: int, parts: int) -> list[np.ndarray]:
+    """The streets of a city in parts, by chance."""
+    streets = np.random.default_rng(seed).permutation(np.unique(city.street))
+    return np.array_split(streets, parts)
+
+
+def compare_fits(cities: list[Answers], parts: int) -> list[str]:
+    """How true probabilities are by fits on several sets of queries, a line each."""
+    names = ("other streets", "as many, all streets", "other cities too", "isotonic")
+    said: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    right, weight, street = [], [], []
+    for number, city in enumerate(cities):
+        all_of, rng = city.labelled, np.random.default_rng(number)
+        elsewhere = [other.labelled for other in cities if other is not city]
+        for judged in parts_of(city, number, parts):
+            out = np.isin(city.street, judged)
+            own, held = all_of[~out], all_of[out]
+            many = _joined([own, *elsewhere])
+            model = fit_model(many, CONFIG.outside_share).probability
+            logit = model.logit(held.features)
+            form = IsotonicRegression(y_min=0.01, y_max=0.99, out_of_bounds="clip")
+            form.fit(model.logit(many.features), many.right, sample_weight=_weights(many))
+            few = fit_model(own, CONFIG.outside_share).probability
+            said[names[0]].append(sigmoid(few.logit(held.features)))
+            said[names[1]].append(_by_halves(city, out, rng))
+            said[names[2]].append(sigmoid(logit))
+            said[names[3]].append(form.predict(logit))
+            right.append(held.right)
+            weight.append(_weights(held))
+            street.append(100 * number + city.street[out])
+    truth, counts, group = map(np.concatenate, (right, weight, street))
+    lines, first = [], np.zeros(0)
+    for name, each in said.items():
+        p = np.clip(np.concatenate(each), 1e-6, 1 - 1e-6)
+        loss = -np.log(np.where(truth, p, 1 - p))
+        first = loss if name == names[0] else first
+        error = reliability(p, truth, counts, CONFIG.bins).error
+        chance = error_if_perfect(p, counts, CONFIG.bins, 200, 0).mean()
+        gain = Shares()
+        gain.add(0, group, first - loss, counts)
+        better, low, high = gain.interval()
+        lines.append(
+            f"{name:<22}log loss {np.average(loss, weights=counts):.3f}, better by {better:+.3f} "
+            f"[{low:+.3f}, {high:+.3f}]; calibration error {error:.3f} ({chance:.3f} by chance)"
+        )
+    return lines
+
+
+def _by_halves(city: Answers, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Probabilities of the queries of some streets, each half of them by a fit on the other half
+    and queries of other streets, in all as many as the other streets have."""
+    half = rng.integers(2, size=city.query.max() + 1)[city.query]
+    p = np.empty(len(out))
+    for side in (0, 1):
+        rows = out & (half == side)
+        queries = rng.permutation(np.unique(city.query[~rows]))
+        fitted = np.isin(city.query, queries[: len(np.unique(city.query[~out]))]) & ~rows
+        model = fit_model(city.labelled[fitted], CONFIG.outside_share).probability
+        p[rows] = sigmoid(model.logit(city.labelled.features[rows]))
+    return p[out]
+
+
+def _joined(several: list[LabelledEvidence]) -> LabelledEvidence:
+    columns = ("features", "error_m", "outside", "groups")
+    return LabelledEvidence(
+        *(np.concatenate([getattr(one, column) for one in several]) for column in columns)
+    )
+
+
+def _weights(labelled: LabelledEvidence) -> np.ndarray:
+    return mix_weights(labelled.outside, CONFIG.outside_share)
 
 
 def _show(console: Console, title: str, counted: dict[str, "Shares"]) -> None:
@@ -136,15 +223,21 @@ class Shares:
             both = np.array([(hits * of)[here].sum(), of[here].sum()], float)
             self.sums[seed, int(one)] = self.sums.get((seed, int(one)), np.zeros(2)) + both
 
-    def __str__(self) -> str:
+    def interval(self) -> tuple[float, float, float]:
+        """The share, and the ends of its interval."""
         sums = np.array(list(self.sums.values()))
-        if not sums[:, 1].sum():
-            return "none"
         draws = np.random.default_rng(0).multinomial(len(sums), [1 / len(sums)] * len(sums), 2000)
-        drawn = draws @ sums
-        low, high = np.nanquantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
-        share = sums[:, 0].sum() / sums[:, 1].sum()
-        return f"{100 * share:.1f}% [{100 * low:.1f}, {100 * high:.1f}] of {sums[:, 1].sum():.0f}"
+        with np.errstate(invalid="ignore"):
+            drawn = (draws @ sums[:, 0]) / (draws @ sums[:, 1])
+        low, high = np.nanquantile(drawn, (0.025, 0.975))
+        return sums[:, 0].sum() / sums[:, 1].sum(), low, high
+
+    def __str__(self) -> str:
+        count = sum(both[1] for both in self.sums.values())
+        if not count:
+            return "none"
+        share, low, high = (100 * end for end in self.interval())
+        return f"{share:.1f}% [{low:.1f}, {high:.1f}] of {count:.0f}"
 
 
 def judge(answers: Answers, seed: int, calibrating: np.ndarray, counted: dict[str, Shares]) -> None:
@@ -161,18 +254,12 @@ def judge(answers: Answers, seed: int, calibrating: np.ndarray, counted: dict[st
 
     judged, street = answers.labelled[~seen], answers.street[~seen]
     p, inside, right = confidence.probability(judged.features), ~judged.outside, judged.right
-    weight = mix_weights(judged.outside, CONFIG.outside_share)
+    weight = _weights(judged)
     known = p >= confidence.threshold
-    count(
-        "queries for calibration",
-        street[:1],
-        (~answers.labelled.outside & seen).sum()[None],
-        np.ones(1),
-    )
-    count("located", street, right, inside)
     error = reliability(p, right, weight, CONFIG.bins).error
     chance = error_if_perfect(p, weight, CONFIG.bins, 100, seed).mean()
     said = fitted.held_out
+    count("located", street, right, inside)
     for name, value in (
         ("calibration error, judged", error),
         ("calibration error, judged, by chance", chance),
@@ -183,21 +270,13 @@ def judge(answers: Answers, seed: int, calibrating: np.ndarray, counted: dict[st
     count("inside, answered", street, known, inside)
     count("of these, right", street, right, inside & known)
     count("outside, accepted", street, known, judged.outside)
-    count("of answers of the mix, right", street, right, known * weight)
-    count("of answers of the mix, announced", street, p, known * weight)
-    for least in (0.9, 0.95):
-        count(f"announced {least:.0%} or more: right", street, right, (p >= least) * weight)
-        count(f"announced {least:.0%} or more: mean", street, p, (p >= least) * weight)
-        count(f"announced {least:.0%} or more: of inside", street, p >= least, inside)
-    curve = said.curve
-    best = np.flatnonzero(curve.precision >= 0.95)
-    least = curve.threshold[best[-1]] if len(best) else 2.0
-    count("chosen for 95%: right", street, right, (p >= least) * weight)
-    count("chosen for 95%: of inside", street, p >= least, inside)
+    for least in (confidence.threshold, 0.95):
+        name = "0.95" if least == 0.95 else "the threshold"
+        count(f"from {name} on: right", street, right, (p >= least) * weight)
+        count(f"from {name} on: announced", street, p, (p >= least) * weight)
     for number, walk in enumerate(answers.walks):
-        if walk.street in calibrating:
-            continue
-        _judge_walk(walk, number, confidence, count)
+        if walk.street not in calibrating:
+            _judge_walk(walk, number, confidence, count)
 
 
 def _judge_walk(
@@ -212,8 +291,6 @@ def _judge_walk(
     street = np.full(len(alone), number)
     errors = np.array([_errors(one, walk.truth, t) for t, one in enumerate(walk.found)])
     inside = np.full(len(alone), walk.street >= 0)
-    # Paths from outside are fewer: together they weigh as much as those from inside.
-    weight = np.where(inside, 1.0, 2.0)
     on_path = np.array([state[:-1].argmax() for state in states])
     for way, place, p in (
         ("frame alone", np.zeros(len(alone), int), np.array(alone)),
@@ -226,15 +303,8 @@ def _judge_walk(
         count(f"{way}: known, inside: right", street, right, known & inside)
         count(f"{way}: known, inside: announced", street, p, known & inside)
         count(f"{way}: known, outside", street, known, ~inside)
-        count(f"{way}: known of the mix: right", street, right, known * weight)
-        for least in (0.5, 0.9, 0.95):
-            sure, name = (p >= least) * weight, f"{way}: announced {least:.0%} or more"
-            count(f"{name}: right", street, right, sure)
-            count(f"{name}: mean", street, p, sure)
-        radius = confidence.radius_at(p)
-        held = errors[np.arange(len(place)), place] <= radius
+        held = errors[np.arange(len(place)), place] <= confidence.radius_at(p)
         count(f"{way}: radius holds, known", street, held, known & inside)
-        count(f"{way}: radius holds", street, held, inside)
 
 
 def _errors(found: Candidates, truth: geo.Positions, frame: int) -> np.ndarray:
@@ -247,27 +317,29 @@ def _errors(found: Candidates, truth: geo.Positions, frame: int) -> np.ndarray:
     return metres
 
 
-def gather(seed: int, options: argparse.Namespace, root: Path) -> dict[str, Answers]:
+def gather(seed: int, light: str, options: argparse.Namespace, root: Path) -> dict[str, Answers]:
     """Render a city, and ask its index all there is to ask: by similarity alone, and verified."""
-    kept = root / f"{seed}.pickle"
+    kept = root / f"{seed}-{light}.pickle"
     if kept.is_file():
         answers: dict[str, Answers] = pickle.loads(kept.read_bytes())  # written by this program
         return answers
     plan = plan_city(
         CityConfig(seed=seed, places=1, database=options.photos, queries=options.queries, size=SIZE)
     )
-    *rolls, lost = plan.evaluation[1].rolls
+    elsewhere, city = plan.evaluation[LIGHTS[light] - 1], plan.evaluation[LIGHTS[light]]
+    *rolls, lost = city.rolls
     sites = [roll.site for roll in rolls for _ in range(PATHS)]
-    sites += [roll.site for roll in plan.evaluation[0].rolls[:OUTSIDE]]
-    walks = [_walk(site, number) for number, site in enumerate(sites)]
+    sites += [roll.site for roll in elsewhere.rolls[:OUTSIDE]]
+    walks = [_walk(site, number, light) for number, site in enumerate(sites)]
     everything = [*rolls, lost, *walks]
-    folder = root / str(seed)
-    with progress(f"streets of city {seed}", len(everything)) as advance:
+    folder = root / f"{seed}-{light}"
+    with progress(f"streets of city {seed} by {light}", len(everything)) as advance:
         for roll in everything:
             _render(folder, roll)
             advance(1)
-    index = Index.build(folder / "sf_xs/test/database", "offline-lite0", root / f"{seed}.index")
-    queries = read_photos(folder / "sf_xs/test/queries")
+    made = folder / city.folder
+    index = Index.build(made / "database", "offline-lite0", root / f"{seed}-{light}.index")
+    queries = read_photos(made / "queries")
     east, north = np.array([roll.site.locate(roll.shots[0].camera) for roll in rolls]).T
     where = queries.positions
     off = np.hypot(where.easting[:, None] - east, where.northing[:, None] - north)
@@ -278,10 +350,11 @@ def gather(seed: int, options: argparse.Namespace, root: Path) -> dict[str, Answ
     return answers
 
 
-def _walk(site: Site, number: int) -> Roll:
+def _walk(site: Site, number: int, light: str) -> Roll:
     """Frames from one camera at one time of a day, looking one way, along a surveyed street."""
     rng = generator(site.seed, "walk", number)
-    moment = draw_moment(rng, pick(rng, QUERY_CONDITIONS), int(rng.integers(2019, 2024)))
+    condition = "night" if light == "night" else pick(rng, QUERY_CONDITIONS)
+    moment = draw_moment(rng, condition, int(rng.integers(2019, 2024)), site.south)
     lens, fov = draw_lens(rng, moment.condition), float(np.radians(rng.uniform(62, 84)))
     y, facing = rng.uniform(-2, 2), rng.uniform(0, 2 * np.pi)
     start = rng.uniform(10, site.length - 20 - FRAMES * STEP)
@@ -356,21 +429,21 @@ def ask(
     asking = CalibrationQueries(index, queries, None, config, LocateConfig())
     again = np.flatnonzero(index.covers(queries.positions, REFERENCES["position"].radius))
     paths = [*queries.paths, *queries.rows(again).paths]
+    described = [np.asarray(index.describe(walk).vectors, np.float32) for walk in walks]
     answers = {}
     for way, verifier in (("plain", None), ("verified", Verifier())):
         asked = asking.ask(verifier)
         left_out = {path for path, _ in asked.left_out}
         used = np.array([path not in left_out for path in paths])
         found = []
-        for walk, number in zip(walks, numbers, strict=True):
-            vectors = np.asarray(index.describe(walk).vectors, np.float32)
+        for walk, vectors, number in zip(walks, described, numbers, strict=True):
             inputs = [photo_input(path) for path in walk.paths]
             places = find_candidates(
                 index, inputs, vectors, None, verifier, LocateConfig(), MOST_PLACES
             )
             found.append(Walk(number, places, walk.positions, reach))
-        streets = np.concatenate([street, street[again]])[used]
-        answers[way] = Answers(asked.labelled, streets, found)
+        query = np.concatenate([np.arange(len(street)), again])[used]
+        answers[way] = Answers(asked.labelled, street[query], query, found)
     return answers
 
 

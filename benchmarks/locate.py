@@ -66,7 +66,7 @@ def measure_city(demo: Path, folder: Path) -> None:
     for light, tree in (("by day", "sf_xs/test"), ("by night", "tokyo_xs/test")):
         tables = read_evaluation(EvaluationData(tree=demo / "city" / tree))
         index = beenhere.Index.build(tables.database, demo / "run", folder / f"{light}.index")
-        plain = index.locate_many(tables.queries.paths).locations
+        plain = index.locate_many(tables.queries.paths, verify=False).locations
         verified = index.locate_many(tables.queries.paths, verify=True).locations
         CONSOLE.print(_table(f"Demo city {light}", plain, verified, tables.queries.positions))
 
@@ -78,7 +78,7 @@ def measure_lund(photos: Path, folder: Path) -> None:
     plain, verified = [], []
     for row, path in enumerate(table.paths):
         index.remove(path)
-        plain.append(index.locate(path))
+        plain.append(index.locate(path, verify=False))
         verified.append(index.locate(path, verify=True))
         index.add(table.rows([row]))
     CONSOLE.print(_table("Lund, each photo in the rest", plain, verified, table.positions))
@@ -98,9 +98,9 @@ def measure_corridor(photos: Path, folder: Path) -> None:
         tables.append(PhotoTable.from_columns(columns))
     database, queries = tables
     index = beenhere.Index.build(database, "offline-lite0", folder / "corridor.index")
-    plain = index.locate_many(queries.paths).locations
+    plain = index.locate_many(queries.paths, verify=False).locations
     verified = index.locate_many(queries.paths, verify=True).locations
-    path = index.locate_sequence(queries.paths, step=2 * FRAME).locations
+    path = index.locate_sequence(queries.paths, step=2 * FRAME, verify=True).locations
     title = f"Corridor, a frame counts {FRAME:.0f} m"
     CONSOLE.print(_table(title, plain, verified, queries.positions, path))
 
@@ -204,12 +204,12 @@ def measure_time(demo: Path, folder: Path) -> None:
     beenhere.Index.build(tables.database, demo / "run", path)
     queries = tables.queries.paths[:40]
     index, opened = _timed(lambda: beenhere.Index.open(path))
-    _, first = _timed(lambda: index.locate(queries[0]))
-    next_ones = [_timed(partial(index.locate, photo))[1] for photo in queries[1:]]
+    _, first = _timed(lambda: index.locate(queries[0], verify=False))
+    next_ones = [_timed(partial(index.locate, photo, verify=False))[1] for photo in queries[1:]]
     descriptors = np.asarray(index.describe(tables.queries.rows([0])).vectors)
     searches = [_timed(lambda: index.search(descriptors, 20))[1] for _ in range(40)]
     verified = [_timed(partial(index.locate, photo, verify=True))[1] for photo in queries[1:]]
-    many, batch = _timed(lambda: index.locate_many(queries))
+    many, batch = _timed(lambda: index.locate_many(queries, verify=False))
     table = Table(title=f"What a call costs, {len(index):,} photos in the index")
     table.add_column("call")
     table.add_column("ms", justify="right")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from warm_python import WarmPython
+from warm_python import WarmPython, keep_freed_memory
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test waits for a network
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles all modules again
 
+keep_freed_memory()
 settings.register_profile("any machine", deadline=None)  # slowness is no failure
 settings.load_profile("any machine")
 

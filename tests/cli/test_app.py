@@ -66,11 +66,11 @@ def test_every_command_has_help_without_torch(command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("command", "first", "last"),
     [
-        (["eval"], ["--data", "--thresholds"], ["--confidence", "--extract.device", "--set"]),
+        (["eval"], ["--data", "--within"], ["--confidence", "--extract.device", "--set"]),
         (["index", "build"], ["--model", "--search.kind"], ["--dtype", "--search.rescore"]),
         (["index", "train"], ["--search.kind"], ["--search.rescore"]),
         (["calibrate"], ["--queries PATH", "--outside-accepted"], ["--folds", "--wait"]),
-        (["compare"], ["--threshold", "--no-maps"], ["--extract.device"]),
+        (["compare"], ["--within", "--no-maps"], ["--extract.device"]),
         (["locate"], ["--index", "--near"], ["--device"]),
         (["data", "check"], ["--fix-list", "--no-pixels"], ["--max-speed"]),
         (["data", "places"], ["--clusters.radius", "--split.val"], ["--cells.size"]),
@@ -139,10 +139,10 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
         ),
         ("data track a b", "--gpx is missing: a GPX file, or a folder of them; may be repeated. "),
         ("data show --nope", "there is no option --nope. Try 'beenhere data show --help'."),
-        ("data show x --radios 3", "there is no option --radios; did you mean '--radius'? Try "),
+        ("data show x --witin 3", "there is no option --witin; did you mean '--within'? Try "),
         ("data show a b", "there is no place for 'b'. Try "),
-        ("data show a --radius far", "--radius is 'far'; expected a number. Try "),
-        ("data show a --radius -1", "--radius is -1; expected 0 or more. Try "),
+        ("data show a --within far", "--within is 'far'; expected a number. Try "),
+        ("data show a --within -1", "--within is -1; expected 0 or more. Try "),
         ("locate a --index b --threshold 2", "--threshold is 2; expected 1 or less. Try "),
         ("data convert a b --to shrds", "--to is 'shrds'; did you mean 'shards'? expected one of "),
         (

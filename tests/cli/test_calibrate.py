@@ -110,7 +110,7 @@ def test_a_missing_index_is_told_before_what_takes_seconds_to_import(
 )
 def test_an_error_in_a_process_of_its_own(tmp_path: Path, options: list[str], said: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "beenhere", "calibrate", "x.index", *options],
+        ["beenhere", "calibrate", "x.index", *options],
         capture_output=True,
         text=True,
         check=False,

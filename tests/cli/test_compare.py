@@ -77,7 +77,7 @@ def rows_of(lines: list[str], name: str) -> str:
 
 
 def test_a_real_process_prints_compare_json(folder: Path) -> None:
-    command = [sys.executable, "-m", "beenhere", "compare", "a/tests/streets", "b", "--json"]
+    command = ["beenhere", "compare", "a/tests/streets", "b", "--json"]
     done = subprocess.run(
         [*command, "--out", "there", "--count", "1"], capture_output=True, text=True, check=False
     )
@@ -126,7 +126,7 @@ def test_photos_are_described_once_for_eval_and_compare(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app(
-        ["eval", "a", "--data", "town", "--thresholds", "15", "30", *FAST],
+        ["eval", "a", "--data", "town", "--within", "15", "30", *FAST],
         result_action="return_value",
     )
     run("a", "b", "--data", "town", "--at", "2")
@@ -155,7 +155,7 @@ def test_database_with_queries_and_photos_by_themselves(
     tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sides = ["--database", "town/database", "--queries", "town/queries"]
-    run("a", "b", *sides, "--no-maps", "--threshold", "40")
+    run("a", "b", *sides, "--no-maps", "--within", "40")
     assert "10 queries in 10 photos, right within 40 m" in capsys.readouterr().out
     run("a", "b", "--photos", "town/database", "--no-maps")
     assert "town-database" in capsys.readouterr().out

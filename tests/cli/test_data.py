@@ -20,9 +20,7 @@ NAME = "@{east:.2f}@4181327.60@10@S@37.7773@-122.49041@{pano}@@{heading}@@@@{dat
 
 
 def beenhere(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "beenhere", *arguments], capture_output=True, text=True, check=False
-    )
+    return subprocess.run(["beenhere", *arguments], capture_output=True, text=True, check=False)
 
 
 def words(text: str) -> list[str]:
@@ -187,7 +185,7 @@ def test_bad_input_is_one_line_and_exit_2(tmp_path: Path) -> None:
 
 
 def test_a_radius_below_zero_is_refused(tmp_path: Path) -> None:
-    run = beenhere("data", "show", str(tmp_path), "--radius", "-1")
+    run = beenhere("data", "show", str(tmp_path), "--within", "-1")
     assert run.returncode == 2 and run.stderr.count("\n") == 1 and "radius" in run.stderr.lower()
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from camera import street
+from camera import street, write_photo
 from PIL import Image
 
 from beenhere.city import write_city
+from beenhere.cli.app import app
 from beenhere.config.tools import CityConfig
 from beenhere.photos.formats import read_photos
+from beenhere.tools import doctor
 
 OPTIONS = CityConfig(
     seed=8, cities=1, places=4, images_per_place=4, database=8, queries=4, size=64, workers=1
@@ -133,7 +135,7 @@ def test_clean(clean: Path, tmp_path: Path, beenhere: Run) -> None:
             "--fix-list is f.json; expected a name that ends in .csv",
         ),
         (["city", "--fix-list", "city"], "city: is a folder; expected the name of a CSV file"),
-        (["city", "--radius", "-1"], "--radius is '-1': input should be greater than or equal"),
+        (["city", "--within", "-1"], "--within is '-1': input should be greater than or equal"),
     ],
 )
 def test_bad_input(arguments: list[str], message: str, city: Path, beenhere: Run) -> None:
@@ -198,13 +200,13 @@ def test_metadata_alone_needs_no_torch(city: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_interrupted(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    Image.fromarray(street(2000, 3000)).save(tmp_path / "first.png")
+    Image.fromarray(street(1000, 1500)).save(tmp_path / "first.png")
     for number in range(400):
         os.link(tmp_path / "first.png", tmp_path / f"photos/{number:03d}.png")
     (tmp_path / "fixes.csv").write_text("mine\n")
     screen, terminal = os.openpty()  # there the bar shows when the work begins
     process = subprocess.Popen(
-        [sys.executable, "-m", "beenhere", "data", "check", "photos", "--fix-list", "fixes.csv"],
+        ["beenhere", "data", "check", "photos", "--fix-list", "fixes.csv"],
         cwd=tmp_path,
         stderr=terminal,
     )
@@ -221,3 +223,31 @@ def test_interrupted(tmp_path: Path) -> None:
     assert b"beenhere: interrupted" in shown
     assert (tmp_path / "fixes.csv").read_text() == "mine\n"
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "first.png", "fixes.csv"}
+
+
+def test_photos_that_change_while_they_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(6):
+        write_photo(tmp_path / f"{number}.jpg", position=(50 + number, 8), seed=number)
+    gather = doctor.gather
+
+    def gather_and_change(path: Path) -> object:
+        found = gather(path)
+        (tmp_path / "1.jpg").unlink()
+        (tmp_path / "2.jpg").write_bytes(b"")
+        (tmp_path / "3.jpg").unlink()
+        os.mkfifo(tmp_path / "3.jpg")
+        (tmp_path / "4.jpg").write_bytes((tmp_path / "0.jpg").read_bytes())
+        return found
+
+    monkeypatch.setattr(doctor, "gather", gather_and_change)
+    with pytest.raises(SystemExit) as left:
+        app(["data", "check", str(tmp_path), "--json", "--sheet", str(tmp_path / "s.png")])
+    assert left.value.code == 1
+    found = json.loads(capsys.readouterr().out)["findings"]
+    cases = {Path(each["path"]).name: each["detail"] for each in found[0]["examples"]}
+    gone, empty, pipe = "no such file", "empty file (0 bytes)", "not a regular file"
+    assert found[0]["kind"] == "unreadable"
+    assert cases == {"1.jpg": gone, "2.jpg": empty, "3.jpg": pipe}
+    assert found[1]["kind"] == "copy-elsewhere"  # what is in the files now

@@ -3,7 +3,6 @@
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,7 +89,7 @@ def test_a_set_that_no_program_can_fetch_is_shown_with_its_steps(
 
 
 def test_the_end_of_a_process(tmp_path: Path) -> None:
-    program = [sys.executable, "-m", "beenhere", "data", "get", "MSLS", "--to", str(tmp_path)]
+    program = ["beenhere", "data", "get", "MSLS", "--to", str(tmp_path)]
     run = subprocess.run(program, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stderr.startswith("beenhere: msls cannot be fetched by a program. ")
@@ -99,7 +98,7 @@ def test_the_end_of_a_process(tmp_path: Path) -> None:
 
 def test_a_person_is_asked_and_may_leave(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    program = [sys.executable, "-m", "beenhere", "data", "get", "gsv_xs", "--to", str(tmp_path)]
+    program = ["beenhere", "data", "get", "gsv_xs", "--to", str(tmp_path)]
     run = subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""

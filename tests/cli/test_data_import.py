@@ -1,7 +1,6 @@
 """``beenhere data import`` as a process, with as many photos as AmsterTime has."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import published_sets
@@ -9,7 +8,7 @@ import pytest
 
 
 def _beenhere(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "beenhere", *arguments]
+    command = ["beenhere", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

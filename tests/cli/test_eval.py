@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -35,7 +34,7 @@ def run(*arguments: str) -> None:
 
 
 def test_a_table_that_a_person_reads(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run("runs/mixvpr", "--data", "street/test", "--thresholds", "5", "25", "--recall-at", "1", "5")
+    run("runs/mixvpr", "--data", "street/test", "--within", "5", "25", "--recall-at", "1", "5")
     shown = capsys.readouterr().out
     results = json.loads((folder / "evaluations/mixvpr-street-test/results.json").read_text())
     lines = shown.splitlines()
@@ -60,7 +59,7 @@ def test_conditions_stand_side_by_side(folder: Path, capsys: pytest.CaptureFixtu
     (folder / "street/test/conditions.csv").write_text("\n".join(["path,condition", *rows]) + "\n")
     run("runs/mixvpr", "--data", "street/test")
     assert capsys.readouterr().out.splitlines()[2].split("  ")[0] == "within 25 m"
-    run("runs/mixvpr", "--data", "street/test", "--thresholds", "5", "25")
+    run("runs/mixvpr", "--data", "street/test", "--within", "5", "25")
     shown = capsys.readouterr().out
     for title in ("all (12)", "day (9)", "night (3)"):
         assert title in shown
@@ -70,7 +69,7 @@ def test_a_query_without_a_position_is_named_once(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_photo(folder / "street/test/queries/@@@@@@@nowhere@@@@@@@@.jpg", 3)
-    run("runs/mixvpr", "--data", "street/test", "--thresholds", "25", "0.001")
+    run("runs/mixvpr", "--data", "street/test", "--within", "25", "0.001")
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if "nowhere" in line] == [
         "queries without a position, so never right: 1: "
@@ -79,7 +78,7 @@ def test_a_query_without_a_position_is_named_once(
     assert any(
         line.startswith("without a photo within 25 m, so never right: 1: ") for line in lines
     )
-    run("runs/mixvpr", "--data", "street/test", "--thresholds", "1000")
+    run("runs/mixvpr", "--data", "street/test", "--within", "1000")
     assert "without a photo within" not in capsys.readouterr().out
 
 
@@ -89,7 +88,7 @@ def test_certainty_that_is_none_is_said_of_each_figure(
     names = sorted(path.name for path in (folder / "street/test/queries").iterdir())
     rows = [f"queries/{name},{'near' if i < 4 else 'far'}" for i, name in enumerate(names)]
     (folder / "street/test/conditions.csv").write_text("\n".join(["path,condition", *rows]) + "\n")
-    run("m", "--data", "street/test", "--thresholds", "25", "0.1", "--recall-at", "1", "12")
+    run("m", "--data", "street/test", "--within", "25", "0.1", "--recall-at", "1", "12")
     (line,) = (x for x in capsys.readouterr().out.splitlines() if "bootstrap sees no doubt" in x)
     start = (
         "where all queries are right, or none, the bootstrap sees no doubt; Wilson's interval, in "
@@ -185,7 +184,7 @@ def test_photos_and_leave_one_out_go_together(folder: Path) -> None:
 
 def test_phone_photos_with_the_offline_model(real_photos: Path, tmp_path: Path) -> None:
     """29 photos of one walk, each with another within 25 m; EXIF positions."""
-    command = [sys.executable, "-m", "beenhere", "eval", "offline-lite0", "--leave-one-out"]
+    command = ["beenhere", "eval", "offline-lite0", "--leave-one-out"]
     command += ["--photos", str(real_photos / "lund"), "--out", str(tmp_path), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

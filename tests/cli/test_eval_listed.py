@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +45,8 @@ def test_a_real_process(tmp_path: Path) -> None:
     np.save(street / "ground_truth.npy", objects([[at] for at in range(9)]), allow_pickle=True)
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "beenhere", "eval", "offline-lite0", "--data", "street"),
-            *("--thresholds", "5", "--panels", "2", *FAST),
+            *("beenhere", "eval", "offline-lite0", "--data", "street"),
+            *("--within", "5", "--panels", "2", *FAST),
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -57,7 +56,7 @@ def test_a_real_process(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "R@1" in done.stdout and "100.0 [100.0, 100.0]" in done.stdout
     assert "on the list" in done.stdout and "within 5 m" not in done.stdout
-    assert "so distances (thresholds) do not apply" in done.stdout
+    assert "so --within does not apply" in done.stdout
     assert "without a position" not in done.stdout
     folder = tmp_path / "evaluations/offline-lite0-street"
     assert (folder / "matches.jpg").stat().st_size > 1000
@@ -93,7 +92,7 @@ def test_comparing(
         in_process(monkeypatch, "eval", "m", *options)
     capsys.readouterr()
     app(
-        ["compare", "a", "b", "--threshold", "3", "--no-maps", "--out", "found"],
+        ["compare", "a", "b", "--within", "3", "--no-maps", "--out", "found"],
         result_action="return_value",
         exit_on_error=False,
     )

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,7 @@ def test_every_command(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_an_error_is_one_line(folder: Path) -> None:
     arguments = ["build", "photos", "--model", "offline-lite0", "-o", "x.index", "--store", "here"]
     done = subprocess.run(
-        [sys.executable, "-m", "beenhere", "index", *arguments],
+        ["beenhere", "index", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -62,7 +62,7 @@ def test_every_photo_of_a_folder_and_what_could_not_be_read(
     assert lines[0] == "walk/deep/q.jpg" and "walk/q.jpg" in lines
     assert lines[-1] == "2 photos: 2 guesses"
     assert lines[1].startswith("  a guess: ") and lines[2].startswith("  not known: ")
-    assert "of 16 matches for it; best " in lines[3]
+    assert "of 16 matches for it; best by " in lines[3]
     assert said.err.splitlines() == [
         "beenhere: gone.jpg: no such file; not located",
         "beenhere: walk/broken.jpg: not a photo: a text file; not located",
@@ -85,10 +85,12 @@ def test_forms_for_other_programs(folder: Path, capsys: pytest.CaptureFixture[st
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert row["query"] == "walk/q.jpg" and row["status"] == "guess"
     run("walk/q.jpg", "walk/deep/q.jpg", "--geojson", "-o", "answers.geojson")
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "beenhere: written to answers.geojson: 2 answers: 2 guesses\n"
     features = json.loads((folder / "answers.geojson").read_text())["features"]
     assert [feature["properties"]["status"] for feature in features] == ["guess", "guess"]
-    assert [feature["geometry"] for feature in features] == [None, None]
+    assert [feature["geometry"]["type"] for feature in features] == ["Point", "Point"]
     assert not list(folder.glob(".*"))
 
 
@@ -289,3 +291,40 @@ def test_what_cannot_be_meant(given: tuple[object, ...], said: str) -> None:
     with pytest.raises(ConfigError) as error:
         WhichPhotos(*given).filter()  # type: ignore[arg-type]
     assert str(error.value).startswith(said) and "\n" not in str(error.value)
+
+
+def test_a_table_stands_for_the_photos_that_it_lists(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("some.csv").write_text("path,lat,lon\nwalk/deep/q.jpg,1,2\nwalk/q.jpg,,\nno.jpg,,\n")
+    with pytest.raises(SystemExit):
+        run("some.csv", "--csv", "--no-verify")
+    said = capsys.readouterr()
+    queries = [row["query"] for row in csv.DictReader(io.StringIO(said.out))]
+    assert queries == ["walk/deep/q.jpg", "walk/q.jpg"]
+    assert said.err == "beenhere: no.jpg: no such file; not located\n"
+
+
+def test_a_photo_of_the_index_is_said_to_be_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for photo, itself in (("photos/" + at_name(500_000, 4_100_005), True), ("walk/q.jpg", False)):
+        run(photo, "--json", "--no-verify")
+        assert json.loads(capsys.readouterr().out)[0]["in_index"] is itself
+        run(photo, "--no-verify")
+        assert ("the photo is itself in the index" in capsys.readouterr().out) == itself
+
+
+def test_what_cannot_be_met_or_drawn_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("names.csv").write_text("path,place\nwalk/q.jpg,hall\nwalk/deep/q.jpg,attic\n")
+    Index.build("names.csv", "offline-lite0", "names.index")
+    near = ("--near", "37,-123", "--radius", "9")
+    arguments = ("walk/q.jpg", "--index", "names.index", "--no-verify", "-o", "a.gpx")
+    app(["locate", *arguments, *near], result_action="return_value", exit_on_error=False)
+    assert capsys.readouterr().err.splitlines() == [
+        "beenhere: --near asks for positions, and no photo of the index has one: none is searched",
+        "beenhere: written to a.gpx: 1 answer: 1 unknown",
+        "beenhere: no photo has a position to draw, so the GPX holds no point",
+    ]

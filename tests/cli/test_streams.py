@@ -1,5 +1,6 @@
 """What reaches a terminal, a pipe that closes, and encodings that lack most characters."""
 
+import ast
 import io
 import json
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import camera
 import pytest
 from tiny import write_photo
 
@@ -23,8 +25,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def beenhere(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """In an environment of its own it is a process that has read that from its start."""
+    command = [sys.executable, "-m", "beenhere"] if environment else ["beenhere"]
     return subprocess.run(
-        [sys.executable, "-m", "beenhere", *arguments],
+        [*command, *arguments],
         capture_output=True,
         check=False,
         timeout=300,
@@ -54,6 +58,64 @@ def test_a_stream_lets_none_through(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.count("\n") == 3
     table = figures_table([NASTY], [NASTY], [[NASTY, NASTY]])
     assert [str(column.header) for column in table.columns] == 2 * [printable(NASTY)]
+
+
+def test_what_holds_a_name_is_printed_by_tell() -> None:
+    for file in Path(application.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "print":
+                named = any(isinstance(part, ast.JoinedStr) for part in call.args)
+                assert not named or file.name == "output.py", f"{file.name}: line {call.lineno}"
+
+
+def test_no_name_ends_a_line_in_any_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "r\nEVIL"
+    for side, number in (("database", 4), ("queries", 2)):
+        for each in range(number):
+            position = 50 + each / 1e4, 8.0
+            path = root / side / f"{side}\nEVIL{each}.jpg"
+            camera.write_photo(path, (48, 64), position, seed=each)
+        (root / side / "bad\nEVIL.jpg").write_text("no")
+        (root / side / "odd\nEVIL.txtx").write_text("no")
+    index, one = "x\nEVIL.index", root / "database/database\nEVIL1.jpg"
+    database, queries = root / "database", root / "queries"
+    track = Path("t\nEVIL.gpx")
+    track.write_text("<gpx></gpx>")
+    commands: list[tuple[object, ...]] = [
+        ("data", "show", root, "--list"),
+        ("data", "check", root, "--fix-list", "f\nEVIL.csv", "--sheet", "s\nEVIL.jpg"),
+        ("data", "leave-out", root, "f\nEVIL.csv", "less\nEVIL"),
+        ("data", "convert", database, "as\nEVIL", "--to", "utm"),
+        ("data", "track", database, "t\nEVIL.csv", "--gpx", track),
+        ("data", "views", database, "v\nEVIL"),
+        ("index", "build", database, "--out", index),
+        ("index", "add", index, queries),
+        *(("index", each, index) for each in ("info", "check", "compact")),
+        ("index", "train", index, "--search", "exact"),
+        ("search", index, one, queries),
+        ("locate", queries, "--index", index, "--no-verify"),
+        ("locate", queries, "--index", index, "--no-verify", "--out", "a\nEVIL.json"),
+        ("tag", "a\nEVIL.json", "--guesses", "--overwrite"),
+        ("tag", "--undo", root),
+        ("calibrate", index),
+        *(("eval", "offline-lite0", "--data", root, "-o", f"{out}\nEVIL") for out in "ab"),
+        ("compare", "a\nEVIL", "b\nEVIL"),
+        ("index", "remove", index, one),
+        ("index", "remove", index, "none\nEVIL"),
+        ("locate", one, "--index", "none\nEVIL"),
+    ]
+    for command in commands:
+        for stream in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, stream, getattr(sys, stream))  # what main puts in its place
+        monkeypatch.setattr(sys, "argv", ["beenhere", *map(str, command)])
+        with pytest.raises(SystemExit):
+            application.main()
+        said = capsys.readouterr()
+        lines = (said.out + said.err).splitlines()
+        assert lines and not [line for line in lines if "EVIL" in line[:5]], command
+        assert not any("fault of beenhere" in line or "there is no o" in line for line in lines)
 
 
 def test_names_of_files(tmp_path: Path) -> None:

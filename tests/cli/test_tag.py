@@ -57,7 +57,7 @@ def test_positions_go_in_and_come_out_again(
         "beenhere: 1 guess not written (--guesses writes them too)",
         "beenhere: 1 photo without a position to write",
     ]
-    assert read_facts("walk/0.jpg").lat == 37.5 and read_facts("walk/0.jpg").lon == -122.25
+    assert read_facts("walk/0.jpg").answer == (37.5, -122.25)
     assert (walk / "3.png.xmp").is_file()
     run("tag", "answers.json", "--guesses", "--write-xmp")
     said = capsys.readouterr()
@@ -79,7 +79,7 @@ def test_what_cannot_be_written_is_named_and_the_exit_code_is_2(
     assert left.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "beenhere: walk/9.jpg: no such file or directory; not written"
-    assert read_facts("walk/0.jpg").lat == 37.5
+    assert read_facts("walk/0.jpg").answer == (37.5, -122.25)
     with Image.open("walk/0.jpg") as image:
         image.save("walk/0.jpg", quality=50)
     with pytest.raises(SystemExit) as left:
@@ -124,6 +124,15 @@ def test_locate_writes_what_it_finds(folder: Path, capsys: pytest.CaptureFixture
     assert said.out == "" and "positions written into 2 files" in said.err
     (answer,) = json.loads((folder / "a.json").read_text())
     facts = read_facts("walk/0.jpg")
-    assert facts.lat == pytest.approx(answer["place"]["lat"], abs=1e-7)
-    assert facts.lon == pytest.approx(answer["place"]["lon"], abs=1e-7)
+    place = answer["place"]
+    assert facts.answer == pytest.approx((place["lat"], place["lon"]), abs=1e-7)
     assert "1 file" not in said.err and (folder / "walk/0.jpg.xmp").is_file()
+    # What was found by picture never becomes the truth of another index, from wherever it is read.
+    run("tag", "a.json", "--write-xmp", "--guesses", "--overwrite")
+    capsys.readouterr()
+    run("index", "build", "walk", "--out", "w.index")
+    said = capsys.readouterr()
+    (line,) = [one for one in (said.out + said.err).splitlines() if "located by picture" in one]
+    assert line.endswith("and is not taken for the truth: 1: walk/0.jpg")
+    assert "left out" not in said.out + said.err  # the file beside it
+    assert Index.open("w.index").photos.positions.known.sum() == 0

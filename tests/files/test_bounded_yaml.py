@@ -1,13 +1,14 @@
 """Any YAML text is read as PyYAML reads it, or is an error that says why."""
 
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beenhere.files.bounded_yaml import _LOADER, DEEPEST, load_yaml
+from beenhere.files.bounded_yaml import _LOADER, DEEPEST, dump_yaml, load_yaml
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -72,3 +73,16 @@ def test_what_is_just_allowed() -> None:
     assert load_yaml("[" * DEEPEST + "]" * DEEPEST) is not None
     assert load_yaml("a: '" + 5000 * "9" + "'") == {"a": 5000 * "9"}
     assert len(load_yaml(aliases(4))["a4"]) == 10
+
+
+def test_what_is_written_is_read_again_in_its_order() -> None:
+    value = {
+        "z": ["no", "1e3", "~", " a", "Zürich 🗼", "x: y", "\t\x85\n", ""],
+        "a": {"1": 1e-9, "2": float("inf"), "3": None, "4": True, "5": [[], {}], "6": -(10**20)},
+        "long": "word " * 100,
+    }
+    for style in ({}, {"width": 1000, "default_flow_style": None}, {"allow_unicode": False}):
+        text = dump_yaml(value, **style)
+        assert repr(load_yaml(text)) == repr(yaml.safe_load(text)) == repr(value)
+    with pytest.raises(yaml.YAMLError, match="cannot represent"):
+        dump_yaml({"a": Path()})

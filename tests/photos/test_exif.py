@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from beenhere.errors import PhotoError
-from beenhere.photos.exif import PhotoFacts, jpeg_bytes, read_facts
+from beenhere.photos.exif import BY_PICTURE, PhotoFacts, jpeg_bytes, read_facts
 from beenhere.photos.pixels import load_photo
 from beenhere.tools.tracks.clocks import camera_time
 
@@ -198,6 +198,56 @@ def test_exif_comes_before_xmp() -> None:
     assert read_facts(with_xmp(tags, gps_exif(dms(1), "N", dms(2), "E"))).lat == 1.0
     no_fix = read_facts(with_xmp(tags, gps_exif([(0, 1)], "N", [(0, 1)], "E")))
     assert no_fix.lat is None and "no fix" in (no_fix.note or "")
+
+
+def sidecar(tags: str) -> bytes:
+    return b"\n" + xmp(tags) + b"\n"
+
+
+HERE = 'exif:GPSLatitude="55,42.27N" exif:GPSLongitude="13,11.5W"'
+AT = (55.7045, -(13 + 11.5 / 60))
+ANSWER = 'exif:GPSProcessingMethod="located by picture (beenhere 1): known"'
+OURS = 'xmlns:b="urn:beenhere:located-by-picture#" b:LocatedByPicture="True"'
+
+
+@pytest.mark.parametrize("name", ["a.jpg.xmp", "a.xmp", "a.XMP"])
+def test_a_position_in_a_file_beside_the_photo(name: str, tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    beside = tmp_path / name
+    beside.write_bytes(sidecar(f'{HERE} exif:GPSImgDirection="90/1"/>'))
+    for own in (b"", tiff({}, {GPS: {9: (ASCII, "V")}}), gps_exif([(0, 1)], "N", [(0, 1)], "E")):
+        photo.write_bytes(jpeg(SMALL, own))  # none, no fix, 0, 0
+        found = read_facts(str(photo))
+        assert (found.lat, found.lon) == pytest.approx(AT) and found.note is None
+        assert found.heading == 90.0 and found.answer is None
+    photo.write_bytes(jpeg(SMALL, gps_exif(dms(1), "N", dms(2), "E")))
+    assert read_facts(photo).lat == 1.0  # its own comes first
+    photo.write_bytes(jpeg(SMALL, b""))
+    assert read_facts(photo.read_bytes()).lat is None  # beside bytes lies nothing
+    beside.write_bytes(sidecar(f"{HERE}/>")[:-20])
+    found = read_facts(photo)
+    assert found.lat is None and "position is not readable" in (found.note or "")
+    beside.write_bytes(sidecar('exif:FNumber="1/8"/>'))
+    assert read_facts(photo).note is None
+
+
+@pytest.mark.parametrize("mark", [ANSWER, OURS])
+def test_an_earlier_answer_is_no_measured_position(mark: str, tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(with_xmp(f"{HERE} {mark}/>"))
+    found = read_facts(photo)
+    assert (found.lat, found.lon, found.note) == (None, None, BY_PICTURE)
+    assert found.answer == pytest.approx(AT)
+    # An editor has copied the position of the photo to a file beside it, without the mark.
+    (tmp_path / "a.xmp").write_bytes(sidecar(f"{HERE}/>"))
+    assert read_facts(photo).lat is None
+    # One that somebody gave it is another.
+    (tmp_path / "a.xmp").write_bytes(sidecar(f"{HERE.replace('55,42', '55,41')}/>"))
+    found = read_facts(photo)
+    assert found.lat == pytest.approx(AT[0] - 1 / 60) and (found.note, found.answer) == (None, None)
+    photo.write_bytes(jpeg(SMALL, tiff({}, {GPS: {27: (ASCII, "GPS")}})))
+    (tmp_path / "a.xmp").write_bytes(sidecar(f"{HERE} {mark}/>"))
+    assert read_facts(photo).note == BY_PICTURE and read_facts(photo).lat is None
 
 
 def test_a_date_in_xmp_places_a_photo_on_a_track(tmp_path: Path) -> None:

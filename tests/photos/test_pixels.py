@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, features
 
 from beenhere.errors import DataError, PhotoError
-from beenhere.photos import pixels
+from beenhere.photos import photo_file, pixels
+from beenhere.photos.jxl_size import jxl_size
 from beenhere.photos.photo_file import photo_size
 from beenhere.photos.pixels import load_photo
 
@@ -574,3 +576,58 @@ def test_a_square_photo_is_turned_to_a_target_that_is_not_square(
     exif[0x0112] = orientation
     image.save(path, exif=exif)
     assert load_photo(path, lambda height, width: (48, 64), "bilinear").shape == (3, 48, 64)
+
+
+def jxl(width: int, height: int, ratio: int = 0) -> bytes:
+    """The start of a JPEG XL file: its size, in 30 bits a side, and nothing more."""
+    bits, at = 0, 0
+    sides = [(height, 30)] if ratio else [(height, 30), (width, 30)]
+    for number, (side, count) in enumerate(sides):
+        fields = [(3, 2), (side - 1, count)]
+        for value, length in [(0, 1), *fields, (ratio, 3)] if number == 0 else fields:
+            bits |= value << at
+            at += length
+    return b"\xff\x0a" + bits.to_bytes(12, "little")
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_a_jpeg_xl_that_declares_too_much_is_not_opened(boxes: bool, tmp_path: Path) -> None:
+    pytest.importorskip("pillow_jxl")
+    head = b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl "
+    code = jxl(30_000, 40_000)
+    data = head + (len(code) + 8).to_bytes(4) + b"jxlc" + code if boxes else code
+    path = tmp_path / "a.jxl"
+    path.write_bytes(data)
+    with pytest.raises(PhotoError, match="declares 30000 x 40000 pixels; expected at most 128"):
+        load_photo(path)
+    path.write_bytes(jxl(0, 20_000, ratio=7))
+    with pytest.raises(PhotoError, match="declares 40000 x 20000 pixels"):
+        photo_size(path)
+    if boxes:
+        path.write_bytes(head + b"\0\0\0\0junk")
+        with pytest.raises(PhotoError, match="JPEG XL without a picture"):
+            photo_size(path)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (256, 64), (123, 457), (640, 480), (300, 200), (9, 8)])
+def test_the_size_of_a_jpeg_xl_is_that_of_its_decoder(size: tuple[int, int]) -> None:
+    pytest.importorskip("pillow_jxl")
+    file = io.BytesIO()
+    Image.new("RGB", size, "red").save(file, "JXL")
+    assert jxl_size(file) == size
+    assert jxl_size(io.BytesIO(b"\x89PNG")) is None
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_the_size_of_heic_and_avif_is_looked_at_first(kind: str, tmp_path: Path) -> None:
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    photo_file._learn_formats()
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(file, kind)
+    data = file.getvalue()
+    path = tmp_path / "a.heic"
+    for side in (12_000, 60_000, 2**31):
+        path.write_bytes(re.sub(rb"(?s)(ispe....)........", rb"\1" + 2 * side.to_bytes(4), data))
+        with pytest.raises(PhotoError, match=r"declares|cannot be"):
+            load_photo(path)

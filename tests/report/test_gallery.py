@@ -1,13 +1,15 @@
 """Which failures are shown: real ones, of every model and condition, no more than fit."""
 
 from collections import Counter
+from math import inf
 from pathlib import Path
 
 import polars as pl
 import pytest
 from study import study, write_run, write_set
 
-from beenhere.report.gallery import MOST_PHOTOS, Failure, failures
+from beenhere.photos.reference import Kind as By
+from beenhere.report.gallery import MOST_PHOTOS, Failure, band_names, failures
 from beenhere.report.study_figures import all_figures
 from beenhere.studies.results import Row, StudyResults, Table
 
@@ -77,13 +79,31 @@ def test_the_same_study_shows_the_same(results: StudyResults, found: list[Failur
     assert failures(results, all_figures(results)) == found
 
 
-def test_distances_fall_into_bands() -> None:
-    def band(metres: float | None) -> str:
-        return Failure("m", False, "t", "", "wrong", "q", "p", metres, 0.5).distance_band
+def off(metres: float | None, by: By) -> Failure:
+    return Failure("m", False, "t", "", "wrong", "q", "p", metres, 0.5, by)
 
-    assert [band(m) for m in (None, 26, 99.9, 100, 999, 1000)] == [
-        "unknown", "near", "near", "middle", "middle", "far",
+
+@pytest.mark.parametrize(
+    ("by", "ends", "words"),
+    [
+        ("position", (100, 1000), "100 m to 1.0 km off"),
+        ("xy", (20, 200), "20.0 m to 200 m off"),
+        ("frame", (8, 80), "8 frames to 80 frames off"),
+    ],
+)
+def test_distances_fall_into_bands_of_their_unit(by: By, ends: tuple[int, int], words: str) -> None:
+    near, middle = ends
+    asked = (None, 1, near - 0.1, near, middle - 0.1, middle, inf)
+    assert [off(one, by).distance_band for one in asked] == [
+        "unknown", "near", "near", "middle", "middle", "far", "unknown",
     ]  # fmt: skip
+    assert band_names([off(1, by)])["middle"] == words
+
+
+def test_names_have_no_distance() -> None:
+    assert {off(one, "place").distance_band for one in (None, 0.0, inf)} == {"unknown"}
+    both = band_names([off(1, "position"), off(1, "frame"), off(0, "place")])
+    assert both["near"] == "up to 8 frames or 100 m off"
 
 
 def test_a_study_without_a_finished_row_has_no_failures() -> None:

@@ -24,6 +24,7 @@ from beenhere.photos.own_position import OwnPosition
 from beenhere.report.location import (
     CSV_COLUMNS,
     describe_location,
+    flat,
     likeness,
     to_csv,
     to_json,
@@ -37,7 +38,7 @@ GEOD = Geod(ellps="WGS84")
 def test_a_known_place() -> None:
     assert describe_location(known_location()) == [
         "known: 37.78000, -122.42000 within 12 m (90%), probability 0.93",
-        "3 of 5 matches for it; best city/1.jpg (similarity 0.990)",
+        "3 of 5 matches for it; best by similarity city/1.jpg (similarity 0.990)",
         "runner-up: 37.78180, -122.42000, 200 m away, 1 match",
     ]
 
@@ -78,17 +79,31 @@ def test_where_the_photo_itself_was_taken_is_in_every_form() -> None:
 
 
 def test_without_calibration_inliers_say_why_it_is_known_or_a_guess() -> None:
-    best = "1 of 1 match for it; best city/1.jpg (similarity 0.990, 34 inliers)"
+    best = "1 of 1 match for it; best by inliers city/1.jpg (similarity 0.990, 34 inliers)"
     known = "known: 37.78000, -122.42000, 34 inliers, at most 5 elsewhere"
     assert describe_location(uncalibrated_location()) == [known, best]
     guess, why = "a guess: 37.78000, -122.42000", "not known: its best match has 9 inliers"
     assert describe_location(guessed_location()) == [guess, why, best]
 
 
-def test_the_best_match_has_the_most_inliers() -> None:
+def test_the_best_match_is_one_photo_throughout() -> None:
     verified = place(match(1, 0, 12), match(2, 1, 80))
     location = replace(uncalibrated_location(), place=verified, matches=verified.matches)
-    assert "best city/2.jpg (similarity 0.980, 80 inliers)" in describe_location(location)[1]
+    assert (
+        "best by inliers city/2.jpg (similarity 0.980, 80 inliers)"
+        in describe_location(location)[1]
+    )
+    (values,) = json.loads(to_json([location]))
+    assert values["place"]["best"] == 2 and flat(location)["best_match"] == "city/2.jpg"
+
+
+def test_a_photo_that_is_in_the_index_is_said_to_be() -> None:
+    location = uncalibrated_location()
+    for itself in (False, True):
+        found = replace(location, in_index=itself)
+        assert ("the photo is itself in the index" in describe_location(found)) == itself
+        assert json.loads(to_json([found]))[0]["in_index"] is itself
+        assert flat(found)["in_index"] is itself
 
 
 def test_the_rank_by_similarity_where_verification_gave_another_number() -> None:
@@ -122,6 +137,7 @@ def test_json_holds_everything() -> None:
         "place": None,
         "share": 0.7,
         "supporting": [1, 2, 4],
+        "best": 1,
     }
     assert found["runner_up"]["supporting"] == [3]
     assert found["runner_up"]["distance_m"] == pytest.approx(200, abs=1)

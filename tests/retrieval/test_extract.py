@@ -1,9 +1,11 @@
 """Descriptors of real photo files: which, in which order, and how often they are computed."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +75,12 @@ def test_big_photos_make_small_batches(tmp_path: Path, monkeypatch: pytest.Monke
     assert [shape[0] for shape in model.shapes] == [2, 1, 1, 1]
 
 
-def test_what_was_computed_is_not_touched_again(tmp_path: Path) -> None:
+def test_what_was_computed_is_not_touched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table, model = photos(tmp_path, 9), TinyModel()
     first = run(model, table, tmp_path / "store")
-    for path in map(Path, table.paths):
-        stat = path.stat()
-        path.write_bytes(b"x" * stat.st_size)
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    monkeypatch.setattr(extracting, "load_photo", None)
     again = run(model, table, tmp_path / "store")
     assert again.images_computed == 0
     assert isinstance(again.vectors, np.memmap)
@@ -95,6 +96,54 @@ def test_new_and_changed_photos_are_computed_and_order_is_the_tables(tmp_path: P
     found = run(model, table, tmp_path / "store")
     assert found.images_computed == 5
     assert np.allclose(found.vectors, one_by_one(model, table), atol=1e-6)
+
+
+def test_a_photo_replaced_under_its_size_and_time_is_computed_again(tmp_path: Path) -> None:
+    model, store = TinyModel(), tmp_path / "store"
+    paths = [tmp_path / f"{number}.ppm" for number in range(3)]  # all of a size
+    for number, path in enumerate(paths):
+        write_photo(path, number)
+    table = PhotoTable.from_columns({"path": list(map(str, paths))})
+    run(model, table, store)
+    before = paths[1].stat()
+    write_photo(paths[1], 99)
+    os.utime(paths[1], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert paths[1].stat().st_size == before.st_size
+    found = run(model, table, store)
+    assert found.images_computed == 1
+    assert np.allclose(found.vectors, one_by_one(model, table), atol=1e-6)
+    # Rows that an earlier version wrote, without the time of the last touch, are found.
+    (lines,) = store.glob("*/photos.jsonl")
+    rows = [json.loads(line)[:3] for line in lines.read_text().splitlines()]
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = run(model, table, store)
+    assert again.images_computed == 0 and np.array_equal(again.vectors, found.vectors)
+
+
+def test_photos_that_change_while_they_are_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, store = TinyModel(image_size=(32, 32)), tmp_path / "store"
+    table = photos(tmp_path, 8)
+    paths = list(map(Path, table.paths))
+    first, decode = threading.Event(), extracting.load_photo
+
+    def load(photo: object, *rest: object) -> torch.Tensor:
+        if not first.is_set():
+            first.set()
+            paths[5].unlink()
+            paths[6].write_bytes(paths[6].read_bytes()[:300])
+            write_photo(paths[7], 99)
+        return decode(photo, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(extracting, "load_photo", load)
+    found = run(model, table, store, PLAIN.model_copy(update={"workers": 1, "batch_size": 1}))
+    assert [path for path, _ in found.unreadable] == table.paths[5:7]
+    # Whichever of the two was in the file, the next call sees that it is another one now.
+    again = run(model, table.rows([*range(5), 7]), store)
+    assert again.images_computed == 1
+    expected = one_by_one(model, table.rows([*range(5), 7]))
+    assert np.allclose(again.vectors, expected, atol=1e-6)
 
 
 def test_a_photo_named_twice_is_computed_once(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from own_module import write_own_module
 
-from beenhere.config.training import TrainConfig
+from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.studies.plan import Plan, make_plan
+from beenhere.studies.plan import Plan, StudyPhotos, make_plan
 from beenhere.studies.study import profile_names, read_profile, read_study, study_names
 
 TWO = {"slow": {"optimizer.lr": 1e-4}, "fast": {"optimizer.lr": 1e-2}}
@@ -181,6 +181,41 @@ def test_figures_from_streets_that_were_trained_on_are_refused(
     name = {"test": "test set 'near'", "val": "the validation set"}[part]
     with pytest.raises(DataError, match=rf"20 of the 20 queries of {name} lie within 25 m"):
         plan(write(TWO), path)
+
+
+@pytest.mark.parametrize(
+    ("column", "tested", "message"),
+    [
+        ("frame", ["13", "40", "41"], "1 of the 3 queries of .* lie within 2 frames of a training"),
+        ("x,y", ["14.5,0", "90,0", "95,0"], "1 of the 3 queries of .* lie within 5 m of a"),
+        ("place", ["hall 11", "attic", "attic"], "1 of the 3 queries of .* have the name of a"),
+    ],
+)
+def test_what_was_trained_on_is_found_without_latitudes(column, tested, message, town, tmp_path):
+    taken = sorted(str(path) for path in (town / "train/Bray").iterdir())
+
+    def table(name: str, values: list[str], photos: list[str], map: str = "house") -> Path:
+        lines = [f"{path},{value},{map}" for path, value in zip(photos, values, strict=False)]
+        (tmp_path / name).write_text("\n".join([f"path,{column},map", *lines]) + "\n")
+        return tmp_path / name
+
+    spot = {"frame": "{}", "x,y": "{},0", "place": "hall {}"}[column]
+    train = table("train.csv", [spot.format(number) for number in range(12)], taken)
+    far = [spot.format(number) for number in range(60, 63)]
+    sides = {
+        "database": table("database.csv", far, taken[12:]),
+        "queries": table("queries.csv", tested, taken[15:]),
+    }
+    data = DataConfig(train=train, tests={"rooms": sides})
+    with pytest.raises(DataError, match=message):
+        StudyPhotos().check_apart(data, [None], 0.0)
+    StudyPhotos().check_apart(data, [None], 0.4)
+    if column != "place":
+        StudyPhotos().check_apart(data, [0.5], 0.0)
+        with pytest.raises(DataError, match="3 of the 3 queries"):
+            StudyPhotos().check_apart(data, [0.5, 90], 0.0)
+    table("queries.csv", tested, taken[15:], map="another house")
+    StudyPhotos().check_apart(data, [None], 0.0)
 
 
 def test_an_overlap_that_is_meant_is_allowed(write, profile, town, tmp_path):

@@ -6,7 +6,6 @@ import re
 import resource
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -182,10 +181,10 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(largest, lon
     assert measured(run) == measured(long_enough[1])
 
 
-def test_ctrl_c_says_how_to_go_on_and_so_it_goes(long_enough, tmp_path):
+def test_ctrl_c_says_how_to_go_on_and_so_it_goes(long_enough, tmp_path, warm_python):
     config, uninterrupted = long_enough
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "beenhere", "train", config, "--out", run]
+    command = [warm_python / "beenhere", "train", config, "--out", run]
     process = subprocess.Popen(
         [*command, "--set", "fit.epochs=100000"],
         stdout=subprocess.PIPE,

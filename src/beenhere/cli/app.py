@@ -24,7 +24,7 @@ from cyclopts import (
 
 from beenhere import __version__
 from beenhere.cli.output import INTERRUPTED, PlainStream, say
-from beenhere.cli.parameters import as_typed
+from beenhere.cli.parameters import OPTION_OF, as_typed
 from beenhere.errors import BeenhereError, ConfigError
 from beenhere.wording import did_you_mean, one_line
 
@@ -249,7 +249,8 @@ def _refused(error: "pydantic.ValidationError") -> str:
 
 def _flag(*path: int | str) -> str:
     """The option that a path in the options leads to; a number in it is one of several values."""
-    return "--" + ".".join(name for name in path if isinstance(name, str)).replace("_", "-")
+    names = (OPTION_OF.get(name, name) for name in path if isinstance(name, str))
+    return "--" + ".".join(names).replace("_", "-")
 
 
 def _begin_small(sentence: str) -> str:

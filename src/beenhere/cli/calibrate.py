@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import few, tally
+from beenhere.cli.output import few, tally, tell
 from beenhere.cli.parameters import ADVANCED, Assignments, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.own_parts import name_parts
@@ -84,11 +84,11 @@ def calibrate(
         print(dumps(found.values(), indent=1, ensure_ascii=False))
         return
     for way, calibration in found.calibrations.items():
-        print(f"{index}, {'matches verified' if way == 'verified' else 'matches by similarity'}")
+        tell(f"{index}, {'matches verified' if way == 'verified' else 'matches by similarity'}")
         print(_asked(found.asked[way]))
         print(calibration_text(calibration))
     for chart in charts.values():
-        print(f"drawn: {chart}")
+        tell(f"drawn: {chart}")
 
 
 def _asked(asked: "QueryEvidence") -> str:

@@ -13,6 +13,7 @@ from beenhere.cli.output import (
     distinct_names,
     evaluation_folder,
     figures_table,
+    tell,
 )
 from beenhere.cli.parameters import (
     ADVANCED,
@@ -26,7 +27,6 @@ from beenhere.cli.parameters import (
 )
 from beenhere.config.evaluation import ExtractConfig
 from beenhere.config.own_parts import name_parts
-from beenhere.wording import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,7 +43,7 @@ def compare(
     *,
     on: EvaluationPhotos = NO_PHOTOS,
     at: Positive = 1,
-    threshold: Distance | None = None,
+    within: Distance | None = None,
     count: Whole = 4,
     maps: Annotated[bool, Parameter(negative_bool="no-")] = True,
     out: Out | None = None,
@@ -63,7 +63,7 @@ def compare(
         b: the one to compare with, given in the same ways.
         on: the photos.
         at: N; a query is right if one of the first N photos found is.
-        threshold: metres within which a photo is right [default: that of A's evaluation]; sets
+        within: metres within which a photo is right [default: that of A's evaluation]; sets
             that list what is right have none.
         count: queries to draw of those that A alone gets right, of those that B alone does, and of
             those that both get wrong.
@@ -87,10 +87,10 @@ def compare(
     if new:
         folders = [evaluation_folder(name, on.name) for name in names]
         for side, target in zip(sides, folders, strict=True):
-            _evaluate(side, on, target, at, threshold, extract)
-        found = compare_runs(*folders, at=at, threshold=threshold)
+            _evaluate(side, on, target, at, within, extract)
+        found = compare_runs(*folders, at=at, threshold=within)
     else:
-        found = compare_runs(*sides, at=at, threshold=threshold)
+        found = compare_runs(*sides, at=at, threshold=within)
     device = extract.device if maps and count else None
     shown = [_choose(one, sides, count, seed, device) for one in found]
     pictures = compare_folder.write_comparison(folder, (a, b), list(zip(found, shown, strict=True)))
@@ -105,7 +105,7 @@ def _evaluate(
     on: EvaluationPhotos,
     folder: Path,
     at: int,
-    threshold: float | None,
+    within: float | None,
     extract: ExtractConfig,
 ) -> None:
     """Evaluate a model; an evaluation that is there is done again with its own options."""
@@ -115,8 +115,8 @@ def _evaluate(
     from beenhere.evaluation.evaluation_results import SavedEvaluation
 
     options = config_yaml.plain(EvalConfig())
-    if threshold is not None:
-        options["thresholds"] = [threshold]
+    if within is not None:
+        options["thresholds"] = [within]
     if (folder / "results.json").exists():
         options |= SavedEvaluation.read(folder).results["config"]
     options["recall_at"] = sorted({*options["recall_at"], at})
@@ -150,15 +150,15 @@ def _print(
     from beenhere.evaluation.protocol import rule_in_words
     from beenhere.report.compare_folder import RECORD
 
-    print(f"A: {sides[0].name}\nB: {sides[1].name}\n")
+    tell(f"A: {sides[0].name}", f"B: {sides[1].name}", "")
     for one in found:
         sought = f"{one.a.queries.height} queries in {one.a.results['database']} photos"
-        print(f"{one.name}: {sought}, {rule_in_words(one.threshold, one.a.by)}")
+        tell(f"{one.name}: {sought}, {rule_in_words(one.threshold, one.a.by)}")
         console().print(_table(one), end="\n\n")
-    print(*map(printable, _notes(found, shown, maps)), sep="\n")
-    print(f"\nIn {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")
+    tell(*_notes(found, shown, maps))
+    tell("", f"In {folder}: {', '.join([RECORD, *(p.name for p in pictures)])}")
     for picture in pictures:
-        print(f"Look at {picture}")
+        tell(f"Look at {picture}")
 
 
 def _table(found: "Differences") -> "Table":

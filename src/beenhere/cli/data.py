@@ -6,10 +6,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import check_output_file, form_of, output_file, writing
+from beenhere.cli.output import check_output_file, form_of, output_file, tell, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, Distance, show_last, show_options
 from beenhere.config.tools import CheckConfig
-from beenhere.wording import count, printable
+from beenhere.wording import count
 
 CHANGES_A_SCORE = 1
 """The exit code where something was found that would change a score."""
@@ -17,7 +17,7 @@ CHANGES_A_SCORE = 1
 _SHOWN = 3
 """Photos in no set that are named where not all are asked for."""
 
-show_last(CheckConfig, but=("radius", "pixels", "skip"))
+show_last(CheckConfig, but=("within", "pixels", "skip"))
 show_options(CheckConfig, Parameter(negative_bool="no-"), "pixels")
 show_options(CheckConfig, Parameter(negative_iterable=()), "skip")
 
@@ -26,7 +26,7 @@ def show(
     path: str,
     /,
     *,
-    radius: Distance | None = None,
+    within: Distance | None = None,
     list_: Annotated[bool, Parameter(name="--list")] = False,
 ) -> None:
     """Photos, positions and dates in a folder or table; which files cannot be used, and why.
@@ -37,7 +37,7 @@ def show(
 
     Args:
         path: a folder, a table, one photo, or tar shards: their folder or its URL.
-        radius: metres within which a database photo is a positive of a query [default: 25 m; of x
+        within: metres within which a database photo is a positive of a query [default: 25 m; of x
             and y 5; of frames 2].
         list_: name every file that cannot be used, not only a few.
     """
@@ -61,22 +61,22 @@ def show(
             tables = read_evaluation(EvaluationData(tree=found.path))
             _show(f"{root}, database", photo_set_text(tables.database, root, list_))
             _show(f"{root}, queries", photo_set_text(tables.queries, root, list_))
-            print(positives(tables, radius))
+            print(positives(tables, within))
             if offered := protocols_of(found.path):
-                print(f"  protocols  {', '.join(offered)} (the first is shown)")
+                tell(f"  protocols  {', '.join(offered)} (the first is shown)")
         else:
             table = read_photos(found.path)
             _show(str(found.path), photo_set_text(table, root, list_))
             if len(table) > 1 and table.frame["place"].is_null().all():  # places are for training
-                print(neighbours(table, radius))
+                print(neighbours(table, within))
     if below.loose:
-        print(f"\nIn no set: {len(below.loose):,}")
+        tell("", f"In no set: {len(below.loose):,}")
         for name, reason in below.loose if list_ else below.loose[:_SHOWN]:
-            print(printable(f"  {name}: {reason}"))
+            tell(f"  {name}: {reason}")
 
 
 def _show(title: str, lines: list[str]) -> None:
-    print(*map(printable, [title, *lines]), sep="\n")
+    tell(title, *lines)
 
 
 def check(
@@ -101,7 +101,7 @@ def check(
         sheet: draw the worst cases side by side, a .png or .jpg file.
         json: print the findings as JSON.
         config: from where on something counts.
-        set_: an option by name, such as `radius=10`; may be repeated.
+        set_: an option by name, such as `within=10`; may be repeated.
     """
     from beenhere.config import config_yaml
     from beenhere.report.doctor_text import findings_text, findings_values, tally
@@ -122,16 +122,16 @@ def check(
 
         print(dumps(findings_values(collection, findings), indent=2))
     else:
-        print(*map(printable, findings_text(collection, findings, options.pixels)), sep="\n")
+        tell(*findings_text(collection, findings, options.pixels))
     said = sys.stderr if json else sys.stdout
     if fix_list is not None:
         rows = fixes(findings, fix_list.parent)
         with output_file(fix_list) as new:
             rows.write_csv(new)
-        print(f"\n{fix_list}: {tally(chosen(collection, read_fixes(fix_list)))}.", file=said)
+        tell("", f"{fix_list}: {tally(chosen(collection, read_fixes(fix_list)))}.", file=said)
         if rows.height:
             without_them = f"beenhere data leave-out {path} {fix_list} NEW"
-            print(f"To go on without them: {without_them}", file=said)
+            tell(f"To go on without them: {without_them}", file=said)
     if sheet is not None:
         from beenhere.report.doctor_sheet import draw_sheet, drawn
 
@@ -139,7 +139,7 @@ def check(
         if shown:
             with writing(sheet):
                 draw_sheet(collection, shown, sheet)
-        print(f"{sheet}: the worst cases" if shown else "No sheet: nothing to draw.", file=said)
+        tell(f"{sheet}: the worst cases" if shown else "No sheet: nothing to draw.", file=said)
     sys.exit(CHANGES_A_SCORE if any(each.severity == "score" for each in findings) else 0)
 
 
@@ -158,8 +158,8 @@ def leave_out(path: Path, fix_list: Path, out: Path, /) -> None:
 
     done = without(gather(path), read_fixes(fix_list), out)
     for each in done.tables:
-        print(f"{out / each.folder}: {count(each.kept, 'photo')}, {each.left_out:,} left out")
+        tell(f"{out / each.folder}: {count(each.kept, 'photo')}, {each.left_out:,} left out")
     for folder, pairs in done.pairs.items():
         said = f"lists of what is right, {pairs:,} pairs left out"
-        print(f"{out / folder / 'ground_truth.csv'}: {said}")
-    print(f"Of {fix_list}: {tally(done.choice)}.")
+        tell(f"{out / folder / 'ground_truth.csv'}: {said}")
+    tell(f"Of {fix_list}: {tally(done.choice)}.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import few, list_files, tally, writing
+from beenhere.cli.output import few, list_files, tally, tell, writing
 from beenhere.cli.parameters import ADVANCED, Assignments, show_options
 from beenhere.config.tools import CityConfig, FramesConfig, PlacesConfig, TrackConfig, ViewsConfig
 from beenhere.config.training import ShardsConfig
@@ -49,12 +49,12 @@ def places(
 
         write_places(built, photos, folder, out)
         draw_split(built, folder / MAP)
-    print(out)
+    tell(str(out))
     print(places_text(built))
-    print(f"map        {out / MAP}")
+    tell(f"map        {out / MAP}")
     if built.left_out:
-        print(f"left out   {out / LEFT_OUT}")
-    print(f"Train with: beenhere train {out / CONFIG} --out runs/{out.absolute().name}")
+        tell(f"left out   {out / LEFT_OUT}")
+    tell(f"Train with: beenhere train {out / CONFIG} --out runs/{out.absolute().name}")
 
 
 def views(
@@ -80,16 +80,16 @@ def views(
 
     cut = write_views(panoramas.expanduser(), out.expanduser(), config)
     height, width = config.size
-    print(
+    tell(
         f"{out}: {count(len(cut.table), 'view')} of {count(cut.panoramas, 'panorama')}, "
         f"{config.fov:g} degrees wide, {width} x {height} pixels"
     )
     if cut.partial:
-        print(f"  views left out, as they reach beyond what a panorama shows: {cut.partial:,}")
+        tell(f"  views left out, as they reach beyond what a panorama shows: {cut.partial:,}")
     list_files("without a heading, as are their views", [(p, "") for p in cut.no_heading], list_)
     list_files("no panoramas, left as they are", cut.photos, list_)
     list_files("cannot be used", cut.unusable, list_)
-    print(f"Have a look: beenhere data show {out}")
+    tell(f"Have a look: beenhere data show {out}")
 
 
 def track(
@@ -137,7 +137,7 @@ def track(
         raise DataError(f"{photos}: no such file or folder")
     found = read_tracks([path.expanduser() for path in gpx])
     for note in found.notes:
-        print(f"not used of {note}")
+        tell(f"not used of {note}")
     if video:
         _frames(photos, found, out, config, frames)
     else:
@@ -153,27 +153,27 @@ def _photos(source: Path, found: "Track", out: Path, config: TrackConfig, every:
     with writing(out):
         tracked.table.with_paths_from(out.parent).write(out)
     lacking = len(tracked.table) - tracked.placed - tracked.kept
-    print(
+    tell(
         f"{out}: {count(len(tracked.table), 'photo')}: {tracked.placed:,} placed by the track "
         f"({count(len(found), 'point')}), {tracked.kept:,} had a position, {lacking:,} "
         f"{'has' if lacking == 1 else 'have'} none"
     )
     agreed = tracked.agreement
     if agreed.median is not None:
-        print(
+        tell(
             f"  their own positions are {agreed.median:,.1f} m from the track at their times "
             f"(median of {agreed.photos:,})"
         )
     elif tracked.kept:
         print("  their own positions cannot be compared: the track says nothing at their times")
     if agreed.better_shift is not None:
-        print(
+        tell(
             f"  with --shift {config.shift + agreed.better_shift:g} they would be "
             f"{agreed.better_median:,.1f} m away: the clocks seem to differ; look, and run again"
         )
     list_files("without a position", tracked.missed, every)
     list_files("cannot be used", tracked.unusable, every)
-    print(f"Have a look: beenhere data show {out}")
+    tell(f"Have a look: beenhere data show {out}")
 
 
 def _frames(
@@ -182,13 +182,13 @@ def _frames(
     from beenhere.tools.tracks import track_video
 
     tracked = track_video(video, found, out, config, frames)
-    print(
+    tell(
         f"{out}: {count(len(tracked.table), 'frame')} of {video} ({tracked.seconds:,.0f} s from "
         f"{tracked.start.isoformat(timespec='seconds')} on)"
     )
     if tracked.uncovered >= 1:
-        print(f"  seconds for which the track has no position: {tracked.uncovered:,.0f}")
-    print(f"Have a look: beenhere data show {out}")
+        tell(f"  seconds for which the track has no position: {tracked.uncovered:,.0f}")
+    tell(f"Have a look: beenhere data show {out}")
 
 
 def convert(
@@ -222,16 +222,16 @@ def convert(
 
     written = write(source, Path(out), to)
     how = tally({"hard links": written.linked, "copies": written.copied})
-    print(f"{out}: {sum(written.photos.values()):,} photos as {to}{f' ({how})' if how else ''}")
+    tell(f"{out}: {sum(written.photos.values()):,} photos as {to}{f' ({how})' if how else ''}")
     width = max(16, *(len(folder) + 2 for folder in written.photos))
     for folder, number in written.photos.items():
         if folder:
-            print(f"  {folder:<{width}}{number:,}")
+            tell(f"  {folder:<{width}}{number:,}")
     if written.lost:
-        print(f"  {'not carried':<{width}}{'; '.join(written.lost)}")
+        tell(f"  {'not carried':<{width}}{'; '.join(written.lost)}")
     if written.unusable:
-        print(f"  {'not used':<{width}}{few(written.unusable)}")
-    print(f"Have a look: beenhere data show {out}")
+        tell(f"  {'not used':<{width}}{few(written.unusable)}")
+    tell(f"Have a look: beenhere data show {out}")
 
 
 def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
@@ -245,13 +245,13 @@ def _to_shards(source: Path, out: str, options: ShardsConfig) -> None:
         raise DataError(f"{source}: shards are of one training set, and this is none{hint}")
     written = write_shards(parts[0].table, out, options)
     shards, places = count(written.shards, "shard"), count(written.places, "place")
-    print(f"{out}: {count(written.photos, 'photo')} of {places} in {shards}")
+    tell(f"{out}: {count(written.photos, 'photo')} of {places} in {shards}")
     if written.without_place:
-        print(f"  not carried     {written.without_place:,} photos without a place")
+        tell(f"  not carried     {written.without_place:,} photos without a place")
     if unusable := [*parts[0].table.unusable, *written.left_out]:
-        print(f"  not used        {few(unusable)}")
-    print(f"Have a look: beenhere data show {out}")
-    print(f"Train with: beenhere train CONFIG --set data.train={out}")
+        tell(f"  not used        {few(unusable)}")
+    tell(f"Have a look: beenhere data show {out}")
+    tell(f"Train with: beenhere train CONFIG --set data.train={out}")
 
 
 def city(
@@ -274,5 +274,5 @@ def city(
     from beenhere.config import config_yaml
 
     folder = write_city(out, config_yaml.assign(config, set_), what="photos")
-    print(f"{folder.root}: {folder.photos:,} photos, {folder.places:,} training places")
-    print(f"Have a look: beenhere data show {folder.root}")
+    tell(f"{folder.root}: {folder.photos:,} photos, {folder.places:,} training places")
+    tell(f"Have a look: beenhere data show {folder.root}")

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.cli.output import agreed, console, few, leave_interrupted, tally, wrapped
+from beenhere.cli.output import (
+    agreed,
+    console,
+    few,
+    leave_interrupted,
+    tally,
+    tell,
+    wrapped,
+)
 from beenhere.errors import DataError
 from beenhere.wording import file_size
 
@@ -39,7 +47,7 @@ def list_sets(name: str | None = None, /, *, to: Path = Path("data")) -> None:
     from beenhere.photos.catalog import named_set, named_sets
 
     if name is not None:
-        print("\n".join(_everything(named_set(name), to)))
+        tell(*_everything(named_set(name), to))
         return
     out = console()
     out.print(_table(named_sets(), to, out.width >= _WIDE))
@@ -67,7 +75,7 @@ def get(name: str, /, *, to: Path = Path("data"), accept_licence: bool = False) 
 
     entry, to = named_set(name), to.expanduser()
     folder = to / entry.name
-    print(*_facts(entry, folder), sep="\n", flush=True)
+    tell(*_facts(entry, folder))
     if not holds_something(folder):
         if not entry.files:
             raise DataError(by_hand(entry, to))
@@ -77,8 +85,8 @@ def get(name: str, /, *, to: Path = Path("data"), accept_licence: bool = False) 
         new = get_set(entry, to)
     except KeyboardInterrupt:
         leave_interrupted("the same command goes on where it was")
-    print(f"{folder}: ready" if new else f"{folder}: is there already, with the right counts")
-    print(*_next_steps(entry, folder), sep="\n")
+    tell(f"{folder}: ready" if new else f"{folder}: is there already, with the right counts")
+    tell(*_next_steps(entry, folder))
 
 
 def import_set(name: str, folder: Path, /, *, to: Path = Path("data")) -> None:
@@ -98,19 +106,19 @@ def import_set(name: str, folder: Path, /, *, to: Path = Path("data")) -> None:
 
     entry = named_set(name)
     use = _COMMERCIAL[entry.commercial]
-    print(f"Licence of {entry.title}: {entry.licence}. Commercial use: {use}.")
+    tell(f"Licence of {entry.title}: {entry.licence}. Commercial use: {use}.")
     done = take_over(entry, folder, to)
     for part, count in done.photos.items():
-        print(f"  {'all' if part == '.' else part}: {count:,} photos")
+        tell(f"  {'all' if part == '.' else part}: {count:,} photos")
     if done.unusable:
-        print(f"  files that cannot be used: {few(done.unusable)}")
+        tell(f"  files that cannot be used: {few(done.unusable)}")
     how = {
         "files linked (no room taken)": done.linked,
         "files copied": done.copied,
         "archives unpacked": done.unpacked,
     }
-    print(f"{done.folder}: {tally(how)}. {folder} is as it was.")
-    print(f"Have a look: beenhere data show {done.folder}")
+    tell(f"{done.folder}: {tally(how)}. {folder} is as it was.")
+    tell(f"Have a look: beenhere data show {done.folder}")
 
 
 def _table(sets: "list[NamedSet]", to: Path, wide: bool) -> "Table":

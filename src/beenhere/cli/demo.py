@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from beenhere.cli.output import console, figures_table
+from beenhere.cli.output import console, figures_table, tell
 from beenhere.cli.parameters import ADVANCED, Assignments
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.tools import CityConfig
@@ -54,7 +54,7 @@ def demo(
 
     say("1. Rendering a city: streets to train on, and other streets to be tested on")
     written = write_city(out / "city", city, what="photos")
-    print(f"   {written.photos} photos in {written.root}")
+    tell(f"   {written.photos} photos in {written.root}")
 
     say("2. Measuring networks that know ImageNet and were not trained for places")
     found = {"GeM, untrained": _measure(load_model("offline-lite0-gem"), out, "gem")}
@@ -68,7 +68,7 @@ def demo(
 
     _report(found, out)
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
-    print(f"That took {minutes} min {seconds} s.")
+    tell(f"That took {minutes} min {seconds} s.")
 
 
 def _training(out: Path, assignments: Sequence[str]) -> TrainConfig:
@@ -114,10 +114,10 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
         "[95% bootstrap interval]. All three stand on EfficientNet-Lite0 with ImageNet weights.\n"
     )
     queries = count(len(chosen), "query", "queries")
-    print(f"Look at    {picture}: {queries}, and the first three photos found for each")
-    print(f"The model  {out / 'run'}")
-    print(f"The city   {out / 'city'}")
-    print(f"All else   {out / 'evaluations'}: results.json, predictions.parquet\n")
+    tell(f"Look at    {picture}: {queries}, and the first three photos found for each")
+    tell(f"The model  {out / 'run'}")
+    tell(f"The city   {out / 'city'}")
+    tell(f"All else   {out / 'evaluations'}: results.json, predictions.parquet", "")
     print("Next:")
     for command, meaning in (
         ("beenhere data show PHOTOS", "what a folder of yours holds"),
@@ -127,7 +127,7 @@ def _report(found: dict[str, dict[str, "Evaluation"]], out: Path) -> None:
         ("beenhere locate PHOTO --index my.index --plot map.png", "where was a photo taken?"),
         ("beenhere train mixvpr --print-config", "the options, to train your own"),
     ):
-        print(f"  {command:<60} {meaning}")
+        tell(f"  {command:<60} {meaning}")
 
 
 def _table(found: dict[str, dict[str, "Evaluation"]]) -> "Table":

@@ -16,10 +16,12 @@ from beenhere.cli.output import (
     note_lines,
     say,
     short_name,
+    tell,
 )
 from beenhere.cli.parameters import (
     ADVANCED,
     NO_PHOTOS,
+    OPTION_OF,
     Assignments,
     EvaluationPhotos,
     Out,
@@ -30,7 +32,6 @@ from beenhere.cli.parameters import (
 )
 from beenhere.config.evaluation import EvalConfig
 from beenhere.config.own_parts import name_parts
-from beenhere.wording import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,6 +42,7 @@ _ALL = " (all in results.json)"
 
 show_last(EvalConfig, but=("recall_at", "thresholds"))
 show_options(EvalConfig, Parameter(consume_multiple=True), "recall_at", "thresholds")
+show_options(EvalConfig, Parameter(name=f"--{OPTION_OF['thresholds']}"), "thresholds")
 
 
 def evaluate(
@@ -133,13 +135,13 @@ def _print(result: "Evaluation", model: str, folder: Path, pictures: Sequence[Pa
     sought = f"{result.queries} queries in {result.database} photos"
     if result.data["queries"] == result.data["database"]:
         sought = f"each of {result.queries} photos in the rest"
-    print(f"{result.name}: {sought}, by {model}\n")
+    tell(f"{result.name}: {sought}, by {model}", "")
     for table in _recall_tables(result):
         console().print(table, end="\n\n")
-    print(*map(printable, _notes(result)), sep="\n")
-    print(f"\nIn {folder}: results.json, predictions.parquet, descriptors")
+    tell(*_notes(result))
+    tell("", f"In {folder}: results.json, predictions.parquet, descriptors")
     for picture in pictures:
-        print(f"Look at {picture}")
+        tell(f"Look at {picture}")
     if not pictures:
         print("To look at the matches, add --panels 10")
 
@@ -205,9 +207,9 @@ def _notes(result: "Evaluation") -> Iterator[str]:
             within = in_words(threshold, result.by)
             yield f"without a photo {within}, so never right: {few(far, _ALL)}"
     if listed and result.by == "place":
-        yield "photos of a place of the same name are right; distances (thresholds) do not apply"
+        yield "photos of a place of the same name are right; --within does not apply"
     elif listed:
-        yield "lists say which photos are right here, so distances (thresholds) do not apply"
+        yield "lists say which photos are right here, so --within does not apply"
     if nowhere:
         yield f"queries without {_what(result)}, so never right: {few(nowhere, _ALL)}"
     fates = {

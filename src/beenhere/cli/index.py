@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import agreed, few, note_lines, tally
+from beenhere.cli.output import agreed, few, note_lines, tally, tell
 from beenhere.cli.parameters import ADVANCED, Assignments, Out, Parts, Wait, show_last, show_options
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.models import DEFAULT_MODEL
@@ -62,28 +62,28 @@ def build(
     from beenhere.config import config_yaml
     from beenhere.photos.formats import read_photos
     from beenhere.retrieval.index import Index
-    from beenhere.retrieval.index.editing import build_index
+    from beenhere.retrieval.index.editing import build_index, index_folder
 
     name_parts(parts)
     options = config_yaml.assign(config, set_)
-    out = out if out is not None else Path(f"{photos.resolve().stem}.index")
+    out = index_folder(photos) if out is None else out
     table = read_photos(photos)
     for line in note_lines(table.notes):
-        print(line)
+        tell(line)
     added = build_index(out, table, model, options, wait, "photos")
     if added.unchanged and not added.new:
-        print(f"{out} holds these {added.photos:,} photos already: nothing to do")
+        tell(f"{out} holds these {added.photos:,} photos already: nothing to do")
     else:
-        print(f"{out}: {count(added.photos, 'photo')} by {model}, in {added.seconds:.0f} s")
+        tell(f"{out}: {count(added.photos, 'photo')} by {model}, in {added.seconds:.0f} s")
         opened = Index.open(out)
         held = opened.store.summary()
         if held is not None:
-            print(f"where they are: {_where(held)}")
-        print(f"search: {opened.store.search_line()}")
+            tell(f"where they are: {_where(held)}")
+        tell(f"search: {opened.store.search_line()}")
         name = shlex.quote(str(out))
         placed = held is None or held.nowhere < held.photos
         ask = f"locate PHOTO --index {name}" if placed else f"search {name} PHOTO"
-        print(f"Ask it: beenhere {ask}")
+        tell(f"Ask it: beenhere {ask}")
     _name_unreadable(added, out)
 
 
@@ -114,7 +114,7 @@ def add(
     opened = Index.open(index)  # before photos are looked at, which may take long
     table = read_photos(photos)
     for line in note_lines(table.notes):
-        print(line)
+        tell(line)
     added = opened.add(table, wait=wait, **extract.model_dump())
     counts = {
         "new": added.new,
@@ -124,7 +124,7 @@ def add(
         "updated": added.updated,
         "unchanged": added.unchanged,
     }
-    print(f"{index}: {tally(counts) or 'nothing added'}; {added.photos:,} photos now")
+    tell(f"{index}: {tally(counts) or 'nothing added'}; {added.photos:,} photos now")
     _name_unreadable(added, index)
 
 
@@ -147,7 +147,7 @@ def remove(index: Path, paths: list[str], /, *, yes: bool = False, wait: Wait = 
             agreed(f"{what}. Press Enter to remove them, Ctrl-C to leave. ", f"{what}; add --yes")
 
     removed = remove_photos(index, paths, wait, agree)
-    print(f"{index}: {count(removed.removed, 'photo')} removed, {removed.photos:,} left")
+    tell(f"{index}: {count(removed.removed, 'photo')} removed, {removed.photos:,} left")
 
 
 def compact(index: Path, /, *, wait: Wait = 0) -> None:
@@ -160,7 +160,7 @@ def compact(index: Path, /, *, wait: Wait = 0) -> None:
     from beenhere.retrieval.index import Index
 
     done = Index.open(index).compact(wait)
-    print(f"{index}: {file_size(done.bytes_after)}, was {file_size(done.bytes_before)}")
+    tell(f"{index}: {file_size(done.bytes_after)}, was {file_size(done.bytes_before)}")
 
 
 def train(
@@ -184,7 +184,7 @@ def train(
 
     opened = Index.open(index)
     opened.train(config.search.model_dump(), wait)
-    print(f"{index}: {opened.store.search_line()}")
+    tell(f"{index}: {opened.store.search_line()}")
 
 
 def check(index: Path, /) -> None:
@@ -199,17 +199,17 @@ def check(index: Path, /) -> None:
 
     found = check_index(index)  # a damaged one cannot be opened
     for damage in found.damages:
-        print(damage)
+        tell(damage)
     if found.leftovers:
         files = count(len(found.leftovers), "file")
-        print(f"{files} left by an interrupted change; the next change removes them")
+        tell(f"{files} left by an interrupted change; the next change removes them")
     if found.damages:
-        print(
+        tell(
             f"{index} is damaged: bring back a copy of the folder, or build it again",
             file=sys.stderr,
         )
         sys.exit(1)
-    print(f"{index}: {found.parts} files, {file_size(found.bytes)}, all as they were written")
+    tell(f"{index}: {found.parts} files, {file_size(found.bytes)}, all as they were written")
 
 
 def _where(held: "Summary") -> str:
@@ -226,7 +226,7 @@ def _name_unreadable(added: "Added", index: Path) -> None:
     if not added.unreadable:
         return
     every = f" (all by beenhere index info {index} --json)"
-    print(f"photos that cannot be read, left out: {few(list(added.unreadable.items()), every)}")
+    tell(f"photos that cannot be read, left out: {few(list(added.unreadable.items()), every)}")
 
 
 def info(index: Path, /, *, recall: bool = False, json: bool = False) -> None:
@@ -275,12 +275,12 @@ def info(index: Path, /, *, recall: bool = False, json: bool = False) -> None:
         "size": opened.store.size_line(),
         "written": f"{manifest.written} by beenhere {manifest.beenhere}",
     }
-    print(index)
+    tell(str(index))
     for what, value in lines.items():
         first, *more = [value] if isinstance(value, str) else value
-        print(f"  {what:<12}{first}")
+        tell(f"  {what:<12}{first}")
         for line in more:
-            print(f"  {'':<12}{line}")
+            tell(f"  {'':<12}{line}")
     if measured is not None:
         _print_recall(measured)
 
@@ -313,7 +313,7 @@ def _whitened(manifest: "Manifest") -> str:
 
 def _print_recall(measured: "SearchRecall") -> None:
     first, *_ = measured.table
-    print(f"measured with {measured.queries:,} of its photos as queries, none its own match:")
+    tell(f"measured with {measured.queries:,} of its photos as queries, none its own match:")
     columns = [f"first {k} kept" if k > 1 else "first kept" for k in first.kept]
     print("  ".join(["  search        ", *columns, "bytes a photo", "ms a query", "alone"]))
     for row in measured.table:

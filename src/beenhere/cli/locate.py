@@ -28,11 +28,12 @@ from beenhere.cli.tag import NO_TAGS, TagOptions, write_into_photos
 from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import LocateConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.wording import did_you_mean, printable
+from beenhere.wording import count, did_you_mean, printable
 
 if TYPE_CHECKING:
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.answer import Location
+    from beenhere.retrieval.search.filters import Filter
 
 FORMS = ("json", "geojson", "csv", "kml", "gpx")
 
@@ -70,7 +71,8 @@ def locate(
     and the exit code is 2.
 
     Args:
-        photos: files, folders, patterns in quotes, or `-` for one photo on standard input.
+        photos: files, folders, tables (.csv, .parquet), patterns in quotes, or `-` for one photo
+            on standard input.
         index: folder of the index; see `beenhere index build`.
         matches: how many photos of the index to look at for each photo [default: 20, or as the
             index was calibrated].
@@ -107,6 +109,7 @@ def locate(
     where = which.filter()
     paths, refused = named_photos(photos)
     opened = Index.open(index)
+    warn_of_near(opened, where)
     given = {"threshold": threshold, "matches": matches, "extract.device": device}
     said = {name: value for name, value in given.items() if value is not None}
     config = config_yaml.assign(locate_options(opened.calibration, said, "options"), set_)
@@ -131,6 +134,9 @@ def locate(
     else:
         with output_file(out) as new:
             new.write_text(text, encoding="utf-8")
+        say(f"written to {out}: {count(len(known), 'answer')}{_of_what(known)}")
+    if form in ("geojson", "kml", "gpx") and not any(map(_has_point, known)):
+        say(f"no photo has a position to draw, so the {form.upper()} holds no point")
     if plot is not None:
         _draw(opened, answers, contents, drawings)
     unwritten: list[tuple[str, str]] = []
@@ -164,14 +170,31 @@ def _text(locations: Sequence["Location"], form: str | None) -> str:
     for location in locations:
         lines += [location.query, *(f"  {line}" for line in describe_location(location))]
     if len(locations) > 1:
-        counts = Counter(location.status for location in locations)
-        kinds = {
-            "known": counts["known"],
-            "guess" if counts["guess"] == 1 else "guesses": counts["guess"],
-            "unknown": counts["unknown"],
-        }
-        lines.append(f"{len(locations)} photos: {tally(kinds)}")
+        lines.append(f"{len(locations)} photos{_of_what(locations)}")
     return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _of_what(locations: Sequence["Location"]) -> str:
+    """Such as ``": 3 known, 1 guess"``."""
+    counts = Counter(location.status for location in locations)
+    kinds = {
+        "known": counts["known"],
+        "guess" if counts["guess"] == 1 else "guesses": counts["guess"],
+        "unknown": counts["unknown"],
+    }
+    return f": {tally(kinds)}" if locations else ""
+
+
+def _has_point(location: "Location") -> bool:
+    place = location.place
+    return location.status != "unknown" and place is not None and place.lat is not None
+
+
+def warn_of_near(index: "Index", where: "Filter | None") -> None:
+    """Say where `--near` asks for positions and the photos of the index have none."""
+    held = index.store.summary() if where is not None and where.near is not None else None
+    if held is not None and not held.with_position:
+        say("--near asks for positions, and no photo of the index has one: none is searched")
 
 
 OVERVIEW = "all.html"
@@ -263,8 +286,9 @@ def named_photos(
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """The files that are meant, each once, in the order given; and what cannot be a photo.
 
-    A folder stands for all photos in it and below, a pattern (``*``, ``?``, ``[a-z]``, ``**``) for
-    the photos that it fits, ``-`` for itself. ``command`` has the options, for errors.
+    A folder stands for all photos in it and below, a table for those that it lists, a pattern
+    (``*``, ``?``, ``[a-z]``, ``**``) for the photos that it fits, ``-`` for itself. ``command`` has
+    the options, for errors.
 
     Returns:
         Paths, and ``(path, reason)`` of what looks like a photo and cannot be one.
@@ -306,11 +330,13 @@ def _option_names(command: Callable[..., None]) -> Iterator[str]:
 
 
 def _meant(name: str) -> Iterator[tuple[str, str | None]]:
-    from beenhere.photos.formats.listing import is_photo
+    from beenhere.photos.formats.listing import TABLE_SUFFIXES, is_photo
 
     path = Path(name).expanduser()
     if path.is_dir():
         yield from _below(path)
+    elif path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
+        yield from _listed(path)
     elif name == STANDARD_INPUT or os.path.lexists(path):
         yield _readable(str(path))
     elif glob.has_magic(name):
@@ -334,6 +360,16 @@ def _below(folder: Path) -> Iterator[tuple[str, str | None]]:
     for path in listing.paths(listing.photos):
         yield path, None
     yield from listing.unusable
+
+
+def _listed(table: Path) -> Iterator[tuple[str, str | None]]:
+    from beenhere.photos.formats import read_photos
+
+    found = read_photos(table, strict=False)
+    for path in found.paths:
+        yield str(Path(path)), None
+    for path, reason in found.unusable:
+        yield str(Path(path)), reason
 
 
 def _readable(path: str) -> tuple[str, str | None]:

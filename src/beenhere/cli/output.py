@@ -79,6 +79,14 @@ def say(text: str) -> None:
     print(f"beenhere: {printable(text[:LONGEST_MESSAGE])}{more}", file=sys.stderr)
 
 
+def tell(*lines: str, file: TextIO | None = None) -> None:
+    """Print lines for a person; what is in a name ends none of them. By default on standard output.
+
+    Whatever holds the name of a file is printed by this, or :func:`say`, and not by ``print``.
+    """
+    print(*map(printable, lines), sep="\n", file=file, flush=True)
+
+
 def leave_interrupted(how_to_go_on: str) -> NoReturn:
     """End after Ctrl-C, saying how the work goes on."""
     print(f"\ninterrupted; {how_to_go_on}", file=sys.stderr)
@@ -195,12 +203,12 @@ def list_files(what: str, files: Sequence[tuple[str, str]], every: bool) -> None
     """Print files of a kind with reasons, each on its line: the first, or every one."""
     if not files:
         return
-    print(f"  {what}: {len(files):,}")
+    tell(f"  {what}: {len(files):,}")
     shown = files if every else files[:LISTED]
     for path, reason in shown:
-        print(f"    {printable(path)}{': ' if reason else ''}{printable(reason)}")
+        tell(f"    {path}{': ' if reason else ''}{reason}")
     if len(shown) < len(files):
-        print(f"    ... and {len(files) - len(shown):,} more (--list)")
+        tell(f"    ... and {len(files) - len(shown):,} more (--list)")
 
 
 @contextmanager

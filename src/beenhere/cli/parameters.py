@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ADVANCED = Parameter(group=Group("Advanced", sort_key=3))
 """For options that few people need: the help shows them last."""
 
+OPTION_OF = {"thresholds": "within"}
+"""Options that commands call otherwise than files do: one word for one thing in all commands."""
+
 Whole = Annotated[int, Parameter(validator=Number(gte=0))]
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]
 Distance = Annotated[float, Parameter(validator=Number(gte=0))]

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.locate import STANDARD_INPUT, named_photos
+from beenhere.cli.locate import STANDARD_INPUT, named_photos, warn_of_near
 from beenhere.cli.output import form_of, output_file, say
 from beenhere.cli.parameters import ADVANCED, ALL_PHOTOS, Out, Positive, WhichPhotos
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.errors import DataError
+from beenhere.wording import count
 
 
 def search(
@@ -30,7 +31,8 @@ def search(
 
     Args:
         index: folder of the index; see `beenhere index build`.
-        photos: files, folders, patterns in quotes, or `-` for one photo on standard input.
+        photos: files, folders, tables (.csv, .parquet), patterns in quotes, or `-` for one photo
+            on standard input.
         matches: how many for each photo.
         json: print JSON.
         out: file to write instead of standard output; its name says the form: `.csv` or `.json`.
@@ -47,6 +49,7 @@ def search(
     where = which.filter()
     paths, refused = named_photos(photos, search)
     opened = Index.open(index)
+    warn_of_near(opened, where)
     contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
     found = opened.query(contents, matches, where, **extract.model_dump())
     found = replace(found, queries=tuple(paths))
@@ -55,6 +58,8 @@ def search(
     else:
         with output_file(out) as new:
             new.write_text(write(found), encoding="utf-8")
+        answered = sum(one is not None for one in found.matches)
+        say(f"written to {out}: what is most like {count(answered, 'photo')}")
     failed = [path for path, one in zip(paths, found.matches, strict=True) if one is None]
     refused += zip(failed, (reason for _, reason in found.unreadable), strict=True)
     for path, reason in refused:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import console, figures_table, leave_interrupted, say
+from beenhere.cli.output import console, figures_table, leave_interrupted, say, tell
 from beenhere.cli.parameters import ADVANCED, Assignments, Parts, Positive
 from beenhere.errors import ConfigError, TrainingError
 from beenhere.wording import count
@@ -81,11 +81,10 @@ def run(
         _ask_about(folder.changed(plan), folder)
     folder.write(plan, _again(study, data, seeds, set_))
     rows = sum(len(table.rows) for table in plan.tables)
-    print(
+    tell(
         f"{plan.study.file.title or plan.study.name}, on {plan.profile.title}: "
         f"{count(len(plan.tables), 'table')}, {count(rows, 'row')}, "
         f"{count(len(plan.trainings), 'different training')}",
-        flush=True,
     )
     command = shlex.join(["beenhere", *sys.argv[1:]])  # as it was given
     try:
@@ -177,7 +176,11 @@ def _ask_about(changed: list[str], folder: "StudyFolder") -> None:
     if not changed:
         return
     these, have = ("this row", "has") if len(changed) == 1 else ("these rows", "have")
-    print(f"{count(len(changed), 'row')} {have} changed:", *changed, sep="\n  ", file=sys.stderr)
+    tell(
+        f"{count(len(changed), 'row')} {have} changed:",
+        *(f"  {row}" for row in changed),
+        file=sys.stderr,
+    )
     if not sys.stdin.isatty():
         raise ConfigError(
             f"{these} {have} changed since the last training; add --yes to train again (what was "
@@ -233,8 +236,8 @@ def _write_report(results: "StudyResults", folder: "StudyFolder") -> None:
 
     tables = write_tables(results, folder.path)
     page = write_page(results, folder.path, compared_rows(results))
-    print(f"Look at {page}")
-    print(f"Tables  {tables[0].parent}: CSV, Markdown, LaTeX")
+    tell(f"Look at {page}")
+    tell(f"Tables  {tables[0].parent}: CSV, Markdown, LaTeX")
 
 
 def _print_study(results: "StudyResults") -> None:
@@ -242,15 +245,15 @@ def _print_study(results: "StudyResults") -> None:
     from beenhere.report.study_figures import all_figures
 
     output = console()
-    print(f"\n{results.title}, on {results.data_title}")
+    tell("", f"{results.title}, on {results.data_title}")
     for figures in all_figures(results):
         print()
         output.print(_table(results, figures))
-    print(*_legend(results), sep="\n")
+    tell(*_legend(results))
     if results.caveat:
         output.print(f"\n{results.caveat}", markup=False, soft_wrap=False)
     for line in _problems(results):
-        print(line)
+        tell(line)
 
 
 def _legend(results: "StudyResults") -> Iterator[str]:

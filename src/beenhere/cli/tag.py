@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import NAMED, say
+from beenhere.cli.output import NAMED, say, tell
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import count
 
@@ -136,7 +136,7 @@ def _undo(places: Sequence[Path]) -> None:
     for folder, names in wanted.items():
         done, refused = undo(folder, names)
         left += refused
-        print(f"{folder}: {count(len(done), 'file')} as before")
+        tell(f"{folder}: {count(len(done), 'file')} as before")
     for file, reason in left:
         say(f"{file} {reason}")
     if left:

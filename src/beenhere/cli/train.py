@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import leave_interrupted
+from beenhere.cli.output import leave_interrupted, tell
 from beenhere.cli.parameters import Assignments
 from beenhere.config import config_yaml
 from beenhere.config.shipped import abouts, packaged
@@ -128,24 +128,24 @@ def _fine_tuning(
 
 def _report(result: "FitResult", options: TrainConfig) -> None:
     if result.validation:
-        print(f"best       epoch {result.best_epoch}  {_recalls(result.validation)}")
+        tell(f"best       epoch {result.best_epoch}  {_recalls(result.validation)}")
     else:
-        print(f"best       epoch {result.best_epoch}, the last: there are no validation photos")
+        tell(f"best       epoch {result.best_epoch}, the last: there are no validation photos")
     if result.beginning and result.best_epoch == 0:
         print("           No epoch made the model better: the best one is that of its beginning.")
     for name, recalls in result.tests.items():
-        print(f"test       {name}  {_recalls(recalls)}")
+        tell(f"test       {name}  {_recalls(recalls)}")
         if name in result.gains:
-            print(f"           {_gain(result.gains[name], str(result.baseline))}")
+            tell(f"           {_gain(result.gains[name], str(result.baseline))}")
     if result.unreadable:
-        print(f"unreadable {count(len(result.unreadable), 'training photo')}:")
+        tell(f"unreadable {count(len(result.unreadable), 'training photo')}:")
         for path, reason in list(result.unreadable.items())[:NAMED]:
-            print(f"           {path}: {reason}")
+            tell(f"           {path}: {reason}")
         if len(result.unreadable) > NAMED:
-            print(f"           all of them are in {result.run_dir / 'results.json'}")
-    print(f"model      {result.run_dir / 'checkpoints' / 'best'}")
+            tell(f"           all of them are in {result.run_dir / 'results.json'}")
+    tell(f"model      {result.run_dir / 'checkpoints' / 'best'}")
     if result.trained == 0:
-        print(
+        tell(
             f"The run had its {result.epochs} epochs already; train longer with: beenhere train "
             f"{result.run_dir} --set fit.epochs={2 * result.epochs}"
         )

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from beenhere.config.options import OWN, Options, OwnPart
 from beenhere.errors import ConfigError
-from beenhere.files.bounded_yaml import load_yaml
+from beenhere.files.bounded_yaml import dump_yaml, load_yaml
 from beenhere.files.regular import read_regular
 from beenhere.wording import did_you_mean, one_line
 
@@ -122,7 +122,7 @@ def plain(options: Options) -> dict[str, Any]:
 
 def write(options: Options, path: Path) -> None:
     """Write the resolved options as YAML."""
-    path.write_text(yaml.safe_dump(plain(options), sort_keys=False), encoding="utf-8")
+    path.write_text(dump_yaml(plain(options), allow_unicode=False), encoding="utf-8")
 
 
 def explain(options: Options) -> str:

@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     JsonValue,
     field_validator,
+    model_validator,
 )
 
 
@@ -19,6 +20,14 @@ class Options(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_empty(cls, given: Any) -> Any:
+        for name, value in given.items() if isinstance(given, dict) else ():
+            if isinstance(value, str) and not value.strip():  # as a path, the current folder
+                raise ValueError(f"{name} is empty; give a value, or leave it out")
+        return given
 
 
 OWN = "MODULE:CLASS"

@@ -160,7 +160,7 @@ class FramesConfig(Options):
 class CheckConfig(Options):
     """From where on something in a set of photos counts as a fault."""
 
-    radius: float = Field(
+    within: float = Field(
         25.0,
         ge=0,
         le=1e6,

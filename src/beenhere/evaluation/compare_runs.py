@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from beenhere.errors import DataError, ModelError
 from beenhere.evaluation.differences import Differences, differences
 from beenhere.evaluation.evaluation_results import SavedEvaluation
+from beenhere.files.regular import named
 from beenhere.models.load import known_name, load_model, own_function
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Contender:
         Raises:
             DataError: there is no such folder, or an evaluation that is not whole.
         """
-        name, folder = str(given), Path(given)
+        name, folder = str(given), named(given)
         if known_name(name) is not None or own_function(name) is not None:
             return cls(name, name, None, {})
         if not folder.exists():

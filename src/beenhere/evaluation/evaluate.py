@@ -18,6 +18,7 @@ from beenhere.evaluation import protocol
 from beenhere.evaluation.evaluation_results import RANKS, Evaluation, Recall, Timing
 from beenhere.evaluation.photo_tables import Photos, tables_of
 from beenhere.evaluation.statistics import bootstrap_interval, wilson_interval
+from beenhere.files.regular import named
 from beenhere.models.load import check_is_model, load_model, read_provenance
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import EvaluationTables
@@ -26,7 +27,7 @@ from beenhere.photos.reference import distance
 from beenhere.photos.reference import nearest as nearest_point
 from beenhere.photos.summary import lists_fingerprint, table_fingerprint
 from beenhere.photos.table import PhotoTable
-from beenhere.retrieval.extract import Descriptors, extract
+from beenhere.retrieval.extract import Descriptors, Embedder, extract
 from beenhere.retrieval.search.exact import search_exact
 from beenhere.retrieval.search.vectors import StoredVectors
 
@@ -72,7 +73,7 @@ def evaluate(
     if not isinstance(model, str | Path):
         check_is_model(model)
     config = config_yaml.validate(EvalConfig, options, "options of evaluate")
-    folder = None if out is None else Path(out)
+    folder = None if out is None else named(out)
     tables = tables_of(data, protocol, database, queries, photos, folder and folder / "tables")
     provenance = None
     if not isinstance(model, VPRModel):
@@ -116,10 +117,11 @@ def evaluate_tables(
     check_truth(tables)
     store = out and out / "descriptors"
     said = (None, None) if out is None else ("database photos", "query photos")
-    database = extract(model, tables.database, config.extract, store, said[0])
+    embedder = Embedder(model)
+    database = extract(model, tables.database, config.extract, store, said[0], embedder)
     queries = database
     if tables.queries is not tables.database:
-        queries = extract(model, tables.queries, config.extract, store, said[1])
+        queries = extract(model, tables.queries, config.extract, store, said[1], embedder)
     own = _own_rows(tables)
     start = time.perf_counter()
     predictions, similarity = _predict(

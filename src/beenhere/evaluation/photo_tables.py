@@ -14,7 +14,7 @@ from beenhere import __version__
 from beenhere.config.training import EvaluationData
 from beenhere.errors import ConfigError
 from beenhere.files.atomic import replacing, write_json
-from beenhere.files.regular import read_json, regular
+from beenhere.files.regular import named, read_json, regular
 from beenhere.photos.formats import EvaluationTables, read_evaluation, read_photos
 from beenhere.photos.formats.listed_truth import TRUTH_FILES
 from beenhere.photos.formats.listing import CONDITIONS
@@ -45,13 +45,13 @@ def tables_of(
         raise ConfigError(f"protocol {protocol!r} is one of a published set; give its folder too")
     match (data, database, queries, photos):
         case (tree, None, None, None) if tree is not None:
-            return read_tables(EvaluationData(tree=Path(tree), protocol=protocol), keep)
+            return read_tables(EvaluationData(tree=named(tree), protocol=protocol), keep)
         case (None, None, None, PhotoTable() as table):
             return leave_one_out(table, "photos")
-        case (None, None, None, str() | Path() as path):
-            return read_tables(Path(path), keep)
+        case (None, None, None, path) if path is not None:
+            return read_tables(named(path), keep)
         case (None, str() | Path() as found, str() | Path() as asked, None):
-            paths = EvaluationData(database=Path(found), queries=Path(asked))
+            paths = EvaluationData(database=named(found), queries=named(asked))
             return read_tables(paths, keep)
         case (None, found, asked, None) if found is not None and asked is not None:
             one, two = (
@@ -143,7 +143,9 @@ def _stamp(data: EvaluationData | Path) -> str:
         for file in [*around, root] if root.is_file() else [*around, *_files(root)]:
             digest.update(f"{file} ".encode(errors="surrogateescape"))
             if file.exists():  # a link may lead nowhere
-                digest.update(f"{file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())
+                now = file.stat()
+                times = f"{now.st_mtime_ns} {now.st_ctime_ns}"
+                digest.update(f"{now.st_size} {times}\n".encode())
     return digest.hexdigest()
 
 

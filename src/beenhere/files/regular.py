@@ -27,12 +27,18 @@ _KINDS = {
 }
 
 
-def named(path: str | Path) -> Path:
-    """A path that somebody gave; an empty text would be the current folder.
+def named(path: object) -> Path:
+    """A path that somebody gave to a function; an empty text would be the current folder.
 
     Raises:
-        DataError: it is empty.
+        DataError: it is empty, or no path.
+
+    >>> named(3)
+    Traceback (most recent call last):
+    beenhere.errors.DataError: expected a path or name, got int
     """
+    if not isinstance(path, str | Path):
+        raise DataError(f"expected a path or name, got {type(path).__name__}")
     if isinstance(path, str) and not path.strip():
         raise DataError("an empty name is given; expected a file or folder")
     return Path(path)

@@ -7,14 +7,16 @@ DINOv2) every block is a stage and the patch embedding is the stem.
 
 import copy
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import timm
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from beenhere.config.models import BackboneConfig
 from beenhere.errors import ModelError
@@ -42,7 +44,7 @@ class Backbone(nn.Module):
 
     Args:
         config: the backbone's options; ``pretrained`` is not acted upon here.
-        weights: of the whole network, by timm's names, or None for random weights.
+        weights: of the whole network, by timm's names or in its order, or None for random weights.
 
     Attributes:
         network: what is left of the timm network.
@@ -57,7 +59,9 @@ class Backbone(nn.Module):
             than there are, or weights that do not fit.
     """
 
-    def __init__(self, config: BackboneConfig, weights: Weights | None = None) -> None:
+    def __init__(
+        self, config: BackboneConfig, weights: Weights | Sequence[torch.Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.network = create_network(config.name)
         native = self.network.pretrained_cfg
@@ -78,7 +82,7 @@ class Backbone(nn.Module):
         self.stride = int(self.network.feature_info[self._tap]["reduction"])
         self.sizes = ImageSizes.of(self.network, self.stride)
 
-        whole = set(self.network.state_dict())
+        whole = list(self.network.state_dict())
         self.register_parameter("tokens", None)
         self.out_channels = self._remove_unused()
         if not config.finish:
@@ -88,7 +92,9 @@ class Backbone(nn.Module):
             self.tokens = nn.Parameter(torch.empty(1, config.tokens.count, self.out_channels))
             nn.init.normal_(self.tokens, std=0.02)
         if weights is not None:
-            self._load(weights, whole, config.name)
+            if not isinstance(weights, Mapping):
+                weights = dict(zip(whole, weights, strict=True))
+            self._load(weights, set(whole), config.name)
         self._frozen = self._freeze(taps, _frozen_stages(config, self.stages - config.crop))
         self.train()
 
@@ -346,7 +352,8 @@ def dry_run(
         twin = _without_content(network).eval()
         images = torch.empty(1, 3, *size, device="meta")
         try:
-            output = run(twin, images)
+            with _ShapesAlone():
+                output = run(twin, images)
             shape = tuple(output.shape)
         except Exception as error:  # code of any of timm's hundred families
             raise ModelError(
@@ -364,12 +371,44 @@ def _without_content(network: nn.Module) -> nn.Module:
     }
     for parameter in network.parameters():
         memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device="meta"))
-    twin = copy.deepcopy(network, memo)  # what is in the memo is taken, not copied
-    for module in twin.modules():
-        if isinstance(module, nn.Hardtanh):  # ReLU6 is one
-            # torch has no kernel for it on this device, and takes 12 ms for each in Python.
-            module.forward = nn.functional.relu  # type: ignore[method-assign]
-    return twin
+    return copy.deepcopy(network, memo)  # what is in the memo is taken, not copied
+
+
+_ACTIVATIONS = {F.gelu, F.hardswish, F.hardtanh, F.relu, F.relu6, F.silu}
+
+
+class _ShapesAlone(TorchFunctionMode):
+    """Within it batch norms and activations pass their input on, with the graph that it is due.
+
+    On the meta device torch runs them in Python, which takes milliseconds for each of many layers.
+    """
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if function in _ACTIVATIONS:
+            return args[0]
+        if function is F.batch_norm:
+            given = dict(zip(("input", "mean", "var", "weight", "bias"), args, strict=False))
+            given |= kwargs
+            return _Same.apply(given["input"], given.get("weight"), given.get("bias"))
+        return function(*args, **kwargs)
+
+
+class _Same(torch.autograd.Function):
+    """The like of the first of some tensors, which in the graph depends on them all."""
+
+    @staticmethod
+    def forward(
+        context: torch.autograd.function.FunctionCtx, first: torch.Tensor, *_: Any
+    ) -> torch.Tensor:
+        """A tensor of its shape; nothing here has content."""
+        return torch.empty_like(first)
 
 
 def _leaves(output: torch.Tensor) -> set[torch.Tensor]:

@@ -26,7 +26,8 @@ from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import check_named
 from beenhere.errors import ModelError
 from beenhere.files.atomic import BESIDE, replacing, sync_folder, write_file
-from beenhere.files.regular import open_regular
+from beenhere.files.bounded_yaml import dump_yaml
+from beenhere.files.regular import named, open_regular
 from beenhere.models.backbones import check_fit
 from beenhere.models.model import VPRModel
 from beenhere.models.pretrained import read_safetensors
@@ -63,7 +64,7 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
             f"{model.config.network} is a network of your own, and a checkpoint holds no code; "
             "keep its weights yourself, such as by torch.save(network.state_dict(), file)"
         )
-    target = Path(folder).absolute()
+    target = named(folder).absolute()
     if target.exists() and not _is_replaceable(target):
         raise ModelError(f"{folder} holds other things than a checkpoint; give another folder")
     new, previous = target.with_name(f"{BESIDE}{target.name}"), _previous(target)
@@ -83,13 +84,13 @@ def save_checkpoint(model: VPRModel, folder: str | Path, provenance: Mapping[str
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
     try:
-        yaml.safe_dump(description)  # what it cannot hold is refused before anything is written
+        dump_yaml(description)  # what it cannot hold is refused before anything is written
         shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
         new.mkdir(parents=True)
         with replacing(new / WEIGHTS) as weights:
             safetensors.torch.save_file(state, weights)
         description["sha256"] = _digest(new, architecture)
-        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
+        text = dump_yaml(description)
         write_file(new / DESCRIPTION, text)
         # No system swaps two folders in one step, so the old one goes before the new one comes.
         if target.exists():
@@ -115,7 +116,7 @@ def read_checkpoint(path: str | Path, parts: Collection[str] = ()) -> VPRModel:
     Raises:
         ModelError, ConfigError: as :func:`beenhere.models.load_model`.
     """
-    folder = find_checkpoint(Path(path))
+    folder = find_checkpoint(named(path))
     description = _read_description(folder)
     architecture = description.get("architecture")
     if not isinstance(architecture, dict):

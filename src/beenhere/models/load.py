@@ -10,8 +10,10 @@ from beenhere.config.models import BUILT_IN
 from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import call_own
 from beenhere.errors import ModelError
+from beenhere.files.regular import named
 from beenhere.models.checkpoint import checkpoint_provenance, read_checkpoint
-from beenhere.models.model import VPRModel, build_model
+from beenhere.models.model import VPRModel
+from beenhere.models.pretrained import packaged_tensors
 from beenhere.models.published.catalogue import find_published, published_model
 from beenhere.models.published.store import get_published
 
@@ -42,7 +44,7 @@ def load_model(
             module of your own that cannot be imported.
     """
     if str(spec) in BUILT_IN:
-        return build_model(BUILT_IN[str(spec)]).to(device).eval()
+        return VPRModel(BUILT_IN[str(spec)], packaged_tensors()).to(device).eval()
     function = own_function(spec)
     if function is not None:
         made = call_own(function, "the model")
@@ -62,7 +64,7 @@ def known_name(spec: str | Path) -> str | None:
     """
     if str(spec) in BUILT_IN:
         return str(spec)
-    model = None if Path(spec).exists() else find_published(str(spec))
+    model = None if named(spec).exists() else find_published(str(spec))
     return None if model is None else model.name
 
 
@@ -74,7 +76,7 @@ def checkpoint_of(spec: str | Path) -> Path:
             :func:`beenhere.models.published.store.get_published`.
     """
     name = known_name(spec)
-    return Path(spec) if name is None else get_published(published_model(name))
+    return named(spec) if name is None else get_published(published_model(name))
 
 
 def own_function(spec: str | Path) -> OwnPart | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +50,8 @@ class VPRModel(nn.Module):
 
     Args:
         config: every option of the model.
-        backbone_weights: of the whole timm network, by its names, or None for random weights.
+        backbone_weights: of the whole timm network, by its names or in its order, or None for
+            random weights.
 
     Attributes:
         config: the options, with the preprocessing's mean and std filled in.
@@ -68,7 +69,11 @@ class VPRModel(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, config: ModelConfig, backbone_weights: Weights | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        backbone_weights: Weights | Sequence[torch.Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = Backbone(config.backbone, backbone_weights)
         preprocessing = Preprocessing.of(config.preprocessing, self.backbone)

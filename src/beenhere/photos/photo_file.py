@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from beenhere.errors import BeenhereError, PhotoError
 from beenhere.files.regular import open_regular
+from beenhere.photos.jxl_size import jxl_size
 from beenhere.wording import one_line
 
 MAX_JPEG_PIXELS = 256_000_000
@@ -177,17 +178,22 @@ def read_header(file: BinaryIO, photo: str | Path | bytes) -> PhotoHeader:
         file.seek(2)
         header = _jpeg_header(file, name)
     else:
+        _check_pixels(name, *(jxl_size(file) or (1, 1)), MAX_PIXELS)  # to open one is to decode it
         with open_image(file) as image:
             header = image_header(image)
         if image.format == "PNG" and not len(header.exif):
             header = _with_late_chunks(file, header)
-    declared = f"declares {header.width} x {header.height} pixels"
     limit = MAX_JPEG_PIXELS if header.jpeg else MAX_PIXELS
-    if header.width * header.height > limit:
-        raise PhotoError(name, f"{declared}; expected at most {limit // 10**6} megapixels")
-    if header.width == 0 or header.height == 0:
-        raise PhotoError(name, declared)
+    _check_pixels(name, header.width, header.height, limit)
     return header
+
+
+def _check_pixels(name: str, width: int, height: int, limit: int) -> None:
+    declared = f"declares {width} x {height} pixels"
+    if width * height > limit:
+        raise PhotoError(name, f"{declared}; expected at most {limit // 10**6} megapixels")
+    if width == 0 or height == 0:
+        raise PhotoError(name, declared)
 
 
 def _jpeg_header(file: BinaryIO, path: str) -> PhotoHeader:

@@ -40,6 +40,8 @@ def photo_input(given: Given, name: str = "photo") -> PhotoInput:
     Raises:
         PhotoError: something else, an empty or a too large file, or numbers out of range.
     """
+    if isinstance(given, str) and not given.strip():
+        raise PhotoError(name, f"got an empty name; expected {EACH}")
     if isinstance(given, str | Path):
         return PhotoInput(str(given), given)
     if isinstance(given, bytes | bytearray | memoryview):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from beenhere import geo
 from beenhere.errors import DataError
 from beenhere.files.atomic import replacing
+from beenhere.files.regular import named
 from beenhere.wording import one_line
 
 SCHEMA: dict[str, type[pl.DataType]] = {
@@ -182,7 +183,7 @@ class PhotoTable:
         ...     print(Path(folder, "photos.csv").read_text().splitlines()[1])
         a.jpg,,,,,,,,,,,,,,
         """
-        target = Path(path)
+        target = named(path)
         if target.suffix not in (".parquet", ".csv"):
             raise DataError(f"{target} ends in {target.suffix!r}; expected .parquet or .csv")
         with replacing(target) as new:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from beenhere.evaluation.protocol import has_positive
+from beenhere.photos.reference import REFERENCES
 from beenhere.photos.reference import Kind as By
 from beenhere.report.photo_boxes import how_far
 from beenhere.report.study_figures import RowFigures, TableFigures
@@ -17,6 +19,9 @@ from beenhere.studies.results import StudyResults
 
 MOST_PHOTOS = 60
 """Different photos in the gallery: what a page can carry and a person looks through."""
+
+BANDS = (4, 40)
+"""Where near and middle end, in radii of what shows one place: 100 m and 1 km of positions."""
 
 Kind = Literal["wrong", "impossible"]
 
@@ -54,10 +59,12 @@ class Failure:
 
     @property
     def distance_band(self) -> str:
-        """``"near"`` below 100 m, ``"middle"`` below 1 km, ``"far"``; elsewhere ``"unknown"``."""
-        if self.metres is None or self.by != "position":
+        """``"near"``, ``"middle"`` or ``"far"``, by the :data:`BANDS`; ``"unknown"``: no distance,
+        or between two maps or names."""
+        if self.metres is None or not isfinite(self.metres) or not REFERENCES[self.by].unit:
             return "unknown"
-        return "near" if self.metres < 100 else "middle" if self.metres < 1000 else "far"
+        near, middle = (radii * REFERENCES[self.by].radius for radii in BANDS)
+        return "near" if self.metres < near else "middle" if self.metres < middle else "far"
 
 
 def failures(results: StudyResults, figures: Sequence[TableFigures]) -> list[Failure]:
@@ -80,6 +87,22 @@ def failures(results: StudyResults, figures: Sequence[TableFigures]) -> list[Fai
                 photos |= new
                 chosen.append(failure)
     return sorted(chosen, key=lambda one: (not one.best, one.model, one.test))
+
+
+def band_names(failures: Sequence[Failure]) -> dict[str, str]:
+    """What the distance bands of some failures are, in words."""
+    kinds = {one.by for one in failures if REFERENCES[one.by].unit}
+
+    def ends(radii: int) -> str:
+        return " or ".join(how_far(radii * REFERENCES[by].radius, by) for by in sorted(kinds))
+
+    near, middle = map(ends, BANDS)
+    return {
+        "near": f"up to {near} off",
+        "middle": f"{near} to {middle} off",
+        "far": f"more than {middle} off",
+        "unknown": "no distance",
+    }
 
 
 def _models(figures: Sequence[TableFigures], test: str) -> list[tuple[str, RowFigures]]:

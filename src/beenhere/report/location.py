@@ -19,7 +19,8 @@ from beenhere.wording import count, metres, whole_metres
 def describe_location(location: Location) -> list[str]:
     """Where, how surely and why, in one to five lines without the query's name."""
     doubt = [f"not known: {location.reason}"] if location.status == "guess" else []
-    return [_answer(location), *doubt, *_evidence(location), *_own(location)]
+    itself = ["the photo is itself in the index"] if location.in_index else []
+    return [_answer(location), *doubt, *itself, *_evidence(location), *_own(location)]
 
 
 def _answer(location: Location) -> str:
@@ -94,9 +95,10 @@ def _evidence(location: Location) -> list[str]:
     if place is None:
         return []
     best = best_match(place)
+    by = "inliers" if best.inliers else "similarity"
     lines = [
         f"{len(place.matches)} of {count(len(location.matches), 'match', 'matches')} for it; "
-        f"best {best.path} ({likeness(best)})"
+        f"best by {by} {best.path} ({likeness(best)})"
     ]
     if rival is not None:
         matches = count(len(rival.matches), "match", "matches")
@@ -159,7 +161,7 @@ def supporting(location: Location) -> list[int]:
 _COLUMNS = """
 query status lat lon radius_m probability threshold supporting matches best_match similarity inliers
 inliers_elsewhere guess_lat guess_lon runner_up_lat runner_up_lon runner_up_distance_m reason
-x y frame map place own_lat own_lon own_source own_distance_m radius unit
+x y frame map place own_lat own_lon own_source own_distance_m radius unit in_index
 """
 CSV_COLUMNS = tuple(_COLUMNS.split())
 """One row a photo; empty where there is nothing. ``status`` is known, guess or unknown. ``lat`` and
@@ -169,7 +171,8 @@ likeliest one. ``best_match`` is the strongest match for it, with its ``similari
 ``frame``, ``map`` and ``place``, a name, are of the likeliest place, known or not, where photos
 have these. ``own_lat`` and ``own_lon`` are where the photo itself says it was taken, in EXIF or its
 name (``own_source``), ``own_distance_m`` from the likeliest place. ``radius`` and ``unit``: ``m``,
-of x and y too, whatever theirs is, or ``frames``; ``radius_m`` is for metres alone."""
+of x and y too, whatever theirs is, or ``frames``; ``radius_m`` is for metres alone. ``in_index``:
+whether the photo is itself in the index."""
 
 
 def to_json(locations: Sequence[Location]) -> str:
@@ -179,13 +182,15 @@ def to_json(locations: Sequence[Location]) -> str:
     (null where the place is not known), ``radius_m``, ``probability``, ``threshold``,
     ``inliers_elsewhere``, ``radius``, ``unit``, ``place`` (the likeliest, known or not),
     ``runner_up``, ``matches``, ``reason`` and ``own`` (where the photo itself says it was taken:
-    ``lat``, ``lon``, ``source`` and ``distance_m`` from the likeliest place). A place has ``lat``,
-    ``lon``, ``spread_m``, ``x``, ``y``, ``frame``, ``map``, ``place`` (its name), ``share`` and
-    ``supporting`` (ranks of its matches), the runner-up ``distance_m`` from the likeliest too. A
-    match has ``rank``, ``path``, ``similarity``, ``inliers``, ``lat``, ``lon``, ``heading``,
-    ``captured``, ``x``, ``y``, ``frame``, ``map``, ``place`` and ``distance_m`` from the likeliest
-    place. ``radius``, and ``distance`` and ``spread`` beside those in metres, are in ``unit``:
-    ``"m"``, of x and y whatever theirs is, ``"frames"``, or null of places with names, which have
+    ``lat``, ``lon``, ``source`` and ``distance_m`` from the likeliest place) and ``in_index``
+    (whether the photo is itself in the index). A place has ``lat``, ``lon``, ``spread_m``, ``x``,
+    ``y``, ``frame``, ``map``, ``place`` (its name), ``share``, ``supporting`` (ranks of its
+    matches) and ``best`` (that of the strongest, as in CSV and text), the runner-up ``distance_m``
+    from the likeliest too. A match has ``rank``, ``path``, ``similarity``, ``inliers``, ``lat``,
+    ``lon``, ``heading``, ``captured``, ``x``, ``y``, ``frame``, ``map``, ``place`` and
+    ``distance_m`` from the likeliest place. ``radius``, and ``distance`` and ``spread`` beside
+    those in metres, are in ``unit``: ``"m"``, of x and y whatever theirs is, ``"frames"``, or null
+    of places with names, which have
     none.
     """
     return json_text([location_values(location) for location in locations])
@@ -218,7 +223,7 @@ def flat(location: Location) -> dict[str, Any]:
         location.reason,
         *(_on_map(place).values()),
         *(own and own.lat, own and own.lon, own and own.source, own_distance(location)),
-        *(location.radius, unit),
+        *(location.radius, unit, location.in_index),
     )
     return dict(zip(CSV_COLUMNS, values, strict=True))
 
@@ -248,6 +253,7 @@ def location_values(location: Location) -> dict[str, Any]:
         "matches": [_match_values(match, place) for match in location.matches],
         "reason": location.reason,
         "own": own and {**asdict(own), "distance_m": row["own_distance_m"]},
+        "in_index": location.in_index,
     }
 
 
@@ -256,7 +262,8 @@ def _place_values(place: Place) -> dict[str, Any]:
     unit = _unit(place)
     where = {"lat": place.lat, "lon": place.lon, "spread_m": place.spread if unit == "m" else None}
     where["spread"] = place.spread if unit else None
-    return {**where, **_on_map(place), "share": place.share, "supporting": supporting}
+    share, best = place.share, best_match(place).rank
+    return {**where, **_on_map(place), "share": share, "supporting": supporting, "best": best}
 
 
 def _match_values(match: Match, likeliest: Place | None) -> dict[str, Any]:

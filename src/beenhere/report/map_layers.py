@@ -30,18 +30,18 @@ def to_geojson(locations: Sequence[Location]) -> str:
     """A FeatureCollection with a point a photo, and its radius as a polygon where there is one.
 
     A feature's ``shape`` says which it is, ``"position"`` or ``"radius"``; both carry the query
-    and its answer by :data:`CSV_COLUMNS`. Where the place is not known, the point's geometry is
-    null and there is no polygon.
+    and its answer by :data:`CSV_COLUMNS`. A guess has its point, as its ``status`` says, and no
+    polygon; of an unknown place the geometry is null.
     """
     features = []
     for location in locations:
         facts = flat(location)
-        place = _on_earth(location.place) if location.known else None
+        place = None if location.status == "unknown" else _on_earth(location.place)
         point = area = None
         if place is not None:
             where = [round(angle, _DIGITS) for angle in reversed(place)]
             point = {"type": "Point", "coordinates": where}
-            if location.radius is not None:
+            if location.known and location.radius is not None:
                 area = circle(*place, location.radius)
         features.append(_feature("position", point, facts))
         if area is not None:

@@ -16,7 +16,7 @@ from beenhere import wording
 from beenhere.evaluation.ranking import RankedRow
 from beenhere.files.atomic import write_file
 from beenhere.report.compared_queries import ComparedPair
-from beenhere.report.gallery import failures
+from beenhere.report.gallery import band_names, failures
 from beenhere.report.study_charts import chart_groups
 from beenhere.report.study_figures import TableFigures, all_figures, distinct_runs
 from beenhere.report.study_tables import as_csv, as_latex, as_markdown, columns
@@ -55,6 +55,7 @@ def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedPair
         DataError: rows of one table were asked different queries.
     """
     figures = all_figures(results)
+    failed = failures(results, figures)
     pictures = Thumbnails()
     pairs = [
         (a, b, list(tests)) for (a, b), tests in groupby(compared, lambda pair: (pair.a, pair.b))
@@ -66,7 +67,8 @@ def write_page(results: StudyResults, out: Path, compared: Sequence[ComparedPair
             results=results,
             progress=progress(results),
             sections=[_section(results, one) for one in figures],
-            failures=failures(results, figures),
+            failures=failed,
+            bands=band_names(failed),
             pairs=pairs,
             mapped=any(pair.mapped for pair in compared),
             several_seeds=any(len(run.row.finished) > 1 for one in figures for run in one.rows),

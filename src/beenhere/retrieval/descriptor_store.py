@@ -3,7 +3,8 @@
 A store belongs to one model fingerprint, precision and dtype. It holds
 
 - ``descriptors.npy``, ``(n, D)``, which only grows; ``np.load(..., mmap_mode="r")`` reads it,
-- ``photos.jsonl``, one line a row: absolute path, size in bytes, modification time in ns,
+- ``photos.jsonl``, one line a row: absolute path, size in bytes, modification time in ns, and the
+  time of the last touch (ctime), which earlier versions did not write and did not look at,
 - ``store.json``, whose descriptors these are; ``store.lock``, who writes them.
 
 A row counts once its line is whole. Vectors reach the disk before their lines do, so a process
@@ -17,7 +18,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,23 @@ class PhotoKey(NamedTuple):
         Raises:
             PhotoError: there is no such file, it is another thing, or it cannot be reached.
         """
+        return cls(*FileStamp.of(path)[:3])
+
+
+class FileStamp(NamedTuple):
+    """A photo file as it is now, to its last touch.
+
+    Nobody sets a ctime: another photo in its place shows, were size and mtime made the same.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> "FileStamp":
+        """The stamp of a file, without opening it; errors as of :meth:`PhotoKey.of`."""
         try:
             found = Path(path).stat()
             regular = stat.S_ISREG(found.st_mode)
@@ -56,16 +74,21 @@ class PhotoKey(NamedTuple):
             raise PhotoError(path, f"cannot be reached: {one_line(error, None)}") from error
         if not regular:
             raise PhotoError(path, "not a regular file")
-        return cls(os.path.abspath(path), found.st_size, found.st_mtime_ns)  # noqa: PTH100
+        whole = os.path.abspath(path)  # noqa: PTH100
+        return cls(whole, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def photo_keys(paths: Iterable[str]) -> tuple[dict[str, PhotoKey], dict[str, str]]:
+_Key = PhotoKey | FileStamp
+K = TypeVar("K", PhotoKey, FileStamp)
+
+
+def photo_keys(paths: Iterable[str], kind: type[K]) -> tuple[dict[str, K], dict[str, str]]:
     """The key of each file by its path, and the reason for each that is not there."""
-    keys: dict[str, PhotoKey] = {}
+    keys: dict[str, K] = {}
     gone: dict[str, str] = {}
     for path in paths:
         try:
-            keys[path] = PhotoKey.of(path)
+            keys[path] = kind.of(path)
         except PhotoError as error:
             gone[path] = error.reason
     return keys, gone
@@ -76,7 +99,7 @@ class MemoryStore:
 
     def __init__(self, rows: int, dim: int, dtype: str) -> None:
         self._vectors = np.empty((rows, dim), dtype)
-        self._row: dict[PhotoKey, int] = {}
+        self._row: dict[_Key, int] = {}
 
     def __enter__(self) -> "MemoryStore":
         return self
@@ -84,16 +107,16 @@ class MemoryStore:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def __contains__(self, key: PhotoKey) -> bool:
+    def __contains__(self, key: _Key) -> bool:
         return key in self._row
 
-    def append(self, keys: Sequence[PhotoKey], vectors: NDArray[np.floating]) -> None:
+    def append(self, keys: Sequence[_Key], vectors: NDArray[np.floating]) -> None:
         """Keep the vectors ``(len(keys), D)``."""
         start = len(self._row)
         self._vectors[start : start + len(keys)] = vectors
         self._row.update(zip(keys, range(start, start + len(keys)), strict=True))
 
-    def take(self, keys: Sequence[PhotoKey]) -> NDArray[np.floating]:
+    def take(self, keys: Sequence[_Key]) -> NDArray[np.floating]:
         """The vectors of the keys, ``(len(keys), D)``, in their order; a view where it can be."""
         return _take(self._vectors, [self._row[key] for key in keys])
 
@@ -119,7 +142,7 @@ class DescriptorStore:
         self._identity = {**identity, "dim": dim, "dtype": dtype}
         self._files: tuple[IO[bytes], IO[bytes]] | None = None  # photos.jsonl, descriptors.npy
         self._writing = ExitStack()  # the files, and the lock
-        self._uncommitted: list[PhotoKey] = []
+        self._uncommitted: list[_Key] = []
         self._committed_at = time.monotonic()
         self._check_identity()
         self._row, self._whole_bytes = self._read()
@@ -132,10 +155,10 @@ class DescriptorStore:
             self.commit()
         self._files = None
 
-    def __contains__(self, key: PhotoKey) -> bool:
-        return key in self._row
+    def __contains__(self, key: _Key) -> bool:
+        return self._row_of(key) is not None
 
-    def append(self, keys: Sequence[PhotoKey], vectors: NDArray[np.floating]) -> None:
+    def append(self, keys: Sequence[_Key], vectors: NDArray[np.floating]) -> None:
         """Keep the vectors ``(len(keys), D)``; they are safe within :data:`COMMIT_SECONDS`."""
         _, file = self._files or self._open_to_write()
         file.write(little_endian(vectors, self._dtype.name))
@@ -159,7 +182,7 @@ class DescriptorStore:
         self._write_header(vectors)
         self._committed_at = time.monotonic()
 
-    def take(self, keys: Sequence[PhotoKey]) -> NDArray[np.floating]:
+    def take(self, keys: Sequence[_Key]) -> NDArray[np.floating]:
         """The vectors of the keys, ``(len(keys), D)``, in their order.
 
         Memory-mapped where the rows follow one another on disk, as they do for a set of photos
@@ -172,7 +195,13 @@ class DescriptorStore:
         mapped: NDArray[np.floating] = np.memmap(
             self.folder / "descriptors.npy", self._dtype, "r", HEADER_BYTES, shape
         )
-        return _take(mapped, [self._row[key] for key in keys])
+        rows = [self._row_of(key) for key in keys]
+        return _take(mapped, [row for row in rows if row is not None])
+
+    def _row_of(self, key: _Key) -> int | None:
+        """An earlier version wrote a key without the last number."""
+        row = self._row.get(key)
+        return self._row.get(PhotoKey(*key[:3])) if row is None else row
 
     @property
     def _row_bytes(self) -> int:
@@ -192,21 +221,22 @@ class DescriptorStore:
                 "give another output folder, or remove this one"
             )
 
-    def _read(self) -> tuple[dict[PhotoKey, int], int]:
+    def _read(self) -> tuple[dict[_Key, int], int]:
         """Whole rows, and how many bytes of ``photos.jsonl`` they take; sets the count."""
         self._count = 0
         photos, vectors = self.folder / "photos.jsonl", self.folder / "descriptors.npy"
         if not (photos.exists() and vectors.exists()):
             return {}, 0
         most = max(0, vectors.stat().st_size - HEADER_BYTES) // self._row_bytes
-        rows: dict[PhotoKey, int] = {}
+        rows: dict[_Key, int] = {}
         length = 0
         with open_regular(photos) as lines:
             for line in lines:
                 if self._count == most or not line.endswith(b"\n"):
                     break
                 try:
-                    key = PhotoKey(*json.loads(line))
+                    row = json.loads(line)
+                    key = FileStamp(*row) if len(row) == 4 else PhotoKey(*row)
                 except (ValueError, TypeError):
                     break
                 rows[key] = self._count
@@ -249,7 +279,7 @@ class DescriptorStore:
         vectors.seek(0, os.SEEK_END)
 
 
-def missing(store: MemoryStore | DescriptorStore, keys: Iterable[PhotoKey]) -> list[PhotoKey]:
+def missing(store: MemoryStore | DescriptorStore, keys: Iterable[K]) -> list[K]:
     """The keys that are not kept yet, once each, in their order."""
     return [key for key in dict.fromkeys(keys) if key not in store]
 

@@ -28,8 +28,8 @@ from beenhere.photos.table import PhotoTable
 from beenhere.progress import progress
 from beenhere.retrieval.descriptor_store import (
     DescriptorStore,
+    FileStamp,
     MemoryStore,
-    PhotoKey,
     missing,
     photo_keys,
 )
@@ -77,6 +77,7 @@ def extract(
     config: ExtractConfig,
     store: Path | None,
     what: str | None,
+    embedder: "Embedder | None" = None,
 ) -> Descriptors:
     """Compute the descriptors of a table's photos, or find those computed before.
 
@@ -90,6 +91,7 @@ def extract(
         store: a folder; descriptors of each model, precision and dtype get their own folder in
             it. None: keep them in memory alone.
         what: what the progress bar says; None: be silent.
+        embedder: the model made ready by an earlier table of the same; None: make it ready here.
 
     Raises:
         ModelError: a photo has a size that the model cannot take; it is named.
@@ -100,13 +102,14 @@ def extract(
     if config.device != "auto":
         model.to(choose_device(config.device))
     paths = table.paths
-    keys, gone = photo_keys(paths)
-    failed: dict[PhotoKey, str] = {}
+    keys, gone = photo_keys(paths, FileStamp)
+    failed: dict[FileStamp, str] = {}
+    embedder = embedder or Embedder(model)
     with _open_store(model, config, store, len(keys)) as kept:
         todo = missing(kept, keys.values())
         files = [key.path for key in todo]
         watched = progress(what, len(todo)) if what and todo else nullcontext(lambda steps: None)
-        with watched as advance, closing(Embedder(model).embed(files, files, config)) as batches:
+        with watched as advance, closing(embedder.embed(files, files, config)) as batches:
             for batch in batches:
                 kept.append([todo[number] for number in batch.members], batch.vectors)
                 failed |= {todo[number]: reason for number, reason in batch.unreadable.items()}

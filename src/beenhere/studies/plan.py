@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from beenhere import geo
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import AS_BEFORE
 from beenhere.config.training import DataConfig, TrainConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.evaluation.evaluate import evaluation_fingerprint
 from beenhere.photos.formats import read_evaluation, read_photos
+from beenhere.photos.reference import nearest, points_of, reference_of
 from beenhere.photos.summary import table_fingerprint
 from beenhere.studies.study import DataProfile, RowFile, Study, StudyTable
 from beenhere.training.run_folder import own_code_of
@@ -113,12 +113,15 @@ class StudyPhotos:
         self.evaluation = cache(lambda data: evaluation_fingerprint(self._tables(data)))
         """Fingerprints of a database and queries."""
 
-    def check_apart(self, data: DataConfig, metres: float, allowed: float) -> None:
+    def check_apart(
+        self, data: DataConfig, thresholds: Sequence[float | None], allowed: float
+    ) -> None:
         """See that nothing is tested, or the best epoch chosen, on what was trained on.
 
         Args:
             data: training photos, validation and test sets.
-            metres: a photo so near to a training photo is on its street.
+            thresholds: of rows, in the unit of what says where photos were taken; None: those that
+                go with it. A photo so near to a training photo is on its street.
             allowed: share of a side's photos that may be.
 
         Raises:
@@ -137,16 +140,19 @@ class StudyPhotos:
         for name, path in sets.items():
             tables = self._tables(path)
             for what, side in (("queries", tables.queries), ("database photos", tables.database)):
+                reference = reference_of([train, side])
+                usual = reference.radius
+                radius = max(usual if given is None else given for given in thresholds)
                 nobody = [np.empty(0, np.intp)] * len(side)
-                near = geo.nearest(train.positions, side.positions, nobody)
-                shared = np.flatnonzero(near <= metres)
+                near = nearest(points_of(train, reference), points_of(side, reference), nobody)
+                shared = np.flatnonzero(near <= radius)
                 if len(shared) > allowed * len(side):
+                    lie = f"lie {reference.within(radius)}" if reference.unit else "have the name"
                     raise DataError(
-                        f"{len(shared)} of the {len(side)} {what} of {name} lie within "
-                        f"{metres:g} m of a training photo ({side.paths[shared[0]]}): figures from "
-                        "streets that were trained on prove nothing. Leave them out of "
-                        f"{data.train}, or say how large a share is meant by allowed_overlap in "
-                        "the data profile"
+                        f"{len(shared)} of the {len(side)} {what} of {name} {lie} of a training "
+                        f"photo ({side.paths[shared[0]]}): figures from places that were trained "
+                        f"on prove nothing. Leave them out of {data.train}, or say how large a "
+                        "share is meant by allowed_overlap in the data profile"
                     )
 
 
@@ -191,10 +197,11 @@ def make_plan(
     for name in profile.scale.keys() - known:
         raise ConfigError(f"data profile {data!r}: scale names {name!r}, which no row has")
     photos = StudyPhotos()
-    metres = max((config.evaluation.thresholds or AS_BEFORE)[0] for config in configs)
+    given = [config.evaluation.thresholds for config in configs]
+    widest = [None if one is None else one[0] for one in given]
     for places in {config.data.model_dump_json(): config.data for config in configs}.values():
         _check_there(places, data)
-        photos.check_apart(places, metres, profile.allowed_overlap)
+        photos.check_apart(places, widest, profile.allowed_overlap)
     count = seeds or study.file.seeds
     tables = tuple(
         PlannedTable(table, tuple(_planned(row, config, photos, count) for row, config in rows))

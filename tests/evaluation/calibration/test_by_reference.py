@@ -1,9 +1,11 @@
 """Indexes known by x and y, frames or names are calibrated as those with positions are."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from streets import street_model, write_streets
 
@@ -171,6 +173,24 @@ def test_photos_of_the_index_are_asked_without_themselves(
         assert len(own) == 60 and own.min() >= least - 1e-9
         # Each wall is its own: the nearest photo is another one, here or elsewhere.
         assert (own > 0).any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("map", "words"),
+    [
+        ("mill, evening", "the queries are of the map 'mill, evening', the index's photos of the "),
+        (None, "the queries are of no map, the index's photos of the maps 'lower', 'upper'; expec"),
+    ],
+)
+def test_queries_of_another_map_are_named(
+    folder: Path, tables: dict[str, PhotoTable], kind: Kind, map: str | None, words: str
+) -> None:
+    frame = tables["queries"].frame.head(12).with_columns(map=pl.lit(map, pl.String))
+    with pytest.raises(DataError, match=re.escape(words)):
+        CalibrationQueries(
+            Index.open(folder), PhotoTable(frame), None, CONFIG, LocateConfig(by=kind)
+        )
 
 
 def test_distances_can_be_given_where_there_are_any(

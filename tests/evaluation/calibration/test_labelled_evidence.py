@@ -46,8 +46,8 @@ def test_positions_of_two_streets_are_more_than_a_gap_apart_however_dense_the_ci
     assert len(np.unique(numbers[numbers != BETWEEN])) > 8
     assert 0.05 < (numbers == BETWEEN).mean() < 0.3
     for number in np.unique(numbers[numbers != BETWEEN]):
-        block = np.stack([positions.easting, positions.northing])[:, numbers == number] // 500
-        assert (block == block[:, :1]).all(), "a street stays within one block of ten gaps"
+        plane = np.stack([positions.easting, positions.northing])[:, numbers == number]
+        assert (np.ptp(plane, axis=1) < 500).all(), "a street stays within one block of ten gaps"
     metres = np.hypot(
         positions.easting[:, None] - positions.easting,
         positions.northing[:, None] - positions.northing,
@@ -64,12 +64,40 @@ def local(x: list[float], y: list[float], **texts: list[str | None]) -> LocalPoi
 
 
 def test_a_corridor_is_cut_along_its_length_alone() -> None:
-    """All of it lies on the line y = 0 of the grid."""
     x = np.arange(200.0)
     numbers = streets(local(x.tolist(), [0.0] * 200), 4, 10)
-    cut = np.abs(x - 40 * np.round(x / 40)) <= 2
-    assert ((numbers == BETWEEN) == cut).all()
-    assert [len(set(numbers[~cut & (x // 40 == block)])) for block in range(5)] == [1] * 5
+    (out,) = np.nonzero(numbers == BETWEEN)
+    lines = np.split(out, np.flatnonzero(np.diff(out) > 1) + 1)
+    assert len(out) <= 25 and all(len(line) <= 5 for line in lines)
+    assert len(set(numbers[numbers != BETWEEN])) >= 5
+    assert np.bincount(numbers[numbers != BETWEEN]).max() <= 36, "40 less those near a line"
+
+
+@pytest.mark.parametrize("north", [0.0, 20.0, 250.0, 480.0])
+@pytest.mark.parametrize("wide", [0.0, 8.0, 70.0])
+def test_no_street_along_a_line_of_the_map_is_lost(north: float, wide: float) -> None:
+    """UTM's lines at multiples of 500 m: the northing is 4,180,000 and so much."""
+    rng = np.random.default_rng(0)
+    along, across = np.sort(rng.uniform(0, 2000, 200)), north + rng.uniform(-wide, wide, 200)
+    for positions in (at(along, across), at(across, along)):
+        numbers = streets(positions, 50, 100)
+        assert (numbers == BETWEEN).mean() < 0.15
+        assert np.bincount(numbers[numbers != BETWEEN]).max() <= 70
+
+
+def test_a_short_street_is_cut_in_its_middle_wherever_it_lies() -> None:
+    for start in (0.0, 130.0, 260.0, 390.0):
+        numbers = streets(at(start + np.arange(0, 300, 3.0), np.zeros(100)), 50, 50)
+        first, second = np.bincount(numbers[numbers != BETWEEN])
+        assert abs(first - second) <= 10 and first + second >= 80
+
+
+def test_two_long_streets_are_cut_each_by_itself() -> None:
+    along, zeros = np.arange(0, 1000, 5.0), np.zeros(200)
+    east, north = np.r_[along, zeros - 900], np.r_[zeros, along]
+    both = streets(at(east, north), 50, 100)
+    alone = streets(at(along, zeros), 50, 100)
+    assert ((both[:200] == BETWEEN) == (alone == BETWEEN)).all()
 
 
 def test_maps_and_names_are_groups_of_their_own() -> None:

@@ -181,3 +181,21 @@ def test_a_letter_of_the_hemisphere_is_no_band(tmp_path: Path) -> None:
     # Degrees say where it is: their row stays, and the doctor speaks of the zone.
     columns = "path,lat,lon,easting,northing,zone\n"
     assert len(read(tmp_path, f"{columns}a.jpg,52.5163,13.3777,389918,5819702,33K\n")) == 1
+
+
+def test_a_few_bytes_of_parquet_fill_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "photos.parquet"
+    pl.DataFrame({"path": pl.repeat("a.jpg", 2_000_000, eager=True)}).write_parquet(file)
+    with pytest.raises(DataError, match=r"has 2,000,000 rows in .* kB; expected a photo with a"):
+        read_photos(file)
+    names = [f"{number:07}.jpg" for number in range(1_100_000)]  # as many may well be
+    pl.DataFrame({"path": names}).write_parquet(file)
+    with pytest.raises(DataError, match=r"none of 1,100,000 photos can be used.*no such file"):
+        read_photos(file)
+    texts = {"path": ["a.jpg", "b.jpg"] * 500, "place": ["x" * 10_000] * 1000}
+    pl.DataFrame(texts).write_parquet(file)
+    monkeypatch.setattr("beenhere.photos.formats.photo_list.MOST_BYTES", 1 << 20)
+    with pytest.raises(DataError, match=r"has texts of 10\.0 MB in .* kB; expected at most 1.0"):
+        read_photos(file)

@@ -15,6 +15,7 @@ from beenhere import geo
 from beenhere.config.training import EvaluationData
 from beenhere.errors import DataError
 from beenhere.photos.formats import find_sets, read_evaluation, read_photos, sets_in
+from beenhere.photos.formats.reading import ANOTHER_NAME
 from beenhere.photos.table import PhotoTable
 
 GSV_XS = "@0544893.80@4181327.60@10@S@037.77730@-122.49041@{pano}@@{heading}@@@@{date}@{note}@.jpg"
@@ -712,3 +713,14 @@ def test_a_photo_in_two_rows_of_a_table_is_refused(tmp_path: Path) -> None:
     table.write_text("path,lat,lon,place\na.jpg,1,2,p\nb.jpg,1,2,p\na.jpg,1,2,q\n")
     with pytest.raises(DataError, match=r"lists .*a\.jpg more than once \(1 such"):
         read_photos(table)
+
+
+def test_a_file_of_two_names_is_one_photo(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.jpg", position=(50, 8))
+    write_photo(tmp_path / "z/same bytes.jpg", position=(50, 8))
+    (tmp_path / "b.jpg").hardlink_to(tmp_path / "a.jpg")
+    (tmp_path / "z/c.jpg").symlink_to(tmp_path / "a.jpg")
+    table = read_photos(tmp_path)
+    assert [Path(path).name for path in table.paths] == ["a.jpg", "same bytes.jpg"]
+    others = [str(tmp_path / name) for name in ("b.jpg", "z/c.jpg")]
+    assert table.notes == [(path, ANOTHER_NAME) for path in others]

@@ -14,7 +14,7 @@ from beenhere import geo
 from beenhere.config.evaluation import ExtractConfig
 from beenhere.config.models import ModelConfig
 from beenhere.errors import ConfigError, DataError, ModelError
-from beenhere.models.checkpoint import save_checkpoint
+from beenhere.models.checkpoint import load_model, save_checkpoint
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
@@ -93,7 +93,18 @@ def test_an_empty_index(index: Index, model: TinyModel, photos: Path) -> None:
     assert index.add(photos, model=model).new == 6 and len(index) == 6
 
 
-def test_nothing_but_unreadable_photos(tmp_path: Path, model: TinyModel) -> None:
+def test_the_command_and_the_function_have_the_same_defaults(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    built = Index.build(photos)
+    assert built.path == Path(f"{photos.name}.index")
+    assert built.manifest.model.fingerprint == load_model("offline-lite0").fingerprint()
+    with pytest.raises(DataError, match="have no name; give a path"):
+        Index.build([np.zeros((64, 64, 3), np.uint8)], table={"path": ["a"]})
+
+
+def test_nothing_but_unreadable_photos(index: Index, tmp_path: Path, model: TinyModel) -> None:
     bad = tmp_path / "bad" / at_name(1, 2)
     bad.parent.mkdir()
     bad.write_bytes(b"no photo")
@@ -101,6 +112,15 @@ def test_nothing_but_unreadable_photos(tmp_path: Path, model: TinyModel) -> None
     with pytest.raises(DataError, match=reason):
         Index.build(tmp_path / "bad", model, tmp_path / "y.index")
     assert not (tmp_path / "y.index").exists()
+    before = index.manifest
+    reason = reason.replace("$", "") + "; the index is as it was"
+    with pytest.raises(DataError, match=reason):
+        index.add(tmp_path / "bad", model=model)
+    index.refresh()
+    assert index.manifest == before and not index.unreadable
+    write_photo(tmp_path / "bad" / at_name(3, 4), 3)
+    assert index.add(tmp_path / "bad", model=model).new == 1  # one of two will do
+    assert list(index.unreadable) == [str(bad)]
 
 
 def test_only_what_lies_near(index: Index, model: TinyModel, photos: Path) -> None:

@@ -112,7 +112,7 @@ def test_the_own_reader_finds_it_and_everything_else(order: str, gps: bool, tmp_
     done = write(answer(photo))
     assert done.files == [photo] and not done.failed
     facts, after = read_facts(str(photo)), photo.read_bytes()
-    assert facts.lat == pytest.approx(LAT, abs=1e-8) and facts.lon == pytest.approx(LON, abs=1e-8)
+    assert facts.answer == pytest.approx((LAT, LON), abs=1e-8)
     assert facts.heading == (77 if gps else None)
     icc = before.index(b"\xff\xe2")
     assert after.endswith(before[icc:])  # profile, picture and what comes behind, bit for bit
@@ -167,10 +167,10 @@ def test_a_position_is_not_written_over_unless_asked(tmp_path: Path) -> None:
         ]
     assert photo.read_bytes() == first and not photo.with_name("a.jpg.xmp").exists()
     assert write(other, overwrite=True).files == [photo]
-    assert (read_facts(str(photo)).lat, read_facts(str(photo)).lon) == (-10.0, 20.0)
+    assert read_facts(str(photo)).answer == (-10.0, 20.0)
     # Both changes are taken back, the last one first.
     assert undo(tmp_path) == ([photo], [])
-    assert read_facts(str(photo)).lat is None
+    assert read_facts(str(photo)).answer is None
 
 
 def test_a_position_that_nobody_can_believe_is_one(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_guesses_and_unknown_places(tmp_path: Path) -> None:
     assert write(*answers, guesses=True).files == [guess]
     with Image.open(guess) as image:
         assert b": guess, probability" in image.getexif().get_ifd(0x8825)[27]
-    assert read_facts(str(unknown)).lat is None
+    assert read_facts(str(unknown)).answer is None
 
 
 def test_all_but_jpeg_have_a_sidecar(tmp_path: Path) -> None:
@@ -208,6 +208,67 @@ def test_all_but_jpeg_have_a_sidecar(tmp_path: Path) -> None:
     ((_, reason),) = write(answer(png)).kept
     assert reason == "has a position already (55,41.8983330N, 13,11.7049998W in its sidecar)"
     assert undo(tmp_path)[1] == [] and not any(file.exists() for file in sidecars)
+
+
+def packet(tags: str, encoding: str = "utf-8") -> bytes:
+    """The segment of a JPEG with an XMP packet."""
+    text = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+ xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ dc:title="caf\u00e9" {tags}</rdf:Description></rdf:RDF></x:xmpmeta>"""
+    data = b"http://ns.adobe.com/xap/1.0/\0" + text.encode(encoding)
+    return b"\xff\xe1" + (len(data) + 2).to_bytes(2) + data
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        "exif:GPSLatitude=\"1,2.0N\" exif:GPSLongitude = '3,4.0E'>",
+        "><exif:GPSLatitude>1,2.0N</exif:GPSLatitude>\n<exif:GPSLongitude>3,4.0E"
+        "</exif:GPSLongitude>",
+    ],
+    ids=["attributes", "elements"],
+)
+@pytest.mark.parametrize("exif_first", [True, False])
+def test_a_position_in_a_packet_is_blanked_where_a_new_one_is_written(
+    tags: str, exif_first: bool, tmp_path: Path
+) -> None:
+    photo = jpeg(tmp_path, "a.jpg", tiff(">", False) if exif_first else None)
+    before = photo.read_bytes()
+    at = before.index(b"\xff\xe2") if exif_first else 20  # before the profile; behind JFIF
+    before = before[:at] + packet(tags) + before[at:]
+    photo.write_bytes(before)
+    assert read_facts(str(photo)).lat == pytest.approx(1 + 2 / 60)
+    assert "in XMP" in write(answer(photo)).kept[0][1]
+    assert write(answer(photo), overwrite=True).files == [photo]
+    after = photo.read_bytes()
+    assert b"1,2.0N" not in after and b"3,4.0E" not in after and "café".encode() in after
+    facts = read_facts(str(photo))
+    assert facts.lat is None and facts.answer == pytest.approx((LAT, LON), abs=1e-8)
+    # No byte but those of the position and of EXIF has changed.
+    assert after.endswith(before[before.index(b"\xff\xe2") :])
+    assert after.count(packet(tags)[:30]) == 1
+    assert len(after[after.index(packet(tags)[:30]) :]) == len(
+        before[before.index(packet(tags)[:30]) :]
+    )
+    assert undo(tmp_path) == ([photo], []) and photo.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        '><exif:GPSLatitude xml:lang="x">1,2.0N</exif:GPSLatitude>',
+        'exif:GPSLatitude="1,2.0N"><broken>',
+    ],
+)
+def test_a_packet_that_cannot_be_blanked_is_refused_with_advice(tags: str, tmp_path: Path) -> None:
+    photo = jpeg(tmp_path, "a.jpg", None)
+    before = photo.read_bytes()[:20] + packet(tags) + photo.read_bytes()[20:]
+    photo.write_bytes(before)
+    ((path, reason),) = write(answer(photo), overwrite=True).failed
+    assert path == str(photo) and "\n" not in reason and "--write-xmp" in reason
+    assert "exiftool -XMP:GPSLatitude= -XMP:GPSLongitude=" in reason
+    assert photo.read_bytes() == before
 
 
 EDITED = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
@@ -341,7 +402,7 @@ def test_only_some_photos_are_brought_back(tmp_path: Path) -> None:
     one, two = jpeg(tmp_path, "1.jpg", None), jpeg(tmp_path, "2.jpg", None)
     write(answer(one), answer(two))
     assert undo(tmp_path, {"1.jpg"}) == ([one], [])
-    assert read_facts(str(one)).lat is None and read_facts(str(two)).lat is not None
+    assert read_facts(str(one)).answer is None and read_facts(str(two)).answer is not None
     assert undo(tmp_path) == ([two], [])
 
 
@@ -388,7 +449,7 @@ def test_a_process_that_is_killed_leaves_the_old_file_or_the_new(step: str, tmp_
     done = subprocess.run(command, env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL
     assert (photo.read_bytes() == before) == (step == "before")
-    assert (read_facts(str(photo)).lat is None) == (step == "before")
+    assert (read_facts(str(photo)).answer is None) == (step == "before")
     assert undo(tmp_path) == ([photo], [])
     assert photo.read_bytes() == before
 

@@ -16,6 +16,7 @@ from beenhere.evaluation.protocol import leave_out
 from beenhere.photos.photo_input import photo_input
 from beenhere.photos.reference import (
     REFERENCES,
+    LocalPoints,
     Points,
     Reference,
     distance,
@@ -41,6 +42,9 @@ LARGEST_STREET = 2
 
 COPY = "a photo of the index itself"
 """Reason why a query is left out."""
+
+_NAMED = 3
+"""Maps that an error names."""
 
 COPY_BITS = 16
 """Of 256 of a perceptual hash, that saving anew and resizing may change: real photos change by 6 at
@@ -167,8 +171,9 @@ class CalibrationQueries:
 
     Raises:
         ConfigError: distances where places have names.
-        DataError: no query has a position, or none can be read; no queries are given for an index
-            in Milvus of more photos than are read from there (:attr:`beenhere.Index.photos`).
+        DataError: no query has a position, or none can be read; all are of other maps than the
+            index's photos; no queries are given for an index in Milvus of more photos than are
+            read from there (:attr:`beenhere.Index.photos`).
     """
 
     def __init__(
@@ -206,6 +211,20 @@ class CalibrationQueries:
         self._outside = None if outside is None else self._described(outside, outside.unusable)
         where = self._points(self._inside.table)
         self._matched = index.covers(where, self.distances.within, self.reference.kind)
+        if not self._matched.any():
+            self._check_maps(where)
+
+    def _check_maps(self, queries: Points) -> None:
+        photos = self._index.positions(self.reference.kind)
+        if isinstance(queries, LocalPoints) and isinstance(photos, LocalPoints):
+            asked, known = set(queries.map), set(photos.map[photos.known])
+            if known and not asked & known:
+                raise DataError(
+                    f"the queries are {_on_maps(asked)}, the index's photos {_on_maps(known)}; "
+                    "expected the same name in the column map of both: it says which building, "
+                    "plan or walk x, y, frame or place belong to, not on which day photos were "
+                    "taken"
+                )
 
     def _points(self, table: PhotoTable) -> Points:
         return points_of(table, self.reference)
@@ -305,6 +324,15 @@ class CalibrationQueries:
         truth = self._points(photos.table)[np.array(answered, np.intp)]
         error[answered] = distance(places, truth)
         return features, error
+
+
+def _on_maps(names: set[str | None]) -> str:
+    """Such as ``"of the map 'mill'"``, ``"of no map"``."""
+    said = sorted(repr(name) for name in names if name is not None)
+    if not said:
+        return "of no map"
+    more = ", ..." if len(said) > _NAMED else " or of none" if None in names else ""
+    return f"of the map{'s' * (len(said) > 1)} {', '.join(said[:_NAMED])}{more}"
 
 
 AT_FIRST = 64

@@ -8,6 +8,7 @@ structure", 2017). So queries near to each other are held out together.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,8 +144,9 @@ def streets(positions: Points, gap: float, most: int) -> NDArray[np.int64]:
 
     Positions within the gap of each other, by steps, share a street; one that is not known has a
     street of its own. A street of too many queries is cut along a grid of ten gaps: queries within
-    half a gap of its lines are left out, so that what remains on both sides is a gap apart. Those
-    of one name share one, which is never cut.
+    half a gap of its lines are left out, so that what remains on both sides is a gap apart. The
+    grid lies where most queries are outside the largest of its parts. Those of one name share one,
+    which is never cut.
 
     Args:
         positions: of queries.
@@ -155,8 +157,11 @@ def streets(positions: Points, gap: float, most: int) -> NDArray[np.int64]:
         Numbers from 0; :data:`BETWEEN` for queries that are left out.
     """
     numbers = _linked(positions, gap)
-    long = np.bincount(numbers, minlength=1) > most
-    between = positions.known & long[numbers] & _near_lines(positions, gap)
+    between = np.zeros(len(numbers), bool)
+    for street in np.flatnonzero(np.bincount(numbers, minlength=1) > most):
+        rows = np.flatnonzero(numbers == street)
+        if positions.known[rows].all():
+            between[rows] = _near_lines(positions[rows], gap)
     if not between.any():
         return numbers
     kept = np.flatnonzero(~between)
@@ -174,16 +179,26 @@ def _linked(positions: Points, gap: float) -> NDArray[np.int64]:
     return np.asarray(numbers, np.int64)
 
 
-def _near_lines(positions: Points, gap: float) -> NDArray[np.bool_]:
-    side = BLOCK * gap
-    near = np.zeros(len(positions), bool)
-    if isinstance(positions, geo.Positions):
-        plane = positions.easting, positions.northing
+def _near_lines(street: Points, gap: float) -> NDArray[np.bool_]:
+    """Whether each of its positions lies within half a gap of a line of the grid, ``(n,)``."""
+    if isinstance(street, geo.Positions):
+        plane = street.easting, street.northing
     else:
-        plane = positions.x, positions.y
+        plane = street.x, street.y
+    side, steps = BLOCK * gap, 2 * BLOCK
+    # Of each axis, for each place of the grid: how far from a line, and between which two.
+    offsets = side * np.arange(steps)[:, None] / steps
+    near, block = [], []
     for metres in plane:
-        known = metres[np.isfinite(metres)]
-        if len(known) and np.ptp(known) > gap:  # else a line could leave out all of them
-            from_line = np.abs(metres - side * np.round(metres / side))
-            near |= from_line <= gap / 2
-    return near
+        at = metres - metres.min() + offsets
+        near.append(np.abs(at - side * np.round(at / side)) <= gap * (0.5 + 1e-9))
+        block.append(np.floor(at / side).astype(np.int64))
+    best, most = np.zeros(len(street), bool), 0
+    for across, along in product(range(steps), range(steps)):
+        out = near[0][across] | near[1][along]
+        parts = (block[0][across] * (block[1].max() + 1) + block[1][along])[~out]
+        if len(parts) > most:
+            outside = len(parts) - int(np.unique(parts, return_counts=True)[1].max())
+            if outside > most:
+                best, most = out, outside
+    return best

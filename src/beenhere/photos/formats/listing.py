@@ -38,7 +38,7 @@ _BY_PLUGIN = {
 """Suffixes that only some installations can read, and what is said where one cannot."""
 _RAW = frozenset({".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw"})
 _NOT_OURS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
-_BESIDE = frozenset({".aae", ".xmp", ".thm", ".lrv", ".ini", ".db", ".yaml"})
+_BESIDE = frozenset({".aae", ".xmp", ".thm", ".lrv", ".ini", ".db", ".yaml", ".jsonl"})
 """Suffixes of what cameras, editors and we ourselves put beside photos: nobody expects a photo."""
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9_~-]{0,11}|\.[0-9][a-z]{2}")  # 3gp
 

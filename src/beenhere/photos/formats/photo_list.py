@@ -21,11 +21,11 @@ import polars as pl
 from beenhere import geo
 from beenhere.dates import iso_date
 from beenhere.errors import DataError
-from beenhere.files.regular import regular
+from beenhere.files.regular import MOST_BYTES, regular
 from beenhere.photos.formats.csv_file import read_csv, refuse_wide
 from beenhere.photos.formats.listing import Listing, as_on_disk
 from beenhere.photos.table import SCHEMA, PhotoTable, zones_of_northings
-from beenhere.wording import count, one_line, shortened
+from beenhere.wording import count, file_size, one_line, shortened
 
 SOURCE = "a table of photos"
 
@@ -57,6 +57,8 @@ _DEGREES, _UTM = ("lat", "lon"), ("easting", "northing", "zone")
 _POSITIONS = (_DEGREES, _UTM, ("x", "y"))
 _EMPTY = ("", "nan", "null", "none", "na", "n/a")
 _LINE = "line of the file"
+_FEW_ROWS, _ROWS_A_BYTE, _TEXT_A_BYTE = 1_000_000, 10, 300
+"""Of a Parquet file; paths that are numbered through take a third of a byte each."""
 
 
 def read_photo_list(file: Path, strict: bool = True) -> PhotoTable:
@@ -168,6 +170,8 @@ def _raw(file: Path, most: int | None = None) -> tuple[pl.DataFrame, int]:
         if not parquet:
             return read_csv(file, most)
         refuse_wide(file, len(pl.read_parquet_schema(regular(file))))
+        if most is None:
+            _refuse_repeated(file)
         return pl.read_parquet(file, n_rows=most, glob=False), 1
     except OSError as error:
         problem = error.strerror or one_line(error, 100)
@@ -175,6 +179,28 @@ def _raw(file: Path, most: int | None = None) -> tuple[pl.DataFrame, int]:
     except pl.exceptions.PolarsError as error:
         kind = "Parquet" if parquet else "CSV"
         raise DataError(f"{file}: not a {kind} table ({one_line(error, 100)})") from error
+
+
+def _refuse_repeated(file: Path) -> None:
+    """Raise DataError where a few bytes of Parquet stand for rows or texts that fill a memory.
+
+    Each photo has a path of its own, so a row takes its part of the file.
+    """
+    lazy = pl.scan_parquet(file, glob=False)
+    rows, size = lazy.select(pl.len()).collect().item(), file.stat().st_size
+    if rows > max(_FEW_ROWS, _ROWS_A_BYTE * size):
+        raise DataError(
+            f"{file}: has {rows:,} rows in {file_size(size)}; expected a photo with a path of its "
+            "own in each"
+        )
+    lengths = lazy.select(pl.col(pl.String).str.len_bytes().cast(pl.UInt64).sum())
+    text = sum(lengths.collect(engine="streaming").row(0))
+    most = max(MOST_BYTES, _TEXT_A_BYTE * size)
+    if text > most:
+        raise DataError(
+            f"{file}: has texts of {file_size(text)} in {file_size(size)}; expected at most "
+            f"{file_size(most)}"
+        )
 
 
 def _named(file: Path, columns: list[str]) -> dict[str, str]:

@@ -39,6 +39,8 @@ from beenhere.wording import count, shortened
 
 FROM_EXIF = "photos; what is known of them comes from their EXIF headers"
 """The source of a table of photos as cameras and phones make them."""
+ANOTHER_NAME = "only another name of a photo that is taken already"
+"""The note of a file that is there under two names."""
 SHARDS_MANIFEST = "shards.yaml"
 """The file that makes a folder one of tar shards; see :mod:`beenhere.training.shards`."""
 
@@ -230,7 +232,23 @@ def _read(path: Path, strict: bool) -> PhotoTable:
         return read_photo_list(table, strict)
     if not listing.photos and not listing.unusable:
         raise DataError(_nothing(listing))
-    return _read_exif(listing.paths(listing.photos), listing.unusable, listing.notes())
+    paths, again = _each_file_once(listing.paths(listing.photos))
+    return _read_exif(paths, listing.unusable, [*listing.notes(), *again])
+
+
+def _each_file_once(paths: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The first name of each file; a note of each other one, be it a hard link or a soft one."""
+    first: dict[tuple[int, int], str] = {}
+    others: list[tuple[str, str]] = []
+    for path in paths:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - half a million Paths take seconds
+        except OSError:
+            continue
+        if status.st_ino and first.setdefault((status.st_dev, status.st_ino), path) != path:
+            others.append((path, ANOTHER_NAME))
+    left_out = {path for path, _ in others}
+    return [path for path in paths if path not in left_out], others
 
 
 def holds_shards(path: Path) -> bool:

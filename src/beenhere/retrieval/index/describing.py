@@ -167,11 +167,12 @@ def describe_photos(
         ConfigError: no such device.
         OSError: the disk is full, say.
     """
+    embedder = Embedder(model)
     for start in range(0, photos.height, at_once):
         some = photos[start : start + at_once]
         part = f" from {start + 1:,}" if what and photos.height > at_once else ""
         table = PhotoTable(some.select(list(SCHEMA)))
-        done = extract(model, table, config, store, what and what + part)
+        done = extract(model, table, config, store, what and what + part, embedder)
         read = some[done.rows]
         files = map(PhotoKey._make, read.select(PhotoKey._fields).iter_rows())
         same = np.array([_unchanged(file) for file in files], np.bool_)

@@ -83,7 +83,7 @@ class GivenPhotos:
         self.keys: dict[int, PhotoKey] = {}
         self.unreadable: dict[str, str] = {}
         if in_memory is None:
-            by_path, gone = photo_keys(table.paths)
+            by_path, gone = photo_keys(table.paths, PhotoKey)
             self.keys = {
                 row: by_path[path] for row, path in enumerate(table.paths) if path in by_path
             }

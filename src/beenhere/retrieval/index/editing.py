@@ -48,7 +48,7 @@ FEWEST_TO_WHITEN = 100
 
 
 class _NothingReadable(DataError):
-    """A new index would hold no photo."""
+    """None of the photos that are given can be read."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,11 @@ class Compacted:
 
     bytes_before: int
     bytes_after: int
+
+
+def index_folder(photos: Path) -> Path:
+    """Where an index of a folder or table of photos is made unless another place is given."""
+    return Path(f"{photos.expanduser().resolve().stem}.index")
 
 
 def build_index(
@@ -190,8 +195,8 @@ def add_photos(
         wait, what, in_memory: as for :func:`build_index`.
 
     Raises:
-        DataError: no index, a damaged one, Milvus does not answer, another process writes the
-            index, or it cannot be written.
+        DataError: no photo can be read; no index, a damaged one, Milvus does not answer, another
+            process writes the index, or it cannot be written.
         ModelError: a model that is not the index's, or a photo of a size that it cannot take.
         ConfigError: no such device, or a precision that is not the index's.
     """
@@ -305,11 +310,11 @@ def _put(
     rows, frame = diff.updates()
     edit.update(diff.known, rows, frame)
     edit.append(chosen.height, batches())
-    if first and not new and unreadable:
+    if unreadable and not new and not len(diff.same | diff.moved | diff.restored):
         path, why = next(iter(unreadable.items()))
+        then = "there is nothing to make an index of" if first else "the index is as it was"
         raise _NothingReadable(
-            f"none of {count(len(unreadable), 'photo')} can be read, such as {path} ({why}); there "
-            "is nothing to make an index of"
+            f"none of {count(len(unreadable), 'photo')} can be read, such as {path} ({why}); {then}"
         )
     # Given again and read, a photo is not unreadable any more.
     before = {path: why for path, why in change.unreadable.items() if path not in diff.paths}

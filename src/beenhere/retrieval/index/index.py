@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from beenhere.config import config_yaml
 from beenhere.config.evaluation import ComputeConfig, ExtractConfig
+from beenhere.config.models import DEFAULT_MODEL
 from beenhere.config.retrieval import IndexConfig, IndexSearchConfig
 from beenhere.devices import use_threads
 from beenhere.errors import ConfigError, DataError
@@ -25,6 +26,7 @@ from beenhere.retrieval.index.editing import (
     Removed,
     add_photos,
     build_index,
+    index_folder,
     remove_photos,
 )
 from beenhere.retrieval.index.manifest import Manifest
@@ -92,8 +94,8 @@ class Index(Locator):
     def build(
         cls,
         photos: Photos,
-        model: "VPRModel | str | Path",
-        path: str | Path,
+        model: "VPRModel | str | Path" = DEFAULT_MODEL,
+        path: str | Path | None = None,
         table: Columns | None = None,
         wait: float = 0,
         **options: Any,
@@ -110,16 +112,23 @@ class Index(Locator):
         Args:
             photos: a path of any known format, a table, or a list of photos, as for :meth:`add`.
             model: a checkpoint or run folder, ``"offline-lite0"``, a model, or a wrapped network.
-            path: of the new folder.
+            path: of the new folder; None: in the current one, the name of the photos' folder or
+                table, with ``.index``.
             table: what is known of the photos of a list.
             **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
                 ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
                 ``store="town.db/city"``, ``extract={"batch_size": 32}``.
         """
         config = config_yaml.validate(IndexConfig, options, "options of Index.build")
+        if path is not None:
+            folder = named(path)
+        elif isinstance(photos, str | Path):
+            folder = index_folder(named(photos))
+        else:
+            raise DataError("photos that are no folder or table have no name; give a path")
         found, in_memory = read_given(photos, table)
-        build_index(named(path), found, model, config, wait, "photos", in_memory)
-        return cls.open(path, None if isinstance(model, str | Path) or not model.own else model)
+        build_index(folder, found, model, config, wait, "photos", in_memory)
+        return cls.open(folder, None if isinstance(model, str | Path) or not model.own else model)
 
     def __len__(self) -> int:
         """Photos that can be found."""

@@ -24,7 +24,7 @@ from beenhere.config.options import Options
 from beenhere.config.retrieval import MilvusAddress, SearchConfig, WhiteningConfig
 from beenhere.errors import ConfigError, DataError
 from beenhere.files.atomic import write_file
-from beenhere.files.bounded_yaml import load_yaml
+from beenhere.files.bounded_yaml import dump_yaml, load_yaml
 from beenhere.files.locks import holder
 from beenhere.files.regular import read_regular
 from beenhere.photos.table import SCHEMA, PhotoTable
@@ -334,7 +334,7 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
     """
     values = config_yaml.plain(manifest)
     on_disk = {_NAME_ON_DISK.get(name, name): value for name, value in values.items()}
-    body = yaml.safe_dump(on_disk, sort_keys=False, allow_unicode=True).encode()
+    body = dump_yaml(on_disk).encode()
     write_file(folder / MANIFEST, body + _SEAL + _digest(body) + b"\n")
 
 

@@ -142,6 +142,7 @@ class Location:
         gap: inliers of the best match, and of the best one elsewhere; None where none was verified.
         own: where the photo itself says it was taken, which has no part in the answer; None where
             it does not.
+        in_index: whether one of the matches is the photo itself: the same file.
     """
 
     query: str
@@ -155,6 +156,7 @@ class Location:
     reason: str | None
     gap: InlierGap | None = None
     own: OwnPosition | None = None
+    in_index: bool = False
 
     @property
     def known(self) -> bool:

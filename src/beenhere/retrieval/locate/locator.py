@@ -1,8 +1,10 @@
 """An index that is asked about photos, as they come: what they are like, and where they are."""
 
+import os
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from beenhere.retrieval.extract import Descriptors, Embedder
     from beenhere.retrieval.verify import Verifier
 
+_ALIKE = 0.99
+"""Similarity from which on a match may be the photo itself, in whatever type it is kept."""
 
 Photos = PhotoTable | str | Path | Iterable[Given]
 """A table, a path of any format that is known, or photos one by one."""
@@ -316,5 +320,18 @@ class _Queries:
         photos = self.read.photos
         answers = map(answer, [photo.name for photo in photos], self.candidates, *more)
         for number, photo, location in zip(self.read.numbers, photos, answers, strict=True):
-            locations[number] = replace(location, own=own_position(photo.photo))
+            own, in_index = own_position(photo.photo), _is_among(location.matches, photo)
+            locations[number] = replace(location, own=own, in_index=in_index)
         return Located(tuple(locations), self.read.reasons)
+
+
+def _is_among(matches: Sequence[Match], photo: PhotoInput) -> bool:
+    """Whether a match is the photo itself: the same file, by whatever name."""
+    if not isinstance(photo.photo, str | Path):
+        return False
+    for match in matches:
+        if match.similarity > _ALIKE:
+            with suppress(OSError):
+                if os.path.samefile(match.path, photo.photo):  # noqa: PTH121 - of texts
+                    return True
+    return False

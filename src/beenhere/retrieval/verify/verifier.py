@@ -18,7 +18,7 @@ from beenhere.devices import cores
 from beenhere.errors import ConfigError, PhotoError
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.pixels import load_photo
-from beenhere.retrieval.descriptor_store import PhotoKey
+from beenhere.retrieval.descriptor_store import FileStamp
 from beenhere.retrieval.verify.local_features import Detector, LocalFeatures, Sift, XFeat
 from beenhere.retrieval.verify.matching import LEAST_POINTS, count_inliers, mutual_matches
 
@@ -141,7 +141,7 @@ class Verifier:
 
     def _of_file(self, path: str) -> LocalFeatures:
         """Features of a photo, from the cache or from its file."""
-        photo = PhotoKey.of(path)  # written again, it is another photo
+        photo = FileStamp.of(path)  # written again, it is another photo
         features = self._cache.get(photo)
         if features is None:
             features = self.features(path)
@@ -233,13 +233,13 @@ class FeatureCache:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.nbytes = 0
-        self._kept: OrderedDict[PhotoKey, LocalFeatures] = OrderedDict()
+        self._kept: OrderedDict[FileStamp, LocalFeatures] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, photo: PhotoKey) -> LocalFeatures | None:
+    def get(self, photo: FileStamp) -> LocalFeatures | None:
         """The features of a photo, if they are still kept."""
         with self._lock:
             features = self._kept.get(photo)
@@ -247,7 +247,7 @@ class FeatureCache:
                 self._kept.move_to_end(photo)
             return features
 
-    def put(self, photo: PhotoKey, features: LocalFeatures) -> None:
+    def put(self, photo: FileStamp, features: LocalFeatures) -> None:
         """Keep them; those that nobody asked for longest make room."""
         with self._lock:
             if photo in self._kept:

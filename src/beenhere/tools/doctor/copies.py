@@ -40,7 +40,7 @@ def copies(
     """Photos with equal bytes, and photos that look nearly equal; empty ones all look alike."""
     full = fingerprints.readable & (fingerprints.contrast >= options.min_contrast)
     exact = _worst(
-        collection, _exact(collection, fingerprints.digest, np.flatnonzero(full)), options.radius
+        collection, _exact(collection, fingerprints.digest, np.flatnonzero(full)), options.within
     )
     full[exact["photo"].to_numpy()] = False  # said once, and not again as nearly equal
     rows = np.flatnonzero(full)
@@ -50,7 +50,7 @@ def copies(
     near = pl.DataFrame({"a": rows[a], "b": rows[b], "bits": bits})
     return [
         *_findings(collection, exact, ""),
-        *_findings(collection, _worst(collection, near, options.radius), "near-"),
+        *_findings(collection, _worst(collection, near, options.within), "near-"),
     ]
 
 

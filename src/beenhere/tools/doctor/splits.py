@@ -63,9 +63,9 @@ def queries_without_positive(collection: PhotoCollection, options: CheckConfig) 
             reason = "no positive is listed"
         else:
             positions = queries.table.positions
-            has = geo.any_within(database.table.positions, positions, options.radius)
+            has = geo.any_within(database.table.positions, positions, options.within)
             lacks = ~has & positions.known
-            reason = f"no database photo within {options.radius:g} m"
+            reason = f"no database photo within {options.within:g} m"
         rows = np.flatnonzero(lacks) + queries.rows.start
         total += len(rows)
         found.append(cases(collection, rows, reason))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from beenhere.errors import DataError
-from beenhere.photos.own_position import MARK
+from beenhere.photos.exif import MARK
 
 _GPS_POINTER = 0x8825
 _BYTE, _ASCII, _LONG, _RATIONAL, _UNDEFINED = 1, 2, 4, 5, 7

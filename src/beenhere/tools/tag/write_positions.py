@@ -14,7 +14,7 @@ from beenhere.photos.exif import ifd, position
 from beenhere.photos.photo_file import GPS_IFD, MAX_BYTES, opened, read_header
 from beenhere.tools.tag.exif_gps import Fix, Splice, gps_splice
 from beenhere.tools.tag.undo import alone, change
-from beenhere.tools.tag.xmp_sidecar import position_in, sidecar_of, with_position
+from beenhere.tools.tag.xmp_sidecar import blanked, position_in, sidecar_of, with_position
 
 _GPS_LATITUDE, _GPS_LONGITUDE = 2, 4
 
@@ -145,17 +145,28 @@ def _write(photo: Path, fix: Fix, exif: bool, xmp: bool, overwrite: bool) -> lis
         raise _HasPosition(f"has a position already ({own})")
     changes: list[tuple[Path, bytes | None, Splice]] = []
     if exif and jpeg:
-        with opened(content) as file:
-            packet = read_header(file, content).xmp
-        if b"GPSLatitude" in packet:
-            raise DataError("its XMP packet holds a position, which is not replaced there")
-        changes.append((photo, content, gps_splice(content, fix)))
+        changes.append((photo, content, _into(content, fix)))
     if xmp or (exif and not jpeg):
         new = Splice(0, len(beside or b""), with_position(beside, fix))
         changes.append((sidecar, beside, new))
     for one in changes:
         change(*one)
     return [file for file, _, _ in changes]
+
+
+def _into(jpeg: bytes, fix: Fix) -> Splice:
+    """How a JPEG gets a position in EXIF; one in its XMP packet is blanked, byte for byte."""
+    with opened(jpeg) as file:
+        packet = read_header(file, jpeg).xmp
+    if b"GPSL" not in packet:
+        return gps_splice(jpeg, fix)
+    at = jpeg.index(packet)
+    end = at + len(packet)
+    cleared = jpeg[:at] + blanked(packet) + jpeg[end:]
+    exif = gps_splice(cleared, fix)
+    new = exif.of(cleared)
+    start, behind = min(at, exif.start), len(jpeg) - max(end, exif.end)
+    return Splice(start, len(jpeg) - behind, new[start : len(new) - behind])
 
 
 def _check_writable(file: Path) -> None:

@@ -5,7 +5,7 @@ replaced (ISO 16684-1; the EXIF properties of the XMP specification, part 2).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 from xml.sax.saxutils import quoteattr
@@ -13,9 +13,10 @@ from xml.sax.saxutils import quoteattr
 from defusedxml import DefusedXmlException, ElementTree
 
 from beenhere.errors import DataError
+from beenhere.photos.exif import MARK_SPACE, sidecars
 from beenhere.tools.tag.exif_gps import Fix
 
-_EXIF, _OURS = "http://ns.adobe.com/exif/1.0/", "urn:beenhere:located-by-picture#"
+_EXIF, _OURS = "http://ns.adobe.com/exif/1.0/", MARK_SPACE
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _PLACE = ("GPSLatitude", "GPSLongitude")
 _NAMES = (*_PLACE, "GPSMapDatum", "GPSProcessingMethod", "GPSHPositioningError", "GPSVersionID")
@@ -31,9 +32,10 @@ _NEW = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def sidecar_of(photo: Path) -> Path:
-    """``a.jpg.xmp``, as darktable and digiKam have it; ``a.xmp``, Adobe's, where that is there."""
-    own, adobe = photo.with_name(f"{photo.name}.xmp"), photo.with_suffix(".xmp")
-    return adobe if adobe.exists() and not own.exists() else own
+    """The one of :func:`beenhere.photos.exif.sidecars` that is there, else ``a.jpg.xmp``."""
+    own, *others = sidecars(photo)
+    there = (file for file in (own, *others) if file.exists())
+    return next(there, own)
 
 
 def with_position(xmp: bytes | None, fix: Fix) -> bytes:
@@ -46,17 +48,40 @@ def with_position(xmp: bytes | None, fix: Fix) -> bytes:
     Raises:
         DataError: it is no XMP that can be added to.
     """
-    text = _NEW if xmp is None else _decoded(xmp)
-    text = re.sub(rf"<rdf:Description[^<>]*{_OURS}[^<>]*/>\s*", "", text)
-    names = "|".join((*_NAMES, *_OF_A_RECEIVER))
-    for prefix in set(re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{_EXIF}[\"']", text)):
-        text = re.sub(rf"\s{prefix}:(?:{names})\s*=\s*(\"[^\"]*\"|'[^']*')", "", text)
-        text = re.sub(rf"<{prefix}:({names})(?:\s*/>|\s*>[^<]*</{prefix}:\1\s*>)\s*", "", text)
-    before, end, after = _parted(text)
+    before, end, after = _parted(_without(_NEW if xmp is None else _decoded(xmp), lambda _: ""))
     content = f"{before}{_description(fix)}\n {end}{after}".encode()
     if len(list(_positions(content))) != len(_PLACE):
         raise DataError("its sidecar holds a position in a form that is not known here")
     return content
+
+
+def blanked(xmp: bytes) -> bytes:
+    """An XMP packet with spaces for its position, and every other byte where it was.
+
+    Raises:
+        DataError: the position is in a form that is not known here; what to do is said.
+    """
+    try:
+        text = _without(xmp.decode(), lambda found: " " * len(found[0].encode()))
+        if not list(_positions(text.encode())):
+            return text.encode()
+    except (UnicodeDecodeError, DataError):
+        pass
+    raise DataError(
+        "its XMP packet holds a position in a form that is not known here; take it out with "
+        "exiftool -XMP:GPSLatitude= -XMP:GPSLongitude= FILE, or write beside it (--write-xmp)"
+    )
+
+
+def _without(text: str, instead: Callable[[re.Match[str]], str]) -> str:
+    """A packet without its position and what we say of one."""
+    text = re.sub(rf"<rdf:Description[^<>]*{_OURS}[^<>]*/>\s*", instead, text)
+    names = "|".join((*_NAMES, *_OF_A_RECEIVER))
+    for prefix in set(re.findall(rf"xmlns:([\w.-]+)\s*=\s*[\"']{_EXIF}[\"']", text)):
+        text = re.sub(rf"\s{prefix}:(?:{names})\s*=\s*(\"[^\"]*\"|'[^']*')", instead, text)
+        element = rf"<{prefix}:({names})(?:\s*/>|\s*>[^<]*</{prefix}:\1\s*>)\s*"
+        text = re.sub(element, instead, text)
+    return text
 
 
 def position_in(xmp: bytes) -> str | None:
@@ -71,7 +96,7 @@ def position_in(xmp: bytes) -> str | None:
 def _positions(xmp: bytes) -> Iterator[str]:
     wanted = {f"{{{_EXIF}}}{name}" for name in _PLACE}
     try:
-        root = ElementTree.fromstring(xmp)
+        root = ElementTree.fromstring(xmp.strip(b" \0\r\n\t"))
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise DataError("its sidecar is no XMP that can be read") from error
     for element in root.iter():

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from beenhere import geo
 from beenhere.errors import DataError
-from beenhere.files.bounded_yaml import load_yaml
+from beenhere.files.bounded_yaml import dump_yaml, load_yaml
 from beenhere.photos.formats.reading import SHARDS_MANIFEST
 from beenhere.photos.summary import Sizes, Summary
 from beenhere.training.sampling import in_share
@@ -191,7 +191,7 @@ def write_manifest(store: ShardStore, manifest: ShardsManifest, places: pl.DataF
     store.write(PLACES, table.getvalue())
     signed = manifest.model_copy(update={"places_sha256": digest})
     values = signed.model_dump(mode="json", by_alias=True)
-    text = yaml.dump(values, Dumper=_DUMPER, sort_keys=False, default_flow_style=None, width=1000)
+    text = dump_yaml(values, allow_unicode=False, default_flow_style=None, width=1000)
     store.write(SHARDS_MANIFEST, text.encode())
 
 
@@ -270,6 +270,3 @@ def _check_agree(store: ShardStore, manifest: ShardsManifest, places: pl.DataFra
             f"{store.file(SHARDS_MANIFEST)} contradicts {PLACES}: {problems[0]}; copy both again, "
             "or write the shards anew"
         )
-
-
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

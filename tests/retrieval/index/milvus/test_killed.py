@@ -43,6 +43,8 @@ def in_milvus(root: Path) -> set[Photo]:
     for batch, vectors in collection.every_vector():
         frame = photo_frame(batch)
         found += zip(frame["path"], frame["sha256"], vectors, strict=True)
+        # Each is found by its own descriptor, also right after a writer was killed.
+        assert index.search(vectors, 1).similarity[:, 0] == pytest.approx(1.0, abs=1e-5)
     photos = [Photo(path, key, vector.tobytes()) for path, key, vector in found]
     assert len({photo.path for photo in photos}) == len(photos) == len(index)
     if collection.address.local:
