@@ -219,8 +219,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         r"has no architecture; expected the model's options",
     ),
     "an unknown aggregator": (
-        lambda f: edit(f, lambda d: d["architecture"]["aggregator"].update(name="deepvlad")),
-        r"model\.yaml, architecture: aggregator is 'deepvlad'; expected one of avg, gem",
+        lambda f: edit(f, lambda d: d["architecture"]["aggregator"].update(name="resnet")),
+        r"model\.yaml, architecture: aggregator is 'resnet'; expected one of avg, gem",
     ),
     "an unknown option": (
         lambda f: edit(f, lambda d: d["architecture"]["backbone"].update(cropp=1)),
