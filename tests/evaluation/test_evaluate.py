@@ -17,6 +17,7 @@ from beenhere.evaluation.photo_tables import leave_one_out
 from beenhere.photos.formats import EvaluationTables
 from beenhere.photos.pixels import load_photo
 from beenhere.photos.table import PhotoTable
+from beenhere.retrieval import extract
 
 CONFIG = EvalConfig(
     recall_at=[1, 2, 5, 10],
@@ -72,6 +73,16 @@ def public_protocol(
                 hits[place:] += 1
                 break
     return (hits / len(tables.queries) * 100).tolist()
+
+
+def test_the_model_is_folded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[object] = []
+    fold = extract.fold_batch_norms
+    monkeypatch.setattr(
+        extract, "fold_batch_norms", lambda *given: folded.append(given) or fold(*given)
+    )
+    evaluate_tables(TinyModel(), utm_tables(tmp_path, 5, 3), CONFIG)
+    assert len(folded) == 1
 
 
 def test_recall_equals_the_public_protocol_to_the_last_digit(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from beenhere.config.models import ModelConfig
 from beenhere.errors import BeenhereError, ModelError
-from beenhere.models import VPRModel, load_model, read_provenance, save_checkpoint
-from beenhere.models.checkpoint import DESCRIPTION, WEIGHTS
+from beenhere.models import VPRModel, build_model, load_model, read_provenance, save_checkpoint
+from beenhere.models.checkpoint import BUILT_IN, DESCRIPTION, WEIGHTS
 
 OPTIONS = {
     "backbone": {"name": "test_resnet", "pretrained": True, "crop": 1, "freeze": 1},
@@ -82,6 +82,7 @@ def test_offline_lite0_needs_no_file() -> None:
     assert built.descriptor_dim == 112 * 113 // 2 and not built.training
     assert built.preprocessing.target_size(768, 1024) == (320, 427)
     assert built.fingerprint() == load_model("offline-lite0").fingerprint()
+    assert built.fingerprint() == build_model(BUILT_IN["offline-lite0"]).fingerprint()
     before = load_model("offline-lite0-gem")
     assert before.descriptor_dim == 112 and before.fingerprint().startswith("f65f9ad6546c6e9a")
 
