@@ -42,10 +42,8 @@ from beenhere.city.street import Street
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.config.tools import CityConfig
-from beenhere.errors import DataError
-from beenhere.evaluation.calibration.calibration import fit_calibration
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries
-from beenhere.evaluation.calibration.confidence_fit import fit_model
+from beenhere.evaluation.calibration.confidence_fit import fit_confidence, fit_model
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, mix_weights
 from beenhere.evaluation.calibration.probability_scores import error_if_perfect, reliability
 from beenhere.files.atomic import write_file
@@ -243,11 +241,7 @@ class Shares:
 def judge(answers: Answers, seed: int, calibrating: np.ndarray, counted: dict[str, Shares]) -> None:
     """Calibrate on the queries of some streets, and count what comes true on all others."""
     seen = np.isin(answers.street, calibrating)
-    try:
-        fitted = fit_calibration(answers.labelled[seen], CONFIG)
-    except DataError:
-        return
-    confidence = fitted.confidence
+    confidence = fit_confidence(answers.labelled[seen], CONFIG)
 
     def count(name: str, street: np.ndarray, hits: np.ndarray, of: np.ndarray) -> None:
         counted.setdefault(name, Shares()).add(seed, street, hits, of)
@@ -256,17 +250,7 @@ def judge(answers: Answers, seed: int, calibrating: np.ndarray, counted: dict[st
     p, inside, right = confidence.probability(judged.features), ~judged.outside, judged.right
     weight = _weights(judged)
     known = p >= confidence.threshold
-    error = reliability(p, right, weight, CONFIG.bins).error
-    chance = error_if_perfect(p, weight, CONFIG.bins, 100, seed).mean()
-    said = fitted.held_out
     count("located", street, right, inside)
-    for name, value in (
-        ("calibration error, judged", error),
-        ("calibration error, judged, by chance", chance),
-        ("calibration error, as held out", said.expected_calibration_error),
-        ("calibration error, as held out, by chance", said.error_if_perfect),
-    ):
-        count(name, street[:1], np.array([value]), np.ones(1))
     count("inside, answered", street, known, inside)
     count("of these, right", street, right, inside & known)
     count("outside, accepted", street, known, judged.outside)
