@@ -122,10 +122,11 @@ def main() -> None:
             console.print(f"queries judged by several fits, {way}")
             for line in compare_fits(both, options.parts):
                 console.print(f"  {line}")
-        for half in (0, 1) if real else ():
-            counted = {}
-            judge(real[way], 0, np.array([half]), counted)
-            _show(console, f"corridor, {way}, calibrated on half {half + 1}", counted)
+        if real is not None:
+            for half in (0, 1):
+                counted = {}
+                judge(real[way], 0, np.array([half]), counted)
+                _show(console, f"corridor, {way}, calibrated on half {half + 1}", counted)
 
 
 def parts_of(city: Answers, seed: int, parts: int) -> list[np.ndarray]:
@@ -187,13 +188,15 @@ def _by_halves(city: Answers, out: np.ndarray, rng: np.random.Generator) -> np.n
         fitted = np.isin(city.query, queries[: len(np.unique(city.query[~out]))]) & ~rows
         model = fit_model(city.labelled[fitted], CONFIG.outside_share).probability
         p[rows] = sigmoid(model.logit(city.labelled.features[rows]))
-    return p[out]
+    return np.asarray(p[out])
 
 
 def _joined(several: list[LabelledEvidence]) -> LabelledEvidence:
-    columns = ("features", "error_m", "outside", "groups")
     return LabelledEvidence(
-        *(np.concatenate([getattr(one, column) for one in several]) for column in columns)
+        np.concatenate([one.features for one in several]),
+        np.concatenate([one.error_m for one in several]),
+        np.concatenate([one.outside for one in several]),
+        np.concatenate([one.groups for one in several]),
     )
 
 
