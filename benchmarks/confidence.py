@@ -42,10 +42,8 @@ from beenhere.city.street import Street
 from beenhere.config.evaluation import CalibrateConfig
 from beenhere.config.retrieval import LocateConfig
 from beenhere.config.tools import CityConfig
-from beenhere.errors import DataError
-from beenhere.evaluation.calibration.calibration import fit_calibration
 from beenhere.evaluation.calibration.calibration_queries import CalibrationQueries
-from beenhere.evaluation.calibration.confidence_fit import fit_model
+from beenhere.evaluation.calibration.confidence_fit import fit_confidence, fit_model
 from beenhere.evaluation.calibration.labelled_evidence import LabelledEvidence, mix_weights
 from beenhere.evaluation.calibration.probability_scores import error_if_perfect, reliability
 from beenhere.files.atomic import write_file
@@ -124,10 +122,11 @@ def main() -> None:
             console.print(f"queries judged by several fits, {way}")
             for line in compare_fits(both, options.parts):
                 console.print(f"  {line}")
-        for half in (0, 1) if real else ():
-            counted = {}
-            judge(real[way], 0, np.array([half]), counted)
-            _show(console, f"corridor, {way}, calibrated on half {half + 1}", counted)
+        if real is not None:
+            for half in (0, 1):
+                counted = {}
+                judge(real[way], 0, np.array([half]), counted)
+                _show(console, f"corridor, {way}, calibrated on half {half + 1}", counted)
 
 
 def parts_of(city: Answers, seed: int, parts: int) -> list[np.ndarray]:
@@ -189,13 +188,15 @@ def _by_halves(city: Answers, out: np.ndarray, rng: np.random.Generator) -> np.n
         fitted = np.isin(city.query, queries[: len(np.unique(city.query[~out]))]) & ~rows
         model = fit_model(city.labelled[fitted], CONFIG.outside_share).probability
         p[rows] = sigmoid(model.logit(city.labelled.features[rows]))
-    return p[out]
+    return np.asarray(p[out])
 
 
 def _joined(several: list[LabelledEvidence]) -> LabelledEvidence:
-    columns = ("features", "error_m", "outside", "groups")
     return LabelledEvidence(
-        *(np.concatenate([getattr(one, column) for one in several]) for column in columns)
+        np.concatenate([one.features for one in several]),
+        np.concatenate([one.error_m for one in several]),
+        np.concatenate([one.outside for one in several]),
+        np.concatenate([one.groups for one in several]),
     )
 
 
@@ -243,11 +244,7 @@ class Shares:
 def judge(answers: Answers, seed: int, calibrating: np.ndarray, counted: dict[str, Shares]) -> None:
     """Calibrate on the queries of some streets, and count what comes true on all others."""
     seen = np.isin(answers.street, calibrating)
-    try:
-        fitted = fit_calibration(answers.labelled[seen], CONFIG)
-    except DataError:
-        return
-    confidence = fitted.confidence
+    confidence = fit_confidence(answers.labelled[seen], CONFIG)
 
     def count(name: str, street: np.ndarray, hits: np.ndarray, of: np.ndarray) -> None:
         counted.setdefault(name, Shares()).add(seed, street, hits, of)
@@ -256,17 +253,7 @@ def judge(answers: Answers, seed: int, calibrating: np.ndarray, counted: dict[st
     p, inside, right = confidence.probability(judged.features), ~judged.outside, judged.right
     weight = _weights(judged)
     known = p >= confidence.threshold
-    error = reliability(p, right, weight, CONFIG.bins).error
-    chance = error_if_perfect(p, weight, CONFIG.bins, 100, seed).mean()
-    said = fitted.held_out
     count("located", street, right, inside)
-    for name, value in (
-        ("calibration error, judged", error),
-        ("calibration error, judged, by chance", chance),
-        ("calibration error, as held out", said.expected_calibration_error),
-        ("calibration error, as held out, by chance", said.error_if_perfect),
-    ):
-        count(name, street[:1], np.array([value]), np.ones(1))
     count("inside, answered", street, known, inside)
     count("of these, right", street, right, inside & known)
     count("outside, accepted", street, known, judged.outside)

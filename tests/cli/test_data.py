@@ -98,7 +98,7 @@ def test_a_folder_of_phone_photos(tmp_path: Path, show: Show) -> None:
         "neighbours 2 of 4 photos (50.0%) have another within 25 m",
     ]
     assert "empty4.jpg" in show(tmp_path, list_=True)
-    assert show(tmp_path, radius=5.0)[-1].startswith("neighbours 0 of 4 photos (0%)")
+    assert show(tmp_path, within=5.0)[-1].startswith("neighbours 0 of 4 photos (0%)")
 
 
 def test_every_set_below_a_root(sets: Path, show: Show) -> None:
@@ -184,12 +184,14 @@ def test_bad_input_is_one_line_and_exit_2(tmp_path: Path) -> None:
     )
 
 
-def test_a_radius_below_zero_is_refused(tmp_path: Path) -> None:
+def test_a_distance_below_zero_is_refused(tmp_path: Path) -> None:
     run = beenhere("data", "show", str(tmp_path), "--within", "-1")
-    assert run.returncode == 2 and run.stderr.count("\n") == 1 and "radius" in run.stderr.lower()
+    assert (
+        run.returncode == 2 and run.stderr.count("\n") == 1 and "--within is" in run.stderr.lower()
+    )
 
 
-def test_the_radius_is_the_evaluations() -> None:
+def test_the_distance_is_the_evaluations() -> None:
     assert (
         f"[default: {REFERENCES['position'].radius:g} m;"
         in beenhere("data", "show", "--help").stdout

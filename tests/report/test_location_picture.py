@@ -193,7 +193,7 @@ def test_what_the_words_of_a_picture_say(tmp_path: Path, monkeypatch: pytest.Mon
     query = write_photo(tmp_path / "q.jpg", 1, 60, 80)
     draw_location(location, query, STREET, tmp_path / "p.png")
     (line,) = (text for text in written if " for it; best by " in text)
-    assert line.startswith("1 of 2 matches for it; best by similarity ...") and len(line) < 200
+    assert line.startswith("1 of 2 matches for it; best by inliers ...") and len(line) < 200
     assert line.endswith("streets/17.jpg (similarity 0.830, 45 inliers)")
     assert "at the answer" in written and "17th by similarity 0.830, 45 inliers" in written
     assert "5.0 m from the answer" in written and "1st by similarity 0.990, 9 inliers" in written
