@@ -37,6 +37,7 @@ class Asked:
 
     path: str
     headers: dict[str, str]
+    method: str = "GET"
 
 
 Script = Callable[[Asked], Reply]
@@ -61,12 +62,16 @@ class FileServer:
         script = self._scripts.get(asked.path.split("?")[0])
         if script is None:
             return Reply(404)
-        reply = script.pop(0) if len(script) > 1 else script[0]
+        reply = script.pop(0) if len(script) > 1 and asked.method == "GET" else script[0]
         return reply(asked) if callable(reply) else reply
 
     def ranges(self, path: str) -> list[str | None]:
         """The ``Range`` of each request for a path."""
-        return [one.headers.get("Range") for one in self.asked if one.path == path]
+        return [one.headers.get("Range") for one in self.gets(path)]
+
+    def gets(self, path: str) -> list[Asked]:
+        """The requests for the content of a path."""
+        return [one for one in self.asked if (one.path, one.method) == (path, "GET")]
 
 
 def serving(data: bytes, etag: str | None = '"1"', cut: int | None = None) -> Script:
@@ -95,8 +100,11 @@ def file_server(address: str = "127.0.0.1") -> Iterator[FileServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
-            reply = server.next_reply(Asked(self.path, dict(self.headers)))
+            reply = server.next_reply(Asked(self.path, dict(self.headers), self.command))
             self.close_connection = True
             self.send_response(reply.status)
             for name, value in reply.headers.items():
@@ -108,6 +116,8 @@ def file_server(address: str = "127.0.0.1") -> Iterator[FileServer]:
                 self.send_header("Content-Length", str(length))
             self.send_header("Connection", "close")
             self.end_headers()
+            if self.command == "HEAD":
+                return
             with suppress(OSError):  # who asked has gone
                 self._send(reply)
             if reply.stall:

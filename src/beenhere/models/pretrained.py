@@ -1,5 +1,6 @@
 """Pretrained weights of a backbone: from timm's hub, an installed package, or a file."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from beenhere.files.regular import regular
 from beenhere.models.backbones import Weights, create_network
 from beenhere.wording import one_line
 
-# What checkpoints hold beside tensors: numbers that NumPy computed, such as the best recall.
-_HARMLESS: list[Any] = [np._core.multiarray.scalar, np.dtype]  # type: ignore[attr-defined]
+# What checkpoints hold beside tensors: numbers that NumPy computed, such as recalls. NumPy 1, by
+# which most were written, had them in another module.
+_HARMLESS: list[Any] = [np.dtype, np.ndarray]
 _HARMLESS += [type(np.dtype(name)) for name in ("float64", "float32", "int64")]
+for _made in (np._core.multiarray.scalar, np._core.multiarray._reconstruct):  # type: ignore[attr-defined]
+    _HARMLESS += [_made, (_made, f"numpy.core.multiarray.{_made.__name__}")]
 
 PROBE_SECONDS = 5.0
 """How long the hub may take to answer at all."""
@@ -74,8 +78,10 @@ def read_weights(path: Path) -> Weights:
         with torch.serialization.safe_globals(_HARMLESS):
             content = torch.load(regular(path), map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load fails in as many ways as there are files
+        code = re.search(r"GLOBAL ([\w.]+)", str(error))  # whatever it would have run
+        problem = type(error).__name__ if code is None else f"it holds {code[1]}"
         raise ModelError(
-            f"{path}: not a torch file of tensors alone ({type(error).__name__}); expected one "
+            f"{path}: not a torch file of tensors alone ({problem}); expected one "
             "written by torch.save(model.state_dict(), path), or a .safetensors file"
         ) from error
     for key in ("state_dict", "model_state_dict", "model"):

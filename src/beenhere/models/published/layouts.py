@@ -67,32 +67,28 @@ def _whitening(state: State) -> State:
 
 
 def _matconvnet(state: State) -> State:
-    """The layers of MatConvNet, as hloc reads them, under our own names.
+    """MatConvNet's tensors as torch has them, still under their own names.
 
-    Kernels are stored ``(h, w, in, out)``, centres negated and as columns; the descriptor that is
-    whitened is flattened with the channel first, ours with the centre first.
+    Kernels are stored ``(h, w, in, out)``, the matrices of the pooling as columns and its centres
+    negated. What is whitened is flattened with the channel first, ours with the centre first.
     """
-    found: State = {}
-    layers = sorted({int(name.split(".")[1]) for name in state if name.startswith("layers.")})
-    for layer in layers:
-        weight, bias = (state.get(f"layers.{layer}.weights.{i}") for i in (0, 1))
-        if weight is None or bias is None:
-            continue
-        if weight.ndim == 4 and weight.shape[0] == 3:
-            name = f"backbone.network.features.{layer}"
-            found |= {f"{name}.weight": weight.permute(3, 2, 0, 1), f"{name}.bias": bias.flatten()}
-        elif weight.ndim == 2 and weight.shape == bias.shape:
-            found["aggregator.assign.weight"] = weight.T[:, :, None, None]
-            found["aggregator.centres"] = -bias.T
-            clusters = weight.shape[1]
-        else:
-            matrix = weight.reshape(-1, weight.shape[-1]).T
-            by_channel = matrix.reshape(len(matrix), -1, clusters)
-            found["projection.linear.weight"] = by_channel.transpose(1, 2).flatten(1)
-            found["projection.linear.bias"] = bias.flatten()
-    return {name: value.contiguous() for name, value in found.items()}
+    state = dict(state)
+    for name, value in state.items():
+        if value.ndim == 4 and not name.startswith(_WHITENING):
+            state[name] = value.permute(3, 2, 0, 1)
+    assign, centres = state.get(f"{_VLAD}.0"), state.get(f"{_VLAD}.1")
+    if assign is not None and assign.ndim == 2:
+        state[f"{_VLAD}.0"] = assign.T[:, :, None, None]
+    if centres is not None and centres.ndim == 2:
+        state[f"{_VLAD}.1"] = -centres.T
+    matrix = state.get(f"{_WHITENING}.0")
+    if matrix is not None and centres is not None and matrix.numel() % centres.numel() == 0:
+        by_channel = matrix.reshape(*centres.shape, -1)  # (channels, centres, out)
+        state[f"{_WHITENING}.0"] = by_channel.permute(2, 1, 0).flatten(1)
+    return {name: value.contiguous() for name, value in state.items()}
 
 
+_VLAD, _WHITENING = "layers.30.weights", "layers.33.weights"
 # A torchvision ResNet whose children stand in a Sequential, by their numbers.
 _NUMBERED_RESNET = tuple(
     (rf"^backbone\.network\.{ours}\.", f"backbone.{theirs}.")
@@ -199,7 +195,17 @@ LAYOUTS: dict[str, Layout] = {
         (_MASK, r"^aggregator\.dust_bin$", r"^aggregator\.score\.norm2_out\.(weight|bias)$"),
     ),
     "dinomix": Layout(((r"^backbone\.network\.", "backbone.dino_model."), *_MIXER), (_MASK,)),
-    "netvlad_hloc": Layout((), change=_matconvnet),
+    "netvlad_hloc": Layout(
+        (
+            (r"^backbone\.network\.features\.(\d+)\.weight$", r"layers.\1.weights.0"),
+            (r"^backbone\.network\.features\.(\d+)\.bias$", r"layers.\1.weights.1"),
+            (r"^aggregator\.assign\.weight$", f"{_VLAD}.0"),
+            (r"^aggregator\.centres$", f"{_VLAD}.1"),
+            (r"^projection\.linear\.weight$", f"{_WHITENING}.0"),
+            (r"^projection\.linear\.bias$", f"{_WHITENING}.1"),
+        ),
+        change=_matconvnet,
+    ),
     "patch_netvlad": Layout(
         (
             (r"^backbone\.network\.features\.", "encoder."),
@@ -219,7 +225,7 @@ def converted(weights: Weights, layout: str, wanted: Weights, what: str) -> Stat
     Args:
         weights: under theirs, out of their wrapping.
         layout: of their names.
-        wanted: the state dict of our model.
+        wanted: the state dict of our model; it may be on the meta device.
         what: begins the error, such as ``"megaloc.safetensors is not the file of megaloc"``.
 
     Raises:
@@ -237,7 +243,7 @@ def converted(weights: Weights, layout: str, wanted: Weights, what: str) -> Stat
     expected = {names[ours]: value for ours, value in wanted.items()}
     for name, value in expected.items():
         if name.endswith("num_batches_tracked"):  # a count of steps, which old files lack
-            given.setdefault(name, value)
+            given.setdefault(name, torch.zeros((), dtype=value.dtype))
     try:
         check_fit(given, expected, what)
     except ModelError as error:
@@ -247,12 +253,15 @@ def converted(weights: Weights, layout: str, wanted: Weights, what: str) -> Stat
 
 def unwrapped(content: Mapping[str, torch.Tensor]) -> State:
     """Names without what ``DataParallel`` and ``torch.compile`` put in front of each."""
-    names = list(content)
-    for prefix in ("module.", "_orig_mod."):
-        if names and all(name.startswith(prefix) for name in names):
-            content = {name.removeprefix(prefix): value for name, value in content.items()}
-            names = list(content)
-    return dict(content)
+    state = dict(content)
+    while state:
+        prefix = next(iter(state)).partition(".")[0]
+        if prefix not in ("module", "_orig_mod") or not all(
+            name.startswith(f"{prefix}.") for name in state
+        ):
+            break
+        state = {name.removeprefix(f"{prefix}."): value for name, value in state.items()}
+    return state
 
 
 def _renamed(name: str, rules: tuple[tuple[str, str], ...]) -> str:

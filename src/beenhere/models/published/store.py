@@ -11,9 +11,8 @@ import numpy as np
 import scipy.io
 import torch
 from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from beenhere.errors import ModelError
+from beenhere.errors import BeenhereError, ModelError
 from beenhere.files.atomic import need_space
 from beenhere.files.locks import locked
 from beenhere.files.regular import named, regular
@@ -29,6 +28,9 @@ from beenhere.wording import one_line
 
 MEAN = "mean colour"
 """The name of what is no weight: the mean of R, G, B in [0, 255] that a file brings."""
+
+WAIT = 3600.0
+"""Seconds to wait for another process that fetches the same model."""
 
 
 def is_offline() -> bool:
@@ -72,7 +74,7 @@ def get_published(
     downloads = cache / f".download-{model.name}"
     downloads.mkdir(parents=True, exist_ok=True)
     busy = f"another process fetches {model.name} right now; wait until that has ended"
-    with locked(cache / f".{model.name}.lock", busy, keep=False):
+    with locked(cache / f".{model.name}.lock", busy, WAIT, keep=False):
         if model.is_here:
             return target
         if model.bytes is not None:
@@ -80,8 +82,8 @@ def get_published(
         file = _fetched(model, downloads, mirror)
         try:
             take(model, file, source=model.source.page if mirror is None else mirror)
-        except ModelError:
-            file.unlink(missing_ok=True)
+        except BeenhereError:  # nothing to go on from: it is whole, and another file
+            shutil.rmtree(downloads, ignore_errors=True)
             raise
         shutil.rmtree(downloads, ignore_errors=True)
     return target
@@ -99,7 +101,10 @@ def take(model: PublishedModel, file: Path, source: str) -> Path:
     Raises:
         ModelError: it is not that model's file, or not the one that was taken before.
     """
-    found = checksum(named(file))
+    if not named(file).is_file():
+        problem = "is a folder" if Path(file).is_dir() else "is not there"
+        raise ModelError(f"{file} {problem}; expected {model.source.name}, of {model.name}")
+    found = checksum(file)
     record = ChecksumRecord(cache_folder(), model.name)
     record.check(model.source.name, found)
     what = f"{file} is not a file of {model.name}"
@@ -108,9 +113,10 @@ def take(model: PublishedModel, file: Path, source: str) -> Path:
         mean = tuple((weights.pop(MEAN).flatten() / 255).tolist())
         preprocessing = config.preprocessing.model_copy(update={"mean": mean})
         config = config.model_copy(update={"preprocessing": preprocessing})
-    built = VPRModel(config)
+    with torch.device("meta"):  # random weights of a gigabyte would only be thrown away
+        built = VPRModel(config)
     state = converted(weights, model.layout, built.state_dict(), what)
-    built.load_state_dict(state)
+    built.load_state_dict(state, assign=True)
     target = model.folder
     family = model.family
     save_checkpoint(
@@ -167,7 +173,7 @@ def _fetched(model: PublishedModel, downloads: Path, mirror: str | None) -> Path
             return Path(
                 hf_hub_download(source.hub, source.name, local_dir=downloads, endpoint=mirror)
             )
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        except Exception as error:  # the hub's, its client's and the system's share no parent
             raise ModelError(
                 f"{model.name} cannot be fetched from {mirror or constants.ENDPOINT} "
                 f"({type(error).__name__}: {one_line(error)}); {model.how_by_hand}"
