@@ -8,8 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sklearn.cluster import MiniBatchKMeans
-from sklearn.decomposition import PCA
 
 from beenhere.config.models import ModelConfig, WrappedConfig
 from beenhere.config.retrieval import WhiteningConfig
@@ -48,6 +46,8 @@ def learn_beginning(
     if model.projection is not None and model.projection.start == "pca":
         found, _ = _first(model, batches, device, model.aggregated)
         known = min(model.projection.descriptor_dim, len(found) - 1, found.shape[1])
+        from sklearn.decomposition import PCA
+
         pca = PCA(known, random_state=seed).fit(found)
         model.projection.begin(pca.mean_, pca.components_)
 
@@ -109,6 +109,8 @@ def _centre(aggregator: NetVLAD, local: Floats, seed: int) -> None:
             f"model.aggregator.clusters is {clusters}; the training photos have {len(local)} local "
             "features to find centres in: set it lower, or give more photos"
         )
+    from sklearn.cluster import MiniBatchKMeans
+
     means = MiniBatchKMeans(clusters, random_state=seed, n_init=3).fit(local)
     nearest = np.sort(means.transform(local), axis=1)[:, :2] ** 2
     gap = float((nearest[:, 1] - nearest[:, 0]).mean()) if clusters > 1 else 1.0
