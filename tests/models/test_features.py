@@ -1,4 +1,4 @@
-"""A transformer's position embeddings at other sizes than it was trained at."""
+"""What stands beside a map: tokens; and position embeddings at other sizes than the trained one."""
 
 import pytest
 import timm
@@ -63,3 +63,30 @@ def test_a_network_in_half_precision_keeps_its_type() -> None:
     made = network().to(torch.bfloat16)
     patches = torch.zeros(1, 23, 23, tiny_vit.WIDTH, dtype=torch.bfloat16)
     assert hub_positions(made, patches).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("name", "registers"),
+    [("vit_small_patch16_dinov3.lvd1689m", 4), ("test_vit", 0)],
+)
+def test_tokens_stand_beside_the_map(name: str, registers: int) -> None:
+    """DINOv3 in timm is another class of network than ViT."""
+    backbone = Backbone(BackboneConfig(name=name, pretrained=False)).eval()
+    with torch.inference_mode():
+        images = torch.rand(2, 3, 96, 128)
+        found = backbone.features(images)
+        torch.testing.assert_close(found.maps, backbone(images))
+    channels = backbone.out_channels
+    assert found.maps.shape == (2, channels, 6, 8)
+    assert found.class_token is not None and found.class_token.shape == (2, channels)
+    assert (0 if found.registers is None else found.registers.shape[1]) == registers
+    assert found.tokens is None
+
+
+def test_a_pyramid_has_no_tokens() -> None:
+    backbone = Backbone(BackboneConfig(name="test_convnext", pretrained=False)).eval()
+    images = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        found = backbone.features(images)
+        torch.testing.assert_close(found.maps, backbone(images))
+    assert found.class_token is None and found.registers is None and found.tokens is None
