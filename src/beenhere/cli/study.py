@@ -1,8 +1,8 @@
-"""``beenhere study``: tables of trainings, from one command."""
+"""``beenhere study``: tables of trainings or of models, from one command."""
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 OUT = Path("beenhere-studies")
 
+Several = Annotated[Sequence[str], Parameter(consume_multiple=True)]
+
 NS = (1, 5)
 """Each N that the tables show; the report has all."""
 
@@ -34,7 +36,9 @@ def run(
     /,
     *,
     data: str | None = None,
-    only: Annotated[Sequence[str], Parameter(consume_multiple=True)] = (),
+    only: Several = (),
+    models: Several = ("here",),
+    sets: Several = ("here",),
     seeds: Positive | None = None,
     out: Path = OUT,
     yes: bool = False,
@@ -50,20 +54,37 @@ def run(
     others go on. Interrupted by Ctrl-C or a kill, the same command goes on. Rows that are the same
     training, in whatever table or study, share it. At the end: OUT/DATA/STUDY/report.html.
 
+    The study `published` trains nothing: its rows are models as they are, with a table for each
+    published set. What others published of them stands beside.
+
     Args:
-        study: one that ships (paper, thresholds, growth, larger), a YAML file, or a folder with
-            study.yaml.
+        study: one that ships (paper, thresholds, growth, larger, published), a YAML file, or a
+            folder with study.yaml.
         data: data profile: one that ships (demo, gsv-xs, gsv-cities) or a YAML file [default: the
-            study's].
+            study's]; of `published` the folder that sets lie in [default: data].
         only: rows or tables to do now, by the names that `beenhere study status` shows.
+        models: of `published`: names or paths; `here` stands for the built-in models and the
+            published ones whose weights are on this machine.
+        sets: of `published`: names or folders; `here` stands for all sets in `--data`.
         seeds: trainings of each row [default: the study's].
         out: folder of all studies.
         yes: train rows again that have changed, without asking.
-        set_: an option for every row, such as `fit.workers=4`; may be repeated.
+        set_: an option for every row, such as `fit.workers=4` (of `published`, which only
+            measures, `extract.batch_size=16`); may be repeated.
         parallel: trainings at once on this machine [default: one for each GPU, or one].
         launcher: local, on this machine; ray, as tasks of a Ray cluster.
         ray_address: address of the cluster [default: RAY_ADDRESS, or a cluster of this machine].
     """
+    if study == "published":
+        if only or seeds or parallel or launcher != "local":
+            raise ConfigError(
+                "--only, --seeds, --parallel and --launcher are for studies that train; published "
+                "has --models and --sets"
+            )
+        _measure(models, sets, Path(data or "data").expanduser(), out, set_)
+        return
+    if (*models, *sets) != ("here", "here"):
+        raise ConfigError("--models and --sets are for the study published; others have --only")
     if launcher == "ray" and parallel is not None:
         raise ConfigError("--parallel is for --launcher local; Ray decides itself how many fit")
     if launcher == "local" and ray_address is not None:
@@ -86,9 +107,35 @@ def run(
         f"{count(len(plan.tables), 'table')}, {count(rows, 'row')}, "
         f"{count(len(plan.trainings), 'different training')}",
     )
+    work = partial(_train, plan, folder, trainings, launcher, parallel, ray_address)
+    _carry_out(work, folder)
+
+
+def _measure(
+    models: Sequence[str], sets: Sequence[str], data: Path, out: Path, assignments: Sequence[str]
+) -> None:
+    """Run the study ``published``."""
+    from beenhere.config import config_yaml
+    from beenhere.studies import published
+    from beenhere.studies.folder import StudyFolder
+
+    config = config_yaml.assign(published.DEFAULTS, assignments)
+    rows, tables = published.models_of(models), published.sets_of(sets, data)
+    folder = StudyFolder(out, data.resolve().name, published.NAME)
+    tell(f"{count(len(rows), 'model')} on {'; '.join(one.title for one in tables)}")
+    if published.HERE in models:
+        tell("Others' weights are not here: beenhere model list, then beenhere model get NAME")
+    if published.HERE in sets:
+        tell(f"More sets: beenhere data list, then beenhere data get NAME --to {data}")
+    command, say_it = shlex.join(["beenhere", *sys.argv[1:]]), partial(print, flush=True)
+    work = partial(published.measure, rows, tables, config, folder, command, say_it)
+    _carry_out(work, folder)
+
+
+def _carry_out(work: Callable[[], bool], folder: "StudyFolder") -> None:
     command = shlex.join(["beenhere", *sys.argv[1:]])  # as it was given
     try:
-        done = _train(plan, folder, trainings, launcher, parallel, ray_address)
+        done = work()
     except KeyboardInterrupt:
         leave_interrupted(f"go on with: {command}")
     results = folder.results()
@@ -196,9 +243,10 @@ def _folder(study: str, data: str | None, out: Path) -> "StudyFolder":
     from beenhere.studies.folder import StudyFolder
     from beenhere.studies.study import read_profile, read_study
 
-    name = read_study(study).name
+    name = study if study == "published" else read_study(study).name
     if data is not None:
-        folder = StudyFolder(out, read_profile(data)[0], name)
+        here = Path(data).resolve().name if study == "published" else read_profile(data)[0]
+        folder = StudyFolder(out, here, name)
         if not folder.description.exists():
             raise ConfigError(
                 f"study {study!r} was not run with --data {data} (in {out}); start it with: "
@@ -249,6 +297,9 @@ def _print_study(results: "StudyResults") -> None:
     for figures in all_figures(results):
         print()
         output.print(_table(results, figures))
+        for name in figures.facts(texts=True):
+            said = ((row.name, row.row.facts.get(name)) for row in figures.rows)
+            tell(*(f"{model}: {name}: {text}" for model, text in said if text))
     tell(*_legend(results))
     if results.caveat:
         output.print(f"\n{results.caveat}", markup=False, soft_wrap=False)
@@ -257,25 +308,35 @@ def _print_study(results: "StudyResults") -> None:
 
 
 def _legend(results: "StudyResults") -> Iterator[str]:
+    yield ""
     yield (
-        f"\nR@N: percent of all queries with a photo {results.right_in_words} among the "
+        f"R@N: percent of all queries with a photo {results.right_in_words} among the "
         f"first N found [{100 * results.confidence:g}% bootstrap interval]"
     )
     yield "* cannot be told from the best of the table (paired test on the same queries, Holm)"
     if any(len(row.runs) > 1 for row in results.rows):
         yield "±: standard deviation over seeds"
+    if any(row.facts for row in results.rows):
+        yield "published R@1: by its own protocol, not measured here; MB: of the weights"
     if any(row.published for row in results.rows):
         yield "in brackets: what was published"
 
 
 def _table(results: "StudyResults", figures: "TableFigures") -> "Table":
     title = f"{figures.table.title} ({figures.table.name})"
-    headings = [heading for test in results.tests for heading in (f"{test} R@1", "R@5")]
-    rows = []
+    from beenhere.report.study_tables import fact_text
+
+    tests, ns = list(results.tests), list(NS)
+    if of_models := any(row.row.facts for row in figures.rows):  # of one set each
+        tests, ns = [figures.table.name], list(results.recall_at)
+    named = ("" if of_models else f"{test} " for test in tests)
+    headings = [f"{name if n == ns[0] else ''}R@{n}" for name in named for n in ns]
+    facts, rows = figures.facts(texts=False), []
     for row in figures.rows:
-        cells = [_recall(row, test, n) for test in results.tests for n in NS]
-        rows.append([row.name, *cells, _state(row.row)])
-    return figures_table([title], [*headings, "state"], rows)
+        cells = [_recall(row, test, n) for test in tests for n in ns]
+        known = [fact_text(row.row.facts.get(name)) or "-" for name in facts]
+        rows.append([row.name, *cells, *known, _state(row.row)])
+    return figures_table([title], [*headings, *facts, "state"], rows)
 
 
 def _recall(row: "RowFigures", test: str, n: int) -> str:
@@ -295,6 +356,8 @@ def _recall(row: "RowFigures", test: str, n: int) -> str:
 def _state(row: "Row") -> str:
     """Such as ``finished``, ``2 of 3 finished``, ``running, epoch 4 of 10``."""
     states = [run.state for run in row.runs]
+    if row.facts:
+        return states[0]
     if len(set(states)) > 1:
         return f"{states.count('finished')} of {len(states)} finished"
     first = row.runs[0]
@@ -310,4 +373,4 @@ def _problems(results: "StudyResults") -> Iterator[str]:
         for run in row.runs:
             if run.state == "failed" and run.folder not in seen:
                 seen.add(run.folder)
-                yield f"\n{row.name} failed: {run.error}"
+                yield from ("", f"{row.name} failed: {run.error}")

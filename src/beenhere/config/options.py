@@ -25,7 +25,8 @@ class Options(BaseModel):
     @classmethod
     def _none_empty(cls, given: Any) -> Any:
         for name, value in given.items() if isinstance(given, dict) else ():
-            if isinstance(value, str) and not value.strip():  # as a path, the current folder
+            usual = name in cls.model_fields and cls.model_fields[name].default == value
+            if isinstance(value, str) and not value.strip() and not usual:  # as a path, "."
                 raise ValueError(f"{name} is empty; give a value, or leave it out")
         return given
 

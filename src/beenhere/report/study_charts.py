@@ -179,7 +179,7 @@ class _TableCharts:
         if any(row.milliseconds is not None for row in self.rows):
             caption += (
                 " Timed is the model alone, without decoding: the best of several forward passes "
-                "of 16 photos, on the machine that trained it."
+                "of 16 photos, on the machine of the run."
             )
         return ChartGroup(
             "Accuracy against cost", caption, charts, legend(self.series), folded=True

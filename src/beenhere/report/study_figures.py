@@ -11,6 +11,9 @@ from beenhere.evaluation.ranking import RankedRow, rank_published, rank_rows
 from beenhere.evaluation.statistics import mean_and_sd
 from beenhere.studies.results import Row, Run, StudyResults, Table
 
+_SHORT = 20
+"""Letters of what fits into a column."""
+
 
 @dataclass(frozen=True)
 class RowFigures:
@@ -101,6 +104,15 @@ class TableFigures:
     def best(self, test: str) -> RowFigures | None:
         """The first of those with the highest R@1; None where nothing was measured."""
         return next((row for row in self.on(test) if row.first_recall(test).best), None)
+
+    def facts(self, texts: bool) -> list[str]:
+        """What is said of models that were not trained here: figures and names, or long texts."""
+        longest: dict[str, int] = {}
+        for row in self.rows:
+            for name, value in row.row.facts.items():
+                length = 0 if value is None else len(str(value))
+                longest[name] = max(longest.get(name, 0), length)
+        return [name for name, length in longest.items() if length and (length > _SHORT) == texts]
 
 
 def all_figures(results: StudyResults) -> list[TableFigures]:

@@ -19,7 +19,7 @@ from beenhere.report.compared_queries import ComparedPair
 from beenhere.report.gallery import band_names, failures
 from beenhere.report.study_charts import chart_groups
 from beenhere.report.study_figures import TableFigures, all_figures, distinct_runs
-from beenhere.report.study_tables import as_csv, as_latex, as_markdown, columns
+from beenhere.report.study_tables import as_csv, as_latex, as_markdown, columns, fact_text
 from beenhere.report.thumbnails import Thumbnails
 from beenhere.studies.results import State, StudyResults
 
@@ -121,6 +121,7 @@ def _environment(pictures: Thumbnails) -> Environment:
     environment.filters["title_of"] = lambda name, titles: titles[name]
     environment.filters["yaml"] = partial(yaml.safe_dump, sort_keys=False, allow_unicode=True)
     environment.filters["file_name"] = lambda path: Path(path).name
+    environment.filters["fact"] = fact_text
     environment.globals["interval"] = wording.interval
     environment.globals["of_photo"] = pictures.of_photo
     environment.globals["of_picture"] = pictures.of_picture
@@ -134,11 +135,12 @@ def progress(results: StudyResults) -> str:
     runs = [run for run, _ in distinct_runs(results)]
     states = Counter(run.state for run in runs)
     rows = sum(len(table.rows) for table in results.tables)
+    what = "evaluation" if any(row.facts for row in results.rows) else "training"
     named = [f"{states[state]:,} {state}" for state in _STATES if states[state]]
     far = "all finished" if set(states) == {"finished"} else ", ".join(named)
     return (
         f"{wording.count(len(results.tables), 'table')}, {wording.count(rows, 'row')}, "
-        f"{wording.count(len(runs), 'training')}{f': {far}' if far else ''}."
+        f"{wording.count(len(runs), what)}{f': {far}' if far else ''}."
     )
 
 

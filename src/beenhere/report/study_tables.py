@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -63,6 +64,9 @@ _MEASURED = {
     " sd over seeds": "sd",
     " adjusted p": "adjusted_p",
     " among best": "among_best",
+    " minus best": "against_best.difference",
+    " minus best low": "against_best.low",
+    " minus best high": "against_best.high",
 }
 _PUBLISHED = {" published": "percent", " published low": "low", " published high": "high"}
 
@@ -96,8 +100,8 @@ def as_csv(results: StudyResults, figures: TableFigures) -> str:
     """
     options = list(dict.fromkeys(name for row in figures.rows for name in row.row.changes))
     lines = [_record(results, row, options) for row in figures.rows]
-    names = lines[0] if lines else ()
-    known = [name for name in names if any(line[name] is not None for line in lines)]
+    names = dict.fromkeys(name for line in lines for name in line)
+    known = [name for name in names if any(line.get(name) is not None for line in lines)]
     return csv_text(known, lines)
 
 
@@ -108,14 +112,19 @@ def as_markdown(results: StudyResults, figures: TableFigures) -> str:
         f"{results.tests[one.test]} R@{one.at}{' published' if one.source == 'published' else ''}"
         for one in shown
     ]
+    facts = [name for texts in (False, True) for name in figures.facts(texts)]
     names = [
         row.name if row.state == "finished" else f"{row.name} ({row.state})" for row in figures.rows
     ]
     lines = [
-        [name.translate(_MARKDOWN) for name in ["row", *header]],
-        ["---", *["---:"] * len(header)],
+        [name.translate(_MARKDOWN) for name in ["row", *header, *facts]],
+        ["---", *["---:"] * len(header), *["---"] * len(facts)],
         *(
-            [name.translate(_MARKDOWN), *(_markdown_cell(one, row) for one in shown)]
+            [
+                name.translate(_MARKDOWN),
+                *(_markdown_cell(one, row) for one in shown),
+                *(fact_text(row.row.facts.get(fact)).translate(_MARKDOWN) for fact in facts),
+            ]
             for name, row in zip(names, figures.rows, strict=True)
         ),
     ]
@@ -129,6 +138,11 @@ def as_markdown(results: StudyResults, figures: TableFigures) -> str:
     )
     texts.append(note.rstrip().translate(_MARKDOWN))
     return "\n\n".join(filter(None, texts)) + "\n"
+
+
+def fact_text(value: object) -> str:
+    """What is said of a model; empty where it is not known."""
+    return "" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def _markdown_cell(column: Column, row: RowFigures) -> str:
@@ -156,17 +170,22 @@ def _record(results: StudyResults, row: RowFigures, options: Sequence[str]) -> d
             for recalls, labels in ((row.measured, _MEASURED), (row.published, _PUBLISHED)):
                 one = recalls.get(test, {}).get(at)
                 for label, name in labels.items():
-                    measures[f"{test} R@{at}{label}"] = getattr(one, name, None)
+                    value = reduce(
+                        lambda found, part: getattr(found, part, None), name.split("."), one
+                    )
+                    measures[f"{test} R@{at}{label}"] = value
     measures |= {
         "validation R@1": row.validation,
         "epochs": row.epochs,
         "seconds": row.seconds,
         "milliseconds per photo": row.milliseconds,
+        **row.row.facts,
     }
     return {
         "row": row.name,
         "state": row.state,
-        "seeds": " ".join(str(run.seed) for run in row.row.finished),
+        "seeds": " ".join(f"{run.seed}" for run in row.row.finished if run.seed is not None)
+        or None,
         **{name: _plain(row.row.changes.get(name)) for name in options},
         # To six significant digits: more would say nothing.
         **{

@@ -259,6 +259,19 @@ def milliseconds_per_photo(
     return 1000 * min(seconds[1:]) / TIMED_PHOTOS
 
 
+def milliseconds_for(
+    model: VPRModel, config: ExtractConfig, photos: Sequence[Photo]
+) -> float | None:
+    """:func:`milliseconds_per_photo` at the size of the first photo that can be read, if any."""
+    for photo in photos:
+        try:
+            size = model.preprocessing.target_size(*photo_size(photo))
+        except PhotoError:
+            continue
+        return round(milliseconds_per_photo(model, config, *size), 3)
+    return None
+
+
 # --- decoding, ahead of the model ----------------------------------------------------------------
 
 _PhotoBatch = tuple[list[int], Tensor, dict[int, str]]

@@ -182,7 +182,7 @@ def _read_run(folder: RowFolder) -> Run:
         options = config_yaml.plain(config_yaml.load(TrainConfig, folder.options))
     return Run(
         folder=folder.path,
-        seed=options.get("fit", {}).get("seed", 0),
+        seed=options.get("fit", {}).get("seed"),
         state=folder.state(),
         error=record.get("error", ""),
         options=options,

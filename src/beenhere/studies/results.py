@@ -21,6 +21,7 @@ class Run:
 
     Attributes:
         folder: the run folder (see :mod:`beenhere.training.run_folder`).
+        seed: None where nothing is trained.
         error: why it failed, one line; empty otherwise.
         options: every option, as in ``config.yaml``.
         epochs: a record each: ``epoch`` (from 1), ``loss``, ``active_pairs``, ``validation``
@@ -35,7 +36,7 @@ class Run:
     """
 
     folder: Path
-    seed: int
+    seed: int | None
     state: State
     error: str
     options: dict[str, Any]
@@ -73,6 +74,11 @@ class Row:
     def finished(self) -> tuple[Run, ...]:
         """The runs that count."""
         return tuple(run for run in self.runs if run.state == "finished")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a table of models says of this one, by column; empty of a training."""
+        return self.runs[0].record.get("facts", {}) if self.runs else {}
 
 
 @dataclass(frozen=True)

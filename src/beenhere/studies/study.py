@@ -199,8 +199,8 @@ def _find(spec: str) -> Path:
     for candidate in (path, path / FILE):
         if candidate.is_file():
             return candidate
-    names = study_names()
-    if spec in names:
+    names = [*study_names(), "published"]
+    if spec in study_names():
         return _HERE / spec / FILE
     raise ConfigError(
         f"there is no study {spec!r}; {did_you_mean(spec, names)}expected a YAML file, a folder "

@@ -12,7 +12,7 @@ from typing import Any
 from beenhere.config import config_yaml
 from beenhere.config.training import TrainConfig
 from beenhere.devices import hardware
-from beenhere.errors import BeenhereError, PhotoError
+from beenhere.errors import BeenhereError
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.studies.folder import RowFolder
 from beenhere.wording import one_line
@@ -64,20 +64,12 @@ def work(path: Path) -> None:
 def _cost(config: TrainConfig, path: Path) -> float | None:
     """Milliseconds of a forward pass, for a photo as the first query; None if none can be read."""
     from beenhere.models import load_model
-    from beenhere.photos.photo_file import photo_size
-    from beenhere.retrieval.extract import milliseconds_per_photo
+    from beenhere.retrieval.extract import milliseconds_for
     from beenhere.training.loop import choose_fit_device
 
     tested = SavedEvaluation.read(path / "tests" / next(iter(config.data.tests)))
-    for query in tested.queries["query"]:
-        try:
-            height, width = photo_size(query)
-        except PhotoError:
-            continue
-        model = load_model(path, choose_fit_device(config.fit), config.model.own_modules)
-        size = model.preprocessing.target_size(height, width)
-        return round(milliseconds_per_photo(model, config.evaluation.extract, *size), 3)
-    return None
+    model = load_model(path, choose_fit_device(config.fit), config.model.own_modules)
+    return milliseconds_for(model, config.evaluation.extract, tested.queries["query"].to_list())
 
 
 def _now() -> str:

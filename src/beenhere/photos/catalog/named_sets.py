@@ -54,6 +54,7 @@ class NamedProtocol(_Facts):
         split: the folder of the set that is used, such as ``"test"``; ``""`` for the set itself.
         database: photos that are searched, where known.
         queries: photos that are looked for, where known.
+        published_as: the set's name in published figures; empty where none are known.
     """
 
     about: str
@@ -61,6 +62,7 @@ class NamedProtocol(_Facts):
     split: str = ""
     database: int | None = None
     queries: int | None = None
+    published_as: str = ""
 
 
 class NamedSet(_Facts):
