@@ -239,6 +239,26 @@ class FitConfig(Options):
     wandb: str | None = Field(None, description="project to log to at Weights & Biases")
 
 
+class DistilConfig(Options):
+    """A teacher whose similarities a student learns."""
+
+    teacher: str = Field(
+        description="a model by name, such as megaloc, a checkpoint or a run folder"
+    )
+    temperature: float = Field(
+        0.05,
+        gt=0,
+        description="of the softmax over a photo's similarities; less: the nearest count",
+    )
+    held_out: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of the photos that only measure how far student and teacher agree; at "
+        "most 1,000",
+    )
+
+
 class ScheduledOptimizerConfig(OptimizerConfig):
     """Optimizer, schedule and warm-up."""
 
@@ -259,6 +279,11 @@ class TrainConfig(Options):
     miner: MinerConfig = NoMinerConfig()
     optimizer: ScheduledOptimizerConfig = ScheduledOptimizerConfig()
     fit: FitConfig = FitConfig()
+    distil: DistilConfig | None = Field(
+        None,
+        description="learn from a teacher instead of places, loss and miner: a batch is of "
+        "batch.places photos, each with batch.images - 1 that the teacher sees near it",
+    )
     evaluation: EvalConfig = EvalConfig()
 
 

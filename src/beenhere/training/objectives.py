@@ -63,6 +63,9 @@ class Objective(nn.Module):
     Either may be a class of a person's own (:class:`OwnLoss`, :class:`OwnMiner`).
     """
 
+    watched = "active_pairs"
+    """What the second value is called where it is written down."""
+
     def __init__(self, loss: LossConfig, miner: MinerConfig) -> None:
         super().__init__()
         self.loss = build_loss(loss)
@@ -101,12 +104,15 @@ class TrainingStep(nn.Module):
     Args:
         model: trained in place.
         config: every option of the run.
+        objective: instead of the loss and miner of the options.
     """
 
-    def __init__(self, model: VPRModel, config: TrainConfig) -> None:
+    def __init__(
+        self, model: VPRModel, config: TrainConfig, objective: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
-        self.objective = Objective(config.loss, config.miner)
+        self.objective = objective or Objective(config.loss, config.miner)
         self.config = config
         if config.fit.gradient_checkpointing:
             model.backbone.checkpoint_gradients()
