@@ -3,11 +3,11 @@
     python benchmarks/finetune.py tune [--freeze -2] [--seeds 0 1 2] [--cities FOLDER]
     python benchmarks/finetune.py distil [--temperature 0.05] [--seeds 0] [--cities FOLDER]
 
-City 41 is trained on (160 places of 4 photos, one style); 42 is what options are chosen by, 43 is
-what is reported. ``tune`` starts from `offline-lite0` at 224 px by the recipe `finetune`, shorter,
-and measures shares of the trained weights (``fit.blend``). ``distil`` has `offline-lite0` (320 px,
-6,328 numbers) teach a student of 160 px and 256 numbers on the photos of city 41, without labels.
-R@1 within 25 m, and its difference with the 95% interval of a paired bootstrap.
+City 41 is trained on, 42 is what options are chosen by, 43 is what is reported. ``tune`` starts
+from `offline-lite0` at 224 px by the recipe `finetune`, shorter, with 80 places of 4 photos, and
+measures shares of the trained weights (``fit.blend``). ``distil`` has `offline-lite0` (320 px,
+6,328 numbers) teach a student of 160 px and 256 numbers on 640 photos without labels. R@1 within
+25 m, and its difference with the 95% interval of a paired bootstrap.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from beenhere.training.distil import distil_options
 from beenhere.training.fit import fit
 
 TRAINED, CHOSEN_BY, REPORTED = 41, 42, 43
-TESTS = ((CHOSEN_BY, "sf_xs"), (REPORTED, "sf_xs"), (REPORTED, "tokyo_xs"))
+TESTS = ((CHOSEN_BY, "sf_xs"), (REPORTED, "sf_xs"))
 # Backward through depthwise convolutions takes longer in bfloat16 than in float32 on a processor.
 COMMON = ["fit.precision=32", "fit.workers=1", "evaluation.extract.workers=1"]
 
@@ -121,6 +121,7 @@ def tune(sets: Sets, seed: int, options: argparse.Namespace, run: Path) -> None:
         [
             *COMMON,
             f"data.train={sets.train}",
+            "data.share=0.5",
             f"fit.start={folder}",
             f"fit.seed={seed}",
             f"fit.steps_per_epoch={options.steps}",
