@@ -30,9 +30,11 @@ from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.models import VPRModel, build_model, load_model, save_checkpoint
 from beenhere.photos.formats import read_evaluation
 from beenhere.retrieval.extract import milliseconds_per_photo
-from beenhere.training.beginning import Start
+from beenhere.training.beginning import Start, learn_beginning
 from beenhere.training.distil import distil_options
 from beenhere.training.fit import fit
+from beenhere.training.source import training_batches, training_photos
+from beenhere.training.teacher import taught
 
 TRAINED, CHOSEN_BY, REPORTED = 41, 42, 43
 TESTS = ((CHOSEN_BY, "sf_xs"), (REPORTED, "sf_xs"))
@@ -45,8 +47,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=["tune", "distil"])
     parser.add_argument("--freeze", default="-2")
-    parser.add_argument("--rate", default="1")
+    parser.add_argument("--rate", default="1", help="times the recipe's")
+    parser.add_argument("--norms", default="true", help="fit.keep_norms")
     parser.add_argument("--temperature", default="0.05")
+    parser.add_argument("--centre", default="true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--cities", type=Path)
@@ -129,6 +133,7 @@ def tune(sets: Sets, seed: int, options: argparse.Namespace, run: Path) -> None:
             f"optimizer.lr={1e-4 * float(options.rate)}",
             f"optimizer.backbone_lr={1e-5 * float(options.rate)}",
             "optimizer.warmup_steps=5",
+            f"fit.keep_norms={options.norms}",
             "batch.places=10",
             "fit.epochs=3",
             "optimizer.schedule.t_max=3",
@@ -139,7 +144,7 @@ def tune(sets: Sets, seed: int, options: argparse.Namespace, run: Path) -> None:
     trained = load_model(run)
     for share in (0.5, 1.0):
         with Start(start, share).blended(trained):
-            name = f"freeze {options.freeze} x{options.rate} seed {seed} {share:g}"
+            name = f"{options.freeze} x{options.rate} {options.norms} seed {seed} blend {share:g}"
             sets.measure(trained, name, "start")
 
 
@@ -157,18 +162,21 @@ def distil(sets: Sets, seed: int, options: argparse.Namespace, run: Path) -> Non
             "model.projection.out_dim=256",
             "model.preprocessing.image_size=[160, 160]",
             f"distil.temperature={options.temperature}",
+            f"distil.centre={options.centre}",
             f"optimizer.lr={1e-4 * float(options.rate)}",
             f"fit.seed={seed}",
+            f"fit.keep_norms={options.norms}",
             f"fit.steps_per_epoch={options.steps}",
             "fit.epochs=4",
             "optimizer.warmup_steps=5",
         ],
     )
-    began = run.parent / f"began-{seed}"
-    still = config_yaml.assign(config, ["fit.epochs=1", "optimizer.lr=1e-12", "batch.places=64"])
-    fit(config_yaml.assign(still, ["fit.steps_per_epoch=1", "augment.randaugment=0"]), began)
-    before = f"T {options.temperature} x{options.rate} seed {seed} before"
-    sets.measure(load_model(began), before, "teacher")
+    photos = taught(training_photos(config.data), teacher, config, run / "teacher")
+    student = build_model(config.model)
+    batches = training_batches(photos, config, student.preprocessing)
+    learn_beginning(student, batches, torch.device("cpu"), seed)
+    before = f"T {options.temperature} {options.centre} seed {seed} before"
+    sets.measure(student, before, "teacher")
     fit(config, run)
     student, name = load_model(run / "checkpoints" / "last"), before.replace("before", "after")
     sets.measure(student, name, "teacher")

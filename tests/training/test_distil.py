@@ -58,10 +58,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network whose descriptors are colours in a grid, as good as any for these photos."""
+    """A network that sees red alone, as no student does by itself."""
     torch.manual_seed(3)
     options = {**SMALL, "aggregator": {"name": "convap", "out_channels": 16}}
-    options["preprocessing"] = {"image_size": [SIDE, SIDE]}
+    options["preprocessing"] = {"image_size": [SIDE, SIDE], "std": [0.2, 50.0, 50.0]}
     model = VPRModel(ModelConfig.model_validate(options))
     folder = tmp_path_factory.mktemp("models") / "teacher"
     save_checkpoint(model, folder, {})
@@ -96,7 +96,9 @@ def test_the_loss_is_the_divergence_of_similarities() -> None:
     known, own = (random.normal(size=(20, size)) for size in (7, 4))
     known, own = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (known, own))
     rows = [3, 11, 0, 19, 7]
-    temperature, expected, same = 0.2, 0.0, 0
+    mean, temperature, expected, same = known.mean(axis=0), 0.2, 0.0, 0
+    raw, known = known, known - mean
+    known /= np.linalg.norm(known, axis=1, keepdims=True)
     for i in range(5):
         others = [j for j in range(5) if j != i]
         theirs = [np.exp(known[rows[i]] @ known[rows[j]] / temperature) for j in others]
@@ -104,7 +106,7 @@ def test_the_loss_is_the_divergence_of_similarities() -> None:
         for t, s in zip(theirs, ours, strict=True):
             expected += t / sum(theirs) * np.log(t / sum(theirs) * sum(ours) / s) / 5
         same += int(np.argmax(theirs) == np.argmax(ours))
-    loss = SimilarityDistillation(known.astype(np.float32), temperature)
+    loss = SimilarityDistillation(raw.astype(np.float32), mean.astype(np.float32), temperature)
     value = loss(torch.from_numpy(own[:5]).float(), torch.tensor(rows))
     assert value.loss.item() == pytest.approx(expected, rel=1e-5)
     assert value.active_pairs.item() == pytest.approx(same / 5)

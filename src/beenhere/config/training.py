@@ -228,6 +228,11 @@ class FitConfig(Options):
         description="with start: share of the trained weights in the model that is validated and "
         "kept, the rest is the start's (WiSE-FT); 1: the trained ones alone",
     )
+    keep_norms: bool = Field(
+        False,
+        description="batch norms keep the mean and variance that they start with, instead of "
+        "those of each batch",
+    )
     gradient_checkpointing: bool = Field(
         False, description="compute features twice to hold fewer of them: less memory, more time"
     )
@@ -249,6 +254,9 @@ class DistilConfig(Options):
         0.05,
         gt=0,
         description="of the softmax over a photo's similarities; less: the nearest count",
+    )
+    centre: bool = Field(
+        True, description="take the mean of all photos off the teacher's descriptors first"
     )
     held_out: float = Field(
         0.2,

@@ -19,6 +19,7 @@ from pytorch_metric_learning.utils.loss_and_miner_utils import (
     get_matches_and_diffs,
 )
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from beenhere.config.objective import (
     ContrastiveConfig,
@@ -114,6 +115,10 @@ class TrainingStep(nn.Module):
         self.model = model.to(memory_format=torch.channels_last)
         self.objective = objective or Objective(config.loss, config.miner)
         self.config = config
+        if config.fit.keep_norms:
+            for module in model.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
         if config.fit.gradient_checkpointing:
             model.backbone.checkpoint_gradients()
         # The model itself stays as it is: it is validated at other sizes and saved.

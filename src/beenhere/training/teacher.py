@@ -62,7 +62,10 @@ class TaughtPhotos(FolderPhotos):
 
     def objective(self, config: DistilConfig) -> "SimilarityDistillation":
         """The loss against the teacher."""
-        return SimilarityDistillation(self.vectors, config.temperature)
+        mean = np.zeros(self.vectors.shape[1], np.float32)
+        if config.centre:
+            mean = self.vectors.mean(axis=0, dtype=np.float32)
+        return SimilarityDistillation(self.vectors, mean, config.temperature)
 
     @cached_property
     def agreement(self) -> EvaluationTables:
@@ -175,15 +178,21 @@ class SimilarityDistillation(nn.Module):
 
     Args:
         vectors: ``(n, D)`` the teacher's descriptors, L2-normalised.
+        mean: ``(D,)``, taken off them first.
         temperature: T.
     """
 
     watched = "agreeing"
     """The second value: the share of a batch whose nearest there is the teacher's nearest."""
 
-    def __init__(self, vectors: NDArray[np.floating], temperature: float) -> None:
+    def __init__(
+        self,
+        vectors: NDArray[np.floating],
+        mean: NDArray[np.float32],
+        temperature: float,
+    ) -> None:
         super().__init__()
-        self._vectors, self._temperature = vectors, temperature
+        self._vectors, self._temperature, self._mean = vectors, temperature, mean
 
     def forward(self, descriptors: Tensor, places: Tensor) -> ObjectiveValue:
         """Score a batch.
@@ -195,8 +204,8 @@ class SimilarityDistillation(nn.Module):
         if len(descriptors) < 2:  # the others could not be read
             return ObjectiveValue(0 * descriptors.sum(), torch.zeros(()))
         with torch.autocast(descriptors.device.type, enabled=False):
-            known = np.asarray(self._vectors[places.cpu().numpy()], np.float32)
-            theirs = torch.from_numpy(known).to(descriptors.device)
+            known = self._vectors[places.cpu().numpy()].astype(np.float32) - self._mean
+            theirs = F.normalize(torch.from_numpy(known), dim=1).to(descriptors.device)
             log_p = _log_shares(theirs, self._temperature)
             log_q = _log_shares(descriptors.float(), self._temperature)
             loss = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
