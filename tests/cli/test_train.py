@@ -109,7 +109,7 @@ def test_a_finished_run_says_how_to_train_longer(trained, here, monkeypatch, cap
     ("arguments", "message"),
     [
         ((), "nothing to train"),
-        (("mixvp",), "did you mean 'mixvpr'? expected a YAML file, or one of avg, convap,"),
+        (("mixvp",), "did you mean 'mixvpr'? expected a YAML file, or one of avg, boq, convap,"),
         (("mine.yaml",), "mine.yaml: cannot be read"),
         (("photos",), "photos is not the folder of a run: it has no config.yaml"),
         (("small.yaml", "--set", "fit.epoch=3"), "'fit.epoch' is not an option; did you mean"),
@@ -230,7 +230,8 @@ def test_shipped_configurations_are_those_of_the_study(name):
 
 def test_every_shipped_configuration_loads_and_is_described_in_the_help(here):
     shown = " ".join(beenhere_train(here, "--help").stdout.replace("\u2502", " ").split())
-    assert set(abouts()) == {*STUDY, "demo"}
+    others = {"boq", "demo", "distil", "finetune", "megaloc", "salad"}
+    assert set(abouts()) == {*STUDY, *others}
     for name, about in abouts().items():
         config_yaml.load(TrainConfig, packaged(name))
         assert len(about) > 10

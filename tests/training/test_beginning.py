@@ -195,3 +195,18 @@ def test_gradients_are_the_same_when_features_are_computed_twice() -> None:
     )
     with pytest.raises(ModelError, match=r"fit\.gradient_checkpointing is true, and VGG"):
         plain.backbone.checkpoint_gradients()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_batch_norms_may_keep_their_statistics(
+    options: dict[str, Any], tmp_path: Path, kept: bool
+) -> None:
+    model = VPRModel(ModelConfig.model_validate({"backbone": SMALL, "aggregator": "gem"}))
+    save_checkpoint(model, tmp_path / "start", {})
+    fit_options = {**options["fit"], "start": str(tmp_path / "start"), "keep_norms": kept}
+    found = trained({**options, "fit": fit_options}, tmp_path / "run").state_dict()
+    begun = model.state_dict()
+    means = [name for name in begun if name.endswith("running_mean")]
+    assert means and all(torch.equal(found[name], begun[name]) == kept for name in means)
+    weight = "backbone.network.conv1.0.weight"
+    assert weight in begun and not torch.equal(found[weight], begun[weight])

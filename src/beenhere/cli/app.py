@@ -67,6 +67,7 @@ _add(
     app,
     ("demo", "demo:demo", "See it work: render a city, train on it, measure, and draw matches."),
     ("train", "train:train", "Train a model from a configuration, or go on with a run."),
+    ("distil", "train:distil", "Make a small model from a big one, on photos without labels."),
     ("eval", "eval:evaluate", "Recall@N of a model on a database and queries, or on one folder."),
     ("compare", "compare:compare", "The queries that one model gets right and another wrong."),
 )

@@ -1,4 +1,4 @@
-"""``beenhere train``: a model from a configuration, or a run that goes on."""
+"""``beenhere train`` and ``distil``: a model from a configuration, or a run that goes on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import leave_interrupted, tell
+from beenhere.cli.output import console, figures_table, leave_interrupted, tell
 from beenhere.cli.parameters import Assignments
 from beenhere.config import config_yaml
 from beenhere.config.shipped import abouts, packaged
@@ -70,6 +70,47 @@ def train(
         print(config_yaml.explain(options), end="")
         return
 
+    _run(options, run_dir)
+
+
+def distil(
+    *,
+    teacher: str,
+    photos: str,
+    student: str | None = None,
+    validation: str | None = None,
+    set_: Assignments = (),
+    out: Path | None = None,
+    print_config: bool = False,
+) -> None:
+    """Make a small model that sees photos as a bigger one does; no photo needs a label.
+
+    The teacher describes all photos once; the student learns its similarities, with numbers of its
+    own. A share of the photos is held out, and each epoch says on how many of them student and
+    teacher agree: the first that the student finds is among the teacher's first 5. Interrupted, the
+    same command goes on, or `beenhere train RUN`.
+
+    Args:
+        teacher: any model: a name such as `megaloc`, a checkpoint, a run folder.
+        photos: a folder or a table; positions and places are not looked at.
+        student: a YAML file with `model:`, the name of a configuration that ships, or a run or
+            checkpoint to start from [default: EfficientNet-Lite0 at 224 px with 512 numbers].
+        validation: a folder with `database/` and `queries/`: it chooses the best epoch, and both
+            models are measured on it.
+        set_: an option, such as `fit.epochs=20`; may be repeated.
+        out: folder of the run [default: runs/distil-TEACHER].
+        print_config: print every option with its value and meaning, and train nothing.
+    """
+    from beenhere.training.distil import distil_options
+
+    options = distil_options(teacher, photos, student, validation, set_)
+    if print_config:
+        print(config_yaml.explain(options), end="")
+        return
+    _run(options, out or Path("runs") / f"distil-{Path(teacher).name}")
+
+
+def _run(options: TrainConfig, run_dir: Path) -> None:
     from beenhere.training.fit import fit
 
     try:
@@ -135,7 +176,7 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
         print("           No epoch made the model better: the best one is that of its beginning.")
     for name, recalls in result.tests.items():
         tell(f"test       {name}  {_recalls(recalls)}")
-        if name in result.gains:
+        if name in result.gains and options.distil is None:
             tell(f"           {_gain(result.gains[name], str(result.baseline))}")
     if result.unreadable:
         tell(f"unreadable {count(len(result.unreadable), 'training photo')}:")
@@ -144,10 +185,37 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
         if len(result.unreadable) > NAMED:
             tell(f"           all of them are in {result.run_dir / 'results.json'}")
     tell(f"model      {result.run_dir / 'checkpoints' / 'best'}")
+    if options.distil is not None:
+        _compare(result, options)
     if result.trained == 0:
         tell(
             f"The run had its {result.epochs} epochs already; train longer with: beenhere train "
             f"{result.run_dir} --set fit.epochs={2 * result.epochs}"
+        )
+
+
+def _compare(result: "FitResult", options: TrainConfig) -> None:
+    """Teacher and student, side by side."""
+    from beenhere.training.distil import teacher_and_student
+
+    rows = [
+        (
+            what,
+            side.model,
+            "-" if side.recall is None else f"{side.recall:.1f}",
+            f"{side.milliseconds:.1f}",
+            f"{side.descriptor_dim:,}",
+        )
+        for what, side in zip(
+            ("teacher", "student"), teacher_and_student(result, options), strict=True
+        )
+    ]
+    console().print(figures_table(["", "model"], ["R@1", "ms a photo", "numbers"], rows, edge=True))
+    for name, gain in result.gains.items():
+        one = gain.comparison
+        tell(
+            f"{name}: student less teacher {one.difference:+.1f} [{one.low:+.1f}, {one.high:+.1f}] "
+            f"points of R@1, {count(one.queries, 'query', 'queries')}"
         )
 
 

@@ -228,6 +228,11 @@ class FitConfig(Options):
         description="with start: share of the trained weights in the model that is validated and "
         "kept, the rest is the start's (WiSE-FT); 1: the trained ones alone",
     )
+    keep_norms: bool = Field(
+        False,
+        description="batch norms keep the mean and variance that they start with, instead of "
+        "those of each batch",
+    )
     gradient_checkpointing: bool = Field(
         False, description="compute features twice to hold fewer of them: less memory, more time"
     )
@@ -237,6 +242,29 @@ class FitConfig(Options):
         "offline-lite0 or the folder of a run [default: start, where one is given]",
     )
     wandb: str | None = Field(None, description="project to log to at Weights & Biases")
+
+
+class DistilConfig(Options):
+    """A teacher whose similarities a student learns."""
+
+    teacher: str = Field(
+        description="a model by name, such as megaloc, a checkpoint or a run folder"
+    )
+    temperature: float = Field(
+        0.05,
+        gt=0,
+        description="of the softmax over a photo's similarities; less: the nearest count",
+    )
+    centre: bool = Field(
+        True, description="take the mean of all photos off the teacher's descriptors first"
+    )
+    held_out: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of the photos that only measure how far student and teacher agree; at "
+        "most 1,000",
+    )
 
 
 class ScheduledOptimizerConfig(OptimizerConfig):
@@ -259,6 +287,11 @@ class TrainConfig(Options):
     miner: MinerConfig = NoMinerConfig()
     optimizer: ScheduledOptimizerConfig = ScheduledOptimizerConfig()
     fit: FitConfig = FitConfig()
+    distil: DistilConfig | None = Field(
+        None,
+        description="learn from a teacher instead of places, loss and miner: a batch is of "
+        "batch.places photos, each with batch.images - 1 that the teacher sees near it",
+    )
     evaluation: EvalConfig = EvalConfig()
 
 

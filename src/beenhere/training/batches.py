@@ -19,7 +19,7 @@ from beenhere.errors import DataError, PhotoError
 from beenhere.models.model import Preprocessing
 from beenhere.photos.photo_file import photo_size
 from beenhere.photos.pixels import load_photo
-from beenhere.training.sampling import PlaceSampler
+from beenhere.training.sampling import Sampler
 
 SIZES_LOOKED_AT = 200
 """Photos whose sizes are read before training starts."""
@@ -190,7 +190,7 @@ class BatchLoader(TrainingBatches):
 
     def __init__(
         self,
-        sampler: PlaceSampler,
+        sampler: Sampler,
         paths: list[str],
         preprocessing: Preprocessing,
         threads: int | None = None,

@@ -17,8 +17,9 @@ from beenhere.evaluation.evaluate import (
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.evaluation.protocol import in_words
 from beenhere.files.atomic import write_json
-from beenhere.models import load_model, read_provenance
+from beenhere.models import VPRModel, load_model, read_provenance
 from beenhere.photos.formats import EvaluationTables, read_evaluation
+from beenhere.training.beginning import started_from
 from beenhere.training.loop import (
     choose_fit_device,
     choose_precision,
@@ -29,6 +30,7 @@ from beenhere.training.loop import (
 from beenhere.training.processes import run_on_devices
 from beenhere.training.run_folder import RunFolder
 from beenhere.training.source import TrainingPhotos, training_photos
+from beenhere.training.teacher import taught
 from beenhere.wording import count
 
 
@@ -80,12 +82,14 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
         ModelError: an architecture that cannot be built.
         KeyboardInterrupt: by the person; the run can go on after its last finished epoch.
     """
-    if config.fit.early_stop is not None and config.data.validation is None:
+    distil = config.distil
+    if config.fit.early_stop is not None and config.data.validation is None and distil is None:
         raise ConfigError(
             f"fit.early_stop is {config.fit.early_stop} and there are no validation photos to stop "
             "by; set data.validation, or fit.early_stop=null"
         )
-    baseline_of = config.fit.baseline or (config.fit.start if config.data.tests else None)
+    start = config.fit.start if distil is None else distil.teacher
+    baseline_of = config.fit.baseline or (start if config.data.tests else None)
     if config.fit.baseline is not None and not config.data.tests:
         raise ConfigError(
             f"fit.baseline is {config.fit.baseline!r} and there is no test set to compare on; set "
@@ -105,8 +109,14 @@ def fit(config: TrainConfig, run_dir: Path) -> FitResult:
     architecture = config.model if config.fit.start else _with_image_size(config.model, photos)
     baseline = None if baseline_of is None else load_model(baseline_of, device)
     run = RunFolder(run_dir)
+    if distil is not None:
+        teacher = load_model(distil.teacher, device)
+        # A student that cannot be built must show before all photos have been described.
+        started_from(config.fit.start, None) if config.fit.start else VPRModel(architecture)
     with run.locked():
         run.write_config(config)
+        if distil is not None:
+            photos = taught(photos, teacher, config, run.path / "teacher")
         before = run.read_results().get("epochs", [])
         arguments = (config, architecture, run.path, photos, validation)
         if config.fit.devices > 1:

@@ -54,6 +54,7 @@ from beenhere.training.run_folder import (
     versions,
 )
 from beenhere.training.source import TrainingPhotos, training_batches
+from beenhere.training.teacher import TaughtPhotos
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 LONGEST_WAIT = timedelta(hours=24)
@@ -105,12 +106,21 @@ def train(
     else:
         # The weights of a run that goes on are in its state: none need to be fetched.
         model = build_model(architecture) if state is None else VPRModel(architecture)
-    step = TrainingStep(model, config).to(fabric.device)  # before its optimizer's state is loaded
+    taught = photos if isinstance(photos, TaughtPhotos) else None
+    objective = None
+    if taught is not None and config.distil is not None:
+        known = None if state is None else state.get("teacher")
+        check_start(known, taught.teacher["fingerprint"], config.distil.teacher)
+        objective = taught.objective(config.distil)
+    step = TrainingStep(model, config, objective).to(
+        fabric.device
+    )  # before its optimizer's state is loaded
     optimizer = build_optimizer(config.optimizer, model, step.objective)
     pin = fabric.device.type == "cuda"
     batches = training_batches(photos, config, model.preprocessing, rank, fabric.world_size, pin)
     batches.check_sizes()
     evaluation = with_recall_at_1(config.evaluation)
+    watched = str(step.objective.watched)
     # The model stays where it is trained, whatever device evaluations are to run on.
     extract = evaluation.extract.model_copy(update={"device": "auto"})
     evaluation = evaluation.model_copy(update={"extract": extract})
@@ -153,8 +163,8 @@ def train(
             # The others wait for these weights in setup(), which gives them to every device.
             if held is None:
                 learn_beginning(model, batches, fabric.device, fit.seed)
-            if validation is not None:
-                beginning = named_recalls(evaluate_tables(model, validation, evaluation))
+            beginning = _validated(model, validation, taught, evaluation)
+            if beginning:
                 with run.writing(takes):
                     save_checkpoint(model, run.best, provenance_of({"validation": beginning}))
                 print(beginning_line(beginning, fit.epochs), flush=True)
@@ -188,7 +198,7 @@ def train(
                         stepping.step()
                         stepping.zero_grad()
                         steps += 1
-                    means = {"loss": loss.item(), "active_pairs": active.item()}
+                    means = {"loss": loss.item(), watched: active.item()}
                     if not math.isfinite(means["loss"]):
                         kept = " (the state of the last finished epoch is kept)" if epoch else ""
                         raise TrainingError(
@@ -206,15 +216,13 @@ def train(
                     advance(1)
             reduced = fabric.all_reduce(sums.to(fabric.device), reduce_op="sum")
             count, *totals = torch.as_tensor(reduced).tolist()
-            means = dict(zip(("loss", "active_pairs"), (t / count for t in totals), strict=True))
+            means = dict(zip(("loss", watched), (t / count for t in totals), strict=True))
             unreadable |= _unreadable_on_all(batches)
             if first:
                 saved = stack.enter_context(ExitStack())
                 if held is not None:
                     saved.enter_context(held.blended(model))
-                recalls: dict[str, float] = {}
-                if validation is not None:
-                    recalls = named_recalls(evaluate_tables(model, validation, evaluation))
+                recalls = _validated(model, validation, taught, evaluation)
                 record = {
                     "epoch": epoch + 1,
                     "step": steps,
@@ -253,6 +261,7 @@ def train(
                     "beginning": beginning,
                     "unreadable": unreadable,
                     "start": began_as,
+                    "teacher": taught and taught.teacher["fingerprint"],
                 }
                 if scaler := fabric.strategy.precision.state_dict():  # of 16-mixed alone
                     finished["MixedPrecision"] = scaler
@@ -260,6 +269,23 @@ def train(
                     torch.save(finished, new)
                 print(epoch_line(record, fit.epochs), flush=True)
             history = fabric.broadcast(history)  # until then the others wait
+
+
+def _validated(
+    model: VPRModel,
+    validation: EvaluationTables | None,
+    taught: TaughtPhotos | None,
+    config: EvalConfig,
+) -> dict[str, float]:
+    """What epochs are compared by, in percent: R@1 first, or what a student agrees on."""
+    found: dict[str, float] = {}
+    if validation is not None:
+        found = named_recalls(evaluate_tables(model, validation, config))
+    if taught is None:
+        return found
+    first = config.model_copy(update={"recall_at": [1]})
+    agreement = evaluate_tables(model, taught.agreement, first).recalls[0].percent
+    return dict(list(found.items())[:1]) | {"agreement": agreement} | found
 
 
 def _several(batches: TrainingBatches, first: int, passes: int) -> Iterator[TrainingBatch]:

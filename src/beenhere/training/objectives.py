@@ -19,6 +19,7 @@ from pytorch_metric_learning.utils.loss_and_miner_utils import (
     get_matches_and_diffs,
 )
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from beenhere.config.objective import (
     ContrastiveConfig,
@@ -63,6 +64,9 @@ class Objective(nn.Module):
     Either may be a class of a person's own (:class:`OwnLoss`, :class:`OwnMiner`).
     """
 
+    watched = "active_pairs"
+    """What the second value is called where it is written down."""
+
     def __init__(self, loss: LossConfig, miner: MinerConfig) -> None:
         super().__init__()
         self.loss = build_loss(loss)
@@ -101,13 +105,20 @@ class TrainingStep(nn.Module):
     Args:
         model: trained in place.
         config: every option of the run.
+        objective: instead of the loss and miner of the options.
     """
 
-    def __init__(self, model: VPRModel, config: TrainConfig) -> None:
+    def __init__(
+        self, model: VPRModel, config: TrainConfig, objective: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
-        self.objective = Objective(config.loss, config.miner)
+        self.objective = objective or Objective(config.loss, config.miner)
         self.config = config
+        if config.fit.keep_norms:
+            for module in model.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
         if config.fit.gradient_checkpointing:
             model.backbone.checkpoint_gradients()
         # The model itself stays as it is: it is validated at other sizes and saved.

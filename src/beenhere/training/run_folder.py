@@ -220,7 +220,9 @@ def _is_full(error: BaseException | None) -> bool:
 
 
 def best_epoch(history: History, beginning: dict[str, float]) -> int:
-    """The epoch with the highest validation R@1, the earlier of equals; else the last.
+    """The epoch with the highest first figure of validation, the earlier of equals; else the last.
+
+    That is R@1, or how far a student agrees with its teacher.
 
     Args:
         history: of the finished epochs, at least one.
@@ -229,8 +231,9 @@ def best_epoch(history: History, beginning: dict[str, float]) -> int:
     """
     if not history[-1]["validation"]:
         return int(history[-1]["epoch"])
-    recalls = {0: beginning["R@1"]} if beginning else {}
-    recalls |= {int(record["epoch"]): record["validation"]["R@1"] for record in history}
+    name = next(iter(history[-1]["validation"]))
+    recalls = {0: beginning[name]} if beginning else {}
+    recalls |= {int(record["epoch"]): record["validation"][name] for record in history}
     return max(recalls, key=lambda epoch: (recalls[epoch], -epoch))
 
 
@@ -245,11 +248,12 @@ def epoch_line(record: dict[str, Any], epochs: int) -> str:
     recalls = [f"{name} {value:.1f}" for name, value in record["validation"].items()]
     rates = dict.fromkeys(f"{rate:.1e}" for rate in record["lr"].values())
     # Runs of the first versions have the share of active pairs under another name.
-    active = record["active_pairs" if "active_pairs" in record else "teaching"]
+    words = {"active_pairs": "active", "teaching": "active", "agreeing": "agreeing"}
+    watched = next(name for name in words if name in record)
     parts = [
         f"epoch {record['epoch']} of {epochs}",
         f"loss {record['loss']:.3f}",
-        f"active {math.floor(100 * active + 0.5)}%",
+        f"{words[watched]} {math.floor(100 * record[watched] + 0.5)}%",
         *recalls[:2],
         f"lr {' '.join(rates)}",
         f"{record['seconds']:.0f} s",

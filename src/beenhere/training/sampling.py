@@ -7,6 +7,7 @@ and go on as if it had not.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -33,6 +34,18 @@ class PlaceDraw:
 
     place: int
     rows: Rows
+
+
+class Sampler(Protocol):
+    """Which photos make each batch of one device."""
+
+    config: BatchConfig
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    def epoch(self, number: int) -> list[list[PlaceDraw]]:
+        """The batches of an epoch, counted from 0."""
 
 
 class PlaceSampler:

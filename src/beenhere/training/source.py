@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beenhere.config.training import DataConfig, TrainConfig
+from beenhere.config.training import BatchConfig, DataConfig, TrainConfig
 from beenhere.errors import PhotoError
 from beenhere.models.model import Preprocessing
 from beenhere.photos.formats import read_photos
@@ -15,7 +15,7 @@ from beenhere.photos.photo_file import photo_size
 from beenhere.photos.summary import table_fingerprint
 from beenhere.photos.table import PhotoTable
 from beenhere.training.batches import BatchLoader, TrainingBatches
-from beenhere.training.sampling import PlaceSampler, share_of_places
+from beenhere.training.sampling import PlaceSampler, Sampler, share_of_places
 from beenhere.training.shards import Shards, is_shards
 from beenhere.training.shards.stream import StreamLoader, StreamPlan
 
@@ -39,6 +39,14 @@ class FolderPhotos:
     def unusable(self) -> list[tuple[str, str]]:
         """Path and reason of photos that the reader could not use."""
         return self.table.unusable
+
+    def sampler(self, batch: BatchConfig, seed: int, rank: int, world: int) -> Sampler:
+        """Which photos make each batch of one device.
+
+        Raises:
+            DataError: too few places.
+        """
+        return PlaceSampler(self.table, batch, seed, rank, world)
 
     def image_size(self) -> tuple[int, int] | None:
         """Height and width of the first photo that can be read, in pixels; None: there is none."""
@@ -92,5 +100,5 @@ def training_batches(
     if isinstance(photos, Shards):
         plan = StreamPlan(photos.places, batch, config.data.stream, seed, rank, world)
         return StreamLoader(photos, plan, preprocessing, threads, pin)
-    sampler = PlaceSampler(photos.table, batch, seed, rank, world)
+    sampler = photos.sampler(batch, seed, rank, world)
     return BatchLoader(sampler, photos.table.paths, preprocessing, threads, pin)

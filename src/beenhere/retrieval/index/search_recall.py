@@ -1,17 +1,20 @@
 """Costs and losses of each way to search an index, measured on the index itself."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from beenhere.config.retrieval import WhiteningConfig
 from beenhere.errors import DataError
 from beenhere.retrieval.index.snapshot import Snapshot
 from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.choice import FEWEST_TO_LEARN
 from beenhere.retrieval.search.kinds import KINDS
-from beenhere.retrieval.search.quality import ExactIn, Quality, measure
-from beenhere.retrieval.search.vectors import take
+from beenhere.retrieval.search.quality import ExactIn, Quality, Shorter, measure
+from beenhere.retrieval.search.vectors import StoredVectors, take
+from beenhere.retrieval.search.whitening import MOST_LEARNED, Whitening
 
 QUERIES = 1000
 """Photos of the index that are searched for, at most."""
@@ -20,6 +23,9 @@ FEW_TO_TRAIN = 100_000
 """Rows; up to that many every kind is trained and measured, which takes some minutes at most."""
 
 KS = (1, 20)
+
+SHORTER = (1024, 512, 256)
+"""Numbers of a descriptor that are tried, of longer ones and more photos."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,8 @@ def measure_recall(index: Snapshot) -> SearchRecall:
     """Measure exact search and each kind of structure on photos of the index as queries.
 
     The structure in force is measured as it is; others are trained for it and dropped. In a large
-    index only pq is. Of an index in float32, so is what fewer bytes would cost.
+    index only pq is. Of an index in float32, so is what fewer bytes would cost, and, unless it is
+    whitened, fewer numbers.
 
     Raises:
         DataError: an index of fewer than two photos, of photos in Milvus, or a damaged one.
@@ -64,12 +71,14 @@ def measure_recall(index: Snapshot) -> SearchRecall:
     return SearchRecall(len(own), in_force, table)
 
 
-def _others(index: Snapshot) -> Iterator[Structure | ExactIn]:
+def _others(index: Snapshot) -> Iterator[Structure | ExactIn | Shorter]:
     manifest = index.manifest
     few = manifest.rows <= FEW_TO_TRAIN
     if few and manifest.dtype == "float32":
         yield ExactIn("float16", index.segments)
         yield ExactIn("int8", index.segments)
+        if manifest.whitening is None:
+            yield from _shorter(index.segments)
     if index.structure is not None:
         yield index.structure
     for kind in KINDS if few else ["pq"]:
@@ -78,3 +87,16 @@ def _others(index: Snapshot) -> Iterator[Structure | ExactIn]:
         ):
             options = manifest.search.model_copy(update={"kind": kind})
             yield Structure.train(index.segments, options)
+
+
+def _shorter(segments: Sequence[StoredVectors]) -> Iterator[Shorter]:
+    count = sum(map(len, segments))
+    rows = np.unique(np.linspace(0, count - 1, min(count, MOST_LEARNED)).astype(np.int64))
+    some = [StoredVectors(take(segments, rows))]
+    dims = [dim for dim in SHORTER if dim < min(len(rows), segments[0].dim)]
+    if not dims:
+        return
+    with suppress(DataError):  # copies of a few photos vary in fewer directions
+        learned = Whitening.fit(some, WhiteningConfig(dim=dims[0], power=0.0))
+        for dim in dims:
+            yield Shorter(replace(learned, projection=learned.projection[:dim]), segments)

@@ -12,6 +12,7 @@ from beenhere.retrieval.search.approximate import Structure
 from beenhere.retrieval.search.exact import MOST_ROWS, search_exact
 from beenhere.retrieval.search.scoring import Answer
 from beenhere.retrieval.search.vectors import Dtype, StoredVectors, blocks, quantise
+from beenhere.retrieval.search.whitening import Whitening
 
 ALONE = 20
 """Queries that are searched one at a time, to see how long one takes."""
@@ -38,6 +39,31 @@ class ExactIn:
         return search_exact(self._segments, queries, k, allowed)
 
 
+class Shorter:
+    """Exact search of vectors as it would be with their principal directions alone.
+
+    That is what an index built by ``whitening: {dim: N, power: 0}`` finds.
+    """
+
+    def __init__(self, whitening: Whitening, segments: Sequence[StoredVectors]) -> None:
+        self.kind = f"{whitening.dim:,} numbers"
+        self._whitening = whitening
+        self._segments = [
+            StoredVectors(whitening.apply(block.floats(0, len(block))))
+            for block, _ in blocks(segments, MOST_ROWS, None)
+        ]
+        self.nbytes = sum(each.nbytes for each in self._segments)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._segments))
+
+    def search(
+        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> Answer:
+        """As :func:`beenhere.retrieval.search.exact.search_exact`."""
+        return search_exact(self._segments, self._whitening.apply(queries), k, allowed)
+
+
 @dataclass(frozen=True)
 class Quality:
     """One way to search, as a row of a table.
@@ -60,7 +86,7 @@ class Quality:
 
 def measure(
     segments: Sequence[StoredVectors],
-    others: Iterable[Structure | ExactIn],
+    others: Iterable[Structure | ExactIn | Shorter],
     queries: NDArray[np.float32],
     ks: Sequence[int],
     own: NDArray[np.int64] | None = None,
