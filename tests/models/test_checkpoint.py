@@ -15,10 +15,10 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from beenhere.config.models import ModelConfig
+from beenhere.config.models import BUILT_IN, ModelConfig
 from beenhere.errors import BeenhereError, ModelError
 from beenhere.models import VPRModel, build_model, load_model, read_provenance, save_checkpoint
-from beenhere.models.checkpoint import BUILT_IN, DESCRIPTION, WEIGHTS
+from beenhere.models.checkpoint import DESCRIPTION, WEIGHTS
 
 OPTIONS = {
     "backbone": {"name": "test_resnet", "pretrained": True, "crop": 1, "freeze": 1},

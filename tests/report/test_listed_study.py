@@ -118,7 +118,10 @@ def test_a_test_set_of_frames_counts_frames(tmp_path: Path) -> None:
     shown = failures(unset, counted)
     off = {one.test: one.away for one in shown if one.metres is not None}
     assert off["sf_xs"].endswith(" frames off") and off["tokyo_xs"].endswith(" m off")
-    assert {one.distance_band for one in shown if one.test == "sf_xs"} == {"unknown"}
+    # As many frames as the study's metres, in bands of frames.
+    assert {one.distance_band for one in shown if one.test == "sf_xs"} == {
+        *("middle", "far", "unknown")
+    }
     plots = {one.title: one for one in chart_groups(unset, counted[0])}
     frames, metres = plots["Recall against the threshold"].charts
     assert "at 100 frames" in frames and "at 100 m" in metres

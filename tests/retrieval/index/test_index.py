@@ -14,7 +14,7 @@ from beenhere import geo
 from beenhere.config.evaluation import ExtractConfig
 from beenhere.config.models import ModelConfig
 from beenhere.errors import ConfigError, DataError, ModelError
-from beenhere.models.checkpoint import load_model, save_checkpoint
+from beenhere.models import load_model, save_checkpoint
 from beenhere.models.model import VPRModel
 from beenhere.photos.formats import read_photos
 from beenhere.photos.table import PhotoTable
