@@ -1,7 +1,6 @@
 """The page of all answers, as a browser without any network shows it."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +16,13 @@ from locations import (
     placeless_location,
     unknown_location,
 )
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from tiny import write_photo
 
 from beenhere import geo
 from beenhere.report import overview
 from beenhere.report.overview import write_overview
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 STREET = geo.positions(
     [*(LAT + np.arange(-30, 30) * 7 * METRE), np.nan], [*np.full(60, LON + 5 * METRE), np.nan]
 )
@@ -46,17 +44,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = [query, Path(query).read_bytes(), "gone.jpg", query]
     write_overview(every, photos, STREET, folder / "all.html")
     return folder / "all.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from study import study, write_run, write_set, write_study
 from tiny import write_photo
 
@@ -22,8 +22,6 @@ from beenhere.report.photo_boxes import Prediction
 from beenhere.report.study_page import write_page
 from beenhere.report.study_tables import write_tables
 from beenhere.studies.results import Row, StudyResults, Table
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 TEXT_CONTRAST = """() => {
   const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -63,17 +61,6 @@ TEXT_CONTRAST = """() => {
 }"""
 
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -66,10 +66,9 @@ def test_a_photo_that_is_gone_is_named_once_and_taken_when_it_is_back(
 ) -> None:
     moved, broken = tmp_path / "moved.jpg", tmp_path / "broken.jpg"
     broken.write_bytes(b"no photo")
-    checker = Verifier()
     photos = [str(moved), street[4], str(broken)]
     with caplog.at_level(logging.WARNING):
-        for _ in range(2):
+        for checker in [Verifier()] * 2 + [Verifier()]:
             inliers = checker.inliers(QUERY, photos)
             assert inliers[0] is None and inliers[2] is None
             assert inliers[1]

@@ -4,6 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -31,6 +32,12 @@ A number of its own, not that of threads: what was counted must not depend on th
 log = logging.getLogger(__name__)
 
 Points = NDArray[np.float32]
+
+
+@cache
+def _say_once(reason: str) -> None:
+    """Once a process: each call of a locator may have a verifier of its own."""
+    log.warning("not verified: %s", reason)
 
 
 class Verifier:
@@ -132,8 +139,7 @@ class Verifier:
         try:
             features = self._of_file(path)
         except PhotoError as error:
-            if path not in self.unreadable:
-                log.warning("not verified: %s", error)
+            _say_once(str(error))
             self.unreadable[path] = error.reason
             return None
         self.unreadable.pop(path, None)
