@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--norms", default="true", help="fit.keep_norms")
     parser.add_argument("--temperature", default="0.1")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--cities", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -129,8 +129,7 @@ def tune(sets: Sets, seed: int, options: argparse.Namespace, run: Path) -> None:
             f"fit.seed={seed}",
             f"fit.steps_per_epoch={options.steps}",
             f"model.backbone.freeze={options.freeze}",
-            f"optimizer.lr={1e-4 * float(options.rate)}",
-            f"optimizer.backbone_lr={1e-5 * float(options.rate)}",
+            f"optimizer.backbone_lr={1e-4 * float(options.rate)}",
             "optimizer.warmup_steps=5",
             f"fit.keep_norms={options.norms}",
             "batch.places=10",
