@@ -1,6 +1,7 @@
 """A student and its teacher: the loss, the batches, a run that goes on, what is refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import yaml
 from PIL import Image
 from town import SIDE, write_photo
 
+from beenhere.cli.train import _report
 from beenhere.config.models import ModelConfig
 from beenhere.config.training import BatchConfig, DistilConfig, TrainConfig
 from beenhere.errors import BeenhereError, ConfigError, DataError, ModelError, TrainingError
 from beenhere.models import VPRModel, load_model, read_provenance, save_checkpoint
 from beenhere.photos.formats import read_photos
-from beenhere.training.distil import distil, distil_options, teacher_and_student
+from beenhere.training.distil import distil, distil_options, milliseconds_beside
 from beenhere.training.fit import fit
 from beenhere.training.source import FolderPhotos
 from beenhere.training.teacher import NeighbourSampler, SimilarityDistillation, TaughtPhotos, taught
@@ -106,7 +108,7 @@ def test_the_loss_is_the_divergence_of_similarities() -> None:
         for t, s in zip(theirs, ours, strict=True):
             expected += t / sum(theirs) * np.log(t / sum(theirs) * sum(ours) / s) / 5
         same += int(np.argmax(theirs) == np.argmax(ours))
-    loss = SimilarityDistillation(raw.astype(np.float32), mean.astype(np.float32), temperature)
+    loss = SimilarityDistillation(raw.astype(np.float32), temperature)
     value = loss(torch.from_numpy(own[:5]).float(), torch.tensor(rows))
     assert value.loss.item() == pytest.approx(expected, rel=1e-5)
     assert value.active_pairs.item() == pytest.approx(same / 5)
@@ -198,16 +200,21 @@ def test_a_distilled_model_is_a_checkpoint_as_any(finished: Path, teacher: Path)
 
 
 def test_teacher_and_student_are_compared_at_the_end(
-    finished: Path, photos: Path, teacher: Path, student: Path, town: Path
+    finished: Path, photos: Path, teacher: Path, student: Path, town: Path, capsys
 ) -> None:
     options = distil_options(teacher, photos, student, town / "val", [*QUICK, "fit.epochs=2"])
     result = fit(options, finished)  # all is there: nothing is trained
     assert result.trained == 0 and result.baseline == str(teacher)
     gain = result.gains["validation"]
-    big, small = teacher_and_student(result, options)
-    assert (big.descriptor_dim, small.descriptor_dim) == (64, 24)
-    assert big.recall == gain.recall_b and small.recall == gain.recall_a
-    assert big.milliseconds > 0 and small.milliseconds > 0
+    beside, *costs = milliseconds_beside(options, load_model(finished))
+    assert beside.descriptor_dim == 64 and min(costs) > 0
+    capsys.readouterr()
+    _report(result, options)
+    said = " ".join(capsys.readouterr().out.split())
+    number = r"\d+\.\d"
+    assert re.search(rf"teacher {re.escape(str(teacher))} {gain.recall_b:.1f} {number} 64 ", said)
+    assert re.search(rf"student {gain.recall_a:.1f} {number} 24 ", said)
+    assert "validation: student less teacher" in said and "12 queries" in said
 
 
 def test_a_stopped_run_goes_on_bit_for_bit(

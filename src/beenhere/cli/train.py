@@ -196,21 +196,20 @@ def _report(result: "FitResult", options: TrainConfig) -> None:
 
 def _compare(result: "FitResult", options: TrainConfig) -> None:
     """Teacher and student, side by side."""
-    from beenhere.training.distil import teacher_and_student
+    from beenhere.models import load_model
+    from beenhere.training.distil import milliseconds_beside
 
+    student = load_model(result.run_dir)
+    teacher, *costs = milliseconds_beside(options, student)
+    gains = result.gains.values()
+    recalls = [[gain.recall_b for gain in gains], [gain.recall_a for gain in gains]]
+    names = "teacher " + str(options.distil and options.distil.teacher), "student"
     rows = [
-        (
-            what,
-            side.model,
-            "-" if side.recall is None else f"{side.recall:.1f}",
-            f"{side.milliseconds:.1f}",
-            f"{side.descriptor_dim:,}",
-        )
-        for what, side in zip(
-            ("teacher", "student"), teacher_and_student(result, options), strict=True
-        )
+        (name, *(f"{recall:.1f}" for recall in found), f"{cost:.1f}", f"{model.descriptor_dim:,}")
+        for name, model, found, cost in zip(names, (teacher, student), recalls, costs, strict=True)
     ]
-    console().print(figures_table(["", "model"], ["R@1", "ms a photo", "numbers"], rows, edge=True))
+    headings = [*(f"R@1 {name}" for name in result.gains), "ms a photo", "numbers"]
+    console().print(figures_table([""], headings, rows, edge=True))
     for name, gain in result.gains.items():
         one = gain.comparison
         tell(

@@ -255,9 +255,6 @@ class DistilConfig(Options):
         gt=0,
         description="of the softmax over a photo's similarities; less: the nearest count",
     )
-    centre: bool = Field(
-        True, description="take the mean of all photos off the teacher's descriptors first"
-    )
     held_out: float = Field(
         0.2,
         gt=0,

@@ -1,7 +1,6 @@
 """A small model from a big one: what `beenhere distil` trains, and how the two compare."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from beenhere.config import config_yaml
 from beenhere.config.shipped import abouts, packaged
 from beenhere.config.training import TrainConfig
 from beenhere.errors import ConfigError
-from beenhere.models import load_model
+from beenhere.models import VPRModel, load_model
 from beenhere.models.load import own_function
 from beenhere.retrieval.extract import milliseconds_per_photo
 from beenhere.training.fit import FitResult, fit
@@ -102,37 +101,17 @@ def _where(model: str | Path) -> str:
     return str(Path(model).absolute()) if Path(model).exists() else str(model)
 
 
-@dataclass(frozen=True)
-class Side:
-    """Teacher or student.
-
-    Attributes:
-        model: its name or folder.
-        recall: R@1 on the validation photos, in percent; None without any.
-        milliseconds: of the network, for one of the photos.
-        descriptor_dim: numbers of a descriptor.
-    """
-
-    model: str
-    recall: float | None
-    milliseconds: float
-    descriptor_dim: int
-
-
-def teacher_and_student(result: FitResult, options: TrainConfig) -> tuple[Side, Side]:
-    """What they find and what they cost, here and now."""
+def milliseconds_beside(options: TrainConfig, student: VPRModel) -> tuple[VPRModel, float, float]:
+    """The teacher, and what one of the photos costs in its network and in the student's."""
     assert options.distil is not None
-    photos = training_photos(options.data)
-    height, width = (photos.image_size() if isinstance(photos, FolderPhotos) else None) or (
-        480,
-        640,
-    )
-    gain = result.gains.get(VALIDATION)
-    recalls = (None, None) if gain is None else (gain.recall_b, gain.recall_a)
-    sides = []
-    for spec, recall in zip((options.distil.teacher, str(result.run_dir)), recalls, strict=True):
-        model = load_model(spec)
-        size = model.preprocessing.target_size(height, width)
-        milliseconds = milliseconds_per_photo(model, options.evaluation.extract, *size)
-        sides.append(Side(spec, recall, milliseconds, model.descriptor_dim))
-    return sides[0], sides[1]
+    photos, teacher = training_photos(options.data), load_model(options.distil.teacher)
+    found = photos.image_size() if isinstance(photos, FolderPhotos) else None
+    costs = [
+        milliseconds_per_photo(
+            model,
+            options.evaluation.extract,
+            *model.preprocessing.target_size(*found or (480, 640)),
+        )
+        for model in (teacher, student)
+    ]
+    return teacher, costs[0], costs[1]

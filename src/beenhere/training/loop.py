@@ -54,7 +54,7 @@ from beenhere.training.run_folder import (
     versions,
 )
 from beenhere.training.source import TrainingPhotos, training_batches
-from beenhere.training.teacher import TaughtPhotos
+from beenhere.training.teacher import SimilarityDistillation, TaughtPhotos
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 LONGEST_WAIT = timedelta(hours=24)
@@ -111,7 +111,7 @@ def train(
     if taught is not None and config.distil is not None:
         known = None if state is None else state.get("teacher")
         check_start(known, taught.teacher["fingerprint"], config.distil.teacher)
-        objective = taught.objective(config.distil)
+        objective = SimilarityDistillation(taught.vectors, config.distil.temperature)
     step = TrainingStep(model, config, objective).to(
         fabric.device
     )  # before its optimizer's state is loaded

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from beenhere.config.training import BatchConfig, DistilConfig, TrainConfig
+from beenhere.config.training import BatchConfig, TrainConfig
 from beenhere.errors import DataError
 from beenhere.models import VPRModel
 from beenhere.photos.ground_truth import EvaluationTables, ListedTruth
@@ -59,13 +59,6 @@ class TaughtPhotos(FolderPhotos):
     def sampler(self, batch: BatchConfig, seed: int, rank: int, world: int) -> "NeighbourSampler":
         """Which photos make each batch of one device."""
         return NeighbourSampler(self, batch, seed, rank, world)
-
-    def objective(self, config: DistilConfig) -> "SimilarityDistillation":
-        """The loss against the teacher."""
-        mean = np.zeros(self.vectors.shape[1], np.float32)
-        if config.centre:
-            mean = self.vectors.mean(axis=0, dtype=np.float32)
-        return SimilarityDistillation(self.vectors, mean, config.temperature)
 
     @cached_property
     def agreement(self) -> EvaluationTables:
@@ -169,8 +162,8 @@ class SimilarityDistillation(nn.Module):
     """KL divergence of the student's similarities from the teacher's, photo by photo.
 
     For a photo i of a batch ``p_ij = softmax_j(t_i t_j / T)`` over the other photos j by the
-    teacher's descriptors, and ``q_ij`` alike by the student's; the loss is the mean over i of
-    ``sum_j p_ij log(p_ij / q_ij)``.
+    teacher's descriptors, without what all photos have in common (their mean), and ``q_ij`` alike
+    by the student's; the loss is the mean over i of ``sum_j p_ij log(p_ij / q_ij)``.
 
     Fang et al.: SEED: Self-supervised distillation for visual representation, ICLR 2021, with a
     batch in place of a queue; relations in place of descriptors: Park et al.: Relational knowledge
@@ -178,21 +171,16 @@ class SimilarityDistillation(nn.Module):
 
     Args:
         vectors: ``(n, D)`` the teacher's descriptors, L2-normalised.
-        mean: ``(D,)``, taken off them first.
         temperature: T.
     """
 
     watched = "agreeing"
     """The second value: the share of a batch whose nearest there is the teacher's nearest."""
 
-    def __init__(
-        self,
-        vectors: NDArray[np.floating],
-        mean: NDArray[np.float32],
-        temperature: float,
-    ) -> None:
+    def __init__(self, vectors: NDArray[np.floating], temperature: float) -> None:
         super().__init__()
-        self._vectors, self._temperature, self._mean = vectors, temperature, mean
+        self._vectors, self._temperature = vectors, temperature
+        self._mean = vectors.mean(axis=0, dtype=np.float32)
 
     def forward(self, descriptors: Tensor, places: Tensor) -> ObjectiveValue:
         """Score a batch.
