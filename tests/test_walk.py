@@ -9,7 +9,7 @@ from tiny import at_name, write_photo
 MOST_TO_SEARCH = 8
 """Files whose functions :meth:`beenhere.Index.search` enters."""
 
-MOST_TO_LOCATE, MOST_TO_VERIFY = 42, 47
+MOST_TO_LOCATE, MOST_TO_VERIFY = 43, 48
 """Files whose functions ``beenhere locate`` enters, from the command line to the printed answer:
 without and with the comparison of local features."""
 

@@ -71,8 +71,9 @@ class Backbone(nn.Module):
         _check_stages(config, self.stages)
         self._tap = taps[-1 - config.crop]
         self._cropped = config.crop > 0
-        check_transformer(config, self.network, self._tap + 1)
         self._own_way = config.pos_embed == "hub" or config.tokens is not None
+        if self._own_way:
+            check_transformer(config, self.network, self._tap + 1)
         self._hub, self._tokens_before = config.pos_embed == "hub", 0
         self._norm = not self._cropped and config.finish
         self._plain = self._norm and not self._own_way and self._gives_plain_maps()

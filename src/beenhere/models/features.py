@@ -28,7 +28,7 @@ class Features(NamedTuple):
 
 
 def check_transformer(config: BackboneConfig, network: Any, blocks: int) -> None:
-    """Refuse options that are for timm's ``VisionTransformer`` alone where it is another network.
+    """Refuse ``pos_embed=hub`` and ``tokens``, for timm's ``VisionTransformer``, of other networks.
 
     Args:
         blocks: that are left of it.
@@ -36,9 +36,7 @@ def check_transformer(config: BackboneConfig, network: Any, blocks: int) -> None
     Raises:
         ModelError: says which option.
     """
-    asked = "pos_embed=hub" if config.pos_embed == "hub" else "tokens" if config.tokens else None
-    if asked is None:
-        return
+    asked = "pos_embed=hub" if config.pos_embed == "hub" else "tokens"
     if not isinstance(network, VisionTransformer) or network.pos_embed is None:
         raise ModelError(
             f"model.backbone.{asked} is for vision transformers with position embeddings, such as "
