@@ -173,7 +173,7 @@ def test_what_training_brought_is_said(gained, lost, said, capsys, tmp_path):
     gain = ConditionDifference(None, both, 0, compare_rows(ours, theirs, 0.95, 1000, 0))
     options = TrainConfig.model_validate({"fit": {"baseline": "offline-lite0"}})
     result = FitResult(tmp_path, 2, 2, 2, {"R@1": 80.0}, {"own": {"R@1": 1.0}}, {})
-    _report(replace(result, gains={"own": gain}), options)
+    _report(replace(result, gains={"own": gain}, baseline="offline-lite0"), options)
     printed = capsys.readouterr().out
     assert said in printed
     assert ("keep offline-lite0" in printed) == (gained < lost + 5)
