@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.cli.output import agreed, console, figures_table, leave_interrupted, wrapped
+from beenhere.cli.output import agreed, console, figures_table, leave_interrupted, tell, wrapped
 from beenhere.config.models import BUILT_IN, DEFAULT_MODEL
 from beenhere.errors import ConfigError
 from beenhere.wording import file_size
@@ -38,7 +38,7 @@ def list_models(family: str | None = None, /) -> None:
         one = _family(family)
         if one is None:
             raise ConfigError(f"no family is called {family!r}; see 'beenhere model list'")
-        print(f"{one.title}: {' '.join(one.about.split())}\n")
+        tell(f"{one.title}: {' '.join(one.about.split())}", "")
         rows = [_row([model]) for model in _models_of(one)]
     else:
         rows = [_built_in_row(), *(_row(_models_of(each)) for each in offered)]
@@ -69,13 +69,13 @@ def info(name: str, /) -> None:
     width = min(console().width, _TEXT)
     model, family = find_published(name), _family(name)
     if family is not None and model is None:
-        print("\n".join(_about_family(family, width)))
+        tell(*_about_family(family, width))
     elif model is not None:
-        print("\n".join(_about(model, width)))
+        tell(*_about(model, width))
     else:
         if name not in BUILT_IN and not Path(name).exists():
             published_model(name)  # says which there are
-        print("\n".join(_about_saved(name, width)))
+        tell(*_about_saved(name, width))
 
 
 def get(name: str, /, *, mirror: str | None = None, accept_licence: bool = False) -> None:
@@ -94,7 +94,7 @@ def get(name: str, /, *, mirror: str | None = None, accept_licence: bool = False
     from beenhere.models.published.store import get_published
 
     model = published_model(name)
-    print("\n".join(_terms(model.family, min(console().width, _TEXT))), flush=True)
+    tell(*_terms(model.family, min(console().width, _TEXT)))
     new = not model.is_here
     if new and model.family.ask and not accept_licence:
         agreed(
@@ -106,8 +106,8 @@ def get(name: str, /, *, mirror: str | None = None, accept_licence: bool = False
         get_published(model, accept=True, mirror=mirror)
     except KeyboardInterrupt:
         leave_interrupted("the same command goes on where it was")
-    print(f"{model.folder}: {'ready' if new else 'is there already'}")
-    print(f"Use it: beenhere index build photos --model {model.name}")
+    tell(f"{model.folder}: {'ready' if new else 'is there already'}")
+    tell(f"Use it: beenhere index build photos --model {model.name}")
 
 
 def import_file(file: Path, /, *, as_: str) -> None:
@@ -124,10 +124,10 @@ def import_file(file: Path, /, *, as_: str) -> None:
     from beenhere.models.published.store import take
 
     model = published_model(as_)
-    print("\n".join(_terms(model.family, min(console().width, _TEXT))), flush=True)
+    tell(*_terms(model.family, min(console().width, _TEXT)))
     folder = take(model, file, source=f"a file, {file.name}")
-    print(f"{folder}: ready; {file} is as it was")
-    print(f"Use it: beenhere index build photos --model {model.name}")
+    tell(f"{folder}: ready; {file} is as it was")
+    tell(f"Use it: beenhere index build photos --model {model.name}")
 
 
 def export(model: str, folder: Path, /) -> None:
@@ -142,7 +142,7 @@ def export(model: str, folder: Path, /) -> None:
     loaded = load_model(model)
     save_checkpoint(loaded, folder, {"exported_from": model, **read_provenance(model)})
     size = sum(file.stat().st_size for file in folder.iterdir())
-    print(f"{folder}: {model}, {loaded.descriptor_dim:,} numbers a photo, {file_size(size)}")
+    tell(f"{folder}: {model}, {loaded.descriptor_dim:,} numbers a photo, {file_size(size)}")
 
 
 def _models_of(family: "Family") -> "list[PublishedModel]":

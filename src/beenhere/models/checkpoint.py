@@ -167,8 +167,9 @@ def find_checkpoint(path: Path) -> Path:
         if path.name in (WEIGHTS, DESCRIPTION):
             raise ModelError(f"{path} is a part of a checkpoint; give its folder, {path.parent}")
         raise ModelError(
-            f"{path} is a file; expected a checkpoint folder. If it is a published model's: "
-            f"beenhere model import {path} --as NAME ('beenhere model list' has the names)"
+            f"{path} is a file; expected a checkpoint folder. Of a published model: beenhere model "
+            f"import {path} --as NAME ('beenhere model list' has the names); of a network of your "
+            "own: give beenhere.wrap(network, image_size=...), in Python"
         )
     best = path / "checkpoints" / "best"
     for folder in (path, _previous(path.absolute()), best, _previous(best)):
