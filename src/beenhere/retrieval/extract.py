@@ -233,7 +233,7 @@ def _forward(model: VPRModel, images: Tensor, bfloat16: bool) -> NDArray[np.floa
 
 
 def milliseconds_per_photo(
-    model: VPRModel, config: ExtractConfig, height: int, width: int
+    model: VPRModel, config: ExtractConfig, height: int, width: int, photos: int = TIMED_PHOTOS
 ) -> float:
     """Wall-clock time of the model alone, as descriptors are computed; nothing is decoded.
 
@@ -244,10 +244,11 @@ def milliseconds_per_photo(
         model: on the device to time.
         config: its precision is used.
         height, width: of the images, in pixels.
+        photos: in a batch.
     """
     device = next(model.parameters()).device
     bfloat16 = precision_on(device, config) == "bf16"
-    images = torch.zeros(TIMED_PHOTOS, 3, height, width, dtype=torch.uint8, device=device)
+    images = torch.zeros(photos, 3, height, width, dtype=torch.uint8, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     seconds = []
     with evaluation_mode(model):
@@ -256,7 +257,7 @@ def milliseconds_per_photo(
             start = time.perf_counter()
             _forward(network, images, bfloat16)  # ends on the processor, so a GPU has finished
             seconds.append(time.perf_counter() - start)
-    return 1000 * min(seconds[1:]) / TIMED_PHOTOS
+    return 1000 * min(seconds[1:]) / photos
 
 
 def milliseconds_for(
