@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,27 +41,9 @@ def real_photos() -> Path:
 
 @pytest.fixture(scope="session")
 def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with ``beenhere`` and ``python``; on Linux they start in no time.
-
-    Test processes share one: the first that needs it starts it, and ends it after all others.
-    """
+    """A folder with ``beenhere`` and ``python``; on Linux they start in no time."""
     if sys.platform != "linux":
         yield Path(sys.executable).parent
         return
-    from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, lockf
-
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "warm"
-    folder.mkdir(exist_ok=True)
-    with (
-        (folder / "users").open("w+") as users,
-        (folder / "starting").open("w+") as starting,
-        ExitStack() as stack,
-    ):
-        lockf(users, LOCK_SH)
-        lockf(starting, LOCK_EX)
-        if not (folder / "socket").exists():
-            stack.enter_context(WarmPython(folder))
-            stack.callback(lockf, users, LOCK_EX)  # waits until the others have closed theirs
-        lockf(starting, LOCK_UN)
-        yield folder
+    with WarmPython(tmp_path_factory.mktemp("warm")) as warm:
+        yield warm.folder
