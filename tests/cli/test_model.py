@@ -31,6 +31,7 @@ def test_every_family_has_one_line(
     assert "megaloc DINOv2 ViT-B MIT/MIT fetch 8,448 ? 91.0" in rows  # not a reader's 93.5
     assert "mixvpr (3) ResNet-50 none/none asks 128-4,096 91.6 88.2" in rows
     assert "convap (4) ResNet-50 MIT/none by hand 512-8,192 90.5 83.5" in rows
+    assert "fol (2) DINOv2 ViTs Apache/none fetch 8,448 93.9 93.1" in rows
     assert "eigenplaces (13) VGG, ResNets MIT/none 3 of 13 128-2,048 ? ?" in rows
     assert "(n) a family of n models: beenhere model list eigenplaces | cosplace" in " ".join(
         legend.split()

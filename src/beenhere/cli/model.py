@@ -184,7 +184,7 @@ def _row(models: "list[PublishedModel]") -> list[str]:
     family, dims = models[0].family, sorted({model.dim for model in models})
     names = [model.name for model in models]
     networks = list(dict.fromkeys(_network(model.config) for model in models))
-    if len(networks) > 2:  # of those there are more than a line holds
+    if len(networks) > 1:
         networks = list(dict.fromkeys(_kind(network) for network in networks))
     return [
         names[0] if len(names) == 1 else f"{family.name} ({len(names)})",
@@ -197,7 +197,7 @@ def _row(models: "list[PublishedModel]") -> list[str]:
 
 
 def _built_in_row() -> list[str]:
-    return [DEFAULT_MODEL, "EfficientNet", "Apache-2.0", "yes", "6,328", "?", "?"]
+    return [DEFAULT_MODEL, "EfficientNet", "Apache", "yes", "6,328", "?", "?"]
 
 
 def _figure(models: "list[PublishedModel]", shown: str) -> str:
@@ -207,13 +207,14 @@ def _figure(models: "list[PublishedModel]", shown: str) -> str:
 
 
 def _kind(network: str) -> str:
-    """Such as ``"ResNets"``."""
+    """Such as ``"ResNets"`` of several."""
     kind = network.partition("-")[0]
-    return "ResNets" if kind == "ResNet" else kind
+    return kind if kind == "VGG" else f"{kind}s"
 
 
 def _short(licence: str) -> str:
-    return "none" if licence == "none stated" else licence.partition(" ")[0]
+    """As a column of 80 holds it."""
+    return licence.partition(" ")[0].replace("Apache-2.0", "Apache")
 
 
 def _here(models: "list[PublishedModel]") -> str:

@@ -21,8 +21,8 @@ from beenhere.wording import one_line
 
 FAMILIES = (
     *("megaloc", "salad", "boq-r50", "boq-dinov2", "eigenplaces", "cosplace", "mixvpr"),
-    *("cliquemining", "image", "supervlad", "qaa", "dino-mix", "convap", "netvlad"),
-    *("patch-netvlad", "selavpr++", "edtformer", "sage", "fol", "anyloc", "cricavpr"),
+    *("cliquemining", "image", "fol", "supervlad", "qaa", "dino-mix", "convap", "netvlad"),
+    *("patch-netvlad", "selavpr++", "edtformer", "sage", "anyloc", "cricavpr"),
 )
 """Names of the families, those that people use most first."""
 
