@@ -1,6 +1,6 @@
 """``beenhere model``: models by name: which there are, what each is, how to have it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from beenhere.config.models import ModelConfig
-    from beenhere.models.published.catalogue import Family, PublishedModel
+    from beenhere.models.published.catalogue import Family, PublishedModel, Recall
 
 SHOWN_SETS = {"Pitts": "Pitts30k", "MSLS": "MSLS val"}
 """Sets whose published figures stand in the list, as most papers have them, by their headings."""
@@ -280,7 +280,22 @@ def _about_family(family: "Family", width: int) -> list[str]:
     if family.why_not is not None:
         return [*lines, "", "Not offered", *wrapped(" ".join(family.why_not.split()), width)]
     names = ", ".join(family.variants)
-    return [*lines, *_listed({"input": family.input, "models": names}, width)]
+    lines += _listed({"input": family.input, "models": names}, width)
+    return [*lines, *_figures(family.recall, width, of=True)]
+
+
+def _figures(recalls: "Sequence[Recall]", width: int, of: bool = False) -> list[str]:
+    """Published figures, a line or more for each.
+
+    Args:
+        of: say of which model.
+    """
+    lines = ["", "Published R@1, each by its own protocol; none was measured here"]
+    for each in recalls:
+        text = f"{each.variant}: " if of else ""
+        text += f"{each.protocol} ({each.source})" if each.protocol else f"({each.source})"
+        lines += wrapped(text, width, first=f"  {each.set:<16}{each.r1:5.1f}  ", indent=25)
+    return lines if recalls else []
 
 
 def _about(model: "PublishedModel", width: int) -> list[str]:
@@ -289,6 +304,7 @@ def _about(model: "PublishedModel", width: int) -> list[str]:
     lines += _listed(
         {
             "dim": f"{model.dim:,} numbers a photo",
+            "size": f"about {file_size(1_000_000 * model.megabytes)}",
             "backbone": model.config.backbone.name,
             "input": family.input,
             "here as": f"{_size(model.config)}, {model.config.preprocessing.interpolation}",
@@ -298,12 +314,7 @@ def _about(model: "PublishedModel", width: int) -> list[str]:
         width,
     )
     lines += _listed(_terms(family), width)
-    if model.recall:
-        lines += ["", "Published R@1, each by its own protocol; none was measured here"]
-        for each in model.recall:
-            text = f"{each.protocol} ({each.source})"
-            lines += wrapped(text, width, first=f"  {each.set:<16}{each.r1:5.1f}  ", indent=25)
-    lines += ["", "How to have it"]
+    lines += [*_figures(model.recall, width), "", "How to have it"]
     if model.is_here:
         from beenhere.models.checkpoint import checkpoint_provenance
 

@@ -190,6 +190,8 @@ def test_the_authors_file_fits(name: str) -> None:
     with torch.device("meta"):
         built = VPRModel(model.config)
     assert built.descriptor_dim == model.dim == DIMENSIONS[name]
+    bytes = sum(value.nbytes for value in built.state_dict().values())
+    assert model.megabytes == round(bytes / 1e6)
     state = converted(on_paper(file_of(name)), model.layout, built.state_dict(), name)
     wanted = built.state_dict()
     assert {key: value.shape for key, value in state.items()} == {
