@@ -183,6 +183,22 @@ def test_another_models_file_leaves_nothing(tiny: Tiny, tmp_path: Path, cache: P
         take(tiny(), tmp_path / "nowhere.pth", "a test")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("cosplace", "cosplace is a family; take one of cosplace-vgg16-64, "),
+        ("AnyLoc", "AnyLoc is not offered: "),
+        ("mega-lok", "no published model is called 'mega-lok'; did you mean megaloc"),
+        ("runs/megaloc", "runs/megaloc does not exist; expected a checkpoint folder"),
+        ("nowhere", "nowhere does not exist; expected a checkpoint folder"),
+    ],
+)
+def test_what_is_nearly_a_name(typed: str, said: str) -> None:
+    with pytest.raises(BeenhereError) as caught:
+        load_model(typed)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
 @pytest.mark.usefixtures("online")
 def test_a_licence_that_has_to_be_seen_first(
     tiny: Tiny, server: FileServer, tmp_path: Path

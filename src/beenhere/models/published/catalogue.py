@@ -239,6 +239,17 @@ def published_model(name: str) -> PublishedModel:
     raise ConfigError(f"no published model is called {name!r}; {hint}")
 
 
+def refuse_misspelt(text: str) -> None:
+    """Say of a text that is no path what name it is nearly: of a family, or misspelt.
+
+    Raises:
+        ConfigError: as :func:`published_model`.
+    """
+    spelt = [plain(name) for name in (*FAMILIES, *published_models())]
+    if get_close_matches(plain(text), spelt, n=1, cutoff=0.8):
+        published_model(text)
+
+
 def find_published(name: str) -> PublishedModel | None:
     """One model by its name, or None."""
     spelt = {plain(known): known for known in published_models()}
