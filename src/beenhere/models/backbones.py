@@ -173,16 +173,8 @@ class Backbone(nn.Module):
             tokens: torch.Tensor | None = self.tokens
             if tokens is not None and tokens.device != images.device:  # a dry run
                 tokens = torch.empty_like(tokens, device=images.device)
-            return transformer_features(
-                network,
-                images,
-                self._tap,
-                self._norm,
-                self._hub,
-                tokens,
-                self._tokens_before,
-                attention,
-            )
+            options = self._tap, self._norm, self._hub, tokens, self._tokens_before, attention
+            return transformer_features(network, images, *options)
         if not getattr(network, "num_prefix_tokens", 0):
             return Features(self._maps(network, images))
         ((maps, prefix),) = network.forward_intermediates(

@@ -163,7 +163,7 @@ def test_another_form_of_the_same_weights_is_taken(tiny: Tiny, tmp_path: Path) -
         write(store.authors_weights(file), tmp_path / f"{name}.safetensors")
     model = tiny()
     take(model, first, "a test")
-    fingerprint = load_model(NAME).fingerprint()
+    weights = (model.folder / "model.safetensors").read_bytes()
     with pytest.raises(DataError, match="holds other weights than the file") as caught:
         take(model, tmp_path / "other.safetensors", "a test")
     assert "\n" not in str(caught.value) and f"delete {model.folder}" in str(caught.value)
@@ -172,7 +172,7 @@ def test_another_form_of_the_same_weights_is_taken(tiny: Tiny, tmp_path: Path) -
     for changed in (other, tmp_path / "other.safetensors"):
         with pytest.raises(DataError, match="is not the file that came on"):
             take(model, changed, "a test")
-    assert load_model(NAME).fingerprint() == fingerprint
+    assert (model.folder / "model.safetensors").read_bytes() == weights
 
 
 def test_another_models_file_leaves_nothing(tiny: Tiny, tmp_path: Path, cache: Path) -> None:
@@ -314,7 +314,7 @@ def test_what_fails_around_a_good_file_keeps_it(
         (pretrained.torch, "load", nothing),
         (VPRModel, "load_state_dict", nothing),
     )
-    for module, name, error in fails:
+    for module, name, error in fails[1:2] if hub else fails:
         with monkeypatch.context() as patched:
             patched.setattr(module, name, Mock(side_effect=error))
             with pytest.raises(ModelError, match=KEPT) as caught:
