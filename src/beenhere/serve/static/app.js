@@ -240,7 +240,7 @@ function openTab(name) {
     byId(each).hidden = !is;
   }
   document.body.dataset.tab = name;
-  atlas.cloud.emphasise(name === 'browse');
+  atlas.browsing(name === 'browse');
   if (name === 'browse') photos.select(null);
   else browse.close();
 }
@@ -324,6 +324,5 @@ addEventListener('keydown', (event) => {
 }, true);
 
 takePhotos({ files: byId('files'), folder: byId('folder'), camera: byId('camera'), veil: byId('veil') }, give);
-openTab('ask');
 atlas.world.load(address('static/world.json'));
 start();

@@ -30,8 +30,8 @@ export class Atlas extends EventTarget {
       zoomAnimation: !calm(), fadeAnimation: false, markerZoomAnimation: !calm(), zoomSnap: 0.25, wheelPxPerZoomLevel: 90,
     }).setView([25, 10], 2.5);
     L.control.zoom({ position: 'topright' }).addTo(this.map);
-    L.control.scale({ position: 'bottomright', imperial: false }).addTo(this.map);
     this.credits = L.control.attribution({ position: 'bottomright', prefix: false }).addAttribution('Natural Earth').addTo(this.map);
+    L.control.scale({ position: 'bottomright', imperial: false }).addTo(this.map);
     for (const [name, level] of [['world', 150], ['base', 200], ['cloud', 350], ['area', 360], ['evidence', 450]]) {
       this.map.createPane(name).style.zIndex = level;
     }
@@ -214,6 +214,13 @@ export class Atlas extends EventTarget {
     const listeners = [['pointerdown', down], ['pointermove', move], ['pointerup', up]];
     for (const [type, listener] of listeners) element.addEventListener(type, listener, true);
     addEventListener('keydown', key, true);
+  }
+
+  /** The index's photos come forward, and the answers go; or the other way round. */
+  browsing(is) {
+    this.cloud.emphasise(is);
+    if (is) this.answers.remove();
+    else this.answers.addTo(this.map);
   }
 
   say(text) {

@@ -184,6 +184,7 @@ export class Browse extends EventTarget {
   }
 
   close() {
+    if (!this.looked || this.looked.hidden) return;
     this.looked.hidden = true;
     this.looked.replaceChildren();
     this.#tell('found', []);

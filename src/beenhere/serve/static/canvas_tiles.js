@@ -112,5 +112,17 @@ export const WorldLayer = CanvasTiles.extend({
       context.fill('evenodd');
       context.stroke();
     }
+    if (z < 12) return;
+    // Squared paper, so that there is something to hold on to where no tiles are.
+    context.strokeStyle = colour('grid');
+    context.lineWidth = 1;
+    context.beginPath();
+    for (const at of [0.5, 64.5, 128.5, 192.5]) {
+      context.moveTo(at, 0);
+      context.lineTo(at, 256);
+      context.moveTo(0, at);
+      context.lineTo(256, at);
+    }
+    context.stroke();
   },
 });

@@ -2,7 +2,7 @@
 
 import { byId, h, icon } from './dom.js';
 import { canAccept, kindOf } from './photos.js';
-import { count, KIND_WORDS, KINDS, metres, ownError, position, sureWords, whereWords } from './words.js';
+import { KIND_WORDS, KINDS, metres, ownError, position, sureWords, whereWords } from './words.js';
 
 const STATES = { waiting: 'Waiting', asking: 'Looking…', failed: 'No answer', stopped: 'Stopped' };
 
@@ -113,7 +113,7 @@ export class Cards {
       },
     }, h('span', { class: 'dot' }), `${counts[kind]} ${{ known: 'known', guess: counts[kind] === 1 ? 'guess' : 'guesses', unknown: 'unknown', unreadable: 'unreadable' }[kind]}`)));
     const accepted = this.photos.accepted().length;
-    byId('accepted').textContent = accepted ? `${count(accepted, 'photo')} accepted` : '';
+    byId('accepted').textContent = accepted ? `${accepted.toLocaleString('en')} accepted` : '';
     byId('export').disabled = !accepted;
     byId('accept-known').disabled = !this.photos.list.some((photo) => kindOf(photo) === 'known' && !photo.review && canAccept(photo));
   }

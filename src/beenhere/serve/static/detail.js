@@ -110,24 +110,23 @@ export class Detail extends EventTarget {
       disabled: review === 'accepted' && !canAccept(photo), onclick: () => this.#tell(review === 'accepted' ? 'accept' : 'refuse'),
     });
     this.box.replaceChildren(
-      h('header', { class: 'detail-top' },
+      h('header', { class: 'detail-top' }, h('div', { class: 'titled' },
         button('Close', { picture: 'back', class: 'bare close', 'aria-label': 'Close', dataset: { key: 'close' }, onclick: () => this.#tell('close') }),
         h('h2', { title: photo.name }, photo.name.slice(photo.name.lastIndexOf('/') + 1)),
-        kind && h('span', { class: 'status', dataset: { kind } }, KIND_WORDS[kind]),
-        kind && kind !== 'unreadable' && h('div', { class: 'row end' },
+        kind && h('span', { class: 'status', dataset: { kind } }, KIND_WORDS[kind])),
+        compares && h('div', { class: 'layers row' },
+          this.#layerButton('lines', 'Agreeing points', 'lines', 'L'), this.#layerButton('map', 'Alike', 'heat', 'S')),
+        kind && kind !== 'unreadable' && h('div', { class: 'row end decisions' },
           (photo.review || photo.moved) && button('Undo', { picture: 'undo', key: 'U', class: 'quiet', dataset: { key: 'undo' }, onclick: () => this.#tell('undecided') }),
           decided('refused', 'Refuse', 'cross', 'X'), decided('accepted', 'Accept', 'check', '↵')),
-        !kind && ['failed', 'stopped'].includes(photo.state) && h('div', { class: 'row end' },
+        !kind && ['failed', 'stopped'].includes(photo.state) && h('div', { class: 'row end decisions' },
           button('Remove', { picture: 'trash', class: 'quiet', onclick: () => this.#tell('remove') }),
           this.photos.canAsk(photo) && button('Ask again', { class: 'primary', onclick: () => this.#tell('again') }))),
       h('div', { class: 'detail-body' },
         h('div', { class: 'looked' },
           h('div', { class: 'pair', dataset: { alone: String(!compares) } },
             this.#figure('Your photo', this.query, this.heats[0]),
-            compares && this.#matchFigure(match), this.canvas),
-          compares && h('div', { class: 'layers row' },
-            this.#layerButton('lines', 'What agrees', 'lines', 'L'), this.#layerButton('map', 'What makes them alike', 'heat', 'S'),
-            h('span', { class: 'layer-said', role: 'status' })),
+            compares && this.#matchFigure(match), this.canvas, h('p', { class: 'layer-said', role: 'status' })),
           compares && h('div', { class: 'strip', role: 'group', 'aria-label': 'Photos of the index that look like it' },
             answer.matches.map((each, i) => this.#stripButton(each, i)))),
         this.#facts(photo)),
@@ -253,7 +252,7 @@ export class Detail extends EventTarget {
       heat(this.heats[0], told.query);
       heat(this.heats[1], told.match);
       this.heats.forEach((canvas) => canvas.classList.add('shown'));
-      this.#say(`Warm: alike. Similarity ${told.similarity.toFixed(2)}`);
+      this.#say(`Warm: what makes them alike. Similarity ${told.similarity.toFixed(2)}`);
     }
   }
 

@@ -58,7 +58,7 @@ export function sureWords(answer) {
     if (best && best.inliers !== null && best.inliers !== undefined) {
       const elsewhere = answer.inliers_elsewhere;
       parts.push(`${count(best.inliers, 'point')} agree${best.inliers === 1 ? 's' : ''}`
-        + (Number.isFinite(elsewhere) ? `, at most ${elsewhere} elsewhere` : ''));
+        + (Number.isFinite(elsewhere) ? `, ${elsewhere} elsewhere` : ''));
     } else if (best) parts.push(`similarity ${best.similarity.toFixed(2)}`);
   }
   return parts.join(', ');
