@@ -7,7 +7,7 @@ import { kindOf } from './photos.js';
 import { bestMatch, position, side, whereWords } from './words.js';
 
 const { L } = window;
-const CLOSEST = 18; // zoom that a flight ends at, at most
+const CLOSEST = 19; // zoom that a flight ends at, at most
 
 const marker = (place, element, size, options = {}) => L.marker([place.lat, place.lon], {
   icon: L.divIcon({ className: 'mark', html: element, iconSize: [size, size] }), keyboard: false, ...options,
@@ -27,6 +27,7 @@ export class Atlas extends EventTarget {
     this.note = note;
     this.map = L.map(element, {
       zoomControl: false, attributionControl: false, minZoom: 2, maxZoom: 22, worldCopyJump: true,
+      maxBounds: [[-85.06, -1e4], [85.06, 1e4]], maxBoundsViscosity: 1,
       zoomAnimation: !calm(), fadeAnimation: false, markerZoomAnimation: !calm(), zoomSnap: 0.25, wheelPxPerZoomLevel: 90,
     }).setView([25, 10], 2.5);
     L.control.zoom({ position: 'topright' }).addTo(this.map);

@@ -11,6 +11,15 @@ export function project(lat, lon) {
   return [lon / 360 + 0.5, 0.5 - Math.log((1 + s) / (1 - s)) / (4 * Math.PI)];
 }
 
+// Tiles are drawn a few a frame, so that the map follows the hand whatever there is to draw.
+const FRAME = 9; // milliseconds of each
+const jobs = [];
+function work() {
+  const end = performance.now() + FRAME;
+  while (jobs.length && performance.now() < end) jobs.shift()();
+  if (jobs.length) requestAnimationFrame(work);
+}
+
 /** A layer whose subclasses have `draw(context, {x, y, scale}, coords)`, in 256 CSS pixels. */
 export const CanvasTiles = L.GridLayer.extend({
   options: { tileSize: 256, updateWhenZooming: false, keepBuffer: 1, maxZoom: 22 },
@@ -18,17 +27,24 @@ export const CanvasTiles = L.GridLayer.extend({
     const tile = L.DomUtil.create('canvas', 'leaflet-tile');
     const sharp = Math.min(2, window.devicePixelRatio || 1);
     tile.width = tile.height = 256 * sharp;
-    const context = tile.getContext('2d');
-    context.scale(sharp, sharp);
-    const scale = 256 * 2 ** coords.z; // pixels of the whole world's side
-    const frame = { x: coords.x * 256, y: coords.y * 256, scale };
-    const drawn = this.draw(context, frame, coords);
-    if (drawn instanceof Promise) {
-      drawn.then(() => done(null, tile), (error) => done(error, tile));
-      return tile;
-    }
-    setTimeout(() => done(null, tile), 0); // Leaflet wants the tile before it is told of it
+    const frame = { x: coords.x * 256, y: coords.y * 256, scale: 256 * 2 ** coords.z, sharp }; // scale: of the whole world
+    const draw = async () => {
+      if (tile.gone) return;
+      const context = tile.getContext('2d');
+      context.scale(sharp, sharp);
+      try {
+        await this.draw(context, frame, coords);
+        done(null, tile);
+      } catch (error) {
+        done(error, tile);
+      }
+    };
+    if (jobs.push(draw) === 1) requestAnimationFrame(work);
     return tile;
+  },
+  onAdd(map) {
+    this.on('tileunload', ({ tile }) => (tile.gone = true));
+    return L.GridLayer.prototype.onAdd.call(this, map);
   },
 });
 
@@ -40,21 +56,66 @@ function arcsOf({ arcs, transform: { scale, translate } }) {
   });
 }
 
-/** Rings of all countries: flat arrays of projected x, y with the box around them. */
-function ringsOf(topology) {
+/** A ring made whole where it crosses the date line: x goes on beyond 0 and 1 there. */
+function unwrapped(points) {
+  let [turns, last] = [0, points[0][0]];
+  const whole = points.map(([x, y]) => {
+    if (Math.abs(x - last) > 0.5) turns += x < last ? 1 : -1;
+    last = x;
+    return [x + turns, y];
+  });
+  const [start, end] = [whole[0][0], whole[whole.length - 1][0]];
+  if (Math.abs(end - start) > 0.5) whole.push([end, 1], [start, 1]); // around the south pole
+  return whole;
+}
+
+function boxOf(points) {
+  let box = [2, 2, -1, -1];
+  for (const [x, y] of points) box = [Math.min(box[0], x), Math.min(box[1], y), Math.max(box[2], x), Math.max(box[3], y)];
+  return box;
+}
+
+/** All countries' polygons as `{rings, box}`, of projected points; twice where they go over the edge. */
+function polygonsOf(topology) {
   const arcs = arcsOf(topology);
   const ring = (indexes) => {
     const points = [];
     for (const index of indexes) { // ~i is arc i from its end; ends that meet are there twice
       const arc = index < 0 ? [...arcs[~index]].reverse() : arcs[index];
-      points.push(...(points.length ? arc.slice(1) : arc));
+      for (let i = points.length ? 1 : 0; i < arc.length; i++) points.push(arc[i]);
     }
-    let box = [1, 1, 0, 0];
-    for (const [x, y] of points) box = [Math.min(box[0], x), Math.min(box[1], y), Math.max(box[2], x), Math.max(box[3], y)];
-    return { points, box };
+    return unwrapped(points);
   };
-  return topology.objects.countries.geometries.flatMap(({ type, arcs: of = [] }) =>
-    (type === 'Polygon' ? [of] : of).map((polygon) => polygon.map(ring)));
+  const found = [];
+  for (const { type, arcs: of = [] } of topology.objects.countries.geometries) {
+    for (const polygon of type === 'Polygon' ? [of] : of) {
+      const rings = polygon.map(ring);
+      const box = boxOf(rings[0]);
+      for (const turn of [-1, 0, 1]) {
+        if (box[0] + turn >= 1 || box[2] + turn <= 0) continue;
+        found.push({
+          rings: turn ? rings.map((points) => points.map(([x, y]) => [x + turn, y])) : rings,
+          box: [box[0] + turn, box[1], box[2] + turn, box[3]],
+        });
+      }
+    }
+  }
+  return found;
+}
+
+/** Fewer points for a zoom at which most of them fall into one pixel. */
+function coarser(polygons, scale) {
+  const least = 0.7 / scale;
+  const thin = (points) => {
+    let last = points[0];
+    return points.filter((point, i) => {
+      const keep = !i || i === points.length - 1 || Math.abs(point[0] - last[0]) + Math.abs(point[1] - last[1]) >= least;
+      if (keep) last = point;
+      return keep;
+    });
+  };
+  return polygons.filter(({ box }) => (box[2] - box[0]) * scale > 0.5 || (box[3] - box[1]) * scale > 0.5)
+    .map(({ rings, box }) => ({ rings: rings.map(thin), box }));
 }
 
 /** The part of a ring within a box, by Sutherland and Hodgman (1974). */
@@ -82,31 +143,26 @@ export const WorldLayer = CanvasTiles.extend({
   async load(url) {
     const answer = await fetch(url);
     if (!answer.ok) return;
-    this.polygons = ringsOf(await answer.json());
+    this.polygons = polygonsOf(await answer.json());
+    this.coarse = new Map();
     this.redraw();
   },
   draw(context, { x, y, scale }, { z }) {
     if (!this.polygons) return;
+    if (z < 6 && !this.coarse.has(z)) this.coarse.set(z, coarser(this.polygons, scale));
     const near = 4 / scale;
     const box = [x / scale - near, y / scale - near, (x + 256) / scale + near, (y + 256) / scale + near];
     context.fillStyle = colour('land');
     // Borders of that scale lie kilometres off: on a street they would only be wrong.
     context.strokeStyle = colour(z > 11 ? 'land' : 'border');
     context.lineWidth = 0.75;
-    for (const polygon of this.polygons) {
-      const [a, b, c, d] = polygon[0].box;
+    for (const polygon of z < 6 ? this.coarse.get(z) : this.polygons) {
+      const [a, b, c, d] = polygon.box;
       if (a > box[2] || c < box[0] || b > box[3] || d < box[1]) continue;
       context.beginPath();
-      for (const { points } of polygon) {
-        let [px, py] = [NaN, NaN];
-        let first = true;
-        for (const point of clip(points, box)) {
-          const [qx, qy] = [point[0] * scale - x, point[1] * scale - y];
-          if (Math.abs(qx - px) + Math.abs(qy - py) < 0.6) continue;
-          if (first) context.moveTo(qx, qy);
-          else context.lineTo(qx, qy);
-          [px, py, first] = [qx, qy, false];
-        }
+      for (const points of polygon.rings) {
+        const part = clip(points, box);
+        part.forEach(([px, py], i) => context[i ? 'lineTo' : 'moveTo'](px * scale - x, py * scale - y));
         context.closePath();
       }
       context.fill('evenodd');

@@ -4,6 +4,9 @@ import { CanvasTiles, colour, project } from './canvas_tiles.js';
 
 const REACH = 24; // pixels: a finger's
 
+/** Red, green and blue of a colour of the style sheet, which has them as #rrggbb. */
+const channels = (name) => [1, 3, 5].map((at) => parseInt(colour(name).slice(at, at + 2), 16));
+
 /** Points in order of x, so that those of a tile are found by bisection. */
 export class Cloud {
   /** @param columns `rows`, `lat`, `lon` and `heading`, of one length; null where unknown. */
@@ -76,40 +79,66 @@ export const CloudLayer = CanvasTiles.extend({
     this.strong = strong;
     this.redraw();
   },
-  draw(context, { x, y, scale }, { z }) {
-    if (!this.cloud) return;
-    const size = z < 12 ? 1.5 : z < 15 ? 2 : z < 17 ? 2.75 : 3.75; // radius, pixels
+  draw(context, frame, { z }) {
+    if (!this.cloud?.length) return;
+    this[z < 15 ? 'drawDensity' : 'drawDots'](context, frame, z);
+  },
+  /** Far away: pixels, the fuller the more photos lie there. */
+  drawDensity(context, { x, y, scale, sharp }, z) {
+    const { cloud } = this;
+    const side = 256 * sharp;
+    const half = Math.round((z < 11 ? 0.5 : 1) * sharp); // a dot is a square of 2 half + 1 pixels
+    const wide = side + 2 * half;
+    const counts = new Uint16Array(wide * wide);
+    const pad = half / sharp / scale;
+    cloud.within(x / scale - pad, y / scale - pad, (x + 256) / scale + pad, (y + 256) / scale + pad, (i) => {
+      const px = Math.floor((cloud.x[i] * scale - x) * sharp) + half;
+      const py = Math.floor((cloud.y[i] * scale - y) * sharp) + half;
+      if (px >= 0 && py >= 0 && px < wide && py < wide && counts[py * wide + px] < 60_000) counts[py * wide + px] += 1;
+    });
+    const pixels = context.createImageData(side, side);
+    const words = new Uint32Array(pixels.data.buffer); // 0xAABBGGRR
+    const [r, g, b] = channels(this.strong ? 'dot-strong' : 'dot');
+    const tint = (b << 16) | (g << 8) | r;
+    for (let py = 0; py < wide; py++) {
+      for (let px = 0; px < wide; px++) {
+        const n = counts[py * wide + px];
+        if (!n) continue;
+        const alpha = Math.min(255, 120 + 60 * Math.log2(n)) | 0;
+        for (let v = Math.max(0, py - 2 * half); v <= Math.min(side - 1, py); v++) {
+          for (let u = Math.max(0, px - 2 * half); u <= Math.min(side - 1, px); u++) {
+            if (words[v * side + u] >>> 24 < alpha) words[v * side + u] = ((alpha << 24) | tint) >>> 0;
+          }
+        }
+      }
+    }
+    context.putImageData(pixels, 0, 0);
+  },
+  /** Near by: dots, and the way that each looks. */
+  drawDots(context, { x, y, scale }, z) {
+    const { cloud } = this;
+    const size = z < 17 ? 2.75 : 3.75; // radius, pixels
     const pad = 16 / scale;
-    const seen = new Uint8Array(288 * 288); // a pixel is drawn once, however many lie there
     const dots = new Path2D();
     const looks = new Path2D();
-    const { cloud } = this;
     cloud.within(x / scale - pad, y / scale - pad, (x + 256) / scale + pad, (y + 256) / scale + pad, (i) => {
       const [px, py] = [cloud.x[i] * scale - x, cloud.y[i] * scale - y];
-      const cell = (Math.round(py) + 16) * 288 + Math.round(px) + 16;
       if (z >= 17 && !Number.isNaN(cloud.heading[i])) {
         const to = ((cloud.heading[i] - 90) * Math.PI) / 180;
         looks.moveTo(px, py);
         looks.arc(px, py, 13, to - 0.45, to + 0.45);
         looks.closePath();
       }
-      if (seen[cell]) return;
-      seen[cell] = 1;
-      if (size < 2.5) dots.rect(px - size, py - size, 2 * size, 2 * size);
-      else {
-        dots.moveTo(px + size, py);
-        dots.arc(px, py, size, 0, 7);
-      }
+      dots.moveTo(px + size, py);
+      dots.arc(px, py, size, 0, 7);
     });
     context.fillStyle = colour(this.strong ? 'look-strong' : 'look');
     context.fill(looks);
     context.fillStyle = colour(this.strong ? 'dot-strong' : 'dot');
     context.fill(dots);
-    if (size > 2.5) {
-      context.strokeStyle = colour('land');
-      context.lineWidth = 1;
-      context.stroke(dots);
-    }
+    context.strokeStyle = colour('land');
+    context.lineWidth = 1;
+    context.stroke(dots);
   },
   /** Index into the cloud of the point under a place on the map; -1 if none is near. */
   at({ lat, lng }, zoom) {
