@@ -100,6 +100,7 @@ _add(
     ("search", "search:search", "The photos of an index that look most like others."),
     ("locate", "locate:locate", "Where photos were taken: position, radius, probability."),
     ("tag", "tag:tag", "Write positions that were found into photos, or take them out."),
+    ("serve", "serve:serve", "A page and an API that say where photos were taken."),
     ("calibrate", "calibrate:calibrate", "Fit how sure an index's answers are."),
 )
 _add(

@@ -40,8 +40,12 @@ def own_position(photo: Any) -> OwnPosition | None:
         return OwnPosition(facts.lat, facts.lon, "EXIF")
     if facts.answer is not None:
         return OwnPosition(*facts.answer, "an earlier answer")
-    if not isinstance(photo, bytes) and is_at_name(Path(photo).name):
-        file = Path(photo)
+    return None if isinstance(photo, bytes) else position_in_name(Path(photo))
+
+
+def position_in_name(file: Path) -> OwnPosition | None:
+    """The position that the name of a photo says, which need not be a file here."""
+    if is_at_name(file.name):
         positions = read_at_names(Listing(file.parent, photos=[file.name])).positions
         if len(positions) and positions.known[0]:
             return OwnPosition(float(positions.lat[0]), float(positions.lon[0]), "its name")

@@ -5,14 +5,16 @@ In the files names and meanings stay as they are. For maps see :mod:`beenhere.re
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from beenhere import geo
 from beenhere.files.csv_text import csv_text
+from beenhere.photos.own_position import OwnPosition
 from beenhere.photos.reference import REFERENCES, Kind, distance, kind_of, points_at
 from beenhere.retrieval.locate.answer import Location, Match, Place
+from beenhere.retrieval.locate.inlier_rule import InlierGap
 from beenhere.wording import count, metres, whole_metres
 
 
@@ -92,9 +94,9 @@ def _ordinal(number: int) -> str:
 
 def _evidence(location: Location) -> list[str]:
     place, rival = location.place, location.runner_up
-    if place is None:
+    best = None if place is None else best_match(place)
+    if place is None or best is None:
         return []
-    best = best_match(place)
     by = "inliers" if best.inliers else "similarity"
     lines = [
         f"{len(place.matches)} of {count(len(location.matches), 'match', 'matches')} for it; "
@@ -123,9 +125,13 @@ def own_distance(location: Location) -> float | None:
     return float(geo.distance(here, geo.positions([own.lat], [own.lon]))[0])
 
 
-def best_match(place: Place) -> Match:
-    """The strongest match of a place: of the most inliers, and of those the most similar."""
-    return max(place.matches, key=lambda match: (match.inliers or 0, match.similarity))
+def best_match(place: Place) -> Match | None:
+    """The strongest match of a place: of the most inliers, and of those the most similar.
+
+    None of a place that a person has named.
+    """
+    order = sorted(place.matches, key=lambda match: (-(match.inliers or 0), -match.similarity))
+    return order[0] if order else None
 
 
 def _away(one: Place, other: Place) -> str:
@@ -257,13 +263,57 @@ def location_values(location: Location) -> dict[str, Any]:
     }
 
 
+def location_of(values: Mapping[str, Any]) -> Location:
+    """The answer whose :func:`location_values` these are; undoes them, but for the gap's rank.
+
+    Of a match ``name`` may stand for ``path``, as where paths are nobody's business.
+    """
+    matches = {match["rank"]: _match_of(match) for match in values["matches"]}
+    place, rival = (_place_of(values[name], matches) for name in ("place", "runner_up"))
+    own, elsewhere = values["own"], values["inliers_elsewhere"]
+    gap = None
+    if elsewhere is not None:
+        best = max(matches.values(), key=lambda match: match.inliers or 0)
+        gap = InlierGap(best.rank, best.inliers or 0, elsewhere)
+    return Location(
+        query=values["query"],
+        status=values["status"],
+        place=place,
+        radius=values["radius"],
+        probability=values["probability"],
+        threshold=values["threshold"],
+        runner_up=rival,
+        matches=tuple(matches.values()),
+        reason=values["reason"],
+        gap=gap,
+        own=own and OwnPosition(own["lat"], own["lon"], own["source"]),
+        in_index=values["in_index"],
+    )
+
+
+def _match_of(values: Mapping[str, Any]) -> Match:
+    names = ("rank", "similarity", "inliers", "lat", "lon", "heading", "captured")
+    own = {name: values[name] for name in (*names, "x", "y", "frame", "map")}
+    path = values["path"] if "path" in values else values["name"]
+    return Match(path=path, name=values["place"], **own)
+
+
+def _place_of(values: Mapping[str, Any] | None, matches: Mapping[int, Match]) -> Place | None:
+    if values is None:
+        return None
+    own = {name: values[name] for name in ("lat", "lon", "share", "x", "y", "frame", "map")}
+    members = tuple(matches[rank] for rank in values["supporting"] if rank in matches)
+    return Place(spread=values["spread"] or 0.0, name=values["place"], matches=members, **own)
+
+
 def _place_values(place: Place) -> dict[str, Any]:
     supporting = [match.rank for match in place.matches]
     unit = _unit(place)
     where = {"lat": place.lat, "lon": place.lon, "spread_m": place.spread if unit == "m" else None}
     where["spread"] = place.spread if unit else None
-    share, best = place.share, best_match(place).rank
-    return {**where, **_on_map(place), "share": share, "supporting": supporting, "best": best}
+    best = best_match(place)
+    share = {"share": place.share, "supporting": supporting, "best": best and best.rank}
+    return {**where, **_on_map(place), **share}
 
 
 def _match_values(match: Match, likeliest: Place | None) -> dict[str, Any]:

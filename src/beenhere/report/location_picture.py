@@ -93,7 +93,8 @@ def draw_location(location: Location, photo: str | bytes, photos: Points, path: 
 def _put_head(sheet: PhotoSheet, location: Location) -> None:
     # What the query itself says stands below it.
     answer, *evidence = describe_location(replace(location, own=None))
-    best = "" if location.place is None else best_match(location.place).path
+    strongest = None if location.place is None else best_match(location.place)
+    best = "" if strongest is None else strongest.path
     top = MARGIN - 6
     sheet.text((MARGIN, top), location.query, 15, QUIET, sheet.room, "end")
     sheet.text((MARGIN, top + 22), answer, 24, INK, sheet.room)

@@ -210,6 +210,17 @@ class Index(Locator):
         self._snapshot = Snapshot.open(self.path)
         self.store = open_store(self._snapshot)
 
+    def refreshed(self) -> "Index":
+        """The index as it is now, beside this one, which stays as it is; raises as :meth:`open`.
+
+        What was set up for the model is shared, unless it is another.
+        """
+        now = Index(self.path, Snapshot.open(self.path), self._given)
+        if now.manifest.model == self.manifest.model:
+            now._models, now._embedders = self._models, self._embedders
+        now._kept_verifier = self._kept_verifier
+        return now
+
     def model(self, device: str = "auto") -> "VPRModel":
         """The model whose descriptors the index holds; on the first GPU, if any, by ``"auto"``.
 

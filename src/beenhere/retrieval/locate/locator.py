@@ -67,6 +67,17 @@ class Locator(Searchable):
     def extraction(self, config: ComputeConfig) -> ExtractConfig:
         """How descriptors are computed to be compared with its own."""
 
+    def prepare(self, device: str = "auto") -> None:
+        """Load the model and make it ready, so that the first photo takes no longer than others.
+
+        With torch set to one thread no other threads are left behind: a process may do this, and
+        fork then.
+        """
+        self.model(device).eval()  # calls that overlap find it so, and leave it so
+        noise = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
+        config = self.extraction(ComputeConfig(device=device, workers=1))
+        self._embedder(device).embed_all([noise], ["photo"], config)
+
     def describe(self, photos: Photos, **options: Any) -> "Descriptors":
         """Descriptors of photos to search for, computed as those of the index were.
 
@@ -248,7 +259,7 @@ class Locator(Searchable):
         no_match = "the index is empty" if empty else "no photo of the index meets the conditions"
         rule = DecisionRule.of(calibration, verify, config, no_match)
         read = self._described(photo_inputs(photos), config.extract)
-        verifier = self._verifier(config.verification) if verify else None
+        verifier = self.verifier(config.verification) if verify else None
         found = find_candidates(self, read.photos, read.vectors, where, verifier, config, places)
         return _Queries(read, found), rule, config
 
@@ -283,7 +294,8 @@ class Locator(Searchable):
             self._embedders[device] = Embedder(self.model(device))
         return self._embedders[device]
 
-    def _verifier(self, config: VerifyConfig) -> "Verifier":
+    def verifier(self, config: VerifyConfig) -> "Verifier":
+        """What compares local features, with those that it keeps of the index's photos."""
         from beenhere.retrieval.verify import Verifier  # imports torch
 
         if self._kept_verifier is None or self._kept_verifier.config != config:

@@ -39,8 +39,10 @@ def mutual_matches(first: LocalFeatures, second: LocalFeatures, ratio: float) ->
     return np.stack([numbers[kept], nearest[kept]], axis=1)
 
 
-def count_inliers(first: NDArray[np.float32], second: NDArray[np.float32], threshold: float) -> int:
-    """Points that lie near the epipolar lines of one fundamental matrix.
+def inlier_mask(
+    first: NDArray[np.float32], second: NDArray[np.float32], threshold: float
+) -> NDArray[np.bool_]:
+    """Which points lie near the epipolar lines of one fundamental matrix.
 
     MAGSAC++ (Barath et al., 2020) as OpenCV has it. A fundamental matrix holds for any scene and
     any two viewpoints; where the scene is flat or the camera only turned there are many, and one of
@@ -51,17 +53,23 @@ def count_inliers(first: NDArray[np.float32], second: NDArray[np.float32], thres
         threshold: pixels from the epipolar line, at most about so many.
 
     Returns:
-        0 to ``m``; 0 where no matrix is found.
+        ``(m,)``; none where no matrix is found.
     """
     import cv2
 
+    none = np.zeros(len(first), np.bool_)
     if len(first) < LEAST_POINTS:
-        return 0
+        return none
     try:
         matrix, inliers = cv2.findFundamentalMat(
             first, second, cv2.USAC_MAGSAC, threshold, CONFIDENCE, ITERATIONS
         )
     except cv2.error:
         # OpenCV fails on some points of which no matrix can be refined, such as all on a line.
-        return 0
-    return 0 if matrix is None or inliers is None else int(np.count_nonzero(inliers))
+        return none
+    return none if matrix is None or inliers is None else inliers.ravel().astype(np.bool_)
+
+
+def count_inliers(first: NDArray[np.float32], second: NDArray[np.float32], threshold: float) -> int:
+    """How many points :func:`inlier_mask` has, 0 to ``m``."""
+    return int(np.count_nonzero(inlier_mask(first, second, threshold)))

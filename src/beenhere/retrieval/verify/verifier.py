@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from beenhere.config.retrieval import VerifyConfig, XFeatConfig
 from beenhere.devices import cores
 from beenhere.errors import ConfigError, PhotoError
-from beenhere.photos.photo_file import Photo
+from beenhere.photos.photo_file import Photo, photo_size
 from beenhere.photos.pixels import load_photo
 from beenhere.retrieval.descriptor_store import FileStamp
 from beenhere.retrieval.verify.local_features import Detector, LocalFeatures, Sift, XFeat
-from beenhere.retrieval.verify.matching import LEAST_POINTS, count_inliers, mutual_matches
+from beenhere.retrieval.verify.matching import (
+    LEAST_POINTS,
+    count_inliers,
+    inlier_mask,
+    mutual_matches,
+)
 
 AHEAD = 2
 """Pairs that are worked on at once, though one may be enough.
@@ -125,6 +130,24 @@ class Verifier:
             bound.most if bound.exact and pair not in missing else None
             for pair, bound in enumerate(bounds)
         ]
+
+    def lines(self, query: Photo, photo: Photo) -> NDArray[np.float32]:
+        """The local features of two photos that agree on one scene, as :meth:`inliers` counts them.
+
+        Returns:
+            ``(n, 4)``: x and y of each in the query, then in the other photo, as shares of the
+            width and height of each, [0, 1].
+
+        Raises:
+            PhotoError: one of them cannot be read.
+        """
+        asked, found = self.features(query), self.features(photo)
+        matched = mutual_matches(asked, found, self.config.features.ratio)
+        first, second = asked.points[matched[:, 0]], found.points[matched[:, 1]]
+        agree = inlier_mask(first, second, self.config.threshold)
+        sizes = [self._target(*photo_size(each))[::-1] for each in (query, photo)]
+        ends = [first[agree] / sizes[0], second[agree] / sizes[1]]
+        return np.hstack(ends).astype(np.float32)
 
     def _bound(self, matches: int) -> "Bound":
         """Of a pair with at most so many matches: each can be an inlier, and no other feature."""

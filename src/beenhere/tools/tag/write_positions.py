@@ -95,7 +95,7 @@ def write_positions(
     written = Written()
     for answer in answers:
         name = answer["query"]
-        fix = _fix(answer)
+        fix = fix_of(answer)
         if answer["status"] == "unknown" or fix is None:
             written.unknown += 1
             continue
@@ -118,7 +118,8 @@ def write_positions(
     return written
 
 
-def _fix(answer: Mapping[str, Any]) -> Fix | None:
+def fix_of(answer: Mapping[str, Any]) -> Fix | None:
+    """The position of an answer, known or a guess; None where it has none."""
     where = answer if answer["status"] == "known" else answer.get("place") or {}
     lat, lon = where.get("lat"), where.get("lon")
     if lat is None or lon is None or abs(lat) > 90 or abs(lon) > 180:

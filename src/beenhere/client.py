@@ -1,0 +1,1 @@
+"""Ask a server of `beenhere serve`."""
