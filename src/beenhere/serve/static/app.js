@@ -32,11 +32,18 @@ const MAPLESS = {
 
 async function start() {
   await photos.restore();
-  try {
-    server = await askJson('v1/indexes');
-  } catch (error) {
-    toast(error instanceof TypeError ? 'The server cannot be reached. Load the page again when it runs.' : error.message, 60);
-    return;
+  for (;;) {
+    try {
+      server = await askJson('v1/indexes');
+      break;
+    } catch (error) {
+      if (error.status !== 503 && !(error instanceof TypeError)) {
+        toast(error.message, 60);
+        return;
+      }
+      toast(error.status ? 'The server is loading its models…' : 'The server cannot be reached; trying again…', 3);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+    }
   }
   indexes.list = server.indexes;
   const select = byId('index');
@@ -52,11 +59,12 @@ async function start() {
 
 async function showTiles(tiles) {
   if (!tiles) return;
+  const url = tiles.url.replace(/^\/(?!\/)/, ''); // below the page's own address
   const options = { pane: 'base', minNativeZoom: tiles.min_zoom, maxNativeZoom: tiles.max_zoom, maxZoom: 22, minZoom: Math.max(2, tiles.min_zoom - 2) };
   if (tiles.kind === 'vector') {
     const { VectorLayer } = await import('./vector.js');
-    atlas.setBase(new VectorLayer({ ...options, url: tiles.url }), tiles.attribution);
-  } else atlas.setBase(L.tileLayer(tiles.url, { ...options, referrerPolicy: 'strict-origin-when-cross-origin' }), tiles.attribution);
+    atlas.setBase(new VectorLayer({ pane: 'base', minZoom: tiles.min_zoom, lastZoom: tiles.max_zoom, url }), tiles.attribution);
+  } else atlas.setBase(L.tileLayer(url, { ...options, referrerPolicy: 'strict-origin-when-cross-origin' }), tiles.attribution);
 }
 
 async function useIndex(name) {
@@ -178,14 +186,15 @@ byId('choose-folder').addEventListener('click', () => byId('folder').click());
 byId('choose-camera').addEventListener('click', () => byId('camera').click());
 byId('cancel').addEventListener('click', () => queue.cancel());
 byId('clear').addEventListener('click', async () => {
-  const undone = photos.accepted().length;
+  const asked = byId('clear').querySelector('span');
   // A second press, not a box: nothing is lost by the first.
-  if (byId('clear').dataset.sure !== 'yes') {
-    byId('clear').dataset.sure = 'yes';
-    byId('clear').textContent = undone ? `Drop ${undone} accepted?` : 'Sure?';
-    setTimeout(() => Object.assign(byId('clear'), { textContent: 'Clear' }).removeAttribute('data-sure'), 4000);
+  if (!asked.textContent) {
+    asked.textContent = 'Sure?';
+    say('Press again to clear all photos');
+    setTimeout(() => (asked.textContent = ''), 4000);
     return;
   }
+  asked.textContent = '';
   queue.cancel();
   await photos.clear();
 });

@@ -19,14 +19,16 @@ function pictureBox(img, origin, width, height) {
 /** Draws what each position adds to the similarity: warm where it makes the photos alike. */
 function heat(canvas, values) {
   const [rows, columns] = [values.length, values[0].length];
-  const most = Math.max(...values.flat().map(Math.abs), 1e-9);
+  const flat = values.flat();
+  const most = Math.max(...flat.map(Math.abs), 1e-9);
   canvas.width = columns;
   canvas.height = rows;
   const context = canvas.getContext('2d');
   const pixels = context.createImageData(columns, rows);
-  values.flat().forEach((value, i) => {
+  flat.forEach((value, i) => {
     const share = value / most;
-    pixels.data.set(share > 0 ? [255, 150, 0, 215 * share ** 0.7] : [40, 110, 255, 150 * (-share) ** 0.7], 4 * i);
+    // A power: most positions add a little, and what matters is which add much.
+    pixels.data.set(share > 0 ? [255, 140, 20, 235 * share ** 1.5] : [40, 110, 255, 235 * Math.abs(share) ** 1.5], 4 * i);
   });
   context.putImageData(pixels, 0, 0);
 }
@@ -124,7 +126,7 @@ export class Detail extends EventTarget {
           this.photos.canAsk(photo) && button('Ask again', { class: 'primary', onclick: () => this.#tell('again') }))),
       h('div', { class: 'detail-body' },
         h('div', { class: 'looked' },
-          h('div', { class: 'pair', dataset: { alone: String(!compares) } },
+          h('div', { class: 'pair', dataset: { alone: String(!compares), layer: this.layer ?? '' } },
             this.#figure('Your photo', this.query, this.heats[0]),
             compares && this.#matchFigure(match), this.canvas, h('p', { class: 'layer-said', role: 'status' })),
           compares && h('div', { class: 'strip', role: 'group', 'aria-label': 'Photos of the index that look like it' },
