@@ -1,12 +1,14 @@
 """What every test shares: one thread a process, since several test processes run side by side."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 from warm_python import WarmPython, keep_freed_memory
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -19,6 +21,8 @@ settings.load_profile("any machine")
 
 LONGEST = ("test_docs.py", "studies", "training", "cli")
 """Files and folders that run first, so that no process waits for them at the end."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 REAL_PHOTOS = Path(__file__).parents[2] / "shared" / "data"
 
@@ -47,3 +51,14 @@ def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     with WarmPython(tmp_path_factory.mktemp("warm")) as warm:
         yield warm.folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program)
+        yield started
+        started.close()

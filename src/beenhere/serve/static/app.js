@@ -102,6 +102,8 @@ function give(given) {
     photos.change(photo, { state: 'answered', answer: { query: photo.name, status: 'unreadable', reason: `larger than the ${Math.round(most / 1e6)} MB that this server takes`, matches: [], text: [], place: null } });
   }
   queue.add(added.filter((photo) => !large.includes(photo)));
+  // Opened at once, while it waits: what opens by itself later would move what is being looked at.
+  if (!photos.selected && !phone()) photos.select(added[0]);
   say(`${count(added.length, 'photo')} added`);
 }
 
@@ -129,8 +131,6 @@ queue.addEventListener('progress', () => {
   byId('progress-text').textContent = wait > 0 ? `The server is busy; going on in ${wait} s` : `${queue.done} of ${queue.total}`;
   if (!queue.active && queue.total) {
     say(`${count(queue.total, 'answer')}`);
-    // The first answer is opened by itself, unless the person is somewhere else by now.
-    if (!photos.selected && !phone()) cards.step(1, (photo) => kindOf(photo) !== null);
   }
 });
 
@@ -269,20 +269,22 @@ function sheet(size) {
   handle.setAttribute('aria-expanded', String(size === 'tall'));
   handle.setAttribute('aria-label', size === 'tall' ? 'Make the list smaller' : 'Make the list larger');
 }
-let dragged = null;
+let [from, dragged] = [null, false];
 handle.addEventListener('pointerdown', (event) => {
-  dragged = event.clientY;
+  [from, dragged] = [event.clientY, false];
   handle.setPointerCapture(event.pointerId);
 });
 handle.addEventListener('pointerup', (event) => {
-  const by = event.clientY - dragged;
-  const now = document.body.dataset.sheet ?? 'half';
-  if (by < -30) sheet(now === 'low' ? 'half' : 'tall');
-  else if (by > 30) sheet(now === 'tall' ? 'half' : 'low');
-  else sheet(now === 'tall' ? 'half' : 'tall');
+  const by = event.clientY - from;
+  dragged = Math.abs(by) > 30;
+  if (!dragged) return;
+  const sizes = ['low', 'half', 'tall'];
+  const at = sizes.indexOf(document.body.dataset.sheet ?? 'half') - Math.sign(by);
+  sheet(sizes[Math.max(0, Math.min(2, at))]);
 });
-handle.addEventListener('keydown', (event) => {
-  if (event.key === 'Enter' || event.key === ' ') sheet(document.body.dataset.sheet === 'tall' ? 'half' : 'tall');
+handle.addEventListener('click', () => {
+  if (!dragged) sheet(document.body.dataset.sheet === 'tall' ? 'half' : 'tall');
+  dragged = false;
 });
 
 // --- keys ------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ export class Cards {
     }
     for (const photo of this.photos.list) if (!this.#cards.has(photo.id)) this.#make(photo);
     document.body.classList.toggle('empty', !this.photos.list.length);
-    byId('foot').hidden = !this.photos.list.length;
+    byId('foot').hidden = byId('state').hidden = !this.photos.list.length;
     this.#countKinds();
     this.#mark();
   }
@@ -101,9 +101,7 @@ export class Cards {
     const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
     for (const photo of this.photos.list) if (kindOf(photo)) counts[kindOf(photo)] += 1;
     const present = KINDS.filter((kind) => counts[kind]);
-    const box = byId('kinds');
-    box.hidden = present.length === 0;
-    box.replaceChildren(...present.map((kind) => h('button', {
+    byId('kinds').replaceChildren(...present.map((kind) => h('button', {
       type: 'button', class: 'kind', dataset: { kind }, 'aria-pressed': String(this.#shown.has(kind)),
       onclick: () => {
         if (!this.#shown.delete(kind)) this.#shown.add(kind);

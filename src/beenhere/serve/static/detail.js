@@ -64,19 +64,18 @@ export class Detail extends EventTarget {
       this.#compared.clear();
       URL.revokeObjectURL(this.#url);
       this.#url = null;
-      this.#render();
-      const url = await this.photos.previewUrl(photo);
-      if (this.photo !== photo) return URL.revokeObjectURL(url);
-      this.#url = url;
-      if (url && this.query) {
-        this.query.src = url;
-        this.query.hidden = false;
-      }
-    } else {
-      this.match ??= bestMatch(photo.answer);
-      this.#render();
+    } else this.match ??= bestMatch(photo.answer);
+    this.#render();
+    if (this.layer && this.match) this.#compare();
+    if (this.#url || !photo.thumb) return; // it is shown again when it has one
+    const url = await this.photos.previewUrl(photo);
+    if (this.photo !== photo || this.#url) {
+      URL.revokeObjectURL(url);
+      return;
     }
-    if (this.layer) this.#compare();
+    this.#url = url;
+    this.query.src = url;
+    this.query.hidden = false;
   }
 
   /** Another of the matches, by one step or itself. */
