@@ -22,6 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client import REGISTRY as ONE_PROCESS
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from beenhere import __version__
@@ -171,6 +172,8 @@ class Service:
                 file.write(chunk)
                 if file.tell() > self.config.file_mb * 10**6:
                     raise Refused(413, f"a photo of more than {self.config.file_mb} MB")
+            if not file.tell():
+                raise Refused(400, "no photo came; send one as the body, or several as parts")
             photos = [Upload(_name(name, "photo"), file, file.tell())]
         else:
             raise Refused(
@@ -207,6 +210,7 @@ def create_app(service: Service) -> Guard:
         responses=_PROBLEMS,
     )
     _add_errors(app, service)
+    _describe_errors(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", include_in_schema=False)
@@ -456,6 +460,18 @@ def create_app(service: Service) -> Guard:
     return Guard(app, config, service.token)
 
 
+def _describe_errors(app: FastAPI) -> None:
+    """Have the description of the API hold what :data:`_PROBLEMS` names."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        found = described()
+        found["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
+        return found
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
 def _add_errors(app: FastAPI, service: Service) -> None:
     """Have every error be a problem in a sentence."""
 
@@ -471,11 +487,13 @@ def _add_errors(app: FastAPI, service: Service) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
         said = first["msg"].removeprefix("Value error, ")
-        given = first.get("input")
-        got = f" is {str(given)[:60]!r}" if isinstance(given, str | int | float) else ""
-        return answer(422, f"{name[:200]}{got}: {said[:300]}")
+        if first["type"] != "value_error":  # whose sentence is whole
+            name = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+            given = first.get("input")
+            got = f" is {str(given)[:60]!r}" if isinstance(given, str | int | float) else ""
+            said = f"{name[:200]}{got}: {said[:1].lower()}{said[1:300]}"
+        return answer(422, said)
 
     @app.exception_handler(Busy)
     async def busy(_: Request, error: Busy) -> Response:
@@ -487,7 +505,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
         return answer(504, f"not done within {service.config.deadline:g} s; try again later")
 
     @app.exception_handler(Gone)
-    async def gone(_: Request, error: Gone) -> Response:
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, error: Exception) -> Response:
         return Response(status_code=_CLOSED)
 
     @app.exception_handler(BeenhereError)

@@ -104,8 +104,6 @@ class Guard:
 
         try:
             self._admit(scope, headers, origin)
-            if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-                raise Refused(204, "")
             await self.app(scope, received, answer)
         except Refused as refused:
             if not status:
@@ -141,6 +139,8 @@ class Guard:
         followed = headers.get("sec-fetch-mode") == b"navigate" and path in OPENED_BY_LINKS
         if site not in ("same-origin", "none") and not allowed and not followed:
             raise Refused(403, "a page of another site may not ask this server")
+        if allowed and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            raise Refused(204, "")  # a browser asks whether it may ask, and has no token yet
         if path == "/health":
             return
         self._count((scope["client"] or ("",))[0])

@@ -5,6 +5,7 @@ memory. It starts another fork where one has died, and ends when it is told to, 
 """
 
 import gc
+import logging
 import os
 import secrets
 import shutil
@@ -64,7 +65,7 @@ def serve(paths: Sequence[Path], config: ServeConfig) -> None:
             raise ConfigError(f"--{name} is {folder}; expected a folder that is there")
     listener = _bind(config)
     metrics = None
-    if FORKS:
+    if FORKS and config.workers > 1:
         # Before prometheus_client is imported: counters of all processes lie in this folder.
         metrics = tempfile.mkdtemp(prefix="beenhere-metrics-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
@@ -133,7 +134,8 @@ def _names(paths: Sequence[Path]) -> dict[str, Path]:
 
 def _bind(config: ServeConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family)
+    # By its number: asyncio sends small answers at once on sockets that say that they are TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
@@ -175,6 +177,7 @@ def _work(service: "Service", listener: socket.socket, threads: int) -> None:
         backlog=1024,
     )
     Impatient.limits = config
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # not each request that is none
     uvicorn.Server(settings).run(sockets=[listener])
 
 
@@ -200,6 +203,22 @@ class Impatient(H11Protocol):
         if hasattr(self, "_tick"):
             self._tick.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong as all other errors are said."""
+        from beenhere.serve.guard import problem
+
+        body = problem(400, "that is no HTTP request, or one with a head of more than 64 kB")
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+            for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _part_now(self) -> tuple[str, int]:
         """What is awaited, and of which request of the connection."""
@@ -248,6 +267,10 @@ def _supervise(service: "Service", listener: socket.socket, threads: int) -> Non
                 return
             for pid in _ended(workers):
                 lived = time.monotonic() - workers.pop(pid)
+                if service.config.workers > 1:
+                    from prometheus_client import multiprocess
+
+                    multiprocess.mark_process_dead(pid)
                 deaths = deaths + 1 if lived < _DIES_AT_ONCE else 1
                 if deaths > _MOST_DEATHS:
                     raise BeenhereError(
