@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from page_contrast import TEXT_CONTRAST
+from PIL import Image
 from playwright.sync_api import Browser, Page
 from study import study, write_run, write_set, write_study
 from tiny import write_photo

@@ -14,6 +14,7 @@ from http_server import Serving
 from page_contrast import TEXT_CONTRAST
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from served_page import HOSTILE, LAT, LON, STEP, Asked, Visit, make_asked, visiting
+from vector_tile import LINE, POLYGON, layer
 
 from beenhere import geo
 from beenhere.photos.exif import read_facts
@@ -140,7 +141,9 @@ def test_the_evidence_of_the_selected_photo(visit: Visit, page: Page, asked: Ask
     lines = detail.locator("canvas.lines")
     assert lines.evaluate(PAINTED) == 0
     page.keyboard.press("l")
-    expect(detail.locator(".layer-said")).to_have_text(re.compile(r"^\d+ points agree on one scene"))
+    expect(detail.locator(".layer-said")).to_have_text(
+        re.compile(r"^\d+ points agree on one scene")
+    )
     assert lines.evaluate(PAINTED) > 1000
     page.keyboard.press("ArrowRight")
     expect(detail.locator("figcaption").nth(1)).not_to_contain_text("p02.jpg")
@@ -200,9 +203,7 @@ def test_review_by_keys_alone_and_a_reload(visit: Visit, page: Page, asked: Aske
     assert visit.kept() == []
 
 
-def test_a_place_is_moved_by_dragging_and_by_typing(
-    visit: Visit, page: Page, asked: Asked
-) -> None:
+def test_a_place_is_moved_by_dragging_and_by_typing(visit: Visit, page: Page, asked: Asked) -> None:
     visit.give(asked.named("near2.jpg"))
     pin = page.locator(".pin.large")
     box = pin.bounding_box()
@@ -352,9 +353,8 @@ def test_places_by_name_have_cards_and_no_map(visit: Visit, page: Page, asked: A
     expect(page.locator("#map-note")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone(browser: Browser, server: Serving, asked: Asked, scheme: Any) -> None:
-    with visiting(browser, server.url, color_scheme=scheme, **PHONE) as visit:
+def test_on_a_phone(browser: Browser, server: Serving, asked: Asked) -> None:
+    with visiting(browser, server.url, **PHONE) as visit:
         page = visit.open()
         expect(page.get_by_role("button", name="Camera")).to_be_visible()
         assert page.locator("#camera").get_attribute("capture") == "environment"
@@ -377,12 +377,53 @@ def test_on_a_phone(browser: Browser, server: Serving, asked: Asked, scheme: Any
         readable(page)
 
 
+def test_common_and_wide_screens_are_readable(visit: Visit, page: Page, asked: Asked) -> None:
+    readable(page)
+    visit.give(asked.named("near2.jpg", "elsewhere.jpg", "notes.txt"))
+    for name in ("near2.jpg", "notes.txt"):
+        visit.card(name).click()
+        for width in (800, 1280, 2560):
+            page.set_viewport_size({"width": width, "height": 900})
+            readable(page)
+
+
+def test_a_base_map_of_vectors(page: Page) -> None:
+    ring = [(0, 0), (4096, 0), (4096, 300_000), (0, 300_000)]
+    hole = [(10, 10), (10, 20), (20, 20)]
+    road = [(-70_000, 5), (12, -3), (12, 4000)]
+    tile = layer("landuse", POLYGON, [ring, hole], class_="park", name="Grüne Wiese")
+    tile += layer("roads", LINE, [road, road[::-1]])
+    decoded = page.evaluate(
+        """async (bytes) => {
+          const { decode } = await import('/static/vector.js');
+          return decode(new Uint8Array(bytes));
+        }""",
+        list(tile),
+    )
+    closed = [[list(point) for point in [*line, line[0]]] for line in (ring, hole)]
+    tags = {"class_": "park", "name": "Grüne Wiese"}
+    lines = [[list(point) for point in line] for line in (road, road[::-1])]
+    parks, roads = decoded
+    assert parks == {
+        "name": "landuse",
+        "extent": 4096,
+        "features": [{"type": POLYGON, "tags": tags, "lines": closed}],
+    }
+    assert roads["name"] == "roads"
+    assert roads["features"] == [{"type": LINE, "tags": {}, "lines": lines}]
+
+    expect(page.locator(".leaflet-control-attribution")).to_contain_text("<b>Mappers</b>")
+    drawn = page.locator(".leaflet-base-pane canvas").first
+    pixel = "(canvas) => [...canvas.getContext('2d').getImageData(99, 99, 1, 1).data]"
+    assert drawn.evaluate(pixel) == [0xDF, 0xE7, 0xEC, 255]
+
+
 def readable(page: Page) -> None:
     """Nothing is wider than the screen, words stand out (AA), and what acts has a name."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    faint = [one for one in page.evaluate(TEXT_CONTRAST) if one[0] < 4.5]
-    faint = [one for one in faint if "leaflet" not in one[2] and one[1] not in "+−"]
-    assert faint == []
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert [one for one in page.evaluate(TEXT_CONTRAST) if one[0] < 4.5] == []
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, input, select, a, [role]')]
           .filter((e) => e.checkVisibility() && !e.closest('[aria-hidden=true], [role=status]')
@@ -391,17 +432,3 @@ def readable(page: Page) -> None:
           .map((e) => e.outerHTML)"""
     )
     assert nameless == []
-
-
-def test_a_wide_and_a_common_screen_are_readable_in_both_lights(
-    browser: Browser, server: Serving, asked: Asked
-) -> None:
-    for width, scheme in ((1280, "light"), (1280, "dark"), (2560, "light")):
-        options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-        with visiting(browser, server.url, **options) as visit:
-            page = visit.open()
-            readable(page)
-            visit.give(asked.named("near2.jpg", "elsewhere.jpg", "notes.txt"))
-            readable(page)
-            visit.card("notes.txt").click()
-            readable(page)

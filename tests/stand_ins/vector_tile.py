@@ -1,4 +1,4 @@
-"""A base map of one vector tile, encoded by hand as the Mapbox Vector Tile specification 2.1 has it."""
+"""A base map of one vector tile, encoded by hand (Mapbox Vector Tile specification 2.1)."""
 
 import gzip
 import math
@@ -45,7 +45,9 @@ def _geometry(lines: Sequence[Sequence[Point]], close: bool) -> bytes:
 def layer(name: str, geometry: int, lines: Sequence[Sequence[Point]], **tags: str) -> bytes:
     """A layer of one feature, 4096 a side."""
     pairs = b"".join(_varint(number) * 2 for number in range(len(tags)))
-    feature = _piece(2, pairs) + _number(3, geometry) + _piece(4, _geometry(lines, geometry == POLYGON))
+    feature = (
+        _piece(2, pairs) + _number(3, geometry) + _piece(4, _geometry(lines, geometry == POLYGON))
+    )
     content = _number(15, 2) + _piece(1, name.encode()) + _piece(2, feature)
     content += b"".join(_piece(3, key.encode()) for key in tags)
     content += b"".join(_piece(4, _piece(1, value.encode())) for value in tags.values())
