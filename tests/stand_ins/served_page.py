@@ -93,7 +93,7 @@ class Visit:
         self.settled()
 
     def settled(self) -> None:
-        expect(self.page.locator("#progress")).to_be_hidden(timeout=60_000)
+        expect(self.page.locator("#progress")).to_be_hidden()
 
     def card(self, name: str) -> Any:
         return self.page.locator(".card", has=self.page.get_by_text(name, exact=True))
@@ -122,7 +122,8 @@ def visiting(browser: Browser, home: str, **options: Any) -> Iterator[Visit]:
     """A page in a browser without any other network; it may neither complain nor ask elsewhere."""
     options = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", **options}
     context = browser.new_context(**options)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)  # as long as other tests may keep the processors
     visit = Visit(context.new_page(), f"{home}/")
 
     def leave(route: Route) -> None:

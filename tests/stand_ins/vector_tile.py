@@ -42,7 +42,7 @@ def _geometry(lines: Sequence[Sequence[Point]], close: bool) -> bytes:
     return b"".join(map(_varint, commands))
 
 
-def layer(name: str, geometry: int, lines: Sequence[Sequence[Point]], **tags: str) -> bytes:
+def layer(name: str, geometry: int, lines: Sequence[Sequence[Point]], /, **tags: str) -> bytes:
     """A layer of one feature, 4096 a side."""
     pairs = b"".join(_varint(number) * 2 for number in range(len(tags)))
     feature = (
