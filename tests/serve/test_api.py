@@ -55,7 +55,7 @@ def test_photos_are_located_as_the_library_does(server: Serving, street: Street)
     for one, expected, name in zip(found["answers"][::2], wanted, names[::2], strict=True):
         assert expected is not None
         values = without_paths(location_values(expected), index) | {"query": name}
-        assert one.pop("text")[0] and one.pop("moved") is False
+        assert one.pop("text")[0] and one.pop("moved") is one.pop("accepted") is False
         assert one == json.loads(json.dumps(values))
 
 
@@ -120,6 +120,7 @@ def test_photos_of_the_index_in_pages_and_columns(server: Serving, street: Stree
     assert [feature["properties"]["name"] for feature in features] == names
     near = f"near={lats[3]},-123&radius=50"
     assert server.get(f"/v1/indexes/street/points?{near}").json["rows"] == [2, 3, 4]
+    assert server.get("/v1/indexes/street/points?condition=night").json["rows"] == []
     points = server.get("/v1/indexes/street/points").json
     schemas.Points.model_validate(points)
     assert points["lat"] == [round(lat, 7) for lat in lats]
@@ -222,6 +223,11 @@ def test_accepted_answers_for_maps(server: Serving, answers: list[dict[str, Any]
     assert second["geometry"]["coordinates"] == [-20.25, 10.5]
     assert second["properties"]["status"] == "known"
     assert second["properties"]["probability"] is None
+    agreed = answers[0] | {"accepted": True, "lat": lat, "lon": answers[0]["place"]["lon"]}
+    found = server.post_json("/v1/export?form=geojson", {"answers": [agreed]})
+    (feature,) = found.json["features"]
+    assert feature["properties"]["status"] == "known"
+    assert feature["properties"]["reason"] == "accepted by a person"
     csv = server.post_json("/v1/export?form=csv", body).body.decode().splitlines()
     assert len(csv) == 3 and csv[2].startswith("moved.jpg,known,10.5,-20.25,")
     assert b"<wpt lat=" in server.post_json("/v1/export?form=gpx", body).body
@@ -266,13 +272,14 @@ def test_accepted_answers_are_written_inside_one_folder(
     body = {"answers": [answers[1] | {"query": name} for name in names]}
     answered = server.post_json("/v1/write", body)
     schemas.WrittenAll.model_validate(answered.json)
-    statuses = [one["status"] for one in answered.json["answers"]]
-    assert statuses == ["written", "written", "failed", "failed", "failed", "failed"]
+    photos = answered.json["photos"]
+    assert [one["done"] for one in photos] == [True, True, False, False, False, False]
+    assert photos[1]["message"] == "deep/q.jpg"
     assert str(folder).encode() not in answered.body
     assert outside.read_bytes() == street.photo
     assert read_facts(folder / "moved.jpg").answer == pytest.approx((10.5, -20.25))
-    again = server.post_json("/v1/write", {"answers": body["answers"][:1]}).json["answers"][0]
-    assert again["status"] == "kept" and "has a position already" in again["reason"]
+    again = server.post_json("/v1/write", {"answers": body["answers"][:1]}).json["photos"][0]
+    assert again["done"] is False and "has a position already" in again["message"]
     undo(folder / "deep", None)
     assert (folder / "deep/q.jpg").read_bytes() == street.photo
     shutil.rmtree(folder / "deep")

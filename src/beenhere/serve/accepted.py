@@ -24,7 +24,8 @@ FORMS: dict[Form, str] = {
     "gpx": "application/gpx+xml",
 }
 
-MOVED = "put there by a person"
+ACCEPTED, MOVED = "accepted by a person", "put there by a person"
+"""Reasons, of what is known by more than pictures."""
 
 
 def exported(form: Form, accepted: Accepted) -> str:
@@ -54,8 +55,7 @@ def written(accepted: Accepted, folder: Path) -> dict[str, Any]:
 
     Names lead nowhere else: not by ``..``, nor by links.
     """
-    answers: list[dict[str, str | None]] = []
-    root = folder.resolve()
+    root, photos = folder.resolve(), []
     for location in _locations(accepted.answers):
         try:
             photo = (root / _inside(location.query)).resolve()
@@ -65,21 +65,14 @@ def written(accepted: Accepted, folder: Path) -> dict[str, Any]:
             done = write_positions(
                 [values], exif=True, xmp=False, overwrite=accepted.overwrite, guesses=True
             )
+            others = [reason for _, reason in (*done.kept, *done.failed)]
+            written = ", ".join(str(file.relative_to(root)) for file in done.files)
+            message = written or "".join(others) or "there is no position to write"
         except (DataError, OSError, ValueError) as error:
-            why = str(error).replace(f"{root}", folder.name)
-            answers.append({"query": location.query, "status": "failed", "reason": why})
-            continue
-        status: str
-        reason: str | None
-        status, reason = "nothing", "there is no position to write"
-        if done.files:
-            status, reason = "written", None
-        elif done.kept:
-            status, reason = "kept", done.kept[0][1]
-        elif done.failed:
-            status, reason = "failed", done.failed[0][1].replace(f"{root}", folder.name)
-        answers.append({"query": location.query, "status": status, "reason": reason})
-    return {"answers": answers}
+            written, message = "", str(error)
+        said = message.replace(f"{root}", folder.name)
+        photos.append({"query": location.query, "done": bool(written), "message": said})
+    return {"photos": photos}
 
 
 def _inside(name: str) -> str:
@@ -97,11 +90,14 @@ def _locations(answers: Sequence[Answer]) -> list[Location]:
 
 
 def _location(answer: Answer) -> Location:
-    """An answer as it was given; one that was moved is known, and by nobody's probability."""
+    """An answer as it was given; one that a person accepted is known, and one that was moved is
+    where it was put, by nobody's probability."""
     try:
         location = location_of(answer.model_dump())
     except (KeyError, ValueError) as error:
         raise DataError(f"the answer of {answer.query[:100]!r} is not as it was given") from error
+    if answer.accepted and not answer.moved and location.place is not None:
+        return replace(location, status="known", reason=None if location.known else ACCEPTED)
     if not answer.moved:
         return location
     if answer.lat is None or answer.lon is None:

@@ -287,18 +287,19 @@ def create_app(service: Service) -> Guard:
         where = asked.filter()
 
         def job(_: Ticket) -> bytes:
-            return _json(state.page(where, asked.after, asked.limit))
+            rows = state.rows(where, asked.condition)
+            return _json(state.page(rows, asked.after, asked.limit))
 
         return await _packed(request, await service.work(request, job, small=True))
 
     @app.get("/v1/indexes/{name}/points", response_model=schemas.Points, tags=["indexes"])
-    async def points(request: Request, name: str, asked: schemas.WhichAsked) -> Response:
+    async def points(request: Request, name: str, asked: schemas.ListedAsked) -> Response:
         """Where all photos of an index are, in columns."""
         state = service.one(name).state
         where = asked.filter()
 
         def job(_: Ticket) -> bytes:
-            return _json(state.points(where))
+            return _json(state.points(state.rows(where, asked.condition)))
 
         return await _packed(request, await service.work(request, job, small=True))
 

@@ -76,6 +76,12 @@ def position(text: str) -> tuple[float, float]:
     return lat, lon
 
 
+class Listed(Which):
+    """The photos of an index that are listed."""
+
+    condition: Text | None = Field(None, description="such as night, as the index has it")
+
+
 class OfIndex(Data):
     """Which index is asked; the only one, if none is named."""
 
@@ -126,7 +132,7 @@ class CompareQuestion(OfIndex):
     name: Text | None = Field(None, description="name of the photo, where it is the body itself")
 
 
-class PhotosQuestion(Which):
+class PhotosQuestion(Listed):
     """A page of an index's photos."""
 
     limit: int = Field(1000, ge=1, le=10_000, description="photos of a page at most")
@@ -150,7 +156,7 @@ SearchAsked = Annotated[SearchQuestion, Query()]
 DescribeAsked = Annotated[DescribeQuestion, Query()]
 CompareAsked = Annotated[CompareQuestion, Query()]
 PhotosAsked = Annotated[PhotosQuestion, Query()]
-WhichAsked = Annotated[Which, Query()]
+ListedAsked = Annotated[Listed, Query()]
 ThumbnailAsked = Annotated[ThumbnailQuestion, Query()]
 
 
@@ -226,7 +232,8 @@ class Answer(Data):
     text: Annotated[list[Text], Field(max_length=100)] = Field(
         [], description="the answer in plain words, as the command prints it"
     )
-    moved: bool = Field(False, description="the position was put there by a person")
+    accepted: bool = Field(False, description="a person agrees: it counts as known")
+    moved: bool = Field(False, description="a person has put it where lat and lon say")
 
 
 class Located(Data):
@@ -238,7 +245,7 @@ class Located(Data):
 
 
 class Accepted(Data):
-    """Answers that a person agreed with; only ``moved`` ones may differ from what was given."""
+    """Answers as they were given; a person has accepted or moved some."""
 
     answers: Annotated[list[Answer], Field(max_length=10_000)]
     overwrite: bool = Field(False, description="also where a photo has a position of its own")
@@ -396,17 +403,17 @@ class Photos(Data):
 
 
 class PhotoWritten(Data):
-    """What became of an accepted answer."""
+    """What became of an answer, in words where it was not written."""
 
     query: str
-    status: Literal["written", "kept", "failed", "nothing"]
-    reason: str | None = None
+    done: bool
+    message: str
 
 
 class WrittenAll(Data):
     """What became of all of them."""
 
-    answers: list[PhotoWritten]
+    photos: list[PhotoWritten]
 
 
 class Status(Data):

@@ -120,14 +120,16 @@ class State:
             raise Missing(f"index {self.name} has no photo in row {row}")
         return str(self.photos.frame["path"][row])
 
-    def rows(self, where: Filter | None) -> NDArray[np.int64]:
+    def rows(self, where: Filter | None, condition: str | None = None) -> NDArray[np.int64]:
         """Of the photos that meet some conditions."""
         allowed = self.allowed if where is None else self.allowed & where.rows(self.photos)
+        if condition is not None:
+            same = (self.photos.frame["condition"] == condition).fill_null(False)
+            allowed = allowed & same.to_numpy()
         return np.flatnonzero(allowed)
 
-    def page(self, where: Filter | None, after: int, limit: int) -> Values:
-        """Photos from behind a row on, as GeoJSON."""
-        rows = self.rows(where)
+    def page(self, rows: NDArray[np.int64], after: int, limit: int) -> Values:
+        """Some photos from behind a row on, as GeoJSON."""
         rows = rows[np.searchsorted(rows, after, "right") :]
         following = int(rows[limit - 1]) if len(rows) > limit else None
         return {
@@ -151,9 +153,8 @@ class State:
             )
         return found
 
-    def points(self, where: Filter | None) -> Values:
-        """All photos, in columns."""
-        rows = self.rows(where)
+    def points(self, rows: NDArray[np.int64]) -> Values:
+        """Some photos, in columns."""
         columns = self.photos.frame[rows].select("lat", "lon", "heading")
         rounded = columns.select(pl.col("lat", "lon").round(7), pl.col("heading").round(1))
         return {
@@ -428,7 +429,7 @@ def answer_values(state: State, query: str, location: Location) -> Values:
     for match, original in zip(values["matches"], location.matches, strict=True):
         match["name"] = match.pop("path")
         match["row"] = rows.get(original.path)
-    return values | {"text": describe_location(named), "moved": False}
+    return values | {"text": describe_location(named), "accepted": False, "moved": False}
 
 
 def nearest_values(
