@@ -299,6 +299,15 @@ def test_many_photos_wait_in_a_queue_that_can_be_stopped(
     visit.wrong[:] = [each for each in visit.wrong if "503" not in each]
 
 
+def test_a_reload_goes_on_with_what_waits(visit: Visit, page: Page, asked: Asked) -> None:
+    page.context.route("**/v1/locate*", lambda route: None)  # no answer comes
+    page.set_input_files("#files", asked.named("near2.jpg", "near5.jpg", "near8.jpg"))
+    expect(page.locator(".card .status", has_text="Looking")).to_have_count(2)
+    page.context.unroute("**/v1/locate*")
+    page.reload()
+    expect(page.locator(".card .status", has_text="Known")).to_have_count(3)
+
+
 def test_the_index_is_looked_through_and_narrows_questions(
     visit: Visit, page: Page, asked: Asked
 ) -> None:

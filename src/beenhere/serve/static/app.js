@@ -5,7 +5,7 @@ import { Atlas } from './atlas.js';
 import { Browse } from './browse.js';
 import { Cards } from './cards.js';
 import { Detail } from './detail.js';
-import { byId, h, phone, say, toast } from './dom.js';
+import { byId, h, hush, phone, say, toast } from './dom.js';
 import { openExport } from './export.js';
 import { takePhotos } from './intake.js';
 import { canAccept, kindOf, Photos } from './photos.js';
@@ -135,7 +135,11 @@ queue.addEventListener('progress', () => {
 });
 
 function accept(photo = photos.selected) {
-  if (!photo || !canAccept(photo)) return;
+  if (!photo) return;
+  if (!canAccept(photo)) {
+    if (kindOf(photo) === 'unknown') toast('Its place is unknown. Move it to where it was taken, then accept it.');
+    return;
+  }
   const was = photo.review;
   photos.change(photo, { review: 'accepted' });
   say(`${photo.name} accepted`);
@@ -162,7 +166,7 @@ detail.addEventListener('accept', () => accept());
 detail.addEventListener('refuse', () => refuse());
 detail.addEventListener('undecided', () => {
   photos.change(photos.selected, { review: null, moved: null });
-  byId('detail').querySelector('.accepted')?.focus();
+  byId('detail').querySelector('.decide.accepted')?.focus();
 });
 detail.addEventListener('move', (event) => move(photos.selected, event.detail));
 detail.addEventListener('match', (event) => atlas.showEvidence(photos.selected, event.detail, false));
@@ -219,6 +223,7 @@ browse.addEventListener('draw', () => {
 });
 browse.addEventListener('found', (event) => atlas.showFound(event.detail));
 atlas.addEventListener('area', ({ detail: area }) => {
+  hush();
   if (area === undefined) {
     atlas.showArea(browse.area);
     return;

@@ -4,7 +4,7 @@ import { CloudLayer, Cloud } from './cloud.js';
 import { WorldLayer } from './canvas_tiles.js';
 import { calm, h, icon } from './dom.js';
 import { kindOf } from './photos.js';
-import { bestMatch, position, side, whereWords } from './words.js';
+import { bestMatch, ownWords, position, side, whereWords } from './words.js';
 
 const { L } = window;
 const CLOSEST = 19; // zoom that a flight ends at, at most
@@ -135,8 +135,8 @@ export class Atlas extends EventTarget {
     }
     if (answer.own && Number.isFinite(answer.own.lat)) {
       const star = h('span', { class: 'own-mark' }, '★');
-      marker(answer.own, star, 20, { title: `its own position, by ${answer.own.source}`, zIndexOffset: 600 }).addTo(this.evidence);
-      if (here) L.polyline([[here.lat, here.lon], [answer.own.lat, answer.own.lon]], { pane: 'evidence', className: 'own-line', interactive: false }).addTo(this.evidence);
+      marker(answer.own, star, 20, { title: `where ${ownWords(answer.own)} says it was`, zIndexOffset: 600 }).addTo(this.evidence);
+      if (here && !(answer.own.distance_m > 50_000)) L.polyline([[here.lat, here.lon], [answer.own.lat, answer.own.lon]], { pane: 'evidence', className: 'own-line', interactive: false }).addTo(this.evidence);
       if (here && place && (answer.own.distance_m ?? 0) < 2000) bounds.extend([answer.own.lat, answer.own.lon]);
     }
     if (here) {

@@ -2,7 +2,7 @@
 
 import { byId, h, icon } from './dom.js';
 import { canAccept, kindOf } from './photos.js';
-import { KIND_WORDS, KINDS, metres, ownError, position, sureWords, whereWords } from './words.js';
+import { KIND_WORDS, KINDS, metres, ownError, ownWords, position, sureWords, whereWords } from './words.js';
 
 const STATES = { waiting: 'Waiting', asking: 'Looking…', failed: 'No answer', stopped: 'Stopped' };
 
@@ -20,7 +20,7 @@ function words(photo) {
   const sure = photo.moved ? 'moved by hand' : kind === 'unknown' && !where ? '' : sureWords(answer);
   if (sure) lines.push(sure);
   const off = ownError(photo);
-  if (off !== null) lines.push(`${metres(off)} from its own ${answer.own.source ?? 'position'}`);
+  if (off !== null) lines.push(`${metres(off)} from ${ownWords(answer.own)}`);
   else if (answer.own === null && kind !== 'unknown' && here) lines.push('no position of its own');
   return { status: KIND_WORDS[kind], lines };
 }

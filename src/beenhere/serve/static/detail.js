@@ -3,7 +3,7 @@
 import { ask, photoBody, thumbnail } from './api.js';
 import { button, byId, h, say, toast } from './dom.js';
 import { canAccept, kindOf } from './photos.js';
-import { bestMatch, count, degrees, KIND_WORDS, metres, ownError, position, readPosition, side, sureSentences, whereWords } from './words.js';
+import { bestMatch, count, degrees, KIND_WORDS, metres, ownError, ownWords, position, readPosition, side, sureSentences, whereWords } from './words.js';
 
 const SIDE_WORDS = { for: 'speaks for the answer', rival: 'speaks for the runner-up', other: 'speaks for neither' };
 
@@ -195,6 +195,7 @@ export class Detail extends EventTarget {
       box.append(h('span', { class: 'fact-name' }, 'Where'), h('p', { class: 'big' }, whereWords(answer.place) || 'no place'));
     }
     if (answer.status !== 'known' && answer.reason && !photo.moved) box.append(h('p', { class: 'why' }, `Not known: ${answer.reason}.`));
+    if (answer.status === 'unknown' && !photo.moved) box.append(h('p', { class: 'soft' }, 'You know where it was? Drag its pin there or type the coordinates, then accept.'));
     for (const line of sureSentences(answer)) box.append(h('p', {}, line));
     const rival = answer.runner_up;
     if (rival) {
@@ -203,7 +204,7 @@ export class Detail extends EventTarget {
     }
     const off = ownError(photo);
     if (answer.own) {
-      box.append(h('p', {}, h('span', { class: 'own-mark small' }, '★'), ` Its own ${answer.own.source ?? 'position'} says ${degrees(answer.own)}${off === null ? '' : `, ${metres(off)} from here`}.`));
+      box.append(h('p', {}, h('span', { class: 'own-mark small' }, '★'), ` ${ownWords(answer.own).replace('i', 'I')} says ${degrees(answer.own)}${off === null ? '' : `, ${metres(off)} from here`}.`));
     } else box.append(h('p', { class: 'soft' }, 'The photo has no position of its own.'));
     if (answer.in_index) box.append(h('p', { class: 'soft' }, 'The photo is itself in the index.'));
     return box;

@@ -51,8 +51,10 @@ export function toast(text, seconds = 5) {
   box.textContent = text;
   box.classList.add('shown');
   clearTimeout(hiding);
-  hiding = setTimeout(() => box.classList.remove('shown'), seconds * 1000);
+  hiding = setTimeout(hush, seconds * 1000);
 }
+
+export const hush = () => byId('toast').classList.remove('shown');
 
 export const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 export const phone = () => matchMedia('(max-width: 760px)').matches;

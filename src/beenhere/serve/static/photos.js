@@ -5,6 +5,9 @@ import * as store from './store.js';
 import { position } from './words.js';
 
 let lastId = 0;
+/** Bytes of files that are kept for a reload while they wait; of more, only the names. */
+const MOST_KEPT = 500e6;
+
 const newId = () => (lastId = Math.max(Date.now() * 1000, lastId + 1));
 
 /**
@@ -19,6 +22,7 @@ export class Photos extends EventTarget {
   selected = null;
   #files = new Map(); // those of this visit, and those that waited when the page was left
   #urls = new Map();
+  #kept = 0; // bytes of files that were put aside since nothing waited
 
   tell(type, photo = null) {
     this.dispatchEvent(new CustomEvent(type, { detail: photo }));
@@ -43,7 +47,7 @@ export class Photos extends EventTarget {
       const photo = { id: newId(), name, index, generation: null, state: 'waiting', answer: null, problem: null, review: null, moved: null, thumb: null };
       this.#files.set(photo.id, file);
       store.put('photos', photo);
-      store.put('files', { id: photo.id, file });
+      if ((this.#kept += file.size) < MOST_KEPT) store.put('files', { id: photo.id, file });
       return photo;
     });
     this.list.push(...added);
@@ -55,7 +59,10 @@ export class Photos extends EventTarget {
     Object.assign(photo, values);
     if (!this.list.includes(photo)) return; // cleared while it was asked
     store.put('photos', photo);
-    if (photo.state === 'answered') store.remove('files', photo.id);
+    if (photo.state === 'answered') {
+      store.remove('files', photo.id);
+      if (!this.list.some(({ state }) => state === 'waiting' || state === 'asking')) this.#kept = 0;
+    }
     this.tell('changed', photo);
   }
 
@@ -134,5 +141,5 @@ export class Photos extends EventTarget {
 /** What a photo's answer is: a status, or null while there is none. */
 export const kindOf = (photo) => (photo.state === 'answered' ? photo.answer.status : null);
 
-/** Whether there is a place that can be accepted. */
-export const canAccept = (photo) => photo.state === 'answered' && photo.answer.status !== 'unreadable' && Boolean(photo.answer.place || photo.moved);
+/** Whether there is a place that can be accepted; a best guess that is no answer has to be placed by hand. */
+export const canAccept = (photo) => ['known', 'guess'].includes(kindOf(photo)) || Boolean(photo.moved);

@@ -72,7 +72,7 @@ export function sureSentences(answer) {
     lines.push(`Of 100 such answers, 90 have the true position within ${far}.`);
   }
   if (Number.isFinite(answer.probability)) {
-    const percent = answer.probability >= 0.995 ? 'above 99%' : `${Math.round(answer.probability * 100)}%`;
+    const percent = answer.probability >= 0.995 ? 'above 99%' : answer.probability < 0.01 ? 'below 1%' : `${Math.round(answer.probability * 100)}%`;
     lines.push(`The probability that it is right is ${percent}.`);
   }
   const best = bestMatch(answer);
@@ -95,6 +95,9 @@ export function side(answer, match) {
   if (answer.place?.supporting?.includes(match.rank)) return 'for';
   return answer.runner_up?.supporting?.includes(match.rank) ? 'rival' : 'other';
 }
+
+/** Who says where the photo was taken: "its own EXIF", or "its name". */
+export const ownWords = ({ source }) => (source?.startsWith('its ') ? source : `its own ${source ?? 'position'}`);
 
 /** Metres from where the photo is taken to be to its own position; null where one is unknown. */
 export function ownError(photo) {
