@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -31,6 +31,7 @@ from beenhere.errors import ConfigError, DataError
 from beenhere.wording import count, did_you_mean, printable
 
 if TYPE_CHECKING:
+    from beenhere.client import Client
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.answer import Location
     from beenhere.retrieval.search.filters import Filter
@@ -44,7 +45,8 @@ _FORM = Parameter(group=Group("Output", sort_key=2))
 
 def locate(
     *photos: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    index: Path,
+    index: Path | None = None,
+    server: str | None = None,
     matches: Positive | None = None,
     threshold: Share | None = None,
     verify: Annotated[bool | None, Parameter(negative_bool="no-")] = None,
@@ -73,7 +75,9 @@ def locate(
     Args:
         photos: files, folders, tables (.csv, .parquet), patterns in quotes, or `-` for one photo
             on standard input.
-        index: folder of the index; see `beenhere index build`.
+        index: folder of the index, see `beenhere index build`; of a server the index's name.
+        server: address of a `beenhere serve` that is asked instead, such as
+            `http://127.0.0.1:8000`; BEENHERE_TOKEN holds the token that it asks for.
         matches: how many photos of the index to look at for each photo [default: 20, or as the
             index was calibrated].
         threshold: probability from which on a place counts as known [default: the calibration's].
@@ -95,10 +99,6 @@ def locate(
         device: such as `cpu` or `cuda`; auto: a GPU if there is one.
         set_: an option by name, such as `verification.features=xfeat`; may be repeated.
     """
-    from beenhere.config import config_yaml
-    from beenhere.retrieval.index import Index
-    from beenhere.retrieval.locate.decision import locate_options
-
     if parts:
         name_parts(parts)
     form = form_of(out, FORMS, _asked({"json": json, "geojson": geojson, "csv": csv}))
@@ -108,18 +108,21 @@ def locate(
         raise ConfigError("--step is given without --sequence; give both or neither")
     where = which.filter()
     paths, refused = named_photos(photos)
-    opened = Index.open(index)
-    warn_of_near(opened, where)
-    given = {"threshold": threshold, "matches": matches, "extract.device": device}
-    said = {name: value for name, value in given.items() if value is not None}
-    config = config_yaml.assign(locate_options(opened.calibration, said, "options"), set_)
-    options = config_yaml.plain(config)
+    options: dict[str, Any] = {"threshold": threshold, "matches": matches}
+    options = {name: value for name, value in options.items() if value is not None}
+    here = None
+    if server is None:
+        here, options = _opened(index, {**options, "extract.device": device}, set_)
+        warn_of_near(here, where)
+    elif plot or set_:
+        raise ConfigError("--plot and --set go with an index that is here, not with --server")
+    asked = _client(server, index) if here is None else here
     drawings = _drawings(plot, paths)
     contents = [sys.stdin.buffer.read() if path == STANDARD_INPUT else path for path in paths]
     if sequence:
-        located = opened.locate_sequence(contents, step, where, verify, **options)
+        located = asked.locate_sequence(contents, step, where, verify, **options)
     else:
-        located = opened.locate_many(contents, where, verify, **options)
+        located = asked.locate_many(contents, where, verify, **options)
     answers = [
         None if found is None else replace(found, query=path)
         for found, path in zip(located.locations, paths, strict=True)
@@ -137,8 +140,8 @@ def locate(
         say(f"written to {out}: {count(len(known), 'answer')}{_of_what(known)}")
     if form in ("geojson", "kml", "gpx") and not any(map(_has_point, known)):
         say(f"no photo has a position to draw, so the {form.upper()} holds no point")
-    if plot is not None:
-        _draw(opened, answers, contents, drawings)
+    if plot is not None and here is not None:
+        _draw(here, answers, contents, drawings)
     unwritten: list[tuple[str, str]] = []
     if tags is not NO_TAGS and tags.wanted:
         from beenhere.report.location import location_values
@@ -150,6 +153,27 @@ def locate(
         say(f"{path}: {reason}; not written")
     if refused or unwritten:
         sys.exit(DataError.exit_code)
+
+
+def _client(server: str | None, index: Path | None) -> "Client":
+    from beenhere.client import Client
+
+    return Client(server or "", None if index is None else str(index))
+
+
+def _opened(
+    folder: Path | None, given: dict[str, Any], assignments: Sequence[str]
+) -> "tuple[Index, dict[str, Any]]":
+    """An index, and the options to ask it with."""
+    if folder is None:
+        raise ConfigError("--index is missing; give the folder of an index, or --server URL")
+    from beenhere.config import config_yaml
+    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.locate.decision import locate_options
+
+    index = Index.open(folder)
+    config = config_yaml.assign(locate_options(index.calibration, given, "options"), assignments)
+    return index, config_yaml.plain(config)
 
 
 def _asked(forms: dict[str, bool]) -> str | None:
