@@ -2,7 +2,7 @@
 
 import { byId, h } from './dom.js';
 
-/** An error that the server told, with the sentence that the command line would say. */
+/** An error that the server told, with the sentence that the command line would say; 0 if it told nothing. */
 export class Problem extends Error {
   constructor(status, title, detail, retryAfter = null) {
     super(detail || title || `the server answered ${status}`);
@@ -23,7 +23,13 @@ export function address(path, query = {}) {
 /** @returns {Promise<Response>} an answer that is no error; 401 asks for the token, then again. */
 export async function ask(path, { query, ...options } = {}) {
   for (;;) {
-    const response = await fetch(address(path, query), { credentials: 'same-origin', ...options });
+    let response;
+    try {
+      response = await fetch(address(path, query), { credentials: 'same-origin', ...options });
+    } catch (error) {
+      if (error.name === 'AbortError') throw error;
+      throw new Problem(0, 'The server cannot be reached.');
+    }
     if (response.ok) return response;
     if (response.status === 401 && !options.headers?.Authorization) {
       await askToken();

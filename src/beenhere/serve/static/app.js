@@ -37,7 +37,7 @@ async function start() {
       server = await askJson('v1/indexes');
       break;
     } catch (error) {
-      if (error.status !== 503 && !(error instanceof TypeError)) {
+      if (error.status !== 503 && error.status !== 0) {
         toast(error.message, 60);
         return;
       }

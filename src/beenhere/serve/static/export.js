@@ -37,7 +37,7 @@ export function openExport(photos, writable) {
         await exported(chosen, answers, wrong);
         if (!wrong.textContent) box.close();
       } catch (error) {
-        wrong.textContent = error instanceof TypeError ? 'The server cannot be reached.' : error.message;
+        wrong.textContent = error.message;
       } finally {
         go.disabled = false;
       }
@@ -52,10 +52,10 @@ export function openExport(photos, writable) {
 
 async function exported(form, answers, wrong) {
   if (form === 'write') {
-    const told = (await (await postJson('v1/write', { answers })).json()).answers;
-    const left = told.filter(({ status }) => status !== 'written');
+    const told = (await (await postJson('v1/write', { answers })).json()).photos;
+    const left = told.filter(({ done }) => !done);
     toast(`Written into ${count(told.length - left.length, 'photo')}`);
-    wrong.replaceChildren(...left.map(({ query, status, reason }) => h('p', {}, `${query}: ${reason ?? status}`)));
+    wrong.replaceChildren(...left.map(({ query, message }) => h('p', {}, `${query}: ${message}`)));
     return;
   }
   const name = FORMS.find(([each]) => each === form)[3];

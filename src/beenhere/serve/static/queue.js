@@ -97,7 +97,7 @@ export class Queue extends EventTarget {
       if (signal.aborted) this.photos.change(photo, { state: 'stopped' });
       else if (error.status === 413) {
         this.photos.change(photo, { state: 'answered', answer: { query: photo.name, status: 'unreadable', reason: error.message, matches: [], text: [], place: null } });
-      } else this.photos.change(photo, { state: 'failed', problem: error instanceof TypeError ? 'the server cannot be reached' : error.message });
+      } else this.photos.change(photo, { state: 'failed', problem: error.message });
     }
   }
 
@@ -116,7 +116,7 @@ export class Queue extends EventTarget {
         if (error.status === 503 || error.status === 429) {
           this.busyUntil = Date.now() + 1000 * (error.retryAfter ?? 2);
           this.#tell();
-        } else if (error instanceof TypeError && ++failures < PATIENCE) await pause(failures, signal);
+        } else if (error.status === 0 && ++failures < PATIENCE) await pause(failures, signal);
         else throw error;
       }
     }
