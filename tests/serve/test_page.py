@@ -6,11 +6,10 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from http_server import Serving
+from http_server import Serving, Start
 from page_contrast import TEXT_CONTRAST
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from served_page import HOSTILE, LAT, LON, STEP, Asked, Visit, make_asked, visiting
@@ -61,7 +60,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def server(asked: Asked, start: Any) -> Iterator[Serving]:
+def server(asked: Asked, start: Start) -> Iterator[Serving]:
     options = ("--rate", "10000", "--tiles", asked.tiles, "--write", asked.photos)
     with start(asked.street, asked.rooms, *options) as running:
         yield running
@@ -319,6 +318,17 @@ def test_the_index_is_looked_through_and_narrows_questions(
     expect(browse.locator(".looked-at")).to_contain_text("2013-05-01 · facing 90°")
     browse.get_by_role("button", name="Photos like this").click()
     expect(browse.locator(".looked-at .tile")).to_have_count(11)
+    spot = page.locator(".match-mark").first.bounding_box()
+    assert spot is not None
+    browse.get_by_role("button", name="Close this photo").click()
+    expect(browse.locator(".looked-at")).to_be_hidden()
+    page.mouse.click(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
+    expect(browse.locator(".looked-at")).to_contain_text("p03.jpg")
+    browse.get_by_role("button", name="Only around here").click()
+    expect(browse.locator(".said-count")).to_have_text(
+        "3 photos: within 200 m of the circle's centre"
+    )
+    browse.get_by_role("button", name="Clear").click()
     browse.get_by_role("button", name="Close this photo").click()
     browse.get_by_label("Taken from").fill("2016")
     browse.get_by_label("Taken from").press("Enter")
@@ -395,6 +405,39 @@ def test_common_and_wide_screens_are_readable(visit: Visit, page: Page, asked: A
         for width in (800, 1280, 2560):
             page.set_viewport_size({"width": width, "height": 900})
             readable(page)
+
+
+def test_a_token_is_asked_for_once(
+    browser: Browser, asked: Asked, start: Start, tmp_path: Path
+) -> None:
+    token = tmp_path / "token.txt"
+    token.write_text("a token that nobody guesses\n")
+    running = start(asked.street, "--token-file", token)
+    with running as server, visiting(browser, server.url) as visit:
+        page = visit.page
+        page.goto(visit.home)
+        page.get_by_role("textbox", name="Token").fill("another one")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_role("alert")).to_have_text("That is not the token.")
+        page.get_by_role("textbox", name="Token").fill("a token that nobody guesses")
+        page.keyboard.press("Enter")
+        expect(page.locator("body[data-ready]")).to_be_attached()
+        visit.open()  # a cookie has it by now
+        page.get_by_role("tab", name="The index").click()
+        picture = page.locator(".tile img").first
+        assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 100
+        kept = page.evaluate("JSON.stringify([{ ...localStorage }, document.cookie, location])")
+        assert "nobody guesses" not in kept
+        refused = "Failed to load resource: the server responded with a status of 401"
+        assert {error.partition(" (")[0] for error in visit.wrong} == {refused}
+        visit.wrong.clear()
+
+
+def test_the_page_of_the_api(visit: Visit) -> None:
+    visit.page.goto(visit.home)
+    visit.page.get_by_role("tab", name="The index").click()
+    visit.page.get_by_role("link", name="API").click()
+    expect(visit.page.get_by_text("/v1/locate")).to_be_visible()
 
 
 def test_a_base_map_of_vectors(page: Page) -> None:

@@ -108,6 +108,10 @@ function give(given) {
 }
 
 photos.addEventListener('changed', ({ detail: photo }) => {
+  if (photo.index === indexes.chosen?.name && photo.generation > browse.generation) {
+    browse.generation = photo.generation; // the index was written to since
+    showPoints(false);
+  }
   atlas.showAnswer(photo, photos.selected);
   if (photo !== photos.selected) return;
   detail.show(photo);
@@ -222,14 +226,15 @@ browse.addEventListener('draw', () => {
   toast('Drag on the map from the middle outwards. Escape leaves it.');
 });
 browse.addEventListener('found', (event) => atlas.showFound(event.detail));
-atlas.addEventListener('area', ({ detail: area }) => {
-  hush();
-  if (area === undefined) {
-    atlas.showArea(browse.area);
-    return;
-  }
+function narrowTo(area) {
   browse.forQuestions = true;
   browse.setArea(area);
+}
+browse.addEventListener('around', (event) => narrowTo(event.detail));
+atlas.addEventListener('area', ({ detail: area }) => {
+  hush();
+  if (area) narrowTo(area);
+  else atlas.showArea(browse.area); // left by Escape
 });
 atlas.addEventListener('row', (event) => {
   openTab('browse');

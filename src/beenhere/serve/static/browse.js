@@ -5,11 +5,12 @@ import { button, byId, h, say } from './dom.js';
 import { count, metres, whereWords } from './words.js';
 
 const PAGE = 60; // photos of the list that are fetched at once
+const AROUND = 200; // metres
 
 /** What narrows the photos, as the server's filters name it. */
 const noFilters = () => ({ from: '', to: '', heading: '', tolerance: '', condition: '' });
 
-/** Tells of "narrowed" (filters or area changed), "draw", "row" (a photo is looked at), "found". */
+/** Tells of "narrowed" (filters or area changed), "draw", "around" (a circle by a photo), "found". */
 export class Browse extends EventTarget {
   filters = noFilters();
   area = null;
@@ -58,6 +59,8 @@ export class Browse extends EventTarget {
     this.info = info;
     this.filters = noFilters();
     this.area = null;
+    this.looked = null;
+    this.#tell('found', []);
     this.#render();
   }
 
@@ -90,10 +93,11 @@ export class Browse extends EventTarget {
     this.photosBox = h('div', { class: 'tiles', role: 'list' });
     this.more = button('More', { class: 'quiet wide', onclick: () => this.#fetch(false) });
     this.said = h('p', { class: 'said-count', role: 'status' });
-    this.looked = h('div', { class: 'looked-at', hidden: true });
+    this.looked ??= h('div', { class: 'looked-at', hidden: true });
     this.box.replaceChildren(
       h('div', { class: 'facts-line' },
-        h('p', { class: 'soft' }, [count(info.photos, 'photo'), info.model, info.calibrated ? 'calibrated' : 'not calibrated'].filter(Boolean).join(' · '))),
+        h('p', { class: 'soft' }, [count(info.photos, 'photo'), info.model, info.calibrated ? 'calibrated' : 'not calibrated'].filter(Boolean).join(' · ')),
+        h('a', { href: 'docs', title: 'The same over HTTP, for programs' }, 'API')),
       h('form', { class: 'filters', onsubmit: (event) => event.preventDefault() },
         info.captured && field('from', 'Taken from', { ...dated, placeholder: String(info.captured[0]).slice(0, 10) }),
         info.captured && field('to', 'to', { ...dated, placeholder: String(info.captured[1]).slice(0, 10) }),
@@ -119,18 +123,14 @@ export class Browse extends EventTarget {
 
   /** How many photos the filters leave, after they changed. */
   refresh(total) {
-    this.said.textContent = this.words() ? `${count(total, 'photo')}: ${this.words()}` : '';
+    const said = this.words() ? `${count(total, 'photo')}: ${this.words()}` : '';
     const clear = this.box.querySelector('.filters .row .quiet');
     if (Boolean(clear) !== Boolean(this.words())) {
       const focused = document.activeElement?.name;
-      const { looked } = this;
-      const total0 = this.said.textContent;
       this.#render();
-      this.looked.replaceWith(looked);
-      this.looked = looked;
-      this.said.textContent = total0;
       if (focused) this.box.querySelector(`[name=${focused}]`)?.focus();
     }
+    this.said.textContent = said;
     this.#fetch(true);
   }
 
@@ -163,7 +163,8 @@ export class Browse extends EventTarget {
       h('div', { class: 'row' }, h('strong', { title: photo.name }, photo.name.slice(photo.name.lastIndexOf('/') + 1)),
         button('Close', { picture: 'cross', class: 'bare', 'aria-label': 'Close this photo', onclick: () => this.close() })),
       h('p', { class: 'soft' }, [where, photo.captured, Number.isFinite(photo.heading) && `facing ${Math.round(photo.heading)}°`, photo.condition].filter(Boolean).join(' · ')),
-      button('Photos like this', { picture: 'search', onclick: (event) => this.#similar(row, { ...photo, lat, lon }, like, event.currentTarget) }), like);
+      h('div', { class: 'row' }, button('Photos like this', { picture: 'search', onclick: (event) => this.#similar(row, { ...photo, lat, lon }, like, event.currentTarget) }),
+      lat !== null && button('Only around here', { picture: 'circle', onclick: () => this.#tell('around', { lat, lon, radius: AROUND }) })), like);
     this.box.scrollTo({ top: 0 });
     say(`Photo ${photo.name}, ${where}`);
     this.#tell('found', [{ ...photo, lat, lon, row }]);
