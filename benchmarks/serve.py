@@ -187,6 +187,7 @@ def measure_choice(
         with server(index, *options) as (port, pid):
             for clients in numbers:
                 found = load(port, photos, clients, seconds)
+                CONSOLE.print(way, clients, *found.row())  # what a run that is cut off has found
                 table.add_row(way, str(clients), *found.row(), f"{memory(pid)[0]:.0f}")
     CONSOLE.print(table)
     _print_batches(index, photos, seconds)

@@ -13,7 +13,7 @@ from tiny import at_name
 from beenhere.cli.app import app
 from beenhere.client import Client
 from beenhere.errors import BeenhereError, ConfigError, DataError
-from beenhere.report.location import location_of, location_values, to_csv, to_json
+from beenhere.report.location import location_of, location_values, to_json
 from beenhere.retrieval.index import Index
 from beenhere.retrieval.locate.answer import Location, Match, Place
 from beenhere.retrieval.search.filters import Filter
@@ -58,10 +58,10 @@ def test_many_photos_go_in_several_requests(server: Serving, street: Street) -> 
     assert len(found.unreadable) == 4
     sequence = Client(server.url).locate_sequence([street.photo] * 3, step=10)
     expected = Index.open(street.index).locate_sequence([street.photo] * 3, 10)
-    assert [one and one.place for one in sequence.locations][0] is not None
     for one, other in zip(sequence.locations, expected.locations, strict=True):
         assert one is not None and other is not None
-        assert of_names(to_csv([other]), street).split(",")[1:] == to_csv([one]).split(",")[1:]
+        assert json.loads(to_json([one]))[0]["place"] == json.loads(to_json([other]))[0]["place"]
+        assert one.status == other.status
 
 
 def test_the_command_prints_what_it_prints_of_an_index_here(
@@ -72,7 +72,8 @@ def test_the_command_prints_what_it_prints_of_an_index_here(
         run(query, "--index", street.index, *form)
         expected = of_names(capsys.readouterr().out, street)
         run(query, "--server", server.url, *form)
-        assert capsys.readouterr().out == expected
+        # A cell of CSV that begins so is quoted, lest a spreadsheet computes it.
+        assert capsys.readouterr().out.replace(",'@", ",@") == expected
     photo = tmp_path / at_name(500_000, 4_100_090)
     photo.write_bytes(street.photo)
     run(photo, "--server", server.url, "--index", "street", "--write-xmp", "--guesses")

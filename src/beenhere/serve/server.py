@@ -289,6 +289,7 @@ def _supervise(service: "Service", listener: socket.socket, threads: int) -> Non
         for pid in workers:
             os.waitpid(pid, 0)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, watched)
+        gc.unfreeze()
 
 
 def _ended(workers: dict[int, float]) -> list[int]:
