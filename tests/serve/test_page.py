@@ -4,33 +4,18 @@ import base64
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from http_server import Serving, Start
-from page_contrast import TEXT_CONTRAST
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
-from served_page import HOSTILE, LAT, LON, STEP, Asked, Visit, make_asked, visiting
-from vector_tile import LINE, POLYGON, layer
+from served_page import HOSTILE, LAT, LON, STEP, Asked, Visit, metres, readable, visiting
 
-from beenhere import geo
 from beenhere.photos.exif import read_facts
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-NO_WEBGL = """
-const made = HTMLCanvasElement.prototype.getContext;
-HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-  if (/webgl|webgpu/.test(kind)) { console.error('WebGL was asked for'); return null; }
-  return made.call(this, kind, ...rest);
-};
-window.shifted = 0;
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
-}).observe({ type: 'layout-shift', buffered: true });
-"""
 
 DROP = """([name, content]) => {
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
@@ -55,27 +40,10 @@ PAINTED = """(canvas) => canvas.getContext('2d')
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    return make_asked(tmp_path_factory.mktemp("asked"))
-
-
-@pytest.fixture(scope="module")
 def server(asked: Asked, start: Start) -> Iterator[Serving]:
     options = ("--rate", "10000", "--tiles", asked.tiles, "--write", asked.photos)
     with start(asked.street, asked.rooms, *options) as running:
         yield running
-
-
-@pytest.fixture
-def visit(browser: Browser, server: Serving) -> Iterator[Visit]:
-    with visiting(browser, server.url) as visit:
-        visit.page.add_init_script(NO_WEBGL)
-        yield visit
-
-
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    return visit.open()
 
 
 def given(photo: Path) -> list[str]:
@@ -85,11 +53,6 @@ def given(photo: Path) -> list[str]:
 
 def selected(page: Page) -> Locator:
     return page.locator(".card[aria-selected=true] .name")
-
-
-def metres(one: Sequence[float], other: Sequence[float]) -> float:
-    places = [geo.positions([lat], [lon]) for lat, lon in (one, other)]
-    return float(geo.distance(*places)[0])
 
 
 def test_each_photo_has_its_answer_and_its_text_is_text(
@@ -302,63 +265,11 @@ def test_a_reload_goes_on_with_what_waits(visit: Visit, page: Page, asked: Asked
     page.context.route("**/v1/locate*", lambda route: None)  # no answer comes
     page.set_input_files("#files", asked.named("near2.jpg", "near5.jpg", "near8.jpg"))
     expect(page.locator(".card .status", has_text="Looking")).to_have_count(2)
+    while len(visit.kept("files")) < 3:
+        page.wait_for_timeout(50)
     page.context.unroute("**/v1/locate*")
     page.reload()
     expect(page.locator(".card .status", has_text="Known")).to_have_count(3)
-
-
-def test_the_index_is_looked_through_and_narrows_questions(
-    visit: Visit, page: Page, asked: Asked
-) -> None:
-    page.get_by_role("tab", name="The index").click()
-    browse = page.locator("#browse")
-    expect(browse.locator(".tile")).to_have_count(12)
-    browse.locator(".tile").nth(3).click()
-    expect(browse.locator(".looked-at")).to_contain_text("p03.jpg")
-    expect(browse.locator(".looked-at")).to_contain_text("2013-05-01 · facing 90°")
-    browse.get_by_role("button", name="Photos like this").click()
-    expect(browse.locator(".looked-at .tile")).to_have_count(11)
-    spot = page.locator(".match-mark").first.bounding_box()
-    assert spot is not None
-    browse.get_by_role("button", name="Close this photo").click()
-    expect(browse.locator(".looked-at")).to_be_hidden()
-    page.mouse.click(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
-    expect(browse.locator(".looked-at")).to_contain_text("p03.jpg")
-    browse.get_by_role("button", name="Only around here").click()
-    expect(browse.locator(".said-count")).to_have_text(
-        "3 photos: within 200 m of the circle's centre"
-    )
-    browse.get_by_role("button", name="Clear").click()
-    browse.get_by_role("button", name="Close this photo").click()
-    browse.get_by_label("Taken from").fill("2016")
-    browse.get_by_label("Taken from").press("Enter")
-    expect(browse.locator(".said-count")).to_have_text("6 photos: taken 2016 to …")
-    expect(browse.locator(".tile")).to_have_count(6)
-    browse.get_by_role("button", name="Clear").click()
-    expect(browse.locator(".tile")).to_have_count(12)
-
-    middle = page.locator("#map").bounding_box()
-    assert middle is not None
-    x, y = middle["x"] + middle["width"] / 2, middle["y"] + middle["height"] / 2
-    browse.get_by_role("button", name="Draw a circle").click()
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 100, y, steps=4)
-    page.mouse.up()
-    expect(browse.locator(".said-count")).to_have_text(
-        re.compile(r"^\d photos: within \d+ m of the circle's centre")
-    )
-    left = int(browse.locator(".said-count").inner_text()[0])
-    assert left > 0
-    expect(browse.locator(".tile")).to_have_count(left)
-    with page.expect_request("**/v1/locate*") as request:
-        page.get_by_role("tab", name="Your photos").click()
-        visit.give(asked.named("near5.jpg"))
-    near = re.search(r"near=([\d.]+)%2C([\d.]+)&radius=(\d+)", request.value.url)
-    assert near and metres([float(near[1]), float(near[2])], [LAT + 5.5 * STEP, LON]) < 30
-    expect(page.locator("#narrowed")).to_contain_text("Looking only among photos within")
-    page.locator("#narrowed").get_by_role("button", name="Clear").click()
-    expect(page.locator("#narrowed")).to_be_hidden()
 
 
 def test_places_by_name_have_cards_and_no_map(visit: Visit, page: Page, asked: Asked) -> None:
@@ -405,83 +316,3 @@ def test_common_and_wide_screens_are_readable(visit: Visit, page: Page, asked: A
         for width in (800, 1280, 2560):
             page.set_viewport_size({"width": width, "height": 900})
             readable(page)
-
-
-def test_a_token_is_asked_for_once(
-    browser: Browser, asked: Asked, start: Start, tmp_path: Path
-) -> None:
-    token = tmp_path / "token.txt"
-    token.write_text("a token that nobody guesses\n")
-    running = start(asked.street, "--token-file", token)
-    with running as server, visiting(browser, server.url) as visit:
-        page = visit.page
-        page.goto(visit.home)
-        page.get_by_role("textbox", name="Token").fill("another one")
-        page.get_by_role("button", name="Go on").click()
-        expect(page.get_by_role("alert")).to_have_text("That is not the token.")
-        page.get_by_role("textbox", name="Token").fill("a token that nobody guesses")
-        page.keyboard.press("Enter")
-        expect(page.locator("body[data-ready]")).to_be_attached()
-        visit.open()  # a cookie has it by now
-        page.get_by_role("tab", name="The index").click()
-        picture = page.locator(".tile img").first
-        assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 100
-        kept = page.evaluate("JSON.stringify([{ ...localStorage }, document.cookie, location])")
-        assert "nobody guesses" not in kept
-        refused = "Failed to load resource: the server responded with a status of 401"
-        assert {error.partition(" (")[0] for error in visit.wrong} == {refused}
-        visit.wrong.clear()
-
-
-def test_the_page_of_the_api(visit: Visit) -> None:
-    visit.page.goto(visit.home)
-    visit.page.get_by_role("tab", name="The index").click()
-    visit.page.get_by_role("link", name="API").click()
-    expect(visit.page.get_by_text("/v1/locate")).to_be_visible()
-
-
-def test_a_base_map_of_vectors(page: Page) -> None:
-    ring = [(0, 0), (4096, 0), (4096, 300_000), (0, 300_000)]
-    hole = [(10, 10), (10, 20), (20, 20)]
-    road = [(-70_000, 5), (12, -3), (12, 4000)]
-    tile = layer("landuse", POLYGON, [ring, hole], class_="park", name="Grüne Wiese")
-    tile += layer("roads", LINE, [road, road[::-1]])
-    decoded = page.evaluate(
-        """async (bytes) => {
-          const { decode } = await import('/static/vector.js');
-          return decode(new Uint8Array(bytes));
-        }""",
-        list(tile),
-    )
-    closed = [[list(point) for point in [*line, line[0]]] for line in (ring, hole)]
-    tags = {"class_": "park", "name": "Grüne Wiese"}
-    lines = [[list(point) for point in line] for line in (road, road[::-1])]
-    parks, roads = decoded
-    assert parks == {
-        "name": "landuse",
-        "extent": 4096,
-        "features": [{"type": POLYGON, "tags": tags, "lines": closed}],
-    }
-    assert roads["name"] == "roads"
-    assert roads["features"] == [{"type": LINE, "tags": {}, "lines": lines}]
-
-    expect(page.locator(".leaflet-control-attribution")).to_contain_text("<b>Mappers</b>")
-    drawn = page.locator(".leaflet-base-pane canvas").first
-    pixel = "(canvas) => [...canvas.getContext('2d').getImageData(99, 99, 1, 1).data]"
-    assert drawn.evaluate(pixel) == [0xDF, 0xE7, 0xEC, 255]
-
-
-def readable(page: Page) -> None:
-    """Nothing is wider than the screen, words stand out (AA), and what acts has a name."""
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        assert [one for one in page.evaluate(TEXT_CONTRAST) if one[0] < 4.5] == []
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll('button, input, select, a, [role]')]
-          .filter((e) => e.checkVisibility() && !e.closest('[aria-hidden=true], [role=status]')
-            && !(e.ariaLabel || e.labels?.length || e.textContent.trim() || e.title
-              || e.getAttribute('aria-labelledby') || e.matches('[role=list], [role=listitem]')))
-          .map((e) => e.outerHTML)"""
-    )
-    assert nameless == []

@@ -1,17 +1,19 @@
 """What the page of ``beenhere serve`` is tried on: a street, photos to ask about, a base map."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facade import facade, seen_from, write_jpeg
+from page_contrast import TEXT_CONTRAST
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 from vector_tile import POLYGON, layer, write_mbtiles
 
+from beenhere import geo
 from beenhere.retrieval.index import Index
 
 LAT, LON, STEP = 55.7, 13.19, 0.001
@@ -19,6 +21,20 @@ LAT, LON, STEP = 55.7, 13.19, 0.001
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 """A file name that would be a script in a page that took it for more than text."""
+
+
+NO_WEBGL = """
+const made = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  if (/webgl|webgpu/.test(kind)) { console.error('WebGL was asked for'); return null; }
+  return made.call(this, kind, ...rest);
+};
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+"""A browser without WebGL, which counts how far things move by themselves."""
 
 
 @dataclass(frozen=True)
@@ -98,32 +114,37 @@ class Visit:
     def card(self, name: str) -> Any:
         return self.page.locator(".card", has=self.page.get_by_text(name, exact=True))
 
-    def kept(self) -> list[dict[str, Any]]:
+    def kept(self, table: str = "photos") -> list[dict[str, Any]]:
         """The photos as the browser keeps them."""
         found = self.page.evaluate(
-            """async () => {
+            """async (table) => {
               const base = await new Promise((done) => {
                 const opening = indexedDB.open('beenhere');
                 opening.onsuccess = () => done(opening.result);
               });
               const photos = await new Promise((done) => {
-                const asked = base.transaction('photos').objectStore('photos').getAll();
+                const asked = base.transaction(table).objectStore(table).getAll();
                 asked.onsuccess = () => done(asked.result);
               });
               base.close();
               return JSON.stringify(photos);
-            }"""
+            }""",
+            table,
         )
         return list(json.loads(found))
 
 
 @contextmanager
 def visiting(browser: Browser, home: str, **options: Any) -> Iterator[Visit]:
-    """A page in a browser without any other network; it may neither complain nor ask elsewhere."""
+    """A page in a browser without WebGL and any other network.
+
+    It may neither complain nor ask elsewhere.
+    """
     options = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", **options}
     context = browser.new_context(**options)
     context.set_default_timeout(60_000)
     expect.set_options(timeout=60_000)  # as long as other tests may keep the processors
+    context.add_init_script(NO_WEBGL)
     visit = Visit(context.new_page(), f"{home}/")
 
     def leave(route: Route) -> None:
@@ -144,4 +165,22 @@ def visiting(browser: Browser, home: str, **options: Any) -> Iterator[Visit]:
     assert visit.wrong == [] and visit.elsewhere == []
 
 
-Go = Callable[..., Visit]
+def metres(one: Sequence[float], other: Sequence[float]) -> float:
+    places = [geo.positions([lat], [lon]) for lat, lon in (one, other)]
+    return float(geo.distance(*places)[0])
+
+
+def readable(page: Page) -> None:
+    """Nothing is wider than the screen, words stand out (AA), and what acts has a name."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert [one for one in page.evaluate(TEXT_CONTRAST) if one[0] < 4.5] == []
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, a, [role]')]
+          .filter((e) => e.checkVisibility() && !e.closest('[aria-hidden=true], [role=status]')
+            && !(e.ariaLabel || e.labels?.length || e.textContent.trim() || e.title
+              || e.getAttribute('aria-labelledby') || e.matches('[role=list], [role=listitem]')))
+          .map((e) => e.outerHTML)"""
+    )
+    assert nameless == []

@@ -2,6 +2,7 @@
 
 import { postJson } from './api.js';
 import { byId, h, save, toast } from './dom.js';
+import { recall, remember } from './store.js';
 import { count } from './words.js';
 
 const FORMS = [
@@ -20,7 +21,7 @@ export function openExport(photos, writable) {
   const wrong = h('div', { class: 'problem', role: 'alert' });
   const go = h('button', { class: 'primary' }, 'Save');
   const forms = FORMS.filter(([form]) => form !== 'write' || writable);
-  const remembered = localStorage.getItem('beenhere.form');
+  const remembered = recall('form');
   const first = forms.some(([form]) => form === remembered) ? remembered : 'geojson';
   const choices = forms.map(([form, words, use]) => h('label', { class: 'choice' },
     h('input', { type: 'radio', name: 'form', value: form, checked: form === first, onchange: () => (go.textContent = form === 'write' ? 'Write' : 'Save') }),
@@ -30,7 +31,7 @@ export function openExport(photos, writable) {
     onsubmit: async (event) => {
       event.preventDefault();
       const chosen = new FormData(form).get('form');
-      localStorage.setItem('beenhere.form', chosen);
+      remember('form', chosen);
       wrong.textContent = '';
       go.disabled = true;
       try {

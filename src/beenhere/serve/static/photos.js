@@ -30,13 +30,15 @@ export class Photos extends EventTarget {
 
   /** Those of the last visit; what was being asked then waits again. */
   async restore() {
-    const kept = await store.all('photos');
+    const [kept, pictures] = await Promise.all([store.allPhotos(), store.all('pictures')]);
+    const thumbs = new Map(pictures.map(({ id, thumb }) => [id, thumb]));
     for (const photo of kept.sort((a, b) => a.id - b.id)) {
       if (photo.state === 'asking' || photo.state === 'waiting') {
         const waiting = await store.get('files', photo.id);
         if (waiting) this.#files.set(photo.id, waiting.file);
         photo.state = waiting ? 'waiting' : 'stopped';
       }
+      photo.thumb = thumbs.get(photo.id) ?? null;
       this.list.push(photo);
     }
     this.tell('added');
@@ -46,7 +48,7 @@ export class Photos extends EventTarget {
     const added = given.map(({ file, name }) => {
       const photo = { id: newId(), name, index, generation: null, state: 'waiting', answer: null, problem: null, review: null, moved: null, thumb: null };
       this.#files.set(photo.id, file);
-      store.put('photos', photo);
+      this.#keep(photo);
       if ((this.#kept += file.size) < MOST_KEPT) store.put('files', { id: photo.id, file });
       return photo;
     });
@@ -55,10 +57,15 @@ export class Photos extends EventTarget {
     return added;
   }
 
+  /** Without its picture: what is small is safe at once, should the page be left now. */
+  #keep({ thumb, ...photo }) {
+    return store.putPhoto(photo);
+  }
+
   change(photo, values) {
     Object.assign(photo, values);
     if (!this.list.includes(photo)) return; // cleared while it was asked
-    store.put('photos', photo);
+    this.#keep(photo);
     if (photo.state === 'answered') {
       store.remove('files', photo.id);
       if (!this.list.some(({ state }) => state === 'waiting' || state === 'asking')) this.#kept = 0;
@@ -72,8 +79,9 @@ export class Photos extends EventTarget {
     if (photo.thumb || !file) return;
     const pictures = await smallPictures(file);
     if (!pictures || !this.list.includes(photo)) return;
-    await store.put('pictures', { id: photo.id, preview: pictures.preview });
-    this.change(photo, { thumb: pictures.thumb });
+    await store.put('pictures', { id: photo.id, ...pictures });
+    photo.thumb = pictures.thumb;
+    this.tell('changed', photo);
   }
 
   /** The photo's own bytes, or after a reload the picture that was kept of it; null if neither. */

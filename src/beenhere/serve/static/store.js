@@ -36,8 +36,51 @@ async function within(table, mode, action) {
   });
 }
 
+/** A small text that stays; null where there is none, or the browser keeps nothing. */
+export function recall(name) {
+  try {
+    return localStorage.getItem(`beenhere.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(name, text) {
+  try {
+    localStorage.setItem(`beenhere.${name}`, text);
+  } catch {
+    // Then it is asked again next time.
+  }
+}
+
+// A page that is left ends what is not yet written: that goes, at once, where the next visit finds it.
+const unwritten = new Map();
+addEventListener('pagehide', () => {
+  if (unwritten.size) remember('unwritten', JSON.stringify([...unwritten.values()]));
+});
+
 export const put = (table, value) => within(table, 'readwrite', (store) => store.put(value));
 export const get = (table, id) => within(table, 'readonly', (store) => store.get(id));
 export const all = async (table) => (await within(table, 'readonly', (store) => store.getAll())) ?? [];
+
+/** Keeps a photo, which is plain data, without its pictures. */
+export async function putPhoto(photo) {
+  unwritten.set(photo.id, photo);
+  await put('photos', photo);
+  if (unwritten.get(photo.id) === photo) unwritten.delete(photo.id);
+}
+
+/** All photos that were kept. */
+export async function allPhotos() {
+  const left = JSON.parse(recall('unwritten') || '[]');
+  remember('unwritten', '');
+  await Promise.all(left.map((photo) => put('photos', photo)));
+  return all('photos');
+}
+
 export const remove = (table, id) => within(table, 'readwrite', (store) => store.delete(id));
-export const clear = () => Promise.all(TABLES.map((table) => within(table, 'readwrite', (store) => store.clear())));
+
+export function clear() {
+  unwritten.clear();
+  return Promise.all(TABLES.map((table) => within(table, 'readwrite', (store) => store.clear())));
+}
