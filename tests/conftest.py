@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 from warm_python import WarmPython, keep_freed_memory
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -21,6 +23,8 @@ settings.load_profile("any machine")
 
 LONGEST = ("test_docs.py", "studies", "training", "cli")
 """Files and folders that run first, so that no process waits for them at the end."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 REAL_PHOTOS = Path(__file__).parents[2] / "shared" / "data"
 
@@ -80,3 +84,14 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mounted
     if folder.is_mount():
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program)
+        yield started
+        started.close()

@@ -1,4 +1,4 @@
-"""A street of small photos, its index, and a server of it."""
+"""A street of small photos, its index, a server of it; and photos to try the page on."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from http_server import Serving, Start, Street, make_street, serving
+from playwright.sync_api import Browser, Page
+from served_page import Asked, Visit, make_asked, visiting
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +32,19 @@ def server(street: Street, start: Start) -> Iterator[Serving]:
     with start(street.index, "--write", write, "--rate", "1000", "--files", "6") as running:
         yield running
     assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    return make_asked(tmp_path_factory.mktemp("asked"))
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Serving) -> Iterator[Visit]:
+    with visiting(browser, server.url) as visit:
+        yield visit
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    return visit.open()
