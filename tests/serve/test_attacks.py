@@ -80,15 +80,17 @@ def test_slow_clients_stop_nobody(hurried: Serving, attack: Callable[..., None])
     with ThreadPoolExecutor(20) as pool:
         for line in lines:
             pool.submit(attacking, line)
-        assert hurried.get("/health").status == 200
-        if attack is slow_reader:
-            time.sleep(0.5)
-        else:
-            # Closed by the other side, though some still sends.
-            for line in lines:
-                received(line)
-        assert hurried.get("/health").status == 200
-        ended.set()
+        try:
+            assert hurried.get("/health").status == 200
+            if attack is slow_reader:
+                time.sleep(0.5)
+            else:
+                # Closed by the other side, though some still sends.
+                for line in lines:
+                    received(line)
+            assert hurried.get("/health").status == 200
+        finally:
+            ended.set()
     for line in lines:
         line.close()
 

@@ -37,7 +37,7 @@ def test_a_server_answers_as_an_index_here(server: Serving, street: Street, tmp_
     gone = tmp_path / "gone.jpg"
     (tmp_path / "text.jpg").write_text("text")
     photos = [gone, street.root / "query.jpg", tmp_path / "text.jpg", street.photo]
-    where = Filter((37.04, -123), 250, ("2015", None), None, None)
+    where = Filter((37.0463, -123), 100, ("2015", None), None, None)
     index, client = Index.open(street.index), Client(server.url)
     for verify in (True, False):
         expected = index.locate_many(photos, where, verify, matches=5)
