@@ -70,15 +70,17 @@ class Load:
     seconds: list[float] = field(default_factory=list)
     refused: int = 0
     wall: float = 0.0
+    computed: float = 0.0
 
     def row(self) -> list[str]:
-        """Requests a second, p50, p95 and p99 in ms."""
+        """Requests a second; p50, p95, p99 and processor time of each in ms."""
         if len(self.seconds) < 2:
-            return [str(len(self.seconds)), "", "", ""]
+            return [str(len(self.seconds)), "", "", "", ""]
         cuts = statistics.quantiles(self.seconds, n=100, method="inclusive")
         return [
             f"{len(self.seconds) / self.wall:.1f}",
             *(f"{1000 * cuts[at - 1]:.0f}" for at in (50, 95, 99)),
+            f"{1000 * self.computed / len(self.seconds):.0f}",
         ]
 
 
@@ -123,7 +125,7 @@ def ask(line: HTTPConnection, method: str, path: str, body: bytes | None = None)
     return answer.status
 
 
-def load(port: int, photos: Sequence[bytes], clients: int, seconds: float) -> Load:
+def load(port: int, pid: int, photos: Sequence[bytes], clients: int, seconds: float) -> Load:
     """Have so many clients ask for so long, after each has asked once."""
     found, ready = Load(), threading.Barrier(clients + 1)
     ends: list[float] = [0.0]
@@ -149,13 +151,23 @@ def load(port: int, photos: Sequence[bytes], clients: int, seconds: float) -> Lo
         thread.start()
     while ready.n_waiting < clients:
         time.sleep(0.01)
-    start = time.monotonic()
+    start, before = time.monotonic(), computed(pid)
     ends[0] = start + seconds
     ready.wait()
     for thread in threads:
         thread.join()
-    found.wall = time.monotonic() - start
+    found.wall, found.computed = time.monotonic() - start, computed(pid) - before
     return found
+
+
+def computed(pid: int) -> float:
+    """Seconds of processors that a server's processes have used."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ticks = 0
+    for one in (str(pid), *children):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> tuple[float, float]:
@@ -182,11 +194,13 @@ def measure_choice(
         "2 processes": ("--workers", "2", "--threads", "1"),
         "1 thread of 2 cores": ("--threads", "1"),
     }
-    table = _table("One photo a request", "clients", "requests/s", "p50 ms", "p95", "p99", "MB")
+    table = _table(
+        "One photo a request", "clients", "requests/s", "p50 ms", "p95", "p99", "CPU ms", "MB"
+    )
     for way, options in ways.items():
         with server(index, *options) as (port, pid):
             for clients in numbers:
-                found = load(port, photos, clients, seconds)
+                found = load(port, pid, photos, clients, seconds)
                 CONSOLE.print(way, clients, *found.row())  # what a run that is cut off has found
                 table.add_row(way, str(clients), *found.row(), f"{memory(pid)[0]:.0f}")
     CONSOLE.print(table)
@@ -214,25 +228,27 @@ def _print_batches(index: Path, photos: Sequence[bytes], seconds: float) -> None
 
 def measure_hogs(index: Path, photos: Sequence[bytes], seconds: float) -> None:
     """Alone, and beside others that want the cores."""
-    table = _table("Beside busy processes", "clients", "requests/s", "p50 ms", "p95", "p99")
-    with server(index) as (port, _):
+    table = _table(
+        "Beside busy processes", "clients", "requests/s", "p50 ms", "p95", "p99", "CPU ms"
+    )
+    with server(index) as (port, pid):
         for clients in (1, 8):
-            table.add_row("alone", str(clients), *load(port, photos, clients, seconds).row())
+            table.add_row("alone", str(clients), *load(port, pid, photos, clients, seconds).row())
         with hogs(HOGS):
             for clients in (1, 8):
-                found = load(port, photos, clients, seconds)
+                found = load(port, pid, photos, clients, seconds)
                 table.add_row(f"{HOGS} hogs", str(clients), *found.row())
     CONSOLE.print(table)
 
 
 def measure_spinning(index: Path, photos: Sequence[bytes], seconds: float) -> None:
     """One thread that computes with two of OpenMP, which sleep or spin while they wait."""
-    table = _table("Threads that wait", "beside", "requests/s", "p50 ms", "p95", "p99")
+    table = _table("Threads that wait", "beside", "requests/s", "p50 ms", "p95", "p99", "CPU ms")
     for way, environment in (("sleep", {}), ("spin", SPINNING)):
-        with server(index, "--threads", "1", environment=environment) as (port, _):
-            table.add_row(way, "nobody", *load(port, photos, 1, seconds).row())
+        with server(index, "--threads", "1", environment=environment) as (port, pid):
+            table.add_row(way, "nobody", *load(port, pid, photos, 1, seconds).row())
             with hogs(HOGS):
-                table.add_row(way, f"{HOGS} hogs", *load(port, photos, 1, seconds).row())
+                table.add_row(way, f"{HOGS} hogs", *load(port, pid, photos, 1, seconds).row())
     CONSOLE.print(table)
 
 

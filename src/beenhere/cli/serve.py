@@ -19,10 +19,13 @@ show_last(
 QUIET_THREADS = {
     "OMP_WAIT_POLICY": "passive",
     "GOMP_SPINCOUNT": "0",
+    "OPENBLAS_NUM_THREADS": "1",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
 }
-"""Threads of OpenMP that wait shall sleep: spinning, they take the cores from those that work. And
-to see whether there is a GPU shall not begin to use it, as a fork could not after."""
+"""Threads of OpenMP that wait shall sleep: spinning, they take the cores from those that work. So
+do those of NumPy's OpenBLAS, and there shall be none, as photos are worked on side by side: a
+quarter less processor time a request. And to see whether there is a GPU shall not begin to use it,
+as a fork could not after."""
 
 
 def serve(

@@ -405,8 +405,12 @@ class Served:
 
 
 def thumbnail(path: str, size: int) -> bytes:
-    """A photo as a JPEG of so many pixels at most. Raises Missing where it cannot be read."""
-    picture = small_photo(path, (size, size))
+    """A photo as a JPEG of so many pixels a side at most. Raises Missing where there is none."""
+    try:
+        size = min(size, max(photo_size(path)))
+        picture = small_photo(path, (size, size))
+    except PhotoError:
+        picture = None
     if picture is None:
         raise Missing(f"{Path(path).name} cannot be read any more where the index was built of it")
     buffer = io.BytesIO()
