@@ -34,7 +34,7 @@ def test_the_index_is_looked_through_and_narrows_questions(
     expect(browse.locator(".looked-at")).to_be_hidden()
     page.mouse.click(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
     expect(browse.locator(".looked-at")).to_contain_text("p03.jpg")
-    browse.get_by_role("button", name="Only around here").click()
+    browse.get_by_role("button", name="Around here").click()
     expect(browse.locator(".said-count")).to_have_text(
         "3 photos: within 200 m of the circle's centre"
     )

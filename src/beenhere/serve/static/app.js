@@ -72,6 +72,7 @@ async function useIndex(name) {
   indexes.chosen = info;
   browse.use(info);
   atlas.say(MAPLESS[info.reference] ?? null);
+  document.body.classList.toggle('mapless', info.reference in MAPLESS);
   atlas.showArea(null);
   await showPoints(true);
 }
