@@ -15,7 +15,7 @@ import { count, position } from './words.js';
 const { L } = window;
 const photos = new Photos();
 const atlas = new Atlas(byId('map'), byId('map-note'));
-const cards = new Cards(photos);
+const cards = new Cards(photos, (again) => queue.add(again));
 const browse = new Browse();
 const indexes = { list: [], chosen: null, of: (photo) => indexes.list.find(({ name }) => name === photo.index) };
 const detail = new Detail(photos, indexes);
@@ -93,7 +93,8 @@ async function showPoints(home) {
 
 // --- the person's photos ---------------------------------------------------------------------
 
-function give(given) {
+function give(given, others = 0) {
+  if (others) toast(`${count(others, 'file')} that ${others === 1 ? 'is no photo was' : 'are no photos were'} left out`);
   if (!indexes.chosen || !given.length) return;
   openTab('ask');
   const most = server.limits?.file_bytes ?? Infinity;
@@ -162,6 +163,14 @@ function refuse(photo = photos.selected) {
 /** To the next one that is not decided; the last stays. */
 const goOn = () => cards.step(1, (photo) => !photo.review && canAccept(photo));
 
+/** Nothing is selected; who goes through the list by keys goes on from there. */
+function close() {
+  const was = photos.selected;
+  const inside = byId('detail').contains(document.activeElement);
+  photos.select(null);
+  if (was && inside) byId(`card-${was.id}`)?.focus();
+}
+
 function move(photo, to) {
   photos.change(photo, { moved: { lat: Number(to.lat.toFixed(7)), lon: Number(to.lon.toFixed(7)) } });
   say(`moved to ${photo.moved.lat.toFixed(5)}, ${photo.moved.lon.toFixed(5)}`);
@@ -175,7 +184,7 @@ detail.addEventListener('undecided', () => {
 });
 detail.addEventListener('move', (event) => move(photos.selected, event.detail));
 detail.addEventListener('match', (event) => atlas.showEvidence(photos.selected, event.detail, false));
-detail.addEventListener('close', () => photos.select(null));
+detail.addEventListener('close', close);
 detail.addEventListener('again', () => queue.add([photos.selected]));
 detail.addEventListener('remove', () => {
   const gone = photos.selected;
@@ -325,7 +334,7 @@ const KEYS = {
   u: () => photos.selected && photos.change(photos.selected, { review: null, moved: null }),
   l: () => photos.selected && detail.toggle('lines'),
   s: () => photos.selected && detail.toggle('map'),
-  Escape: () => photos.select(null),
+  Escape: close,
 };
 
 addEventListener('keydown', (event) => {
