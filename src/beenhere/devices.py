@@ -12,6 +12,7 @@ from beenhere.errors import BeenhereError, ConfigError
 if TYPE_CHECKING:  # what only counts cores shall not wait for torch
     import torch
 
+_QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -21,6 +22,18 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def quiet_threads() -> None:
+    """Have threads of OpenMP sleep while they wait, and OpenBLAS start none.
+
+    To be called before torch and numpy are imported; what the environment says stands. Spinning, as
+    they do by default, they take the cores from those that work: with busy neighbours a query took
+    5 to 10 times as long. OpenBLAS multiplies for threads that compare photos side by side, which
+    keep all cores busy without its own: with them a query takes a third more processor time.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def leave_with_parent() -> None:

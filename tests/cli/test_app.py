@@ -130,7 +130,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
         ("eval", "MODEL is missing: a checkpoint folder, a run folder, offline-lite0, "),
         (
             "locate photo.jpg",
-            "--index is missing: folder of the index; ",
+            "--index is missing; give the folder of an index",
         ),
         ("index build photos --modl x", "there is no option --modl; did you mean '--model'? Try "),
         (

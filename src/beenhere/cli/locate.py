@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from beenhere.cli.output import OF_FILES, check_parent, form_of, output_file, say, tally, writing
+from beenhere.cli.output import (
+    OF_FILES,
+    check_parent,
+    form_of,
+    output_file,
+    say,
+    tally,
+    warn_of_near,
+    writing,
+)
 from beenhere.cli.parameters import (
     ADVANCED,
     ALL_PHOTOS,
@@ -27,6 +36,7 @@ from beenhere.cli.parameters import (
 from beenhere.cli.tag import NO_TAGS, TagOptions, write_into_photos
 from beenhere.config.own_parts import name_parts
 from beenhere.config.retrieval import LocateConfig
+from beenhere.devices import quiet_threads
 from beenhere.errors import ConfigError, DataError
 from beenhere.wording import count, did_you_mean, printable
 
@@ -34,7 +44,6 @@ if TYPE_CHECKING:
     from beenhere.client import Client
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.locate.answer import Location
-    from beenhere.retrieval.search.filters import Filter
 
 FORMS = ("json", "geojson", "csv", "kml", "gpx")
 
@@ -110,6 +119,7 @@ def locate(
     paths, refused = named_photos(photos)
     options: dict[str, Any] = {"threshold": threshold, "matches": matches}
     options = {name: value for name, value in options.items() if value is not None}
+    quiet_threads()
     here = None
     if server is None:
         here, options = _opened(index, {**options, "extract.device": device}, set_)
@@ -212,13 +222,6 @@ def _of_what(locations: Sequence["Location"]) -> str:
 def _has_point(location: "Location") -> bool:
     place = location.place
     return location.status != "unknown" and place is not None and place.lat is not None
-
-
-def warn_of_near(index: "Index", where: "Filter | None") -> None:
-    """Say where `--near` asks for positions and the photos of the index have none."""
-    held = index.store.summary() if where is not None and where.near is not None else None
-    if held is not None and not held.with_position:
-        say("--near asks for positions, and no photo of the index has one: none is searched")
 
 
 OVERVIEW = "all.html"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from beenhere.retrieval.index import Index
+    from beenhere.retrieval.search.filters import Filter
+
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
@@ -77,6 +80,13 @@ def say(text: str) -> None:
     """Tell a person something on standard error, where it is in the way of no result."""
     more = "..." if len(text) > LONGEST_MESSAGE else ""
     print(f"beenhere: {printable(text[:LONGEST_MESSAGE])}{more}", file=sys.stderr)
+
+
+def warn_of_near(index: "Index", where: "Filter | None") -> None:
+    """Say where `--near` asks for positions and the photos of the index have none."""
+    held = index.store.summary() if where is not None and where.near is not None else None
+    if held is not None and not held.with_position:
+        say("--near asks for positions, and no photo of the index has one: none is searched")
 
 
 def tell(*lines: str, file: TextIO | None = None) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from beenhere.cli.locate import STANDARD_INPUT, named_photos, warn_of_near
-from beenhere.cli.output import form_of, output_file, say
+from beenhere.cli.locate import STANDARD_INPUT, named_photos
+from beenhere.cli.output import form_of, output_file, say, warn_of_near
 from beenhere.cli.parameters import ADVANCED, ALL_PHOTOS, Out, Positive, WhichPhotos
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.errors import DataError

@@ -9,23 +9,13 @@ from cyclopts import Parameter
 
 from beenhere.cli.parameters import show_last
 from beenhere.config.serve import ServeConfig
+from beenhere.devices import quiet_threads
 from beenhere.errors import ConfigError
 
 show_last(
     ServeConfig,
     but=("host", "port", "token_file", "workers", "tiles", "tiles_url", "attribution", "write"),
 )
-
-QUIET_THREADS = {
-    "OMP_WAIT_POLICY": "passive",
-    "GOMP_SPINCOUNT": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-}
-"""Threads of OpenMP that wait shall sleep: spinning, they take the cores from those that work. So
-do those of NumPy's OpenBLAS, and there shall be none, as photos are worked on side by side: a
-quarter less processor time a request. And to see whether there is a GPU shall not begin to use it,
-as a fork could not after."""
 
 
 def serve(
@@ -49,8 +39,8 @@ def serve(
         raise ConfigError(
             f"serve needs {', '.join(missing)}, not installed; pip install 'beenhere[serve]'"
         )
-    for name, value in QUIET_THREADS.items():
-        os.environ.setdefault(name, value)  # before torch is imported
+    quiet_threads()
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # a fork cannot use a GPU in use
     from beenhere.serve.server import serve as serve_indexes
 
     serve_indexes(indexes, config)

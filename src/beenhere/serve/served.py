@@ -21,6 +21,7 @@ from beenhere.models.similarity_map import similarity_maps
 from beenhere.photos.own_position import position_in_name
 from beenhere.photos.photo_file import photo_size
 from beenhere.photos.pixels import load_photo
+from beenhere.photos.summary import summarise
 from beenhere.photos.table import PhotoTable
 from beenhere.report.location import describe_location, location_values
 from beenhere.report.photo_boxes import small_photo
@@ -92,11 +93,11 @@ class State:
     @cached_property
     def values(self) -> Values:
         """What the index holds, by :class:`beenhere.serve.schemas.IndexValues`."""
-        manifest, summary = self.index.manifest, self.index.store.summary()
+        manifest, summary = self.index.manifest, summarise(self.photos.rows(self.rows(None)))
         calibration = self.index.calibration
         part = (calibration or {}).get("verified" if verifies(calibration) else "plain")
-        extent = summary and summary.extent
-        first, last = (summary.first, summary.last) if summary else (None, None)
+        extent, first, last = summary.extent, summary.first, summary.last
+        search = self.index.store.search_line()
         return {
             "name": self.name,
             "photos": len(self.index),
@@ -104,14 +105,15 @@ class State:
             "generation": self.generation,
             "model": manifest.model.name or Path(str(manifest.model.provenance.get("model"))).name,
             "dim": manifest.dim,
-            "search": self.index.store.search_line(),
+            # Of Milvus it says where that is, too.
+            "search": search if manifest.store is None else search.partition(",")[0],
             "calibrated": bool(part),
             "threshold": part["threshold"] if part else None,
             "reference": self.index.reference().kind,
             "bounds": extent and [extent.west, extent.south, extent.east, extent.north],
             "captured": [first, last] if first and last else None,
-            "has_heading": bool(summary and summary.with_heading),
-            "conditions": list(summary.conditions) if summary else [],
+            "has_heading": bool(summary.with_heading),
+            "conditions": list(summary.conditions),
         }
 
     def path(self, row: int) -> str:

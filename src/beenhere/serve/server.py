@@ -28,7 +28,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from beenhere.config.serve import ServeConfig
 from beenhere.devices import choose_device, cores
 from beenhere.errors import BeenhereError, ConfigError
+from beenhere.files.regular import named
 from beenhere.retrieval.index import Index
+from beenhere.retrieval.index.manifest import read_manifest
 
 if TYPE_CHECKING:
     from beenhere.serve.app import Service
@@ -63,9 +65,16 @@ def serve(paths: Sequence[Path], config: ServeConfig) -> None:
         folder = getattr(config, name)
         if folder is not None and not folder.is_dir():
             raise ConfigError(f"--{name} is {folder}; expected a folder that is there")
+    # The client of Milvus has threads, which a fork would lack.
+    forks = FORKS and all(read_manifest(named(path)).store is None for path in paths)
+    if config.workers > 1 and not forks:
+        raise ConfigError(
+            f"--workers is {config.workers}, but an index in Milvus, and one on another system "
+            "than Linux, is served by one process; leave it out"
+        )
     listener = _bind(config)
     metrics = None
-    if FORKS and config.workers > 1:
+    if config.workers > 1:
         # Before prometheus_client is imported: counters of all processes lie in this folder.
         metrics = tempfile.mkdtemp(prefix="beenhere-metrics-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
@@ -77,7 +86,7 @@ def serve(paths: Sequence[Path], config: ServeConfig) -> None:
         from beenhere.serve.tiles import open_tiles
 
         indexes = {name: Index.open(path) for name, path in _names(paths).items()}
-        if FORKS and choose_device(config.device).type == "cpu":
+        if forks and choose_device(config.device).type == "cpu":
             for index in indexes.values():
                 index.prepare(config.device)
         served = {name: Served(name, index, config) for name, index in indexes.items()}
@@ -85,7 +94,7 @@ def serve(paths: Sequence[Path], config: ServeConfig) -> None:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         print(f"serving {', '.join(served)} at http://{shown}:{port} (Ctrl-C ends it)", flush=True)
-        if FORKS:
+        if forks:
             _supervise(service, listener, threads)
         else:
             _work(service, listener, threads)
