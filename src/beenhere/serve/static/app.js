@@ -60,11 +60,16 @@ async function start() {
 async function showTiles(tiles) {
   if (!tiles) return;
   const url = tiles.url.replace(/^\/(?!\/)/, ''); // below the page's own address
-  const options = { pane: 'base', minNativeZoom: tiles.min_zoom, maxNativeZoom: tiles.max_zoom, maxZoom: 22, minZoom: Math.max(2, tiles.min_zoom - 2) };
+  const [west, south, east, north] = tiles.bounds ?? [];
+  const options = { pane: 'base', maxZoom: 22, bounds: tiles.bounds && [[south, west], [north, east]] };
+  const { min_zoom: first, max_zoom: last } = tiles;
   if (tiles.kind === 'vector') {
     const { VectorLayer } = await import('./vector.js');
-    atlas.setBase(new VectorLayer({ pane: 'base', minZoom: tiles.min_zoom, lastZoom: tiles.max_zoom, url }), tiles.attribution);
-  } else atlas.setBase(L.tileLayer(url, { ...options, referrerPolicy: 'strict-origin-when-cross-origin' }), tiles.attribution);
+    atlas.setBase(new VectorLayer({ ...options, minZoom: first, lastZoom: last, url }), tiles.attribution);
+    return;
+  }
+  const pictures = { ...options, minZoom: Math.max(2, first - 2), minNativeZoom: first, maxNativeZoom: last };
+  atlas.setBase(L.tileLayer(url, { ...pictures, referrerPolicy: 'strict-origin-when-cross-origin' }), tiles.attribution);
 }
 
 async function useIndex(name) {
