@@ -1,17 +1,25 @@
 """What published models cost: milliseconds a photo, MB, and numbers of a descriptor.
 
-    python benchmarks/models.py [NAME ...] [--rounds 3]
+    python benchmarks/models.py [--only NAME ...] [--kept rows.csv] [--limit 180]
     python benchmarks/models.py --against-plain megaloc [--photos 48]
 
-Weights are random: time and size do not depend on them. Of each family the largest is taken, unless
-names are given. Milliseconds are of the network alone, in float32 and, where the processor has
-it, in bfloat16; the lowest cosine says how far the two are apart. ``--against-plain`` extracts
+Weights are random: time and size do not depend on them. Of each family the one with the longest
+descriptor is taken, unless names are given. Milliseconds are of the network alone, a photo at a
+time, in float32 and, where the processor has it, in bfloat16; the lowest cosine says how far the
+two are apart. Each model is measured in a process of its own, which is ended after ``--limit``
+seconds. Rows are kept in a file, if one is given, and the next run measures what is not in it: what
+was ended, too.
+``--against-plain`` extracts
 descriptors of rendered photos from files, by this project and by the plain loop of public code
 (``benchmarks/plain.py``: float32, a DataLoader), on the same weights in turn.
 """
 
 import argparse
+import csv
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -41,10 +49,16 @@ NATIVE = (480, 640)
 """Height and width of a photo that is measured."""
 
 
+HEADINGS = ("model", "seen as", "dim", "M parameters", "MB", "ms float32", "ms bfloat16", "cosine")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("names", nargs="*")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these models")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="of rows, to go on with (CSV)")
+    parser.add_argument("--limit", type=float, default=180, metavar="S", help="for one model")
+    parser.add_argument("--row", metavar="NAME", help=argparse.SUPPRESS)  # a process of our own
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against-plain", metavar="NAME")
     parser.add_argument("--photos", type=int, default=48)
@@ -53,9 +67,27 @@ def main() -> None:
     if options.against_plain:
         console.print(_against_plain(options.against_plain, options.photos, options.rounds))
         return
-    names = options.names or ["offline-lite0", *_largest()]
-    for name in names:  # each by itself: the largest take minutes
-        console.print(_costs([name]))
+    if options.row:
+        print(json.dumps(_costs(options.row)))
+        return
+    rows: dict[str, list[str]] = {}
+    if options.kept is not None and options.kept.exists():
+        with options.kept.open(newline="") as file:
+            rows = {row[0]: row for row in csv.reader(file)}
+    names = options.only or ["offline-lite0", *_largest()]
+    for name in names:
+        if name not in rows:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            rows[name] = _measured(name, options.limit)
+            if options.kept is not None and len(rows[name][1]) > 1:  # one that ran to its end
+                with options.kept.open("a", newline="") as file:
+                    csv.writer(file).writerow(rows[name])
+    table = Table(box=None)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for name in names:
+        table.add_row(*rows[name])
+    console.print(table)
 
 
 def _largest() -> list[str]:
@@ -78,39 +110,43 @@ def _model(name: str) -> VPRModel:
     return model
 
 
-def _costs(names: list[str]) -> Table:
-    table = Table(box=None)
-    headings = ("model", "seen as", "dim", "M parameters", "MB", "ms float32", "ms bfloat16")
-    for heading in (*headings, "cosine, lowest"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+def _measured(name: str, limit: float) -> list[str]:
+    """A row by a process of its own, which gives its memory back and can be ended."""
+    command = [sys.executable, __file__, "--row", name]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return [name, *["-"] * 4, f"not in {limit:g} s", "-", "-"]
+    row: list[str] = json.loads(done.stdout)
+    return row
+
+
+def _costs(name: str) -> list[str]:
     half = has_bfloat16(torch.device("cpu"))
-    for name in names:
-        model = _model(name)
-        height, width = model.preprocessing.target_size(*NATIVE)
-        count = sum(parameter.numel() for parameter in model.parameters())
-        times = {
-            precision: milliseconds_per_photo(
-                model, ExtractConfig(device="cpu", precision=precision), height, width, photos=2
-            )
-            for precision in ("32", *(("bf16",) if half else ()))
-        }
-        photos = torch.randint(0, 256, (2, 3, height, width), dtype=torch.uint8)
-        with torch.inference_mode():
-            exact = model(photos)
-            with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                rounded = model(photos)
-        cosine = float((exact * rounded).sum(dim=1).min())
-        table.add_row(
-            name,
-            f"{height} x {width}",
-            f"{model.descriptor_dim:,}",
-            f"{count / 1e6:.1f}",
-            f"{4 * count / 1e6:.0f}",
-            f"{times['32']:.0f}",
-            f"{times['bf16']:.0f}" if half else "-",
-            f"{cosine:.5f}" if half else "-",
+    model = _model(name)
+    height, width = model.preprocessing.target_size(*NATIVE)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    times = {
+        precision: milliseconds_per_photo(
+            model, ExtractConfig(device="cpu", precision=precision), height, width, photos=1
         )
-    return table
+        for precision in ("32", *(("bf16",) if half else ()))
+    }
+    photos = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8)
+    with torch.inference_mode():
+        exact = model(photos)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            rounded = model(photos)
+    return [
+        name,
+        f"{height} x {width}",
+        f"{model.descriptor_dim:,}",
+        f"{count / 1e6:.1f}",
+        f"{4 * count / 1e6:.0f}",
+        f"{times['32']:.0f}",
+        f"{times['bf16']:.0f}" if half else "-",
+        f"{float((exact * rounded).sum()):.5f}" if half else "-",
+    ]
 
 
 def _against_plain(name: str, photos: int, rounds: int) -> Table:

@@ -35,7 +35,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("docs")
     small = CityConfig(
-        cities=1, places=12, images_per_place=4, database=16, queries=8, size=96, workers=1
+        cities=1, places=10, images_per_place=4, database=12, queries=6, size=96, workers=1
     )
     write_city(folder / "city", small)
     photos = folder / "photos"

@@ -127,10 +127,10 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
     ("typed", "message"),
     [
         ("indx", "there is no command 'indx'; did you mean 'index'? there are demo, train, "),
-        ("eval", "MODEL is missing: a checkpoint folder, a run folder, offline-lite0, "),
+        ("eval", "MODEL is missing: one by name, such as megaloc (beenhere model list has "),
         (
             "locate photo.jpg",
-            "--index is missing; give the folder of an index",
+            "--index is missing; give the folder of an index, or --server URL",
         ),
         ("index build photos --modl x", "there is no option --modl; did you mean '--model'? Try "),
         (

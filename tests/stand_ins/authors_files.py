@@ -114,15 +114,31 @@ def mixer(positions: int, channels: int, out: int, rows: int, depth: int) -> Sha
 
 
 def transport(
-    prefix: str, width: int, token: int, dim: int, clusters: int, hidden: int = 512
+    prefix: str,
+    width: int,
+    token: int,
+    dim: int,
+    clusters: int,
+    hidden: int = 512,
+    dust_bin: bool = True,
 ) -> Shapes:
-    shapes: Shapes = {f"{prefix}dust_bin": ()}
+    shapes: Shapes = {f"{prefix}dust_bin": ()} if dust_bin else {}
     shapes |= layer(f"{prefix}token_features.0", hidden, width)
     shapes |= layer(f"{prefix}token_features.2", token, hidden)
     for name, out in (("cluster_features", dim), ("score", clusters)):
         shapes |= layer(f"{prefix}{name}.0", hidden, width, 1, 1)
         shapes |= layer(f"{prefix}{name}.3", out, hidden, 1, 1)
     return shapes
+
+
+def upconvs(width: int) -> Shapes:
+    """Of FoL's second stage."""
+    return {
+        "upconv.weight": (width, 256, 3, 3),
+        "upconv.bias": (256,),
+        "upconv2.weight": (256, 128, 3, 3),
+        "upconv2.bias": (128,),
+    }
 
 
 def bags(channels: int, dim: int, queries: int = 64, layers: int = 2, rows: int = 32) -> Shapes:

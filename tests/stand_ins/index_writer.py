@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from tiny import TinyModel, at_name, write_photo
 
@@ -198,46 +199,42 @@ def kill(process: BaseProcess) -> bool:
     return code == -signal.SIGKILL
 
 
-def dies_at(action: Callable[[Path], None], root: Path, moment: int, after: bool) -> bool:
-    """Run an action that kills itself before its so-manieth change of the disk.
+def left_at_each_change(action: Callable[[Path], None], root: Path, after: bool) -> list[Path]:
+    """Run an action, and keep what it would leave if it were killed at a change of the disk.
 
-    Or after its so-manieth renaming.
+    All that a killed process leaves is its files, so they are copied: before each change, or after
+    each renaming.
 
     Returns:
-        Whether it got so far; else it has ended by itself.
+        The index at each moment, in a folder that may not be there yet.
     """
-    process = _processes.Process(target=_die, args=(action, root, moment, after))
-    process.start()
-    process.join()
-    code = process.exitcode
-    process.close()
-    assert code in (0, -signal.SIGKILL), code
-    return code == -signal.SIGKILL
+    moments: list[Path] = []
+
+    def keep() -> None:
+        moments.append(root / "killed" / str(len(moments)))
+        if (root / "x.index").exists():
+            shutil.copytree(root / "x.index", moments[-1])
+
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+        def changes(*args: Any, **kwargs: Any) -> Any:
+            if not after:
+                keep()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                if after:
+                    keep()
+
+        return changes
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in RENAMING if after else CHANGES_OF_THE_DISK:
+            patched.setattr(os, name, watched(getattr(os, name)))
+        action(root)
+    return moments
 
 
 def _begin(action: Callable[[Path], None], root: Path, begun: Connection) -> None:
     descriptor_store.COMMIT_SECONDS = -1.0
     begun.send(None)
-    action(root)
-
-
-def _die(action: Callable[[Path], None], root: Path, moment: int, after: bool) -> None:
-    done = 0
-
-    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            nonlocal done
-            done += 1
-            if done == moment and not after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                if done == moment:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        return counted
-
-    for name in RENAMING if after else CHANGES_OF_THE_DISK:
-        setattr(os, name, deadly(getattr(os, name)))
     action(root)

@@ -176,7 +176,7 @@ def mixvpr(w: State, maps: Tensor) -> Tensor:
     return unit(linear(w, "aggregator.row_proj", x).flatten(1))
 
 
-def salad(w: State, prefix: str, token: Tensor, maps: Tensor) -> Tensor:
+def salad(w: State, prefix: str, token: Tensor, maps: Tensor, bins: Tensor | None = None) -> Tensor:
     """Izquierdo and Civera, 2024: Sinkhorn's algorithm on masses themselves, in float64."""
     local = maps.flatten(2).transpose(1, 2)
 
@@ -185,7 +185,9 @@ def salad(w: State, prefix: str, token: Tensor, maps: Tensor) -> Tensor:
 
     features, scores = mlp("cluster_features", 3, local), mlp("score", 3, local).double()
     count, clusters = scores.shape[1:]
-    bins = w[f"{prefix}dust_bin"].double().expand(len(scores), count, 1)
+    if bins is None:
+        bins = w[f"{prefix}dust_bin"].expand(len(scores), count)
+    bins = bins.double()[:, :, None]
     kernel = torch.exp(torch.cat([scores, bins], 2))  # (B, n, m + 1)
     mass = torch.ones(clusters + 1, dtype=torch.float64)
     mass[-1] = count - clusters
@@ -196,6 +198,34 @@ def salad(w: State, prefix: str, token: Tensor, maps: Tensor) -> Tensor:
     plan = (kernel * by_feature * by_cluster[:, None])[..., :-1].float()
     sums = unit(torch.einsum("bnl,bnk->blk", features, plan), 1).flatten(1)
     return unit(torch.cat([unit(mlp("token_features", 2, token)), sums], 1))
+
+
+def fol(w: State, x: Tensor, heads: int) -> Tensor:
+    """Wang et al., 2025: the bins' scores are 1 - what the last block's class token attends to."""
+    before = {
+        name: value
+        for name, value in w.items()
+        if name.split(".")[:4] != ["backbone", "model", "blocks", str(last_block(w))]
+    }
+    _, token, maps = dinov2(before, "backbone.model.", x, heads, finish=False)
+    tokens = torch.cat([token[:, None], maps.flatten(2).transpose(1, 2)], 1)
+    block = f"backbone.model.blocks.{last_block(w)}"
+    q, k, _ = linear(w, f"{block}.attn.qkv", layer_norm(w, f"{block}.norm1", tokens, 1e-6)).chunk(
+        3, -1
+    )
+    size, seen = q.shape[-1] // heads, torch.zeros(tokens.shape[:2])
+    for head in range(heads):
+        part = slice(head * size, (head + 1) * size)
+        scores = torch.einsum("bd,bnd->bn", q[:, 0, part], k[..., part]) / math.sqrt(size)
+        seen += torch.softmax(scores, 1)
+    seen = seen[:, 1:]
+    assert 0 < (seen < 0.01).float().mean() < 1  # both cases occur
+    bins = 1 - seen * (seen >= 0.01)
+    return salad(w, "aggregator.", *dinov2(w, "backbone.model.", x, heads)[1:], bins)
+
+
+def last_block(w: State) -> int:
+    return max(int(name.split(".")[3]) for name in w if name.startswith("backbone.model.blocks."))
 
 
 def attention(w: State, name: str, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:

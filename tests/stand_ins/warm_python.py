@@ -8,6 +8,7 @@ there is one, of polars, which sleeps until data is spilled to the disk. For Lin
 
 import atexit
 import ctypes
+import gc
 import json
 import os
 import select
@@ -127,6 +128,8 @@ def serve(address: str) -> dict[str, Any]:
     threads = {file.read_text().strip() for file in Path("/proc/self/task").glob("[0-9]*/comm")}
     others = threads - {SLEEPING, Path("/proc/self/comm").read_text().strip()}
     assert not others, f"a process of several threads must not fork: {others}"
+    gc.collect()
+    gc.freeze()  # a collection of what was imported takes a fork a second, and copies its pages
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)

@@ -59,7 +59,8 @@ def compare(
     there is found again.
 
     Args:
-        a: a run folder, a checkpoint, `offline-lite0`, or the folder of an evaluation.
+        a: a model by name, such as `megaloc`, a run folder, a checkpoint, or the folder of an
+            evaluation.
         b: the one to compare with, given in the same ways.
         on: the photos.
         at: N; a query is right if one of the first N photos found is.

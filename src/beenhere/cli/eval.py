@@ -66,8 +66,9 @@ def evaluate(
     seconds, and an interrupted evaluation goes on where it was.
 
     Args:
-        model: a checkpoint folder, a run folder, `offline-lite0`, which needs no training, or a
-            function of your own as `my_module:network`.
+        model: one by name, such as `megaloc` (`beenhere model list` has them all) or
+            `offline-lite0`, which needs no training; a checkpoint or run folder; or a function of
+            your own as `my_module:network`.
         on: the photos.
         leave_one_out: search each photo of `--photos` in the rest; goes with it.
         out: folder for the results [default: evaluations/MODEL-DATA].

@@ -48,12 +48,14 @@ def build(
     """Make an index of photos, to tell where other photos were taken.
 
     Interrupted, the same command goes on where it was. Photos that cannot be read are left out
-    and named. The model is kept in the index. `--search pq` stands for `--search.kind pq`.
+    and named. The model is kept in the index, a published one by its name. `--search pq` stands
+    for `--search.kind pq`.
 
     Args:
         photos: a folder, or a CSV or Parquet table; see `beenhere data show`.
-        model: a checkpoint folder, a run folder, `offline-lite0`, which needs no training, or a
-            function of your own as `my_module:network`.
+        model: one by name, such as `megaloc` (`beenhere model list` has them all) or
+            `offline-lite0`, which needs no training; a checkpoint or run folder; or a function of
+            your own as `my_module:network`.
         out: folder of the index [default: the name of the photos' folder or table, with `.index`].
         config: dtype, whitening, search, and how descriptors are computed.
         wait: seconds to wait for another process that writes the index.

@@ -1,25 +1,25 @@
 """``beenhere model``: models by name: which there are, what each is, how to have it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beenhere.cli.output import agreed, console, figures_table, leave_interrupted, tell, wrapped
+from beenhere.cli.output import agreed, console, leave_interrupted, tell, wrapped
 from beenhere.config.models import BUILT_IN, DEFAULT_MODEL
 from beenhere.errors import ConfigError
 from beenhere.wording import file_size
 
 if TYPE_CHECKING:
-    from beenhere.config.models import ModelConfig
-    from beenhere.models.published.catalogue import Family, PublishedModel
+    from rich.table import Table
 
-SHOWN_SETS = ("Pitts30k", "MSLS val")
-"""Sets whose published figures stand in the list, as most papers have them."""
+    from beenhere.config.models import ModelConfig
+    from beenhere.models.published.catalogue import Family, PublishedModel, Recall
+
+SHOWN_SETS = {"Pitts": "Pitts30k", "MSLS": "MSLS val"}
+"""Sets whose published figures stand in the list, as most papers have them, by their headings."""
 
 _TEXT = 100
 """Columns of running text at most."""
-
-_ASK_FIRST = "licence first"
 
 
 def list_models(family: str | None = None, /) -> None:
@@ -34,28 +34,33 @@ def list_models(family: str | None = None, /) -> None:
 
     offered = [each for each in families() if each.variants]
     out = console()
+    width = min(out.width, _TEXT)
     if family is not None:
         one = _family(family)
         if one is None:
             raise ConfigError(f"no family is called {family!r}; see 'beenhere model list'")
-        tell(f"{one.title}: {' '.join(one.about.split())}", "")
+        tell(*wrapped(f"{one.title}: {' '.join(one.about.split())}", width), "")
         rows = [_row([model]) for model in _models_of(one)]
     else:
         rows = [_built_in_row(), *(_row(_models_of(each)) for each in offered)]
-    headings = ("model", "backbone", "photos as", "licence: code", "weights", "here")
-    figures = ("dim", *(f"{name} R@1" for name in SHOWN_SETS))
-    table = figures_table(headings, figures, rows)
-    out.print(table)
-    out.print(
-        "\nR@1: as their authors published it, each by its own protocol; not measured here.\n"
-        "here: yes; fetch: at its first use, or by beenhere model get NAME; licence first: that\n"
-        "shows it and asks; by hand: beenhere model info NAME says what to do."
-    )
+    out.print(_table(rows))
+    legend = {
+        "licence": "of the authors' code/of the weights; none: they state none",
+        "here": "yes; fetch: at its first use, or by beenhere model get NAME; asks: that shows its "
+        "licence first, and asks; by hand: beenhere model info NAME says how",
+        "numbers": "of a descriptor",
+        ", ".join(
+            SHOWN_SETS
+        ): f"R@1 in percent on {' and '.join(SHOWN_SETS.values())}, as the authors published it, "
+        "each by a protocol of its own (beenhere model info NAME); none was measured here; ?: not "
+        "known here",
+    }
     if family is None:
         several = [each.name for each in offered if len(each.variants) > 1]
-        out.print(f"Families of several sizes: beenhere model list {' | '.join(several)}")
         others = [each.title for each in families() if not each.variants]
-        out.print(f"Known and not offered: {', '.join(others)}; beenhere model info NAME says why.")
+        legend["(n)"] = f"a family of n models: beenhere model list {' | '.join(several)}"
+        legend["not offered"] = f"{', '.join(others)}; beenhere model info NAME says why"
+    tell("", *_listed(legend, width))
 
 
 def info(name: str, /) -> None:
@@ -94,7 +99,7 @@ def get(name: str, /, *, mirror: str | None = None, accept_licence: bool = False
     from beenhere.models.published.store import get_published
 
     model = published_model(name)
-    tell(*_terms(model.family, min(console().width, _TEXT)))
+    tell(*_licence(model.family))
     new = not model.is_here
     if new and model.family.ask and not accept_licence:
         agreed(
@@ -124,7 +129,7 @@ def import_file(file: Path, /, *, as_: str) -> None:
     from beenhere.models.published.store import take
 
     model = published_model(as_)
-    tell(*_terms(model.family, min(console().width, _TEXT)))
+    tell(*_licence(model.family))
     folder = take(model, file, source=f"a file, {file.name}")
     tell(f"{folder}: ready; {file} is as it was")
     tell(f"Use it: beenhere index build photos --model {model.name}")
@@ -159,31 +164,57 @@ def _family(name: str) -> "Family | None":
     return found[0] if found else None
 
 
+def _table(rows: list[list[str]]) -> "Table":
+    """It fits a terminal of 80 columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "network", "licence", "here"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("numbers", *SHOWN_SETS):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
 def _row(models: "list[PublishedModel]") -> list[str]:
     """A line of the table for models of one family."""
     family, dims = models[0].family, sorted({model.dim for model in models})
     names = [model.name for model in models]
-    name = names[0] if len(names) == 1 else f"{family.name}-... ({len(names)})"
-    best = (
-        max((r.r1 for r in family.recall if r.set == shown and r.variant in names), default=0)
-        for shown in SHOWN_SETS
-    )
+    networks = list(dict.fromkeys(_network(model.config) for model in models))
+    if len(networks) > 1:
+        networks = list(dict.fromkeys(_kind(network) for network in networks))
     return [
-        name,
-        ", ".join(dict.fromkeys(_network(model.config) for model in models)),
-        ", ".join(dict.fromkeys(_size(model.config) for model in models)),
-        family.code_licence,
-        family.weights_licence,
+        names[0] if len(names) == 1 else f"{family.name} ({len(names)})",
+        ", ".join(networks),
+        "/".join(_short(text) for text in (family.code_licence, family.weights_licence)),
         _here(models),
-        f"{dims[0]:,}" if len(dims) == 1 else f"{dims[0]:,} to {dims[-1]:,}",
-        *(f"{figure:.1f}" if figure else "?" for figure in best),
+        f"{dims[0]:,}" if len(dims) == 1 else f"{dims[0]:,}-{dims[-1]:,}",
+        *(_figure(models, shown) for shown in SHOWN_SETS.values()),
     ]
 
 
 def _built_in_row() -> list[str]:
-    config = BUILT_IN[DEFAULT_MODEL]
-    network = [DEFAULT_MODEL, "EfficientNet-Lite0", _size(config)]
-    return [*network, "Apache-2.0", "Apache-2.0", "yes", "6,328", "-", "-"]
+    return [DEFAULT_MODEL, "EfficientNet", "Apache", "yes", "6,328", "?", "?"]
+
+
+def _figure(models: "list[PublishedModel]", shown: str) -> str:
+    """The highest R@1 on a set that the authors say of one of these; what they say comes first."""
+    said = [next((each.r1 for each in m.recall if each.set == shown), 0.0) for m in models]
+    return f"{max(said):.1f}" if any(said) else "?"
+
+
+def _kind(network: str) -> str:
+    """Such as ``"ResNets"`` of several."""
+    kind = network.partition("-")[0]
+    return kind if kind == "VGG" else f"{kind}s"
+
+
+def _short(licence: str) -> str:
+    """As a column of 80 holds it."""
+    return licence.partition(" ")[0].replace("Apache-2.0", "Apache")
 
 
 def _here(models: "list[PublishedModel]") -> str:
@@ -192,13 +223,13 @@ def _here(models: "list[PublishedModel]") -> str:
         return "yes" if here == len(models) else f"{here} of {len(models)}"
     if models[0].source.by_hand is not None:
         return "by hand"
-    return _ASK_FIRST if models[0].family.ask else "fetch"
+    return "asks" if models[0].family.ask else "fetch"
 
 
 _NETWORKS = {
-    "vit_base_patch14_dinov2": "DINOv2 ViT-B/14",
-    "vit_base_patch14_reg4_dinov2": "DINOv2 ViT-B/14",
-    "vit_large_patch14_dinov2": "DINOv2 ViT-L/14",
+    "vit_base_patch14_dinov2": "DINOv2 ViT-B",
+    "vit_base_patch14_reg4_dinov2": "DINOv2 ViT-B",
+    "vit_large_patch14_dinov2": "DINOv2 ViT-L",
     "vgg16": "VGG-16",
 }
 
@@ -218,14 +249,20 @@ def _size(config: "ModelConfig") -> str:
     return f"{min(height, width)} px" if options.keep_aspect else f"{height} x {width}"
 
 
-def _terms(family: "Family", width: int) -> list[str]:
-    facts = {
+def _licence(family: "Family") -> list[str]:
+    """What a person has to have seen before the weights are fetched."""
+    width = min(console().width, _TEXT)
+    title = wrapped(f"{family.title}: {' '.join(family.about.split())}", width)
+    return [*title, *_listed(_terms(family), width)]
+
+
+def _terms(family: "Family") -> dict[str, str]:
+    return {
         "code": f"{family.code_licence} (the authors'; beenhere has its own)",
         "weights": family.weights_licence,
         "trained on": family.trained_on,
         "terms": family.terms,
     }
-    return [f"{family.title}: {' '.join(family.about.split())}", *_listed(facts, width)]
 
 
 def _listed(facts: dict[str, str], width: int) -> list[str]:
@@ -239,11 +276,26 @@ def _listed(facts: dict[str, str], width: int) -> list[str]:
 def _about_family(family: "Family", width: int) -> list[str]:
     lines = [f"{family.title}", *wrapped(" ".join(family.about.split()), width), ""]
     lines += _listed({"paper": family.paper, "page": family.page}, width)
-    lines += _terms(family, width)[1:]
+    lines += _listed(_terms(family), width)
     if family.why_not is not None:
         return [*lines, "", "Not offered", *wrapped(" ".join(family.why_not.split()), width)]
     names = ", ".join(family.variants)
-    return [*lines, *_listed({"input": family.input, "models": names}, width)]
+    lines += _listed({"input": family.input, "models": names}, width)
+    return [*lines, *_figures(family.recall, width, of=True)]
+
+
+def _figures(recalls: "Sequence[Recall]", width: int, of: bool = False) -> list[str]:
+    """Published figures, a line or more for each.
+
+    Args:
+        of: say of which model.
+    """
+    lines = ["", "Published R@1, each by its own protocol; none was measured here"]
+    for each in recalls:
+        text = f"{each.variant}: " if of else ""
+        text += f"{each.protocol} ({each.source})" if each.protocol else f"({each.source})"
+        lines += wrapped(text, width, first=f"  {each.set:<16}{each.r1:5.1f}  ", indent=25)
+    return lines if recalls else []
 
 
 def _about(model: "PublishedModel", width: int) -> list[str]:
@@ -252,6 +304,7 @@ def _about(model: "PublishedModel", width: int) -> list[str]:
     lines += _listed(
         {
             "dim": f"{model.dim:,} numbers a photo",
+            "size": f"about {file_size(1_000_000 * model.megabytes)}",
             "backbone": model.config.backbone.name,
             "input": family.input,
             "here as": f"{_size(model.config)}, {model.config.preprocessing.interpolation}",
@@ -260,13 +313,8 @@ def _about(model: "PublishedModel", width: int) -> list[str]:
         },
         width,
     )
-    lines += _terms(family, width)[1:]
-    if model.recall:
-        lines += ["", "Published R@1, each by its own protocol; none was measured here"]
-        for each in model.recall:
-            text = f"{each.protocol} ({each.source})"
-            lines += wrapped(text, width, first=f"  {each.set:<16}{each.r1:5.1f}  ", indent=25)
-    lines += ["", "How to have it"]
+    lines += _listed(_terms(family), width)
+    lines += [*_figures(model.recall, width), "", "How to have it"]
     if model.is_here:
         from beenhere.models.checkpoint import checkpoint_provenance
 

@@ -150,6 +150,11 @@ class SALADConfig(Options):
     hidden: _Size = Field(512, description="hidden size of the three MLPs")
     dropout: float = Field(0.3, ge=0, lt=1, description="in training, of two of the MLPs")
     iterations: _Depth = Field(3, ge=1, description="of Sinkhorn's algorithm")
+    dust_bin: Literal["learnt", "attention"] = Field(
+        "learnt",
+        description="what local features are scored by for the dust bin: one learnt number, or how "
+        "little the class token attends to each in the last block (FoL; Wang et al., 2025)",
+    )
 
 
 class BoQConfig(Options):

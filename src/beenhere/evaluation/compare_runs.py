@@ -9,6 +9,7 @@ from beenhere.evaluation.differences import Differences, differences
 from beenhere.evaluation.evaluation_results import SavedEvaluation
 from beenhere.files.regular import named
 from beenhere.models.load import known_name, load_model, own_function
+from beenhere.models.published.catalogue import refuse_misspelt
 
 if TYPE_CHECKING:
     import torch
@@ -34,15 +35,17 @@ class Contender:
 
     @classmethod
     def find(cls, given: str | Path) -> "Contender":
-        """From a run folder, a checkpoint, the folder of an evaluation, or ``"offline-lite0"``.
+        """From a model by name, a run folder, a checkpoint, or the folder of an evaluation.
 
         Raises:
             DataError: there is no such folder, or an evaluation that is not whole.
+            ConfigError: there is none, and it is nearly a model's name.
         """
         name, folder = str(given), named(given)
         if known_name(name) is not None or own_function(name) is not None:
             return cls(name, name, None, {})
         if not folder.exists():
+            refuse_misspelt(name)
             raise DataError(
                 f"{name} does not exist; expected a run folder, a checkpoint, the folder of an "
                 "evaluation, or a model by name ('beenhere model list' has them)"

@@ -20,6 +20,7 @@ from beenhere.errors import ModelError
 from beenhere.models.dry_run import dry_run
 from beenhere.models.features import (
     Features,
+    attends,
     check_transformer,
     split_prefix,
     transformer_features,
@@ -105,19 +106,27 @@ class Backbone(nn.Module):
         self.sizes.check(images.shape[2], images.shape[3])
         return self._maps(self.network, images)
 
-    def features(self, images: torch.Tensor) -> Features:
+    def features(self, images: torch.Tensor, attention: bool = False) -> Features:
         """Maps as :meth:`forward` gives them, and the tokens that a transformer has beside them.
+
+        Args:
+            attention: with the class token's, of a network that :attr:`has_attention`.
 
         Raises:
             ModelError: as :meth:`forward`.
         """
         self.sizes.check(images.shape[2], images.shape[3])
-        return self._features(self.network, images)
+        return self._features(self.network, images, attention)
 
     @property
     def has_class_token(self) -> bool:
         """Whether :meth:`features` has one."""
         return getattr(self.network, "cls_token", None) is not None
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether :meth:`features` can say what the class token attends to in the last block."""
+        return self.has_class_token and attends(self.network)
 
     def checkpoint_gradients(self) -> None:
         """Keep only what each block begins with for the backward pass, and compute the rest again.
@@ -159,14 +168,13 @@ class Backbone(nn.Module):
             return self._features(network, images).maps
         return stage_map(network, images, self._tap, norm=self._norm)
 
-    def _features(self, network: Any, images: torch.Tensor) -> Features:
-        if self._own_way:
+    def _features(self, network: Any, images: torch.Tensor, attention: bool = False) -> Features:
+        if self._own_way or attention:
             tokens: torch.Tensor | None = self.tokens
             if tokens is not None and tokens.device != images.device:  # a dry run
                 tokens = torch.empty_like(tokens, device=images.device)
-            return transformer_features(
-                network, images, self._tap, self._norm, self._hub, tokens, self._tokens_before
-            )
+            options = self._tap, self._norm, self._hub, tokens, self._tokens_before, attention
+            return transformer_features(network, images, *options)
         if not getattr(network, "num_prefix_tokens", 0):
             return Features(self._maps(network, images))
         ((maps, prefix),) = network.forward_intermediates(

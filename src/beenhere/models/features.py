@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from timm.layers.attention import Attention
 from timm.models.vision_transformer import VisionTransformer
 from torch.utils.checkpoint import checkpoint
 
@@ -19,12 +20,15 @@ class Features(NamedTuple):
         class_token: ``(B, C)``; None where the network has none.
         registers: ``(B, R, C)``; None where the network has none.
         tokens: ``(B, T, C)``, those that ``model.backbone.tokens`` asks for; else None.
+        attention: ``(B, h, w)``, of the class token in the last block; None where nobody asks. See
+            :func:`class_attention`.
     """
 
     maps: torch.Tensor
     class_token: torch.Tensor | None = None
     registers: torch.Tensor | None = None
     tokens: torch.Tensor | None = None
+    attention: torch.Tensor | None = None
 
 
 def check_transformer(config: BackboneConfig, network: Any, blocks: int) -> None:
@@ -57,6 +61,7 @@ def transformer_features(
     hub: bool = False,
     learnt: torch.Tensor | None = None,
     before: int = 0,
+    attention: bool = False,
 ) -> Features:
     """Run a timm ``VisionTransformer`` block by block.
 
@@ -67,6 +72,7 @@ def transformer_features(
         hub: resample position embeddings as DINOv2's own code; see :func:`hub_positions`.
         learnt: ``(1, T, C)`` tokens to put in front of all others.
         before: the block before which they are put.
+        attention: with that of the class token in the last block.
     """
     x = network.patch_embed(images)  # (B, h, w, C)
     height, width = x.shape[1:3]
@@ -75,6 +81,8 @@ def transformer_features(
     for number, block in enumerate(network.blocks[: last + 1]):
         if learnt is not None and number == before:
             x = torch.cat([learnt.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
+        if attention and number == last:
+            seen = class_attention(block, x, 0 if learnt is None else learnt.shape[1])
         if network.grad_checkpointing and torch.is_grad_enabled():
             x = checkpoint(block, x, use_reentrant=False)
         else:
@@ -84,7 +92,37 @@ def transformer_features(
     count = 0 if learnt is None else learnt.shape[1]
     tokens, prefix, patches = x.split([count, network.num_prefix_tokens, height * width], dim=1)
     maps = patches.transpose(1, 2).reshape(len(x), -1, height, width)
-    return split_prefix(network, maps, prefix)._replace(tokens=tokens if count else None)
+    found = split_prefix(network, maps, prefix)._replace(tokens=tokens if count else None)
+    if attention:
+        at = seen[:, -height * width :].reshape(len(x), height, width)
+        found = found._replace(attention=at)
+    return found
+
+
+def attends(network: Any) -> bool:
+    """Whether :func:`class_attention` can be computed of a network's last block."""
+    return isinstance(network, VisionTransformer) and all(
+        isinstance(getattr(block, "attn", None), Attention) for block in network.blocks[-1:]
+    )
+
+
+def class_attention(block: Any, x: torch.Tensor, at: int) -> torch.Tensor:
+    """How much one token attends to each in a block, summed over its heads.
+
+    Args:
+        block: of a timm ``VisionTransformer``.
+        x: what goes into it, ``(B, n, C)``.
+        at: place of that token.
+
+    Returns:
+        ``(B, n)``, float32; the n numbers of an image add up to the number of heads.
+    """
+    attend = block.attn
+    qkv = attend.qkv(block.norm1(x)).unflatten(2, (3, attend.num_heads, -1))
+    queries, keys, _ = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, n, C / heads)
+    asked = attend.q_norm(queries[:, :, at : at + 1]) * attend.scale
+    scores = asked @ attend.k_norm(keys).transpose(-2, -1)
+    return scores.float().softmax(dim=-1).sum(dim=1).squeeze(1)  # type: ignore[no-any-return]
 
 
 def split_prefix(network: Any, maps: torch.Tensor, prefix: torch.Tensor | None) -> Features:

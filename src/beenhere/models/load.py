@@ -11,10 +11,10 @@ from beenhere.config.options import OwnPart
 from beenhere.config.own_parts import call_own
 from beenhere.errors import ModelError
 from beenhere.files.regular import named
-from beenhere.models.checkpoint import checkpoint_provenance, read_checkpoint
+from beenhere.models.checkpoint import checkpoint_provenance, find_checkpoint, read_checkpoint
 from beenhere.models.model import VPRModel
 from beenhere.models.pretrained import packaged_tensors
-from beenhere.models.published.catalogue import find_published, published_model
+from beenhere.models.published.catalogue import find_published, published_model, refuse_misspelt
 from beenhere.models.published.store import get_published
 
 
@@ -72,11 +72,20 @@ def checkpoint_of(spec: str | Path) -> Path:
     """Where a checkpoint lies that is named by its path, or by the name of a published model.
 
     Raises:
-        ModelError: a published model's weights cannot be had; see
+        ModelError: nothing is there; or a published model's weights cannot be had, see
             :func:`beenhere.models.published.store.get_published`.
+        ConfigError: nothing is there, and it is nearly a name.
     """
-    name = known_name(spec)
-    return named(spec) if name is None else get_published(published_model(name))
+    name, path = known_name(spec), named(spec)
+    if name is not None:
+        return get_published(published_model(name))
+    try:
+        find_checkpoint(path)
+    except ModelError:
+        if not path.exists():
+            refuse_misspelt(str(spec))
+        raise
+    return path
 
 
 def own_function(spec: str | Path) -> OwnPart | None:

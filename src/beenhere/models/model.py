@@ -82,7 +82,8 @@ class VPRModel(nn.Module):
             size = self.backbone.map_size(*options.image_size)
         tokens = config.backbone.tokens.count if config.backbone.tokens else 0
         has_class = self.backbone.has_class_token
-        shape = MapShape(self.backbone.out_channels, size, has_class, tokens)
+        attends = self.backbone.has_attention
+        shape = MapShape(self.backbone.out_channels, size, has_class, tokens, attends)
         if isinstance(config.aggregator, OwnPart):
             self.aggregator = build_own_aggregator(config.aggregator, shape)
         else:
@@ -138,7 +139,8 @@ class VPRModel(nn.Module):
         """
         features: Features | torch.Tensor
         if self.takes_tokens:
-            features = self.backbone.features(self.network_input(images))
+            images = self.network_input(images)
+            features = self.backbone.features(images, self.aggregator.takes_attention)
             maps = features.maps
         else:
             features = maps = self.feature_maps(images)
@@ -301,6 +303,8 @@ def _hash(config: ModelConfig | WrappedConfig, state: Weights, source: str) -> s
     # Options that came later count where they are used: what was saved before has not changed.
     if options.get("projection", 0) is None:
         del options["projection"]
+    if options.get("aggregator", {}).get("dust_bin") == "learnt":
+        del options["aggregator"]["dust_bin"]
     for name, unused in {"finish": True, "pos_embed": "timm", "tokens": None}.items():
         if options.get("backbone", {}).get(name, ...) == unused:
             del options["backbone"][name]

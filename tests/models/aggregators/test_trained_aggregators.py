@@ -39,7 +39,7 @@ CONFIGS: list[AggregatorConfig] = [
 
 def build(config: AggregatorConfig) -> Aggregator:
     torch.manual_seed(0)
-    aggregator = AGGREGATORS[config.name](config, MapShape(CHANNELS, None, True, TOKENS))
+    aggregator = AGGREGATORS[config.name](config, MapShape(CHANNELS, None, True, TOKENS, True))
     with torch.no_grad():
         for parameter in aggregator.parameters():  # norms and biases that do nothing prove nothing
             parameter += 0.2 * torch.randn(parameter.shape)
@@ -230,7 +230,7 @@ def test_it_learns_and_stays_finite(config: AggregatorConfig) -> None:
 
 
 def _whole() -> tuple[torch.Tensor, ...]:
-    maps, class_token, _, tokens = features(2, 3, 5)
+    maps, class_token, _, tokens, _ = features(2, 3, 5)
     assert class_token is not None and tokens is not None
     return maps, class_token, class_token[:, None], tokens
 
@@ -250,7 +250,31 @@ def test_a_long_transport_has_the_masses_that_it_is_to_have() -> None:
     assert bool((plan.sum(dim=1) < 1).all())  # the rest is in the dust bin
 
 
+def test_attention_scores_the_dust_bin() -> None:
+    config = SALADConfig(clusters=6, cluster_dim=7, token_dim=5, hidden=9, dust_bin="attention")
+    attending, given = build(config), features(1, 3, 5)
+    assert "dust_bin" not in attending.state_dict()
+    seen = torch.linspace(0, 2, 15).roll(4).reshape(1, 3, 5)
+    state = {name: value.double().numpy() for name, value in attending.state_dict().items()}
+    assert given.class_token is not None
+    x = given.maps[0].flatten(1).T.double().numpy()
+    token = given.class_token[0].double().numpy()
+    bins = {"dust_bin": 1 - seen.double().flatten().numpy()}
+    with torch.inference_mode():
+        found = run(attending, given._replace(attention=seen))
+        expected = naive_salad(x, token, x, state | bins, config)
+        np.testing.assert_allclose(found[0].numpy(), expected, atol=2e-6)
+        # Below 0.01 it is none at all.
+        little, none = seen.clamp(max=0.0099), torch.zeros(1, 3, 5)
+        alike = [run(attending, given._replace(attention=each)) for each in (little, none)]
+        assert torch.equal(*alike) and (found - alike[0]).abs().max() > 1e-3
+
+
 def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(ModelError, match="dust_bin=attention is for vision transformers"):
+        AGGREGATORS["salad"](
+            SALADConfig(dust_bin="attention"), MapShape(CHANNELS, None, class_token=True)
+        )
     with pytest.raises(ModelError, match="salad needs a class token"):
         AGGREGATORS["salad"](SALADConfig(), MapShape(CHANNELS, None))
     with pytest.raises(ModelError, match="takes a backbone's learnt tokens"):

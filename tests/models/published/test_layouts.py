@@ -20,6 +20,7 @@ from authors_files import (
     patch_netvlad,
     resnet,
     transport,
+    upconvs,
     vgg16,
 )
 
@@ -51,6 +52,11 @@ def megaloc(backbone: str = "backbone.") -> Shapes:
     return dinov2(backbone, mask=False) | aggregator | layer("aggregator.linear", 8448, 16640)
 
 
+def fol(width: int, depth: int) -> Shapes:
+    aggregator = transport("aggregator.", width, 256, 128, 64, dust_bin=False)
+    return dinov2("backbone.model.", width, depth) | aggregator | upconvs(width)
+
+
 def supervlad(clusters: int) -> Shapes:
     return dinov2("backbone.") | layer("aggregation.conv", clusters, 768, 1, 1, bias=False)
 
@@ -73,6 +79,8 @@ FILES: dict[str, Callable[[], Shapes]] = {
     "salad": salad,
     "cliquemining": salad,
     "megaloc": megaloc,
+    "fol-large": lambda: fol(1024, 24),
+    "fol-base": lambda: fol(768, 12),
     "boq-r50": lambda: resnet("backbone.net.", BOQ_RESNET, 50, 3) | bags(1024, 512),
     "boq-dinov2": lambda: dinov2("backbone.dino.") | bags(768, 384),
     "supervlad": lambda: supervlad(5),
@@ -113,7 +121,15 @@ DIMENSIONS = {
         for backbone in ("r50", "r101")
         for dim in (128, 256, 512, 1024, 2048)
     },
-    **{"salad": 8448, "cliquemining": 8448, "megaloc": 8448, "qaa-8192": 8192, "dino-mix": 4096},
+    **{
+        "fol-large": 8448,
+        "fol-base": 8448,
+        "salad": 8448,
+        "cliquemining": 8448,
+        "megaloc": 8448,
+        "qaa-8192": 8192,
+        "dino-mix": 4096,
+    },
     **{"boq-r50": 16384, "boq-dinov2": 12288, "image-gsv": 6144, "image-merged": 6144},
     **{"supervlad": 3072, "supervlad-1": 768, "netvlad-pitts30k": 4096},
     **{name: int(name.rpartition("-")[2]) for name in FILES if name.startswith(("mix", "patch"))},
@@ -174,6 +190,8 @@ def test_the_authors_file_fits(name: str) -> None:
     with torch.device("meta"):
         built = VPRModel(model.config)
     assert built.descriptor_dim == model.dim == DIMENSIONS[name]
+    bytes = sum(value.nbytes for value in built.state_dict().values())
+    assert model.megabytes == round(bytes / 1e6)
     state = converted(on_paper(file_of(name)), model.layout, built.state_dict(), name)
     wanted = built.state_dict()
     assert {key: value.shape for key, value in state.items()} == {

@@ -30,6 +30,7 @@ from authors_files import (
     patch_netvlad,
     resnet,
     transport,
+    upconvs,
     vgg16,
     write,
     write_matconvnet,
@@ -232,6 +233,15 @@ CASES = [
         ".ckpt",
         wrap=LIGHTNING,
     ),
+    on_vit(
+        "fol-base",
+        vit("backbone.model.")
+        | transport("aggregator.", WIDTH, 10, 12, 8, 24, dust_bin=False)
+        | upconvs(WIDTH),
+        lambda w, x: naive.fol(w, x, HEADS),
+        TRANSPORT,
+        wrap={"wrap": "model_state_dict", "prefix": "module."},
+    ),
     _megaloc_case("backbone.", ".safetensors"),
     _megaloc_case("backbone.model.", ".torch"),
     on_vit(
@@ -308,6 +318,8 @@ def tensors(case: Case) -> State:
     for name in ("WPCA.0.weight", "WPCA.0.bias"):
         if name in state:
             state[name] = state[name].double()
+    if "upconv.weight" in state:  # else the class token looks everywhere alike
+        state[f"backbone.model.blocks.{DEPTH - 1}.attn.qkv.weight"] *= 5
     return state
 
 

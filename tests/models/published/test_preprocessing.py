@@ -33,6 +33,8 @@ FED = {
         ),
         ((322, 322), False, "bilinear"),
     ),
+    "fol-large": ((504, 504), False, "bilinear"),
+    "fol-base": ((322, 322), False, "bilinear"),
     "dino-mix": ((224, 224), False, "bilinear"),
     "netvlad-pitts30k": ((480, 640), True, "bilinear"),
 }

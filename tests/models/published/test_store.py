@@ -1,12 +1,15 @@
 """Published models on this machine: fetched, taken from a file, named, indexed."""
 
+import errno
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import huggingface_hub.constants
 import numpy as np
@@ -15,11 +18,13 @@ import tiny_vit
 import torch
 from authors_files import cosplace, dinov2, filled, layer, write
 from file_server import Asked, FileServer, Reply, file_server, serving
+from safetensors import SafetensorError
 from tiny import at_name, write_photo
 
 from beenhere.errors import BeenhereError, DataError, ModelError
-from beenhere.models import load_model, read_provenance
+from beenhere.models import checkpoint, load_model, pretrained, read_provenance
 from beenhere.models.load import known_name
+from beenhere.models.model import VPRModel
 from beenhere.models.published import store
 from beenhere.models.published.catalogue import (
     PublishedModel,
@@ -152,12 +157,46 @@ def test_a_file_that_is_another_than_before_is_refused(tiny: Tiny, tmp_path: Pat
     assert load_model(NAME).fingerprint() != fingerprint
 
 
+def test_another_form_of_the_same_weights_is_taken(tiny: Tiny, tmp_path: Path) -> None:
+    first, other = authors(tmp_path / "a"), authors(tmp_path / "b", seed=1)
+    for file, name in ((first, "one (1)"), (other, "other")):
+        write(store.authors_weights(file), tmp_path / f"{name}.safetensors")
+    model = tiny()
+    take(model, first, "a test")
+    weights = (model.folder / "model.safetensors").read_bytes()
+    with pytest.raises(DataError, match="holds other weights than the file") as caught:
+        take(model, tmp_path / "other.safetensors", "a test")
+    assert "\n" not in str(caught.value) and f"delete {model.folder}" in str(caught.value)
+    take(model, tmp_path / "one (1).safetensors", "a test")
+    # A changed file of either form is refused as before, however it is called.
+    for changed in (other, tmp_path / "other.safetensors"):
+        with pytest.raises(DataError, match="is not the file that came on"):
+            take(model, changed, "a test")
+    assert (model.folder / "model.safetensors").read_bytes() == weights
+
+
 def test_another_models_file_leaves_nothing(tiny: Tiny, tmp_path: Path, cache: Path) -> None:
     with pytest.raises(ModelError, match=r"tiny.pth is not a file of supervlad: aggregation.conv"):
         take(tiny(), authors(tmp_path, clusters=6), "a test")
     assert left_in(cache) == set()
     with pytest.raises(ModelError, match=r"nowhere.pth is not there"):
         take(tiny(), tmp_path / "nowhere.pth", "a test")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("cosplace", "cosplace is a family; take one of cosplace-vgg16-64, "),
+        ("AnyLoc", "AnyLoc is not offered: "),
+        ("mega-lok", "no published model is called 'mega-lok'; did you mean megaloc"),
+        ("runs/megaloc", "runs/megaloc does not exist; expected a checkpoint folder"),
+        ("nowhere", "nowhere does not exist; expected a checkpoint folder"),
+    ],
+)
+def test_what_is_nearly_a_name(typed: str, said: str) -> None:
+    with pytest.raises(BeenhereError) as caught:
+        load_model(typed)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("online")
@@ -247,6 +286,62 @@ def test_a_wrong_file_from_a_server_leaves_nothing_behind(
     assert left_in(cache) == {NAME, ".checksums"} and model.is_here
 
 
+KEPT = rf"{FILE} has come whole and is kept: mend that and type the same again"
+
+
+@pytest.mark.usefixtures("online")
+@pytest.mark.parametrize("hub", [False, True])
+def test_what_fails_around_a_good_file_keeps_it(
+    hub: bool,
+    tiny: Tiny,
+    server: FileServer,
+    tmp_path: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, answer = (IN_HUB, in_hub) if hub else (f"/{FILE}", serving)
+    model = tiny(hub="somebody/tiny") if hub else tiny(f"{server.url}{path}")
+    mirror = server.url if hub else None
+    server.answers(path, answer(authors(tmp_path).read_bytes()))
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    nothing = RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory")
+    fails = (
+        (checkpoint.safetensors.torch, "save_file", SafetensorError("No space left on device")),
+        (checkpoint, "write_file", full),
+        (store.ChecksumRecord, "add", full),
+        (pretrained.torch, "load", OSError(errno.EIO, os.strerror(errno.EIO))),
+        (pretrained.torch, "load", MemoryError()),
+        (pretrained.torch, "load", nothing),
+        (VPRModel, "load_state_dict", nothing),
+    )
+    for module, name, error in fails[1:2] if hub else fails:
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name, Mock(side_effect=error))
+            with pytest.raises(ModelError, match=KEPT) as caught:
+                get_published(model, mirror=mirror)
+        assert "\n" not in str(caught.value) and not model.is_here
+        assert (cache / f".download-{NAME}" / FILE).is_file()
+    get_published(model, mirror=mirror)
+    assert len(server.gets(path)) == 1
+    assert left_in(cache) == {NAME, ".checksums"} and model.is_here
+
+
+@pytest.mark.usefixtures("online")
+def test_a_disk_that_is_really_full(
+    tiny: Tiny, server: FileServer, tmp_path: Path, cache: Path, small_disk: Callable[[str], Path]
+) -> None:
+    file = authors(tmp_path)
+    disk = small_disk(f"{int(1.6 * file.stat().st_size)}")
+    cache.parent.symlink_to(disk)
+    path = f"/{FILE}"
+    model = tiny(server.answers(path, serving(file.read_bytes())))
+    with pytest.raises(ModelError, match=f"supervlad, converted, takes .* has .* left.*{KEPT}"):
+        get_published(model)
+    subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+    get_published(model)
+    assert len(server.gets(path)) == 1 and left_in(cache) == {NAME, ".checksums"}
+
+
 @pytest.mark.usefixtures("online")
 def test_a_hub_is_asked_by_its_own_client(
     tiny: Tiny, server: FileServer, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -329,7 +424,7 @@ def test_a_killed_conversion_leaves_no_half_a_model(
 ) -> None:
     program = [warm_python / "python", "-c", IS_KILLED, smallest]
     assert subprocess.run(program, check=False).returncode != 0
-    assert left_in(cache) == {".new-cosplace-r18-32"}
+    assert left_in(cache) == {".new-cosplace-r18-32", ".checksums"}
     model = published_model("cosplace-r18-32")
     assert not model.is_here
     with pytest.raises(ModelError, match=r"beenhere model import ResNet18_32_cosplace\.pth"):

@@ -20,6 +20,8 @@ from authors_files import (
     matconvnet,
     mixer,
     resnet,
+    transport,
+    upconvs,
     write,
     write_matconvnet,
 )
@@ -192,6 +194,7 @@ def test_code_in_a_file_does_not_run(save: str, weights: State, tmp_path: Path) 
 
 UNUSED = {
     "salad": ["backbone.model.mask_token"],
+    "fol-base": ["backbone.model.mask_token", "upconv.weight", "upconv2.bias"],
     "boq-dinov2": ["backbone.dino.mask_token", "backbone.dino.norm.weight"],
     "supervlad": ["backbone.mask_token"],
     "qaa-8192": [
@@ -205,7 +208,9 @@ UNUSED = {
 def test_nothing_is_left_out_but_what_is_written_down() -> None:
     boq = on_paper(dinov2("backbone.dino.") | bags(768, 384))
     qaa = on_paper(dinov2("backbone.model.") | codes(768))
-    for name, file in (("boq-dinov2", boq), ("qaa-8192", qaa)):
+    vit = on_paper(dinov2("backbone.model."))
+    fol = vit | on_paper(transport("aggregator.", 768, 256, 128, 64, dust_bin=False) | upconvs(768))
+    for name, file in (("boq-dinov2", boq), ("qaa-8192", qaa), ("fol-base", fol)):
         fit(name, file)
         fit(name, {key: value for key, value in file.items() if key not in UNUSED[name]})
         for key in ("aggregator.mask_token", "backbone.norm2.weight", "dust_bin"):

@@ -13,12 +13,14 @@ class MapShape(NamedTuple):
         size: ``(h, w)`` where all images have one size, else None.
         class_token: whether there is one beside the map.
         tokens: learnt tokens beside it.
+        attention: whether the backbone can say how much the class token attends to each position.
     """
 
     channels: int
     size: tuple[int, int] | None
     class_token: bool = False
     tokens: int = 0
+    attention: bool = False
 
 
 class Aggregator(nn.Module):
@@ -32,7 +34,9 @@ class Aggregator(nn.Module):
     Attributes:
         descriptor_dim: D.
         takes_tokens: ``forward`` gets :class:`~beenhere.models.features.Features`, not maps alone.
+        takes_attention: these with the class token's attention.
     """
 
     descriptor_dim: int
     takes_tokens = False
+    takes_attention = False

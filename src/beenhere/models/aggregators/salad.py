@@ -11,6 +11,9 @@ from beenhere.errors import ModelError
 from beenhere.models.aggregators.base import Aggregator, MapShape
 from beenhere.models.features import Features
 
+SEEN = 0.01
+"""Attention below it counts as none."""
+
 
 class SALAD(Aggregator):
     """Sums of local features over clusters, weighed by a transport plan, beside a global token.
@@ -24,12 +27,18 @@ class SALAD(Aggregator):
     Izquierdo and Civera: Optimal Transport Aggregation for Visual Place Recognition, CVPR 2024,
     section 3.
 
+    The dust bin's score is one learnt number; with ``dust_bin="attention"`` it is, for each
+    position, 1 less the class token's attention there (:func:`~beenhere.models.features.
+    class_attention`), where that is 0.01 or more, else 1 (Wang et al.: Focus on Local, AAAI 2025).
+
     Raises:
-        ModelError: built on a network without a class token, or given a map of no more positions
+        ModelError: built on a network without a class token, or without the attention that is asked
+            for, or given a map of no more positions
             than there are clusters, for which no plan exists.
     """
 
     takes_tokens = True
+    dust_bin: torch.Tensor
 
     def __init__(self, config: SALADConfig, shape: MapShape) -> None:
         super().__init__()
@@ -46,7 +55,15 @@ class SALAD(Aggregator):
         )
         self.local = _pointwise(shape.channels, config, config.cluster_dim)
         self.scores = _pointwise(shape.channels, config, config.clusters)
-        self.dust_bin = nn.Parameter(torch.tensor(1.0))
+        self.takes_attention = config.dust_bin == "attention"
+        if self.takes_attention and not shape.attention:
+            raise ModelError(
+                "model.aggregator.dust_bin=attention is for vision transformers of timm's own "
+                "blocks, such as vit_base_patch14_dinov2.lvd142m; set it to learnt"
+            )
+        self.register_parameter(
+            "dust_bin", None if self.takes_attention else nn.Parameter(torch.tensor(1.0))
+        )
         self.descriptor_dim = config.token_dim + config.cluster_dim * config.clusters
 
     def forward(self, features: Features) -> torch.Tensor:
@@ -62,7 +79,11 @@ class SALAD(Aggregator):
         scores = self.scores(features.maps).flatten(2)
         token = self.token(features.class_token)
         with torch.autocast(local.device.type, enabled=False):
-            plan = transport_plan(scores.float(), self.dust_bin, self.iterations)
+            dust_bin = self.dust_bin
+            if features.attention is not None:
+                seen = features.attention.flatten(1)[:, None]
+                dust_bin = 1 - torch.where(seen >= SEEN, seen, 0.0)
+            plan = transport_plan(scores.float(), dust_bin, self.iterations)
             sums = torch.einsum("bln,bkn->blk", local.float(), plan)
             clusters = F.normalize(sums, dim=1).flatten(1)
             return F.normalize(torch.cat([F.normalize(token.float(), dim=1), clusters], 1), dim=1)
@@ -89,7 +110,7 @@ def transport_plan(scores: torch.Tensor, dust_bin: torch.Tensor, iterations: int
 
     Args:
         scores: ``(B, m, n)``, float32, with n > m.
-        dust_bin: the score of the dust bin, one number.
+        dust_bin: the score of the dust bin, one number or ``(B, 1, n)``.
         iterations: of the algorithm; few leave the row sums near 1 and not at it.
 
     Returns:

@@ -21,8 +21,8 @@ from beenhere.wording import one_line
 
 FAMILIES = (
     *("megaloc", "salad", "boq-r50", "boq-dinov2", "eigenplaces", "cosplace", "mixvpr"),
-    *("cliquemining", "image", "supervlad", "qaa", "dino-mix", "convap", "netvlad"),
-    *("patch-netvlad", "selavpr++", "edtformer", "sage", "fol", "anyloc", "cricavpr"),
+    *("cliquemining", "image", "fol", "supervlad", "qaa", "dino-mix", "convap", "netvlad"),
+    *("patch-netvlad", "selavpr++", "edtformer", "sage", "anyloc", "cricavpr"),
 )
 """Names of the families, those that people use most first."""
 
@@ -89,6 +89,7 @@ class Recall(_Facts):
 
 class _Variant(_Facts):
     dim: int
+    megabytes: int
     source: Source
     mirror: str | None = None
     model: dict[str, Any] = {}
@@ -144,6 +145,7 @@ class PublishedModel(_Facts):
         layout: which converter reads its file.
         config: architecture and preprocessing.
         dim: numbers of a descriptor.
+        megabytes: of its weights in float32; an authors' file may hold more.
         source: where its file lies.
         mirror: another address of the same weights, for a person.
         bytes: of the file, where known.
@@ -154,6 +156,7 @@ class PublishedModel(_Facts):
     layout: str
     config: ModelConfig
     dim: int
+    megabytes: int
     source: Source
     mirror: str | None = None
     bytes: int | None = Field(None, ge=0)
@@ -208,6 +211,7 @@ def published_models() -> dict[str, PublishedModel]:
                 layout=family.layout,
                 config=ModelConfig.model_validate(_merged(family.model, variant.model)),
                 dim=variant.dim,
+                megabytes=variant.megabytes,
                 source=variant.source,
                 mirror=variant.mirror,
                 bytes=variant.bytes,
@@ -230,9 +234,20 @@ def published_model(name: str) -> PublishedModel:
         raise ConfigError(f"{name} is a family; take one of {', '.join(family.variants)}")
     if family is not None:
         raise ConfigError(f"{family.title} is not offered: {one_line(family.why_not or '', None)}")
-    near = get_close_matches(name.lower(), published_models(), n=3, cutoff=0.5)
+    near = get_close_matches(name.lower(), [*FAMILIES, *published_models()], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "see 'beenhere model list'"
     raise ConfigError(f"no published model is called {name!r}; {hint}")
+
+
+def refuse_misspelt(text: str) -> None:
+    """Say of a text that is no path what name it is nearly: of a family, or misspelt.
+
+    Raises:
+        ConfigError: as :func:`published_model`.
+    """
+    spelt = [plain(name) for name in (*FAMILIES, *published_models())]
+    if get_close_matches(plain(text), spelt, n=1, cutoff=0.8):
+        published_model(text)
 
 
 def find_published(name: str) -> PublishedModel | None:

@@ -138,6 +138,10 @@ LAYOUTS: dict[str, Layout] = {
         change=_scalar("aggregation.1.p"),
     ),
     "salad": Layout(((r"^backbone\.network\.", "backbone.model."), *_SALAD), (_MASK,)),
+    "fol": Layout(
+        ((r"^backbone\.network\.", "backbone.model."), *_SALAD),
+        (_MASK, r"^upconv2?\.(weight|bias)$"),  # of local features, for a second stage
+    ),
     "megaloc": Layout(
         (
             (r"^backbone\.network\.", "backbone."),

@@ -16,12 +16,12 @@ from beenhere.errors import BeenhereError, ModelError
 from beenhere.files.atomic import need_space
 from beenhere.files.locks import locked
 from beenhere.files.regular import named, regular
-from beenhere.models.checkpoint import save_checkpoint
+from beenhere.models.checkpoint import read_checkpoint, save_checkpoint
 from beenhere.models.model import VPRModel
 from beenhere.models.pretrained import hub_answers, read_weights
 from beenhere.models.published.catalogue import PublishedModel, cache_folder
 from beenhere.models.published.layouts import converted, unwrapped
-from beenhere.photos.acquire.get_set import ChecksumRecord, checksum
+from beenhere.photos.acquire.get_set import ChecksumRecord, OtherFileError, checksum
 from beenhere.photos.acquire.sources import DriveSource, UrlSource
 from beenhere.photos.acquire.transfer import fetch
 from beenhere.wording import one_line
@@ -31,6 +31,10 @@ MEAN = "mean colour"
 
 WAIT = 3600.0
 """Seconds to wait for another process that fetches the same model."""
+
+
+class WrongFileError(ModelError):
+    """A file that was read and is not the model's, whatever may be mended around it."""
 
 
 def is_offline() -> bool:
@@ -53,7 +57,8 @@ def get_published(
 
     Raises:
         ModelError: a licence that has to be seen first, nothing may be fetched, it cannot be, or
-            what came is another file; says what to type.
+            what came is another file, which is removed; or the disk is full, say: then what came
+            is kept, and the next call goes on with it. Says what to type.
     """
     target = model.folder
     if model.is_here:
@@ -77,14 +82,22 @@ def get_published(
     with locked(cache / f".{model.name}.lock", busy, WAIT, keep=False):
         if model.is_here:
             return target
-        if model.bytes is not None:
-            need_space(cache, 2 * model.bytes, f"{model.name} while it is converted")
-        file = _fetched(model, downloads, mirror)
+        file = downloads / model.source.name
+        if not file.exists():
+            if model.bytes is not None:
+                need_space(cache, 2 * model.bytes, f"{model.name} while it is converted")
+            _fetch(model, file, mirror)
         try:
+            need_space(cache, file.stat().st_size, f"{model.name}, converted,")
             take(model, file, source=model.source.page if mirror is None else mirror)
-        except BeenhereError:  # nothing to go on from: it is whole, and another file
+        except (WrongFileError, OtherFileError):  # nothing to go on from: it is whole
             shutil.rmtree(downloads, ignore_errors=True)
             raise
+        except (BeenhereError, OSError, MemoryError, RuntimeError) as error:  # torch's: no memory
+            raise ModelError(
+                f"{one_line(error, None)}; {file} has come whole and is kept: mend that and type "
+                "the same again, nothing is fetched twice (to fetch it anew, delete it)"
+            ) from error
         shutil.rmtree(downloads, ignore_errors=True)
     return target
 
@@ -104,21 +117,30 @@ def take(model: PublishedModel, file: Path, source: str) -> Path:
     if not named(file).is_file():
         problem = "is a folder" if Path(file).is_dir() else "is not there"
         raise ModelError(f"{file} {problem}; expected {model.source.name}, of {model.name}")
-    found = checksum(file)
+    found, form = checksum(file), _form(model, file)
     record = ChecksumRecord(cache_folder(), model.name)
-    record.check(model.source.name, found)
+    record.check(form, found)
     what = f"{file} is not a file of {model.name}"
-    weights, config = authors_weights(file), model.config
+    weights, config = _read(file), model.config
     if MEAN in weights:
         mean = tuple((weights.pop(MEAN).flatten() / 255).tolist())
         preprocessing = config.preprocessing.model_copy(update={"mean": mean})
         config = config.model_copy(update={"preprocessing": preprocessing})
     with torch.device("meta"):  # random weights of a gigabyte would only be thrown away
         built = VPRModel(config)
-    state = converted(weights, model.layout, built.state_dict(), what)
+    try:
+        state = converted(weights, model.layout, built.state_dict(), what)
+    except ModelError as error:
+        raise WrongFileError(str(error)) from error
     built.load_state_dict(state, assign=True)
-    target = model.folder
-    family = model.family
+    target, family = model.folder, model.family
+    if record.has_others(form) and model.is_here and not _same(read_checkpoint(target), built):
+        raise OtherFileError(
+            f"{file} holds other weights than the file that {model.name} was made of, and scores "
+            f"on the two may differ; to take these, delete {target}"
+        )
+    # Before it is used: what fits is what has to come again, even if the disk is full now.
+    record.add({form: found})
     save_checkpoint(
         built,
         target,
@@ -131,8 +153,46 @@ def take(model: PublishedModel, file: Path, source: str) -> Path:
             "trained_on": family.trained_on,
         },
     )
-    record.add({model.source.name: found})
     return target
+
+
+def _form(model: PublishedModel, file: Path) -> str:
+    """What to remember a file's checksum by, however it is called.
+
+    The same weights are published in files of several kinds, each with a checksum of its own.
+    """
+
+    def kind(name: str) -> str:
+        suffix = Path(name).suffix
+        return suffix if suffix in (".safetensors", ".mat") else "torch"
+
+    mirrored = (model.mirror or "").rpartition("/")[2]
+    own = f"{model.name}{file.suffix}"
+    known = (model.source.name, mirrored, own)
+    return next(name for name in known if name and kind(name) == kind(file.name))
+
+
+def _same(one: VPRModel, other: VPRModel) -> bool:
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(
+        torch.equal(value, theirs[name]) for name, value in ours.items()
+    )
+
+
+def _read(file: Path) -> dict[str, torch.Tensor]:
+    """:func:`authors_weights`, telling a wrong file from a disk or a memory that fails.
+
+    Raises:
+        WrongFileError: the file is to blame.
+    """
+    try:
+        return authors_weights(file)
+    except ModelError as error:
+        cause = error.__cause__
+        system = isinstance(cause, OSError) and cause.errno is not None  # SciPy's have no number
+        if system or isinstance(cause, MemoryError) or "can't allocate" in str(cause):
+            raise
+        raise WrongFileError(str(error)) from error
 
 
 def authors_weights(file: Path) -> dict[str, torch.Tensor]:
@@ -163,25 +223,22 @@ def _matlab(file: Path) -> dict[str, torch.Tensor]:
     return {**found, MEAN: torch.from_numpy(colour)}
 
 
-def _fetched(model: PublishedModel, downloads: Path, mirror: str | None) -> Path:
-    source, file = model.source, downloads / model.source.name
+def _fetch(model: PublishedModel, file: Path, mirror: str | None) -> None:
+    source = model.source
     if source.hub is not None:
         if not hub_answers(mirror):
             where = mirror or constants.ENDPOINT
             raise ModelError(f"{model.name}: {where} is out of reach; {model.how_by_hand}")
         try:
-            return Path(
-                hf_hub_download(source.hub, source.name, local_dir=downloads, endpoint=mirror)
-            )
+            hf_hub_download(source.hub, source.name, local_dir=file.parent, endpoint=mirror)
         except Exception as error:  # the hub's, its client's and the system's share no parent
             raise ModelError(
                 f"{model.name} cannot be fetched from {mirror or constants.ENDPOINT} "
                 f"({type(error).__name__}: {one_line(error)}); {model.how_by_hand}"
             ) from error
+        return
     if mirror is not None:
         origin = UrlSource(f"{mirror.rstrip('/')}/{source.name}")
     else:
         origin = DriveSource(source.drive) if source.drive else UrlSource(str(source.url))
-    if not file.exists():
-        fetch(origin, file, model.how_by_hand, size=model.bytes)
-    return file
+    fetch(origin, file, model.how_by_hand, size=model.bytes)

@@ -176,6 +176,10 @@ def checksum(file: Path, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{digest.hexdigest()}"
 
 
+class OtherFileError(DataError):
+    """A file is whole, and not the one that came the first time."""
+
+
 class ChecksumRecord:
     """Checksums of the files of one set when they came the first time.
 
@@ -190,15 +194,21 @@ class ChecksumRecord:
         """See that a file is the one that came the first time, if it did.
 
         Raises:
-            DataError: it is another.
+            OtherFileError: it is another.
+            DataError: the record cannot be read.
         """
         first = self._read().get(name)
         if first is not None and first["checksum"] != found:
-            raise DataError(
+            raise OtherFileError(
                 f"{name} is not the file that came on {first['date']}: its checksum is {found}, "
                 f"was {first['checksum']}. Scores on the two may differ. To take the new one, "
                 f"delete {self.file}"
             )
+
+    def has_others(self, name: str) -> bool:
+        """Whether files came, and this one was not among them."""
+        known = self._read()
+        return bool(known) and name not in known
 
     def add(self, found: dict[str, str]) -> None:
         """Remember files by their names; those already known stay as they are."""
