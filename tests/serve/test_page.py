@@ -165,6 +165,14 @@ def test_review_by_keys_alone_and_a_reload(visit: Visit, page: Page, asked: Aske
     assert visit.kept() == []
 
 
+def test_a_folder_is_taken_without_what_is_no_photo(page: Page, asked: Asked) -> None:
+    page.set_input_files("#folder", asked.photos)
+    expect(page.locator("#toast")).to_have_text("1 file that is no photo was left out")
+    expect(page.locator(".card")).to_have_count(5)
+    names = {name.get_attribute("title") for name in page.locator(".card .name").all()}
+    assert names == {f"ask/{path.name}" for path in asked.photos.glob("*.jpg")}
+
+
 def test_a_place_is_moved_by_dragging_and_by_typing(visit: Visit, page: Page, asked: Asked) -> None:
     visit.give(asked.named("near2.jpg"))
     pin = page.locator(".pin.large")
@@ -258,6 +266,8 @@ def test_many_photos_wait_in_a_queue_that_can_be_stopped(
     stopped.last.click()
     page.get_by_role("button", name="Ask again").click()
     expect(page.locator(".card .status").last).to_have_text("Known")
+    page.get_by_role("button", name=f"Ask {23 - known} again").click()
+    expect(page.locator(".card .status", has_text="Known")).to_have_count(24)
     visit.wrong[:] = [each for each in visit.wrong if "503" not in each]
 
 

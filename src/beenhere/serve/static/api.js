@@ -3,7 +3,7 @@
 import { byId, h } from './dom.js';
 
 /** An error that the server told, with the sentence that the command line would say; 0 if it told nothing. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, title, detail, retryAfter = null) {
     super(detail || title || `the server answered ${status}`);
     this.status = status;

@@ -15,7 +15,7 @@ import { count, position } from './words.js';
 const { L } = window;
 const photos = new Photos();
 const atlas = new Atlas(byId('map'), byId('map-note'));
-const cards = new Cards(photos);
+const cards = new Cards(photos, (again) => queue.add(again));
 const browse = new Browse();
 const indexes = { list: [], chosen: null, of: (photo) => indexes.list.find(({ name }) => name === photo.index) };
 const detail = new Detail(photos, indexes);
@@ -60,11 +60,16 @@ async function start() {
 async function showTiles(tiles) {
   if (!tiles) return;
   const url = tiles.url.replace(/^\/(?!\/)/, ''); // below the page's own address
-  const options = { pane: 'base', minNativeZoom: tiles.min_zoom, maxNativeZoom: tiles.max_zoom, maxZoom: 22, minZoom: Math.max(2, tiles.min_zoom - 2) };
+  const [west, south, east, north] = tiles.bounds ?? [];
+  const options = { pane: 'base', maxZoom: 22, bounds: tiles.bounds && [[south, west], [north, east]] };
+  const { min_zoom: first, max_zoom: last } = tiles;
   if (tiles.kind === 'vector') {
     const { VectorLayer } = await import('./vector.js');
-    atlas.setBase(new VectorLayer({ pane: 'base', minZoom: tiles.min_zoom, lastZoom: tiles.max_zoom, url }), tiles.attribution);
-  } else atlas.setBase(L.tileLayer(url, { ...options, referrerPolicy: 'strict-origin-when-cross-origin' }), tiles.attribution);
+    atlas.setBase(new VectorLayer({ ...options, minZoom: first, lastZoom: last, url }), tiles.attribution);
+    return;
+  }
+  const pictures = { ...options, minZoom: Math.max(2, first - 2), minNativeZoom: first, maxNativeZoom: last };
+  atlas.setBase(L.tileLayer(url, { ...pictures, referrerPolicy: 'strict-origin-when-cross-origin' }), tiles.attribution);
 }
 
 async function useIndex(name) {
@@ -72,6 +77,7 @@ async function useIndex(name) {
   indexes.chosen = info;
   browse.use(info);
   atlas.say(MAPLESS[info.reference] ?? null);
+  document.body.classList.toggle('mapless', info.reference in MAPLESS);
   atlas.showArea(null);
   await showPoints(true);
 }
@@ -92,7 +98,8 @@ async function showPoints(home) {
 
 // --- the person's photos ---------------------------------------------------------------------
 
-function give(given) {
+function give(given, others = 0) {
+  if (others) toast(`${count(others, 'file')} that ${others === 1 ? 'is no photo was' : 'are no photos were'} left out`);
   if (!indexes.chosen || !given.length) return;
   openTab('ask');
   const most = server.limits?.file_bytes ?? Infinity;
@@ -161,6 +168,14 @@ function refuse(photo = photos.selected) {
 /** To the next one that is not decided; the last stays. */
 const goOn = () => cards.step(1, (photo) => !photo.review && canAccept(photo));
 
+/** Nothing is selected; who goes through the list by keys goes on from there. */
+function close() {
+  const was = photos.selected;
+  const inside = byId('detail').contains(document.activeElement);
+  photos.select(null);
+  if (was && inside) byId(`card-${was.id}`)?.focus();
+}
+
 function move(photo, to) {
   photos.change(photo, { moved: { lat: Number(to.lat.toFixed(7)), lon: Number(to.lon.toFixed(7)) } });
   say(`moved to ${photo.moved.lat.toFixed(5)}, ${photo.moved.lon.toFixed(5)}`);
@@ -174,7 +189,7 @@ detail.addEventListener('undecided', () => {
 });
 detail.addEventListener('move', (event) => move(photos.selected, event.detail));
 detail.addEventListener('match', (event) => atlas.showEvidence(photos.selected, event.detail, false));
-detail.addEventListener('close', () => photos.select(null));
+detail.addEventListener('close', close);
 detail.addEventListener('again', () => queue.add([photos.selected]));
 detail.addEventListener('remove', () => {
   const gone = photos.selected;
@@ -324,7 +339,7 @@ const KEYS = {
   u: () => photos.selected && photos.change(photos.selected, { review: null, moved: null }),
   l: () => photos.selected && detail.toggle('lines'),
   s: () => photos.selected && detail.toggle('map'),
-  Escape: () => photos.select(null),
+  Escape: close,
 };
 
 addEventListener('keydown', (event) => {

@@ -65,8 +65,10 @@ export class Atlas extends EventTarget {
   setBase(layer, attribution) {
     this.base?.remove();
     this.base = layer?.addTo(this.map) ?? null;
-    // As text: whoever wrote the tiles does not write this page.
-    if (attribution) this.credits.addAttribution(h('span', {}, attribution).innerHTML);
+    if (!attribution) return;
+    // Its words alone: whoever made the tiles does not write this page.
+    const words = new DOMParser().parseFromString(attribution, 'text/html').body.textContent;
+    this.credits.addAttribution(h('span', {}, words).innerHTML);
   }
 
   /** Shows the index's points; `home` flies to where they lie. */

@@ -164,7 +164,7 @@ export class Browse extends EventTarget {
         button('Close', { picture: 'cross', class: 'bare', 'aria-label': 'Close this photo', onclick: () => this.close() })),
       h('p', { class: 'soft' }, [where, photo.captured, Number.isFinite(photo.heading) && `facing ${Math.round(photo.heading)}°`, photo.condition].filter(Boolean).join(' · ')),
       h('div', { class: 'row' }, button('Photos like this', { picture: 'search', onclick: (event) => this.#similar(row, { ...photo, lat, lon }, like, event.currentTarget) }),
-      lat !== null && button('Only around here', { picture: 'circle', onclick: () => this.#tell('around', { lat, lon, radius: AROUND }) })), like);
+      lat !== null && button('Around here', { title: `Only photos within ${AROUND} m`, picture: 'circle', onclick: () => this.#tell('around', { lat, lon, radius: AROUND }) })), like);
     this.box.scrollTo({ top: 0 });
     say(`Photo ${photo.name}, ${where}`);
     this.#tell('found', [{ ...photo, lat, lon, row }]);

@@ -29,8 +29,10 @@ export class Cards {
   #cards = new Map();
   #shown = new Set(KINDS);
 
-  constructor(photos) {
+  /** @param again asks once more for photos that have no answer. */
+  constructor(photos, again) {
     this.photos = photos;
+    this.again = again;
     this.list = byId('list');
     photos.addEventListener('added', () => this.render());
     photos.addEventListener('removed', () => this.render());
@@ -101,7 +103,10 @@ export class Cards {
     const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
     for (const photo of this.photos.list) if (kindOf(photo)) counts[kindOf(photo)] += 1;
     const present = KINDS.filter((kind) => counts[kind]);
-    byId('kinds').replaceChildren(...present.map((kind) => h('button', {
+    const unanswered = this.photos.list.filter((photo) => ['failed', 'stopped'].includes(photo.state) && this.photos.canAsk(photo));
+    byId('kinds').replaceChildren(...(unanswered.length ? [h('button', {
+      type: 'button', class: 'kind primary', onclick: () => this.again(unanswered),
+    }, `Ask ${unanswered.length} again`)] : []), ...present.map((kind) => h('button', {
       type: 'button', class: 'kind', dataset: { kind }, 'aria-pressed': String(this.#shown.has(kind)),
       onclick: () => {
         if (!this.#shown.delete(kind)) this.#shown.add(kind);

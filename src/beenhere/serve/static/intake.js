@@ -4,16 +4,19 @@ const PHOTO = /\.(jpe?g|jpe|png|webp|gif|bmp|tiff?|hei[cf]|avif|jxl|jp2|dng|cr[2
 
 const isPhoto = (file) => file.type.startsWith('image/') || PHOTO.test(file.name);
 
-/** Files of a folder that are no photos stay out; what is named one by one is asked all the same. */
+/** Files of a folder that are no photos stay out, and are counted; what is named one by one is asked all the same. */
 function chosen(files, ofFolder) {
   const named = [...files].map((file) => ({ file, name: file.webkitRelativePath || file.name }));
-  return ofFolder ? named.filter(({ file }) => isPhoto(file)) : named;
+  const photos = ofFolder ? named.filter(({ file }) => isPhoto(file) && !file.name.startsWith('.')) : named;
+  return [photos, named.length - photos.length];
 }
 
 async function entryFiles(entry, path, found) {
   if (entry.isFile) {
     const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
-    if (file && (!path || (isPhoto(file) && !file.name.startsWith('.')))) found.push({ file, name: path + entry.name });
+    if (!file) return;
+    if (!path || (isPhoto(file) && !file.name.startsWith('.'))) found.push({ file, name: path + entry.name });
+    else found.others = (found.others ?? 0) + 1;
     return;
   }
   const reader = entry.createReader();
@@ -32,18 +35,20 @@ async function dropped(transfer) {
     if (entry instanceof File) found.push({ file: entry, name: entry.name });
     else if (entry) await entryFiles(entry, '', found);
   }
-  return found.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  const photos = found.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  return [photos, found.others ?? 0];
 }
 
 /**
  * Listens for photos.
  * @param {{files, folder, camera, veil: HTMLElement}} parts inputs, and what shows that a drop works.
- * @param {(photos: {file: File, name: string}[]) => void} give called with what was given, in order.
+ * @param {(photos: {file: File, name: string}[], others: number) => void} give called with what was
+ *   given, in order, and how many files were left out.
  */
 export function takePhotos({ files, folder, camera, veil }, give) {
   for (const input of [files, folder, camera]) {
     input.addEventListener('change', () => {
-      give(chosen(input.files, input === folder));
+      give(...chosen(input.files, input === folder));
       input.value = ''; // the same file may be chosen again
     });
   }
@@ -63,7 +68,7 @@ export function takePhotos({ files, folder, camera, veil }, give) {
     event.preventDefault();
     depth = 0;
     veil.hidden = true;
-    give(await dropped(event.dataTransfer));
+    give(...(await dropped(event.dataTransfer)));
   });
   addEventListener('paste', (event) => {
     const pasted = [...(event.clipboardData?.files ?? [])].filter(isPhoto);

@@ -137,7 +137,7 @@ function styleOf(name, { type, tags }, zoom) {
 }
 
 /** Draws the layers of a tile over 256 pixels; of one drawn `parts` times as large, lines stay thin. */
-export function paint(context, layers, zoom, parts = 1) {
+function paint(context, layers, zoom, parts = 1) {
   const drawn = [];
   for (const { name, extent, features } of layers) {
     for (const feature of features) {

@@ -6,7 +6,7 @@ export const KIND_WORDS = { known: 'Known', guess: 'A guess', unknown: 'Unknown 
 const EARTH = 6_371_008.8; // metres, mean radius
 
 /** Metres between two positions on the sphere (haversine). */
-export function metresBetween(a, b) {
+function metresBetween(a, b) {
   const rad = Math.PI / 180;
   const [p, q] = [a.lat * rad, b.lat * rad];
   const s = Math.sin((q - p) / 2) ** 2 + Math.cos(p) * Math.cos(q) * Math.sin(((b.lon - a.lon) * rad) / 2) ** 2;
