@@ -21,7 +21,7 @@ keep_freed_memory()
 settings.register_profile("any machine", deadline=None)  # slowness is no failure
 settings.load_profile("any machine")
 
-LONGEST = ("test_docs.py", "studies", "training", "cli")
+LONGEST = ("test_docs.py", "studies", "serve", "training", "cli")
 """Files and folders that run first, so that no process waits for them at the end."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

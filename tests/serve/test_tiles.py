@@ -11,7 +11,7 @@ from pmtiles.writer import Writer
 
 from beenhere.config.serve import ServeConfig
 from beenhere.errors import DataError
-from beenhere.serve.served import Missing
+from beenhere.serve.state import Missing
 from beenhere.serve.tiles import open_tiles
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"

@@ -2,60 +2,36 @@
 
 import asyncio
 import gzip
-import hashlib
 import hmac
 import io
 import json
 import os
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client import REGISTRY as ONE_PROCESS
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from beenhere import __version__
-from beenhere.config.serve import ServeConfig
-from beenhere.errors import BeenhereError, ConfigError, DataError, PhotoError
-from beenhere.files.atomic import write_file
+from beenhere.errors import ConfigError, DataError
 from beenhere.serve import accepted, schemas
-from beenhere.serve.guard import COOKIE, Guard, Refused, problem, session
-from beenhere.serve.queue import Busy, Gone, Late, Ticket, WorkQueue
-from beenhere.serve.served import Missing, Outdated, Served, Upload, thumbnail
-from beenhere.serve.tiles import TileSet
+from beenhere.serve.guard import COOKIE, Guard, Refused, session
+from beenhere.serve.problems import PROBLEMS, add_problems
+from beenhere.serve.queue import Ticket
+from beenhere.serve.served import thumbnail
+from beenhere.serve.service import Service
+from beenhere.serve.state import Missing
 
 T = TypeVar("T")
 
 STATIC = Path(__file__).parent / "static"
 
-LOOK_AGAIN = 1.0
-"""Seconds after which it is seen whether an index has changed."""
-
-THUMBNAILS_WAITING = 400
-"""A page may ask for as many at once."""
-
-_CLOSED = 499
-"""Status for the log of who went away; nobody receives it."""
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "What is wrong, in a sentence",
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-        },
-    }
-}
 _PHOTOS_BODY = {
     "requestBody": {
         "required": True,
@@ -79,113 +55,6 @@ _PHOTOS_BODY = {
 _IMMUTABLE = "private, max-age=86400, immutable"
 
 
-class Service:
-    """All that is served, and the threads that work for it; one for each process.
-
-    Args:
-        served: the indexes, by name.
-        config: limits.
-        token: that requests must bring; None: none.
-        tiles: the base map.
-    """
-
-    def __init__(
-        self,
-        served: dict[str, Served],
-        config: ServeConfig,
-        token: str | None,
-        tiles: TileSet | None,
-    ) -> None:
-        self.served, self.config, self.token, self.tiles = served, config, token, tiles
-        self.failed: str | None = None
-        """Why it cannot become ready."""
-
-    def begin(self, threads: int, begin_thread: Callable[[], None]) -> None:
-        """Start the threads that locate photos, and those that make small pictures."""
-        self.queue = WorkQueue(threads, self.config.queue, "locate", begin_thread)
-        self.pictures = WorkQueue(1, THUMBNAILS_WAITING, "pictures", begin_thread)
-
-    async def watch(self) -> None:
-        """Make the indexes ready, and then see what is written to them."""
-        try:
-            for one in self.served.values():
-                await asyncio.to_thread(one.begin)
-        except BeenhereError as error:
-            self.failed = str(error)
-            print(f"beenhere: {error}", file=sys.stderr, flush=True)
-            return
-        while True:
-            await asyncio.sleep(LOOK_AGAIN)
-            for one in self.served.values():
-                before = one.damage
-                await asyncio.to_thread(one.refresh)
-                if one.damage and one.damage != before:
-                    print(f"beenhere: {one.damage}; still serving", file=sys.stderr, flush=True)
-
-    def one(self, name: str | None) -> Served:
-        """The index of a name; the only one, if none is given.
-
-        Raises:
-            Missing: there is none of that name.
-            ConfigError: there are several, and none is named.
-        """
-        if name is None:
-            if len(self.served) > 1:
-                names = ", ".join(self.served)
-                raise ConfigError(f"index is missing, and there are several: {names}")
-            return next(iter(self.served.values()))
-        if name not in self.served:
-            names = ", ".join(self.served)
-            raise Missing(f"there is no index {name[:100]!r}; there are {names}")
-        return self.served[name]
-
-    async def work(self, request: Request, job: Callable[[Ticket], T], small: bool = False) -> T:
-        """Have something computed while who asked is there, within the deadline."""
-
-        async def gone() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-
-        queue = self.pictures if small else self.queue
-        return await queue.run(job, self.config.deadline, gone)
-
-    async def photos(self, request: Request, name: str | None) -> list[Upload]:
-        """The photos of a request, all of it received.
-
-        Raises:
-            Refused: of another type, too large, or none.
-        """
-        self.queue.admit()
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "multipart/form-data":
-            form = await request.form(max_files=self.config.files, max_fields=0)
-            sent = [part for part in form.getlist("photo") if isinstance(part, UploadFile)]
-            if not sent:
-                raise Refused(400, "no photo came; send them as parts named photo")
-            photos = [
-                Upload(_name(part.filename, f"photo {number}"), part.file, part.size or 0)
-                for number, part in enumerate(sent, 1)
-            ]
-        elif kind.startswith("image/") or kind in ("application/octet-stream", ""):
-            file = io.BytesIO()
-            async for chunk in request.stream():
-                file.write(chunk)
-                if file.tell() > self.config.file_mb * 10**6:
-                    raise Refused(413, f"a photo of more than {self.config.file_mb} MB")
-            if not file.tell():
-                raise Refused(400, "no photo came; send one as the body, or several as parts")
-            photos = [Upload(_name(name, "photo"), file, file.tell())]
-        else:
-            raise Refused(
-                415,
-                f"Content-Type is {kind[:60]!r}; send photos as multipart/form-data in parts named "
-                "photo, or one as image/jpeg or application/octet-stream",
-            )
-        if self.config.keep is not None:
-            await asyncio.to_thread(_keep, photos, self.config.keep)
-        return photos
-
-
 def create_app(service: Service) -> Guard:
     """The application, with its guard before it."""
     config = service.config
@@ -207,10 +76,9 @@ def create_app(service: Service) -> Guard:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        responses=_PROBLEMS,
+        responses=PROBLEMS,
     )
-    _add_errors(app, service)
-    _describe_errors(app)
+    add_problems(app, service)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", include_in_schema=False)
@@ -461,84 +329,6 @@ def create_app(service: Service) -> Guard:
     return Guard(app, config, service.token)
 
 
-def _describe_errors(app: FastAPI) -> None:
-    """Have the description of the API hold what :data:`_PROBLEMS` names."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        found = described()
-        found["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
-        return found
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _add_errors(app: FastAPI, service: Service) -> None:
-    """Have every error be a problem in a sentence."""
-
-    def answer(status: int, detail: str, **headers: str) -> Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        kind = "application/problem+json"
-        return Response(problem(status, detail), status, named, media_type=kind)
-
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        return answer(error.status_code, str(error.detail), **dict(error.headers or {}))
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
-        if first["type"] != "value_error":  # whose sentence is whole
-            name = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-            given = first.get("input")
-            got = f" is {str(given)[:60]!r}" if isinstance(given, str | int | float) else ""
-            said = f"{name[:200]}{got}: {said[:1].lower()}{said[1:300]}"
-        return answer(422, said)
-
-    @app.exception_handler(Busy)
-    async def busy(_: Request, error: Busy) -> Response:
-        detail = f"{service.queue.held} requests are waiting; try again in {error.seconds} s"
-        return answer(503, detail, Retry_After=str(error.seconds), connection="close")
-
-    @app.exception_handler(Late)
-    async def late(_: Request, error: Late) -> Response:
-        return answer(504, f"not done within {service.config.deadline:g} s; try again later")
-
-    @app.exception_handler(Gone)
-    @app.exception_handler(ClientDisconnect)
-    async def gone(_: Request, error: Exception) -> Response:
-        return Response(status_code=_CLOSED)
-
-    @app.exception_handler(BeenhereError)
-    async def ours(request: Request, error: BeenhereError) -> Response:
-        status = 400
-        if isinstance(error, Missing):
-            status = 404
-        elif isinstance(error, Outdated):
-            status = 410
-        elif isinstance(error, PhotoError):
-            status = 422
-        elif not all(one.ready for one in service.served.values()):
-            status = 503
-        return answer(status, _without_paths(str(error), service))
-
-    @app.exception_handler(Exception)
-    async def fault(_: Request, error: Exception) -> Response:
-        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says where")
-
-
-def _without_paths(text: str, service: Service) -> str:
-    for one in service.served.values():
-        text = one.without_paths(text)
-    return text
-
-
-def _name(given: str | None, otherwise: str) -> str:
-    """A name for a photo, as it was sent: it is shown, and opens nothing."""
-    return (given or "").strip()[:4096] or otherwise
-
-
 def _json(values: Any) -> bytes:
     return json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
@@ -555,14 +345,3 @@ def _file(content: bytes, kind: str, name: str) -> Response:
     return Response(
         content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
-
-
-def _keep(photos: list[Upload], folder: Path) -> None:
-    """Write photos to a folder by their contents, each once; their names choose no path."""
-    for photo in photos:
-        photo.file.seek(0)
-        content = photo.file.read()
-        suffix = "".join(c for c in Path(photo.name).suffix.lower() if c.isalnum())[:5]
-        file = folder / f"{hashlib.sha256(content).hexdigest()}{'.' if suffix else ''}{suffix}"
-        if not file.exists():
-            write_file(file, content)

@@ -33,7 +33,7 @@ from beenhere.retrieval.index import Index
 from beenhere.retrieval.index.manifest import read_manifest
 
 if TYPE_CHECKING:
-    from beenhere.serve.app import Service
+    from beenhere.serve.service import Service
 
 TOKEN_VARIABLE = "BEENHERE_TOKEN"
 
@@ -81,8 +81,8 @@ def serve(paths: Sequence[Path], config: ServeConfig) -> None:
     try:
         threads = _torch_threads(config)
         torch.set_num_threads(1)  # no thread of this process may be in the way of a fork
-        from beenhere.serve.app import Service
         from beenhere.serve.served import Served
+        from beenhere.serve.service import Service
         from beenhere.serve.tiles import open_tiles
 
         indexes = {name: Index.open(path) for name, path in _names(paths).items()}

@@ -13,7 +13,7 @@ from pmtiles.tile import TileType
 from beenhere.config.serve import ServeConfig
 from beenhere.errors import DataError
 from beenhere.files.regular import open_regular
-from beenhere.serve.served import Missing
+from beenhere.serve.state import Missing
 from beenhere.wording import one_line
 
 Tile = tuple[bytes, dict[str, str]]
