@@ -84,6 +84,16 @@ def test_paths_lead_nowhere_else(server: Serving, path: str) -> None:
     assert answered.detail
 
 
+def test_files_of_the_page_are_kept_and_asked_for_again(server: Serving) -> None:
+    first = server.get("/static/world.json")
+    assert first.headers["cache-control"] == "no-cache"
+    again = server.ask(
+        "GET", "/static/world.json", headers={"If-None-Match": first.headers["etag"]}
+    )
+    assert again.status == 304 and not again.body
+    assert server.get("/v1/indexes").headers["cache-control"] == "no-store"
+
+
 def test_sizes_are_refused_before_they_are_read(server: Serving) -> None:
     head = f"POST /v1/locate HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
     kind = "Content-Type: image/jpeg\r\n"

@@ -81,6 +81,8 @@ class Guard:
         headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
         origin = headers.get("origin", b"").decode("latin-1")
         own = self._cors(origin)
+        if scope["path"].startswith("/static/"):
+            own.append((b"cache-control", b"no-cache"))  # kept, and asked whether it is the same
         own += [each for each in self._headers if each[0] not in {name for name, _ in own}]
 
         async def answer(message: Message) -> None:
