@@ -257,7 +257,7 @@ def test_a_student_may_start_from_a_run(finished: Path, photos: Path, teacher: P
     [
         ({"photos": "empty"}, DataError, "empty"),
         ({"photos": "one"}, DataError, "found 1 photos that can be read, too few"),
-        ({"teacher": "megalok"}, ModelError, "megalok"),
+        ({"teacher": "megalok"}, ConfigError, "did you mean megaloc?"),
         ({"student": "own_module:net"}, ConfigError, "a network of your own, which cannot be"),
         ({"student": "data.yaml"}, ConfigError, "has no 'model:'"),
         ({"student": "nowhere.yaml"}, ConfigError, "cannot be read"),

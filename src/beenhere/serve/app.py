@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from beenhere import __version__
 from beenhere.errors import ConfigError, DataError
-from beenhere.serve import accepted, schemas
+from beenhere.serve import accepted, questions, schemas
 from beenhere.serve.guard import COOKIE, Guard, Refused, session
 from beenhere.serve.problems import PROBLEMS, add_problems
 from beenhere.serve.queue import Ticket
@@ -149,7 +149,7 @@ def create_app(service: Service) -> Guard:
         )
 
     @app.get("/v1/indexes/{name}/photos", response_model=schemas.Photos, tags=["indexes"])
-    async def photos(request: Request, name: str, asked: schemas.PhotosAsked) -> Response:
+    async def photos(request: Request, name: str, asked: questions.PhotosAsked) -> Response:
         """Photos of an index as GeoJSON, a page at a time."""
         state = service.one(name).state
         where = asked.filter()
@@ -161,7 +161,7 @@ def create_app(service: Service) -> Guard:
         return await _packed(request, await service.work(request, job, small=True))
 
     @app.get("/v1/indexes/{name}/points", response_model=schemas.Points, tags=["indexes"])
-    async def points(request: Request, name: str, asked: schemas.ListedAsked) -> Response:
+    async def points(request: Request, name: str, asked: questions.ListedAsked) -> Response:
         """Where all photos of an index are, in columns."""
         state = service.one(name).state
         where = asked.filter()
@@ -186,7 +186,7 @@ def create_app(service: Service) -> Guard:
         tags=["indexes"],
     )
     async def small(
-        request: Request, name: str, row: int, asked: schemas.ThumbnailAsked
+        request: Request, name: str, row: int, asked: questions.ThumbnailAsked
     ) -> Response:
         """A photo of an index as a small JPEG; 410 where its state of the index has gone."""
         state = service.one(name).at(asked.generation)
@@ -215,7 +215,7 @@ def create_app(service: Service) -> Guard:
     @app.post(
         "/v1/locate", response_model=schemas.Located, openapi_extra=_PHOTOS_BODY, tags=["locate"]
     )
-    async def locate(request: Request, asked: schemas.Asked) -> Response:
+    async def locate(request: Request, asked: questions.Asked) -> Response:
         """Where photos were taken, how surely, and what speaks for it."""
         one = service.one(asked.index)
         if asked.step is not None and not asked.sequence:
@@ -229,7 +229,7 @@ def create_app(service: Service) -> Guard:
     @app.post(
         "/v1/search", response_model=schemas.Searched, openapi_extra=_PHOTOS_BODY, tags=["search"]
     )
-    async def search(request: Request, asked: schemas.SearchAsked) -> Response:
+    async def search(request: Request, asked: questions.SearchAsked) -> Response:
         """The photos of an index that look most like each photo; no place is worked out."""
         one, where = service.one(asked.index), asked.filter()
         sent = await service.photos(request, asked.name)
@@ -243,7 +243,7 @@ def create_app(service: Service) -> Guard:
         openapi_extra=_PHOTOS_BODY,
         tags=["search"],
     )
-    async def describe(request: Request, asked: schemas.DescribeAsked) -> Response:
+    async def describe(request: Request, asked: questions.DescribeAsked) -> Response:
         """Descriptors of photos by the index's model; as .npy by `Accept: application/x-npy`."""
         one = service.one(asked.index)
         sent = await service.photos(request, asked.name)
@@ -269,7 +269,7 @@ def create_app(service: Service) -> Guard:
         openapi_extra=_PHOTOS_BODY,
         tags=["locate"],
     )
-    async def compare(request: Request, asked: schemas.CompareAsked) -> Response:
+    async def compare(request: Request, asked: questions.CompareAsked) -> Response:
         """What a photo and one of the index have in common."""
         one = service.one(asked.index)
         state = one.at(asked.generation)

@@ -26,8 +26,9 @@ from beenhere.retrieval.index.manifest import MANIFEST
 from beenhere.retrieval.locate.answer import Location, Match, Place
 from beenhere.retrieval.locate.decision import locate_options
 from beenhere.retrieval.search.filters import Filter
+from beenhere.serve.questions import Question
 from beenhere.serve.queue import Ticket
-from beenhere.serve.schemas import Answer, Question
+from beenhere.serve.schemas import Answer
 from beenhere.serve.state import Missing, Outdated, State, Values
 
 AT_ONCE = 4

@@ -234,7 +234,8 @@ def published_model(name: str) -> PublishedModel:
         raise ConfigError(f"{name} is a family; take one of {', '.join(family.variants)}")
     if family is not None:
         raise ConfigError(f"{family.title} is not offered: {one_line(family.why_not or '', None)}")
-    near = get_close_matches(name.lower(), [*FAMILIES, *published_models()], n=3, cutoff=0.5)
+    names = {*FAMILIES, *published_models()}
+    near = get_close_matches(name.lower(), sorted(names), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "see 'beenhere model list'"
     raise ConfigError(f"no published model is called {name!r}; {hint}")
 
