@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, sync_playwright
 from warm_python import WarmPython, keep_freed_memory
 
 os.environ["OMP_NUM_THREADS"] = "1"
+# Where a test takes more threads all the same: what waits sleeps, as in `beenhere serve`.
+os.environ |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1"}
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test waits for a network
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles all modules again
 

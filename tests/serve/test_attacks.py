@@ -272,10 +272,10 @@ def test_memory_is_no_more_after_many_requests(hurried: Serving, street: Street)
         for _ in range(requests):
             assert hurried.post_bytes("/v1/locate?verify=false", street.photo).status == 200
 
-    ask(20)
+    ask(10)
     before = hurried.memory()
-    ask(60)
-    assert hurried.memory() - before < 20e6  # what the network takes in would be 70 MB
+    ask(30)
+    assert hurried.memory() - before < 20e6  # what the network takes in would be 36 MB
 
 
 def test_uploads_that_are_given_up(hurried: Serving, street: Street) -> None:
