@@ -34,6 +34,7 @@ from beenhere.wording import count
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
+    from beenhere.retrieval.hloc import GlobalDescriptors
     from beenhere.retrieval.index.describing import PhotoDescriptors
 
 # What computes descriptors is imported when it is called: to remove photos needs no torch.
@@ -105,6 +106,7 @@ def build_index(
     wait: float = 0,
     what: str | None = None,
     in_memory: Sequence[Photo] | None = None,
+    described: "GlobalDescriptors | None" = None,
 ) -> Added:
     """Make an index of photos, in its folder or in a Milvus collection, which is made too.
 
@@ -121,6 +123,7 @@ def build_index(
         wait: seconds to wait for another writer.
         what: what progress bars say; None: be silent.
         in_memory: the photos themselves, where the table names what has no files, by its rows.
+        described: a file of descriptors; only those of other photos are computed.
 
     Raises:
         DataError: no photo can be read; the folder or the collection holds an index of other photos
@@ -161,7 +164,7 @@ def build_index(
                 shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
             raise
         try:
-            return _put(change, edit, given, diff, model, config.extract, what, start)
+            return _put(change, edit, given, diff, model, config.extract, what, start, described)
         except _NothingReadable:
             if made:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -176,6 +179,7 @@ def add_photos(
     wait: float = 0,
     what: str | None = None,
     in_memory: Sequence[Photo] | None = None,
+    described: "GlobalDescriptors | None" = None,
 ) -> Added:
     """Add photos to an index; those that it knows already are not computed again.
 
@@ -192,7 +196,7 @@ def add_photos(
         photos: of which it may hold some.
         config: how descriptors are computed.
         model: the one of the index.
-        wait, what, in_memory: as for :func:`build_index`.
+        wait, what, in_memory, described: as for :func:`build_index`.
 
     Raises:
         DataError: no photo can be read; no index, a damaged one, Milvus does not answer, another
@@ -210,7 +214,7 @@ def add_photos(
         edit = open_edit(change)
         given = _given(change, photos, what, in_memory)
         diff = compare_photos(given, edit.known(given))
-        return _put(change, edit, given, diff, model, config, what, start)
+        return _put(change, edit, given, diff, model, config, what, start, described)
 
 
 def remove_photos(
@@ -287,16 +291,19 @@ def _put(
     config: ComputeConfig,
     what: str | None,
     start: float,
+    held: "GlobalDescriptors | None",
 ) -> Added:
     """Bring photos into an index that they were compared with."""
     from beenhere.retrieval.index.describing import describe_in_memory, describe_photos, extraction
 
     chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
     computing = extraction(change.manifest.model, config, edit.compute_dtype)
+    store = change.folder / STAGING / "descriptors"
+    if held is not None:
+        held.keep(chosen["path"].to_list(), model, computing, store)
 
     def batches() -> "Iterator[PhotoDescriptors]":
         nonlocal new
-        store = change.folder / STAGING / "descriptors"
         described = describe_photos(chosen, model, computing, store, edit.at_once, what)
         if given.in_memory is not None:
             described = describe_in_memory(chosen, given.by_path(), model, computing, edit.at_once)
