@@ -99,8 +99,7 @@ def build(
         placed = held is None or held.nowhere < held.photos
         ask = f"locate PHOTO --index {name}" if placed else f"search {name} PHOTO"
         tell(f"Ask it: beenhere {ask}")
-    _name_unreadable(added, out)
-    _say_taken(file)
+    _say_rest(added, out, file)
 
 
 def add(
@@ -134,17 +133,10 @@ def add(
         tell(line)
     file = described.by(table)
     added = opened.add(table, wait=wait, described=file, **extract.model_dump())
-    counts = {
-        "new": added.new,
-        "moved": added.moved,
-        "replaced": added.replaced,
-        "restored": added.restored,
-        "updated": added.updated,
-        "unchanged": added.unchanged,
-    }
+    kinds = "new", "moved", "replaced", "restored", "updated", "unchanged"
+    counts = {kind: getattr(added, kind) for kind in kinds}
     tell(f"{index}: {tally(counts) or 'nothing added'}; {added.photos:,} photos now")
-    _name_unreadable(added, index)
-    _say_taken(file)
+    _say_rest(added, index, file)
 
 
 def remove(index: Path, paths: list[str], /, *, yes: bool = False, wait: Wait = 0) -> None:
@@ -241,16 +233,13 @@ def _where(held: "Summary") -> str:
     )
 
 
-def _name_unreadable(added: "Added", index: Path) -> None:
+def _say_rest(added: "Added", index: Path, file: "GlobalDescriptors | None") -> None:
+    if file is not None:
+        tell(f"{count(file.found, 'descriptor')} taken from {file.file}")
     if not added.unreadable:
         return
     every = f" (all by beenhere index info {index} --json)"
     tell(f"photos that cannot be read, left out: {few(list(added.unreadable.items()), every)}")
-
-
-def _say_taken(file: "GlobalDescriptors | None") -> None:
-    if file is not None:
-        tell(f"{count(file.found, 'descriptor')} taken from {file.file}")
 
 
 def info(index: Path, /, *, recall: bool = False, json: bool = False) -> None:

@@ -108,6 +108,22 @@ class IndexConfig(Options):
     )
     extract: ComputeConfig = ComputeConfig()
 
+    def milvus_address(self) -> "MilvusAddress | None":
+        """The collection that the index is to lie in; None: its folder.
+
+        Raises:
+            ConfigError: no address, or options that are not for Milvus.
+        """
+        if self.store is None:
+            return None
+        address = MilvusAddress.parse(self.store)
+        if self.dtype != "float32" or self.whitening not in ("auto", "none"):
+            raise ConfigError(
+                "in Milvus descriptors are kept as the model gives them, in float32; leave out "
+                "dtype and whitening"
+            )
+        return address
+
 
 class IndexSearchConfig(Options):
     """Options of a saved index that may change without computing descriptors again."""

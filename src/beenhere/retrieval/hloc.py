@@ -18,7 +18,7 @@ from beenhere.config.evaluation import ExtractConfig
 from beenhere.errors import ConfigError, DataError, ModelError
 from beenhere.files.regular import named, regular
 from beenhere.photos.table import paths_from
-from beenhere.retrieval.descriptor_store import FileStamp, photo_keys
+from beenhere.retrieval.descriptor_store import FileStamp, missing, photo_keys
 from beenhere.wording import count, one_line
 
 if TYPE_CHECKING:
@@ -211,14 +211,16 @@ class GlobalDescriptors:
                 again, _ = Embedder(model).embed_all(sample, sample, config)
                 self._check_sample(sample, read(sample), again)
                 stamps, _ = photo_keys(there, FileStamp)
-                there = [path for path in there if path in stamps]
-                with open_descriptors(model, config, store, len(there)) as kept:
-                    for start in range(0, len(there), AT_ONCE):
-                        some = there[start : start + AT_ONCE]
+                with open_descriptors(model, config, store, len(stamps)) as kept:
+                    # An interrupted change may have left some.
+                    todo = set(missing(kept, stamps.values()))
+                    left = [path for path, stamp in stamps.items() if stamp in todo]
+                    for start in range(0, len(left), AT_ONCE):
+                        some = left[start : start + AT_ONCE]
                         kept.append([stamps[path] for path in some], read(some))
         except OSError as error:
             raise DataError(f"{self.file} cannot be read ({one_line(error, 80)})") from error
-        self.found = len(there)
+        self.found = len(stamps)
 
     def _read(self, file: Any, name: str, dim: int) -> NDArray[np.float32]:
         found = file[f"{name}/{DATASET}"]

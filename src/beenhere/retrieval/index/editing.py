@@ -3,32 +3,24 @@
 :mod:`beenhere.retrieval.index.photo_store` has what differs between a folder and Milvus.
 """
 
-import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import translate
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.retrieval import HALF, IndexConfig, MilvusAddress, WhiteningConfig
-from beenhere.errors import BeenhereError, ConfigError, DataError
+from beenhere.errors import BeenhereError, DataError
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
-from beenhere.retrieval.index.diff import GivenPhotos, PhotoDiff, compare_photos
-from beenhere.retrieval.index.manifest import (
-    STAGING,
-    read_manifest,
-    written_at,
-)
+from beenhere.retrieval.index.diff import GivenPhotos, PhotoDiff, compare_photos, stands_for
+from beenhere.retrieval.index.manifest import STAGING, read_manifest, written_at
 from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
 from beenhere.wording import count
 
@@ -41,6 +33,9 @@ if TYPE_CHECKING:
 
 JOURNAL = f"{STAGING}/contents.jsonl"
 """Where the SHA-256 of files are remembered until they stand in the index."""
+
+DESCRIBED = f"{STAGING}/descriptors"
+"""Where descriptors are kept until they stand in the index."""
 
 TRAINING = "photos in the search structure"
 
@@ -139,7 +134,7 @@ def build_index(
     from beenhere.retrieval.index.describing import keep_model
 
     start = time.perf_counter()
-    entry = _milvus_address(config)
+    entry = config.milvus_address()
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):
         model = load_model(model, choose_device(config.extract.device))
@@ -159,12 +154,13 @@ def build_index(
             given = _given(change, photos, what, in_memory)
             diff = compare_photos(given, edit.known(given))
             edit.refuse_others(diff)
+            _take_over(change, edit, diff, model, config.extract, described)
         except BeenhereError:
             if made and change.before is None:
                 shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
             raise
         try:
-            return _put(change, edit, given, diff, model, config.extract, what, start, described)
+            return _put(change, edit, given, diff, model, config.extract, what, start)
         except _NothingReadable:
             if made:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -214,7 +210,8 @@ def add_photos(
         edit = open_edit(change)
         given = _given(change, photos, what, in_memory)
         diff = compare_photos(given, edit.known(given))
-        return _put(change, edit, given, diff, model, config, what, start, described)
+        _take_over(change, edit, diff, model, config, described)
+        return _put(change, edit, given, diff, model, config, what, start)
 
 
 def remove_photos(
@@ -263,23 +260,29 @@ def remove_photos(
         return Removed(len(rows), change.manifest.photos)
 
 
-def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
-    """``(n,)``: whether a path or pattern stands for each of the known paths."""
-    absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay as they are
-    below = os.path.join(absolute, "")  # noqa: PTH118 - pathlib drops the end slash
-    found = [each == absolute or each.startswith(below) for each in known]
-    if not any(found) and any(sign in path for sign in "*?["):
-        matches = re.compile(translate(path if path.startswith("*") else absolute)).match
-        found = [matches(each) is not None for each in known]
-    return np.array(found, np.bool_)
-
-
 def _given(
     change: Change, photos: PhotoTable, what: str | None, in_memory: Sequence[Photo] | None
 ) -> GivenPhotos:
     reading = "photo files" if what else None
     known_at = written_at(change.folder, change.before.manifest) if change.before else None
     return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory, known_at)
+
+
+def _take_over(
+    change: Change,
+    edit: StoreEdit,
+    diff: PhotoDiff,
+    model: "VPRModel",
+    config: ComputeConfig,
+    described: "GlobalDescriptors | None",
+) -> None:
+    """Put descriptors of new photos that a file has where an interrupted change leaves its own."""
+    from beenhere.retrieval.index.describing import extraction
+
+    if described is not None:
+        new = diff.given["path"].gather(diff.new).to_list()
+        computing = extraction(change.manifest.model, config, edit.compute_dtype)
+        described.keep(new, model, computing, change.folder / DESCRIBED)
 
 
 def _put(
@@ -291,19 +294,16 @@ def _put(
     config: ComputeConfig,
     what: str | None,
     start: float,
-    held: "GlobalDescriptors | None",
 ) -> Added:
     """Bring photos into an index that they were compared with."""
     from beenhere.retrieval.index.describing import describe_in_memory, describe_photos, extraction
 
     chosen, unreadable, new = diff.given[diff.new], dict(diff.unreadable), 0
     computing = extraction(change.manifest.model, config, edit.compute_dtype)
-    store = change.folder / STAGING / "descriptors"
-    if held is not None:
-        held.keep(chosen["path"].to_list(), model, computing, store)
 
     def batches() -> "Iterator[PhotoDescriptors]":
         nonlocal new
+        store = change.folder / DESCRIBED
         described = describe_photos(chosen, model, computing, store, edit.at_once, what)
         if given.in_memory is not None:
             described = describe_in_memory(chosen, given.by_path(), model, computing, edit.at_once)
@@ -355,19 +355,6 @@ def _whitening(
     pooling = getattr(getattr(model.config, "aggregator", None), "name", None)
     gains = pooling == "sqrt_cov" and config.store is None and photos >= FEWEST_TO_WHITEN
     return HALF if config.whitening == "half" or (config.whitening == "auto" and gains) else None
-
-
-def _milvus_address(config: IndexConfig) -> MilvusAddress | None:
-    """The collection for a new index; None: its folder."""
-    if config.store is None:
-        return None
-    address = MilvusAddress.parse(config.store)
-    if config.dtype != "float32" or config.whitening not in ("auto", "none"):
-        raise ConfigError(
-            "in Milvus descriptors are kept as the model gives them, in float32; leave out dtype "
-            "and whitening"
-        )
-    return address
 
 
 def _refuse_another(

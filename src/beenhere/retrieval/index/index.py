@@ -99,6 +99,7 @@ class Index(Locator):
         path: str | Path | None = None,
         table: Columns | None = None,
         wait: float = 0,
+        described: "GlobalDescriptors | None" = None,
         **options: Any,
     ) -> "Index":
         """Make an index of photos, and open it.
@@ -116,6 +117,7 @@ class Index(Locator):
             path: of the new folder; None: in the current one, the name of the photos' folder or
                 table, with ``.index``.
             table: what is known of the photos of a list.
+            described: a file of descriptors by the model; only those of other photos are computed.
             **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
                 ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
                 ``store="town.db/city"``, ``extract={"batch_size": 32}``.
@@ -128,7 +130,7 @@ class Index(Locator):
         else:
             raise DataError("photos that are no folder or table have no name; give a path")
         found, in_memory = read_given(photos, table)
-        build_index(folder, found, model, config, wait, "photos", in_memory)
+        build_index(folder, found, model, config, wait, "photos", in_memory, described)
         return cls.open(folder, None if isinstance(model, str | Path) or not model.own else model)
 
     def __len__(self) -> int:
