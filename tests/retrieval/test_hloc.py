@@ -181,6 +181,12 @@ def test_hloc_and_colmap_read_the_pairs(tmp_path: Path) -> None:
     assert {frozenset((number[a], number[b])) for a, b in found} == expected
 
 
+def test_a_name_stands_for_one_photo(tmp_path: Path) -> None:
+    vectors = np.eye(2, dtype=np.float32)
+    with pytest.raises(DataError, match=r"a.png cannot be written .*: two photos of that name"):
+        write_descriptors(tmp_path / "d.h5", [(["a.png", "a.png"], vectors)], {}, "float16")
+
+
 def test_names_from_a_root(tmp_path: Path) -> None:
     write_photo(tmp_path / "disk/a.png", 1)
     (tmp_path / "root").mkdir()

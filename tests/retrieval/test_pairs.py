@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_index import append, make
-from tiny import write_photo
+from tiny import TinyModel, write_photo
 
 from beenhere import geo
 from beenhere.config.retrieval import PairsConfig
 from beenhere.errors import ConfigError, DataError
-from beenhere.models.load import load_model
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval import pairs
 from beenhere.retrieval.index import Index
@@ -192,6 +191,9 @@ def test_pairs_through_a_search_structure(tmp_path: Path) -> None:
     assert all(abs(query - row) > 2 for query, row in found)  # 10 m each
 
 
+MODEL: Any = TinyModel()
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos, and an index of them, whitened."""
@@ -200,12 +202,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_photo(root / f"map/{number}.png", number % 7, 64, 64)
     write_photo(root / "asked/new.png", 3, 64, 64)
     (root / "asked/none.png").write_bytes(b"no photo")
-    Index.build(root / "map", load_model("offline-lite0"), root / "x.index", whitening="half")
+    options = {"whitening": "half", "extract": {"precision": "32"}}
+    Index.build(root / "map", MODEL, root / "x.index", **options)
     return root
 
 
 def test_other_queries(photos: Path) -> None:
-    index = Index.open(photos / "x.index")
+    index = Index.open(photos / "x.index", MODEL)
     paths = [str(photos / name) for name in ("asked/none.png", "asked/new.png", "map/0.png")]
     found = photo_pairs(index, PairsConfig(matches=2), PhotoTable.from_columns({"path": paths}))
     assert found.queries.paths == paths[1:] and found.unreadable[0][0] == paths[0]
@@ -219,10 +222,20 @@ def test_other_queries(photos: Path) -> None:
 
 
 def test_what_cannot_be(photos: Path) -> None:
-    index = Index.open(photos / "x.index")
+    index = Index.open(photos / "x.index", MODEL)
     with pytest.raises(DataError, match="no photo has a heading, which a condition asks about"):
         photo_pairs(index, PairsConfig(heading=10))
     with pytest.raises(ConfigError, match="mutual pairs are of the index's own photos"):
         photo_pairs(index, PairsConfig(mutual=True), index.photos)
     with pytest.raises(ValueError, match="within is 5 and beyond 5; expected within to be more"):
         PairsConfig(within=5, beyond=5)
+
+
+def test_an_index_of_no_photos(photos: Path, tmp_path: Path) -> None:
+    write_photo(tmp_path / "one/1.png", 1, 64, 64)
+    Index.build(tmp_path / "one", MODEL, tmp_path / "x.index")
+    index = Index.open(tmp_path / "x.index", MODEL)
+    assert listed(index, PairsConfig()) == []
+    index.remove("*1.png")
+    found = photo_pairs(index, PairsConfig(), PhotoTable.from_columns({"path": index.photos.paths}))
+    assert found.rows.tolist() == [[-1]] and listed(index, PairsConfig(heading=1)) == []

@@ -133,13 +133,20 @@ def write_descriptors(
 
     Raises:
         ConfigError: h5py is not installed.
+        DataError: two photos of one name.
         OSError: the disk is full, say.
     """
     with _h5py().File(file, "w", libver="latest") as written:
         written.attrs.update(attributes)
         for names, vectors in described:
             for name, vector in zip(names, vectors.astype(dtype), strict=True):
-                written.create_dataset(f"{name}/{DATASET}", data=vector)
+                try:
+                    written.create_dataset(f"{name}/{DATASET}", data=vector)
+                except ValueError as error:
+                    raise DataError(
+                        f"{name} cannot be written ({one_line(error, 80)}): two photos of that "
+                        "name, seen from the root; give another"
+                    ) from error
 
 
 class GlobalDescriptors:
