@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from beenhere.cli.output import note_lines, output_file, say, tell
+from beenhere.cli.output import check_output_file, note_lines, output_file, say, tell
 from beenhere.cli.parameters import Out, show_options
 from beenhere.config.retrieval import PairsConfig
 from beenhere.wording import count
@@ -39,6 +39,7 @@ def pairs(
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.pairs import photo_pairs
 
+    check_output_file(out)
     opened = Index.open(index)
     table = None if queries is None else read_photos(queries)
     for line in () if table is None else note_lines(table.notes):
@@ -82,6 +83,7 @@ def export(
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.pairs import kept_descriptors
 
+    check_output_file(h5)
     opened = Index.open(index)
     start = common_folder(opened.searchable_photos().paths) if root is None else root
     described, attributes = kept_descriptors(opened)

@@ -166,7 +166,7 @@ class GlobalDescriptors:
         DataError: no such file, or another kind.
     """
 
-    def __init__(self, file: Path, root: Path) -> None:
+    def __init__(self, file: str | Path, root: str | Path) -> None:
         self.file, self.found, self._root = named(file), 0, named(root)
         try:
             with _h5py().File(regular(self.file), "r") as opened:

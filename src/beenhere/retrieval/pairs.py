@@ -121,7 +121,7 @@ def photo_pairs(
         vectors = _stored(store)
     else:
         described = index.describe(queries)
-        unreadable = described.unreadable
+        unreadable = [*queries.unusable, *described.unreadable]
         table, known = queries.rows(described.rows), np.ones(len(described.rows), np.bool_)
         row_of = {path: row for row, path in enumerate(photos.paths)}
         own = np.array([row_of.get(os.path.abspath(path), -1) for path in table.paths], np.int64)  # noqa: PTH100
@@ -130,7 +130,7 @@ def photo_pairs(
     asked, searched = known & conditions.of_query, store.allowed & conditions.of_database
     if (known.any() and not asked.any()) or (store.allowed.any() and not searched.any()):
         raise DataError(
-            f"no photo has {conditions.words}, which a condition asks about; leave that out, or "
+            f"no photo has {conditions.missing}, which a condition asks about; leave that out, or "
             "give the photos in a table that says it"
         )
     k = max(1, min(config.matches, len(photos)))
@@ -197,31 +197,33 @@ class _Conditions:
     Attributes:
         queries: the table of the queries.
         of_query, of_database: whether each photo has what is asked about.
-        words: which that is; empty where nothing is asked.
+        words: which that is; empty where nothing is asked. missing: what no photo has of that.
     """
 
     def __init__(
         self, queries: PhotoTable, database: PhotoTable, own: Rows, config: PairsConfig
     ) -> None:
         self.queries, self._database, self._own, self.config = queries, database, own, config
-        tables, words = (queries, database), []
-        has = [np.ones(len(table), np.bool_) for table in tables]
+        tables = queries, database
+        known: dict[str, list[NDArray[np.bool_]]] = {}
         if config.within is not None or config.beyond is not None:
-            words.append("a position")
-            has = [known & table.positions.known for known, table in zip(has, tables, strict=True)]
+            known["a position"] = [table.positions.known for table in tables]
         if config.heading is not None:
-            words.append("a heading")
-            self._headings = [table.frame["heading"].fill_null(np.nan) for table in tables]
-            has = [
-                known & each.is_finite().to_numpy()
-                for known, each in zip(has, self._headings, strict=True)
-            ]
+            headings = [table.frame["heading"].fill_null(np.nan) for table in tables]
+            self._headings = [each.to_numpy() for each in headings]
+            known["a heading"] = [np.isfinite(each) for each in self._headings]
         if config.gap_seconds is not None:
-            words.append("a time")
             self._times = [_times(table) for table in tables]
-            has = [known & ~np.isnan(each[0]) for known, each in zip(has, self._times, strict=True)]
-        self.of_query, self.of_database = has
-        self.words = " and ".join(words)
+            known["a time"] = [np.isfinite(first) for first, _ in self._times]
+        self.of_query, self.of_database = (
+            np.logical_and.reduce([has[side] for has in known.values()], axis=0)
+            if known
+            else np.ones(len(table), np.bool_)
+            for side, table in enumerate(tables)
+        )
+        self.words = " and ".join(known)
+        nobody = [word for word, has in known.items() if not all(each.any() for each in has)]
+        self.missing = " and ".join(nobody or known)
 
     def hold(self, query: Rows, row: Rows) -> NDArray[np.bool_]:
         """``(p,)``: whether each pair of a query and a row of the database meets them."""
@@ -232,8 +234,8 @@ class _Conditions:
             held &= metres <= (np.inf if config.within is None else config.within)
             held &= metres > (-1 if config.beyond is None else config.beyond)
         if config.heading is not None:
-            one, other = (each.to_numpy() for each in self._headings)
-            held &= np.abs((one[query] - other[row] + 180) % 360 - 180) <= config.heading
+            turn = self._headings[0][query] - self._headings[1][row]
+            held &= np.abs((turn + 180) % 360 - 180) <= config.heading
         if config.gap_seconds is not None:
             (first, last), (early, late) = self._times
             apart = np.maximum(first[query] - late[row], early[row] - last[query])
