@@ -278,6 +278,7 @@ class _Finder:
         self._store, self._searched, self._conditions, self._k = store, searched, conditions, k
         least = conditions.config.min_similarity
         self._least = -np.inf if least is None else least
+        self._allowed = None if searched.all() else searched  # a mask takes time
         self._members = searched.nonzero()[0]
         self._radius = conditions.config.within
         if self._radius is not None:
@@ -328,8 +329,8 @@ class _Finder:
 
     def _search(self, vectors: NDArray[np.float32], k: int) -> Answer:
         if self._store.structure is not None and k <= MOST_APPROXIMATE:
-            return self._store.structure.search(vectors, k, self._searched)
-        return search_exact(self._store.segments, vectors, k, self._searched)
+            return self._store.structure.search(vectors, k, self._allowed)
+        return search_exact(self._store.segments, vectors, k, self._allowed)
 
     def _held(self, candidates: Rows, numbers: Rows) -> Rows:
         """Candidates ``(m, c)`` that meet the conditions with their queries; -1 for the others."""
