@@ -19,10 +19,12 @@ from beenhere.photos.exif import PhotoFacts, jpeg_bytes
 from beenhere.retrieval.extract import Descriptors
 from beenhere.retrieval.index import Matches
 from beenhere.retrieval.locate.answer import Located, Location, Nearest
+from beenhere.retrieval.pairs import photo_pairs
 
 FACE = [
     *(getattr(beenhere, name) for name in beenhere.__all__),
     *(Descriptors, Differences, Evaluation, Located, Location, Matches, Nearest, VPRModel, geo),
+    photo_pairs,
 ]
 """The names of ``beenhere``, what they return, and positions on the ground."""
 

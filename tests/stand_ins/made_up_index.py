@@ -1,6 +1,8 @@
 """Indexes of made-up descriptors: as many photos as a test needs, without a file of one."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,18 @@ from beenhere.retrieval.index.segments import SegmentDraft, update_structure, wr
 from beenhere.retrieval.search.vectors import quantise
 
 
-def make(folder: Path, vectors: NDArray[np.float32], **options: Any) -> None:
+def make(
+    folder: Path,
+    vectors: NDArray[np.float32],
+    known: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> None:
     """An index of photos that have no files; each lies 10 m north of the one before.
 
     Args:
         folder: of the index.
         vectors: ``(n, D)``, L2-normalised.
+        known: columns of the photos to have instead of these, or besides.
         **options: those of :class:`beenhere.config.retrieval.IndexConfig`.
     """
     config = IndexConfig(**options)
@@ -34,7 +42,7 @@ def make(folder: Path, vectors: NDArray[np.float32], **options: Any) -> None:
     )
     with changing(folder, 0, new=True) as change:
         change.begin(model, config.dtype, config.search)
-        _append(change, vectors)
+        _append(change, vectors, known or {})
         update_structure(change, None)
 
 
@@ -45,7 +53,9 @@ def append(folder: Path, vectors: NDArray[np.float32]) -> None:
         update_structure(change, None)
 
 
-def _append(change: Change, vectors: NDArray[np.float32]) -> None:
+def _append(
+    change: Change, vectors: NDArray[np.float32], known: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     manifest, before = change.manifest, change.before
     rows = manifest.rows + np.arange(len(vectors))
     columns = {
@@ -55,6 +65,7 @@ def _append(change: Change, vectors: NDArray[np.float32]) -> None:
         "sha256": [f"{row:032d}".encode() for row in rows],
         "size": np.ones(len(rows), np.int64),
         "mtime_ns": np.ones(len(rows), np.int64),
+        **known,
     }
     frame = pl.DataFrame(
         [

@@ -94,6 +94,8 @@ _add(
     ("check", "index:check", "See that no file of an index is damaged."),
     ("compact", "index:compact", "Give back the space of removed photos."),
     ("train", "index:train", "Change how an index is searched."),
+    ("pairs", "pairs:pairs", "Pairs of photos that look alike, for hloc and COLMAP."),
+    ("export", "pairs:export", "Write the descriptors of an index for hloc."),
 )
 _add(
     app,

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from beenhere.cli.output import agreed, few, note_lines, tally, tell
-from beenhere.cli.parameters import ADVANCED, Assignments, Out, Parts, Wait, show_last, show_options
+from beenhere.cli.parameters import (
+    ADVANCED,
+    NOT_DESCRIBED,
+    Assignments,
+    DescribedIn,
+    Out,
+    Parts,
+    Wait,
+    show_last,
+    show_options,
+)
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.models import DEFAULT_MODEL
 from beenhere.config.own_parts import name_parts
@@ -18,6 +28,7 @@ from beenhere.wording import count, file_size
 
 if TYPE_CHECKING:
     from beenhere.photos.summary import Summary
+    from beenhere.retrieval.hloc import GlobalDescriptors
     from beenhere.retrieval.index import Index
     from beenhere.retrieval.index.editing import Added
     from beenhere.retrieval.index.manifest import Manifest
@@ -40,6 +51,7 @@ def build(
     *,
     model: str = DEFAULT_MODEL,
     out: Out | None = None,
+    described: DescribedIn = NOT_DESCRIBED,
     config: Annotated[IndexConfig, Parameter(name="*")] = IndexConfig(),
     wait: Annotated[Wait, ADVANCED] = 0,
     set_: Annotated[Assignments, ADVANCED] = (),
@@ -72,7 +84,8 @@ def build(
     table = read_photos(photos)
     for line in note_lines(table.notes):
         tell(line)
-    added = build_index(out, table, model, options, wait, "photos")
+    file = described.by(table)
+    added = build_index(out, table, model, options, wait, "photos", described=file)
     if added.unchanged and not added.new:
         tell(f"{out} holds these {added.photos:,} photos already: nothing to do")
     else:
@@ -86,7 +99,7 @@ def build(
         placed = held is None or held.nowhere < held.photos
         ask = f"locate PHOTO --index {name}" if placed else f"search {name} PHOTO"
         tell(f"Ask it: beenhere {ask}")
-    _name_unreadable(added, out)
+    _say_rest(added, out, file)
 
 
 def add(
@@ -94,6 +107,7 @@ def add(
     photos: Path,
     /,
     *,
+    described: DescribedIn = NOT_DESCRIBED,
     wait: Wait = 0,
     extract: Annotated[ComputeConfig, ADVANCED] = ComputeConfig(),
     parts: Parts = (),
@@ -117,17 +131,12 @@ def add(
     table = read_photos(photos)
     for line in note_lines(table.notes):
         tell(line)
-    added = opened.add(table, wait=wait, **extract.model_dump())
-    counts = {
-        "new": added.new,
-        "moved": added.moved,
-        "replaced": added.replaced,
-        "restored": added.restored,
-        "updated": added.updated,
-        "unchanged": added.unchanged,
-    }
+    file = described.by(table)
+    added = opened.add(table, wait=wait, described=file, **extract.model_dump())
+    kinds = "new", "moved", "replaced", "restored", "updated", "unchanged"
+    counts = {kind: getattr(added, kind) for kind in kinds}
     tell(f"{index}: {tally(counts) or 'nothing added'}; {added.photos:,} photos now")
-    _name_unreadable(added, index)
+    _say_rest(added, index, file)
 
 
 def remove(index: Path, paths: list[str], /, *, yes: bool = False, wait: Wait = 0) -> None:
@@ -224,7 +233,9 @@ def _where(held: "Summary") -> str:
     )
 
 
-def _name_unreadable(added: "Added", index: Path) -> None:
+def _say_rest(added: "Added", index: Path, file: "GlobalDescriptors | None") -> None:
+    if file is not None:
+        tell(f"{count(file.found, 'descriptor')} taken from {file.file}")
     if not added.unreadable:
         return
     every = f" (all by beenhere index info {index} --json)"

@@ -13,6 +13,8 @@ from beenhere.errors import ConfigError
 
 if TYPE_CHECKING:
     from beenhere.config.options import Options
+    from beenhere.photos.table import PhotoTable
+    from beenhere.retrieval.hloc import GlobalDescriptors
     from beenhere.retrieval.search.filters import Filter
 
 ADVANCED = Parameter(group=Group("Advanced", sort_key=3))
@@ -67,6 +69,37 @@ class EvaluationPhotos:
 
 
 NO_PHOTOS = EvaluationPhotos()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DescribedIn:
+    """A file of descriptors of the photos; the help shows the texts below."""
+
+    h5: Path | None = None
+    """a file of hloc's global descriptors by the index's model: what it has is not computed. Some
+    photos are described again, to see that the model is the same."""
+    root: Path | None = None
+    """folder that the names in `--h5` are relative to [default: the one that all photos lie in]."""
+
+    def by(self, photos: "PhotoTable") -> "GlobalDescriptors | None":
+        """The file, for some photos; None where none is given.
+
+        Raises:
+            ConfigError: a root without a file; h5py is not installed.
+            DataError: no such file, or another kind.
+        """
+        if self.h5 is None:
+            if self.root is not None:
+                raise ConfigError("--root is given without --h5; give both or neither")
+            return None
+        from beenhere.retrieval.hloc import GlobalDescriptors, common_folder
+
+        root = common_folder(photos.paths) if self.root is None else self.root
+        return GlobalDescriptors(self.h5, root)
+
+
+NOT_DESCRIBED = DescribedIn()
 
 
 _WHICH = Parameter(group=Group("Search only some photos of the index", sort_key=2))

@@ -108,11 +108,57 @@ class IndexConfig(Options):
     )
     extract: ComputeConfig = ComputeConfig()
 
+    def milvus_address(self) -> "MilvusAddress | None":
+        """The collection that the index is to lie in; None: its folder.
+
+        Raises:
+            ConfigError: no address, or options that are not for Milvus.
+        """
+        if self.store is None:
+            return None
+        address = MilvusAddress.parse(self.store)
+        if self.dtype != "float32" or self.whitening not in ("auto", "none"):
+            raise ConfigError(
+                "in Milvus descriptors are kept as the model gives them, in float32; leave out "
+                "dtype and whitening"
+            )
+        return address
+
 
 class IndexSearchConfig(Options):
     """Options of a saved index that may change without computing descriptors again."""
 
     search: _Search = SearchConfig()
+
+
+class PairsConfig(Options):
+    """Pairs of photos for programs that match local features."""
+
+    matches: int = Field(20, ge=1, description="nearest photos for each photo, at most")
+    min_similarity: float | None = Field(
+        None, ge=-1, le=1, description="least cosine similarity of a pair"
+    )
+    within: float | None = Field(
+        None, ge=0, description="two photos must be at most so many metres apart"
+    )
+    beyond: float | None = Field(
+        None, ge=0, description="two photos must be more than so many metres apart"
+    )
+    heading: float | None = Field(
+        None, ge=0, le=180, description="degrees between their headings at most, either way round"
+    )
+    gap_seconds: float | None = Field(
+        None, ge=0, description="seconds between their times at least: no neighbours of a sequence"
+    )
+    mutual: bool = Field(False, description="only pairs of which each is among the other's nearest")
+
+    @model_validator(mode="after")
+    def _some_room(self) -> "PairsConfig":
+        if self.within is not None and self.beyond is not None and self.within <= self.beyond:
+            raise ValueError(
+                f"within is {self.within:g} and beyond {self.beyond:g}; expected within to be more"
+            )
+        return self
 
 
 class MilvusAddress(Options):

@@ -105,7 +105,7 @@ def extract(
     keys, gone = photo_keys(paths, FileStamp)
     failed: dict[FileStamp, str] = {}
     embedder = embedder or Embedder(model)
-    with _open_store(model, config, store, len(keys)) as kept:
+    with open_descriptors(model, config, store, len(keys)) as kept:
         todo = missing(kept, keys.values())
         files = [key.path for key in todo]
         watched = progress(what, len(todo)) if what and todo else nullcontext(lambda steps: None)
@@ -123,9 +123,10 @@ def extract(
     return Descriptors(vectors, np.array(rows, np.int64), left_out, seconds, computed)
 
 
-def _open_store(
+def open_descriptors(
     model: VPRModel, config: ExtractConfig, store: Path | None, photos: int
 ) -> MemoryStore | DescriptorStore:
+    """Where :func:`extract` keeps and finds descriptors of so many photos; a context manager."""
     if store is None:
         return MemoryStore(photos, model.descriptor_dim, config.dtype)
     device = next(model.parameters()).device

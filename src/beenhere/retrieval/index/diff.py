@@ -7,12 +7,14 @@ any way since (its ctime) and so may hold something else under the same time.
 import hashlib
 import json
 import os
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -293,6 +295,17 @@ def _given(
     columns = pl.DataFrame(files, schema, orient="row")
     given = table.frame[np.asarray(rows, np.int64)]
     return given.with_columns(columns.get_columns()).select(list(COLUMNS))
+
+
+def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
+    """``(n,)``: whether a path or pattern stands for each of the known paths."""
+    absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay as they are
+    below = os.path.join(absolute, "")  # noqa: PTH118 - pathlib drops the end slash
+    found = [each == absolute or each.startswith(below) for each in known]
+    if not any(found) and any(sign in path for sign in "*?["):
+        matches = re.compile(translate(path if path.startswith("*") else absolute)).match
+        found = [matches(each) is not None for each in known]
+    return np.array(found, np.bool_)
 
 
 def hash_files(

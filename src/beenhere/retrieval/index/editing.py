@@ -3,43 +3,39 @@
 :mod:`beenhere.retrieval.index.photo_store` has what differs between a folder and Milvus.
 """
 
-import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import translate
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from beenhere.config.evaluation import ComputeConfig
 from beenhere.config.retrieval import HALF, IndexConfig, MilvusAddress, WhiteningConfig
-from beenhere.errors import BeenhereError, ConfigError, DataError
+from beenhere.errors import BeenhereError, DataError
 from beenhere.photos.photo_file import Photo
 from beenhere.photos.table import PhotoTable
 from beenhere.retrieval.index.change import Change, changing, clear_staging
-from beenhere.retrieval.index.diff import GivenPhotos, PhotoDiff, compare_photos
-from beenhere.retrieval.index.manifest import (
-    STAGING,
-    read_manifest,
-    written_at,
-)
+from beenhere.retrieval.index.diff import GivenPhotos, PhotoDiff, compare_photos, stands_for
+from beenhere.retrieval.index.manifest import STAGING, read_manifest, written_at
 from beenhere.retrieval.index.photo_store import StoreEdit, open_edit
 from beenhere.wording import count
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
+    from beenhere.retrieval.hloc import GlobalDescriptors
     from beenhere.retrieval.index.describing import PhotoDescriptors
 
 # What computes descriptors is imported when it is called: to remove photos needs no torch.
 
 JOURNAL = f"{STAGING}/contents.jsonl"
 """Where the SHA-256 of files are remembered until they stand in the index."""
+
+DESCRIBED = f"{STAGING}/descriptors"
+"""Where descriptors are kept until they stand in the index."""
 
 TRAINING = "photos in the search structure"
 
@@ -105,6 +101,7 @@ def build_index(
     wait: float = 0,
     what: str | None = None,
     in_memory: Sequence[Photo] | None = None,
+    described: "GlobalDescriptors | None" = None,
 ) -> Added:
     """Make an index of photos, in its folder or in a Milvus collection, which is made too.
 
@@ -121,6 +118,7 @@ def build_index(
         wait: seconds to wait for another writer.
         what: what progress bars say; None: be silent.
         in_memory: the photos themselves, where the table names what has no files, by its rows.
+        described: a file of descriptors; only those of other photos are computed.
 
     Raises:
         DataError: no photo can be read; the folder or the collection holds an index of other photos
@@ -136,7 +134,7 @@ def build_index(
     from beenhere.retrieval.index.describing import keep_model
 
     start = time.perf_counter()
-    entry = _milvus_address(config)
+    entry = config.milvus_address()
     spec = str(model) if isinstance(model, str | Path) else None
     if isinstance(model, str | Path):
         model = load_model(model, choose_device(config.extract.device))
@@ -156,6 +154,7 @@ def build_index(
             given = _given(change, photos, what, in_memory)
             diff = compare_photos(given, edit.known(given))
             edit.refuse_others(diff)
+            _take_over(change, edit, diff, model, config.extract, described)
         except BeenhereError:
             if made and change.before is None:
                 shutil.rmtree(folder, ignore_errors=True)  # nothing in it is worth going on with
@@ -176,6 +175,7 @@ def add_photos(
     wait: float = 0,
     what: str | None = None,
     in_memory: Sequence[Photo] | None = None,
+    described: "GlobalDescriptors | None" = None,
 ) -> Added:
     """Add photos to an index; those that it knows already are not computed again.
 
@@ -192,7 +192,7 @@ def add_photos(
         photos: of which it may hold some.
         config: how descriptors are computed.
         model: the one of the index.
-        wait, what, in_memory: as for :func:`build_index`.
+        wait, what, in_memory, described: as for :func:`build_index`.
 
     Raises:
         DataError: no photo can be read; no index, a damaged one, Milvus does not answer, another
@@ -210,6 +210,7 @@ def add_photos(
         edit = open_edit(change)
         given = _given(change, photos, what, in_memory)
         diff = compare_photos(given, edit.known(given))
+        _take_over(change, edit, diff, model, config, described)
         return _put(change, edit, given, diff, model, config, what, start)
 
 
@@ -259,23 +260,29 @@ def remove_photos(
         return Removed(len(rows), change.manifest.photos)
 
 
-def stands_for(path: str, known: Sequence[str]) -> NDArray[np.bool_]:
-    """``(n,)``: whether a path or pattern stands for each of the known paths."""
-    absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - links stay as they are
-    below = os.path.join(absolute, "")  # noqa: PTH118 - pathlib drops the end slash
-    found = [each == absolute or each.startswith(below) for each in known]
-    if not any(found) and any(sign in path for sign in "*?["):
-        matches = re.compile(translate(path if path.startswith("*") else absolute)).match
-        found = [matches(each) is not None for each in known]
-    return np.array(found, np.bool_)
-
-
 def _given(
     change: Change, photos: PhotoTable, what: str | None, in_memory: Sequence[Photo] | None
 ) -> GivenPhotos:
     reading = "photo files" if what else None
     known_at = written_at(change.folder, change.before.manifest) if change.before else None
     return GivenPhotos(photos, change.folder / JOURNAL, reading, in_memory, known_at)
+
+
+def _take_over(
+    change: Change,
+    edit: StoreEdit,
+    diff: PhotoDiff,
+    model: "VPRModel",
+    config: ComputeConfig,
+    described: "GlobalDescriptors | None",
+) -> None:
+    """Put descriptors of new photos that a file has where an interrupted change leaves its own."""
+    from beenhere.retrieval.index.describing import extraction
+
+    if described is not None:
+        new = diff.given["path"].gather(diff.new).to_list()
+        computing = extraction(change.manifest.model, config, edit.compute_dtype)
+        described.keep(new, model, computing, change.folder / DESCRIBED)
 
 
 def _put(
@@ -296,7 +303,7 @@ def _put(
 
     def batches() -> "Iterator[PhotoDescriptors]":
         nonlocal new
-        store = change.folder / STAGING / "descriptors"
+        store = change.folder / DESCRIBED
         described = describe_photos(chosen, model, computing, store, edit.at_once, what)
         if given.in_memory is not None:
             described = describe_in_memory(chosen, given.by_path(), model, computing, edit.at_once)
@@ -348,19 +355,6 @@ def _whitening(
     pooling = getattr(getattr(model.config, "aggregator", None), "name", None)
     gains = pooling == "sqrt_cov" and config.store is None and photos >= FEWEST_TO_WHITEN
     return HALF if config.whitening == "half" or (config.whitening == "auto" and gains) else None
-
-
-def _milvus_address(config: IndexConfig) -> MilvusAddress | None:
-    """The collection for a new index; None: its folder."""
-    if config.store is None:
-        return None
-    address = MilvusAddress.parse(config.store)
-    if config.dtype != "float32" or config.whitening not in ("auto", "none"):
-        raise ConfigError(
-            "in Milvus descriptors are kept as the model gives them, in float32; leave out dtype "
-            "and whitening"
-        )
-    return address
 
 
 def _refuse_another(

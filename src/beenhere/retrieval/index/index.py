@@ -38,6 +38,7 @@ from beenhere.retrieval.search.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from beenhere.models.model import VPRModel
+    from beenhere.retrieval.hloc import GlobalDescriptors
     from beenhere.retrieval.index.search_recall import SearchRecall
 
 # What computes descriptors is imported when it is called: torch, of which `open` needs nothing.
@@ -98,6 +99,7 @@ class Index(Locator):
         path: str | Path | None = None,
         table: Columns | None = None,
         wait: float = 0,
+        described: "GlobalDescriptors | None" = None,
         **options: Any,
     ) -> "Index":
         """Make an index of photos, and open it.
@@ -115,6 +117,7 @@ class Index(Locator):
             path: of the new folder; None: in the current one, the name of the photos' folder or
                 table, with ``.index``.
             table: what is known of the photos of a list.
+            described: a file of descriptors by the model; only those of other photos are computed.
             **options: those of :class:`beenhere.config.retrieval.IndexConfig`, such as
                 ``dtype="float16"``, ``search="pq"``, ``whitening={"dim": 512}``,
                 ``store="town.db/city"``, ``extract={"batch_size": 32}``.
@@ -127,7 +130,7 @@ class Index(Locator):
         else:
             raise DataError("photos that are no folder or table have no name; give a path")
         found, in_memory = read_given(photos, table)
-        build_index(folder, found, model, config, wait, "photos", in_memory)
+        build_index(folder, found, model, config, wait, "photos", in_memory, described)
         return cls.open(folder, None if isinstance(model, str | Path) or not model.own else model)
 
     def __len__(self) -> int:
@@ -342,6 +345,7 @@ class Index(Locator):
         table: Columns | None = None,
         model: "VPRModel | None" = None,
         wait: float = 0,
+        described: "GlobalDescriptors | None" = None,
         **options: Any,
     ) -> Added:
         """Add photos; what the index knows already is not computed again, moved files neither.
@@ -363,6 +367,7 @@ class Index(Locator):
             table: what is known of the photos of a list, row by row: columns of a
                 :class:`beenhere.PhotoTable`, or one.
             model: the index's, if it is at hand; None: it is read from the index.
+            described: a file of descriptors by that model; only those of others are computed.
             **options: :class:`~beenhere.config.evaluation.ComputeConfig`'s: ``batch_size=32``, ...
 
         Raises:
@@ -374,7 +379,7 @@ class Index(Locator):
         self.extraction(config)  # refuses what does not fit, before a model is read
         found, in_memory = read_given(photos, table)
         model = self.model(config.device) if model is None else model
-        added = add_photos(self.path, found, config, model, wait, "photos", in_memory)
+        added = add_photos(self.path, found, config, model, wait, "photos", in_memory, described)
         self.refresh()
         return added
 
